@@ -1,0 +1,68 @@
+# rolecall: `make run` and `make test` are all that a newcomer needs; `make` alone lists the rest.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+CARGO  ?= cargo
+PYTHON ?= python3
+# Built programs; CARGO_TARGET_DIR moves them out of the clone.
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+LISTEN ?= 127.0.0.1:8420
+
+.PHONY: help deps build run test test-docs verify-contracts plugins bench fmt fmt-check lint clean
+
+help: ## Show this list
+	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+deps: ## Install what is missing: wasm target, cargo-nextest, python3-venv
+	@bash tests/deps.sh
+
+# What `build` builds. `make test` widens it to what its tests need, because Cargo unites the
+# features of everything built together: two different sets would build the heavy crates twice.
+SCOPE ?= -p rolecall -p rolecall-examples
+test verify-contracts: export SCOPE = --workspace --all-targets
+
+build: ## Build the server, the command line and the examples (debug)
+	@$(CARGO) build $(SCOPE)
+
+run: deps plugins build ## Set everything up, start the server on loopback and print what to try
+	@echo
+	@echo "The command line is $(TARGET)/debug/rolecall; in the second terminal, first:"
+	@echo
+	@echo "  export PATH=\"$(abspath $(TARGET)/debug):\$$PATH\""
+	@echo
+	@exec $(TARGET)/debug/rolecall serve --listen $(LISTEN)
+
+test: deps fmt-check plugins build lint ## Everything that CI checks
+	@$(CARGO) nextest run --workspace --exclude rolecall-hostile
+	@$(MAKE) test-docs
+	@$(MAKE) verify-contracts
+
+test-docs: ## Examples in the documentation, and the documentation itself
+	@$(CARGO) test --doc -q --workspace --exclude rolecall-hostile
+	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps -q
+
+verify-contracts: plugins build ## Prove and try every contract in contracts/
+	@$(TARGET)/debug/rolecall verify contracts
+
+bench: plugins ## Measure idle sessions, checks and delivery (release build)
+	@$(CARGO) build --release -q -p rolecall -p rolecall-tests
+	@$(TARGET)/release/rolecall-bench
+
+fmt: ## Format the code
+	@$(CARGO) fmt --all
+
+fmt-check:
+	@$(CARGO) fmt --all --check
+
+lint: ## Clippy, warnings denied
+	@$(CARGO) clippy -q --workspace --all-targets -- -D warnings
+
+clean: ## Remove everything that was built
+	@$(CARGO) clean
+	@rm -rf plugins/*.wasm .venv
+
+# `plugins`: builds each guest for wasm and packs it into plugins/NAME.wasm.
+-include plugins/plugins.mk

@@ -1,0 +1,95 @@
+//! The contract's own texts under the contract's own checker.
+
+use super::Texts;
+use crate::constraint::Class;
+use crate::contract::{Case, Expect, Rule};
+use crate::diagnostic::{Code, Finding, Severity, codes};
+use crate::monitor::Violation;
+use crate::source::Source;
+use crate::span::{Span, Spanned};
+
+pub(super) fn check(texts: &Texts<'_>, source: &Source, findings: &mut Vec<Finding>) {
+    if let Some(fallback) = texts.fallback {
+        let help = "the fallback is what is said when no reply complies: change it or the rule";
+        complies(texts, fallback, codes::FALLBACK_VIOLATES, "the fallback", help, source, findings);
+    }
+    for case in texts.cases {
+        let Some(reply) = &case.reply else { continue };
+        match &case.expect {
+            Expect::Pass => {
+                let help = "change the reply or the rule, or write `expect violates …`";
+                complies(texts, reply, codes::CASE_FAILS, "this reply", help, source, findings);
+            }
+            Expect::Violates(ids) => violates(texts, case, reply, ids, source, findings),
+        }
+    }
+}
+
+/// A finding for each blocking rule that the text breaks.
+fn complies(
+    texts: &Texts<'_>,
+    text: &Spanned<String>,
+    code: Code,
+    what: &str,
+    help: &str,
+    source: &Source,
+    findings: &mut Vec<Finding>,
+) {
+    let mut told: Vec<usize> = Vec::new();
+    for violation in texts.program.check(&text.value).violations {
+        let Some(rule) = texts.rules.get(violation.rule).filter(|_| violation.severity == Severity::Error) else {
+            continue;
+        };
+        if told.contains(&violation.rule) || judged(rule) {
+            continue;
+        }
+        told.push(violation.rule);
+        let message = format!("{what} breaks `{}`: {}", rule.id, violation.message);
+        findings.push(
+            Finding::new(code, source, place(text, &violation, source), message)
+                .with_related(rule.span, "the rule")
+                .with_help(help),
+        );
+    }
+}
+
+/// The part of a text that breaks a rule, when it is written as it reads.
+fn place(text: &Spanned<String>, violation: &Violation, source: &Source) -> Span {
+    let written = source.slice(text.span);
+    let plain = written.len() == text.value.len() + 2 && written.get(1..written.len() - 1) == Some(text.value.as_str());
+    if !plain || violation.span.is_empty() || violation.span.end > text.value.len() {
+        return text.span;
+    }
+    let at = |offset: usize| text.span.start + 1 + u32::try_from(offset).unwrap_or(0);
+    Span::new(at(violation.span.start), at(violation.span.end))
+}
+
+/// A finding for each named rule that the reply keeps. Judged rules are left to those who can ask
+/// the plugin.
+fn violates(
+    texts: &Texts<'_>,
+    case: &Case,
+    reply: &Spanned<String>,
+    ids: &[Spanned<String>],
+    source: &Source,
+    findings: &mut Vec<Finding>,
+) {
+    let violations = texts.program.check(&reply.value).violations;
+    for id in ids {
+        let Some(rule) = texts.rules.iter().find(|rule| *rule.id == *id.value) else { continue };
+        if judged(rule) || violations.iter().any(|violation| *violation.id == *id.value) {
+            continue;
+        }
+        let message = format!("the case `{}` should break `{}`, and its reply keeps it", case.title.value, id.value);
+        findings.push(
+            Finding::new(codes::CASE_PASSES, source, id.span, message)
+                .with_related(reply.span, "the reply")
+                .with_related(rule.span, "the rule")
+                .with_help("change the reply, or what the case expects"),
+        );
+    }
+}
+
+fn judged(rule: &Rule) -> bool {
+    rule.constraint.class() == Class::Judged
+}

@@ -1,0 +1,253 @@
+//! Constraint kinds: one file each, holding all of a kind's faces (keyword, arguments, what is
+//! tracked, what the facts mean, prompt sentence, repair sentence, fact for the static analysis).
+
+mod args;
+mod forbidden_terms;
+mod max_chars;
+mod max_sentences;
+mod min_sentences;
+mod must_match;
+mod must_not_match;
+mod policy;
+mod required_terms;
+mod response_style;
+
+use std::sync::Arc;
+
+use crate::ast;
+use crate::contract::{Language, PolicyRef};
+use crate::diagnostic::{Finding, codes};
+use crate::monitor::Residual;
+use crate::source::Source;
+use crate::text::pattern::Pattern;
+use crate::text::rhetorical::Form;
+
+/// When a kind can be decided; from the strictest kind in a contract its delivery mode follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// A bad prefix can never become good: decided while streaming.
+    Safety,
+    /// Decided at the end of the reply.
+    EndOnly,
+    /// A share of sentences: decided at the end, sometimes earlier.
+    Ratio,
+    /// Judged by a plugin: excluded from proofs.
+    Judged,
+}
+
+/// What every constraint kind provides.
+///
+/// A kind states what it needs tracked ([`Demand`]); the monitor tracks it once for all rules and
+/// asks the kind what the facts mean ([`View`]).
+pub trait Constraint: std::fmt::Debug + Send + Sync {
+    /// The keyword that names the kind in a contract.
+    fn keyword(&self) -> &'static str;
+    /// When it can be decided.
+    fn class(&self) -> Class;
+    /// The sentence that tells a model to keep the rule.
+    fn prompt(&self, language: Language) -> String;
+    /// What the static analysis may assume about the rule.
+    fn fact(&self) -> Fact<'_>;
+    /// The plugin to ask, for `policy`.
+    fn policy(&self) -> Option<&PolicyRef> {
+        None
+    }
+    /// What must be tracked while a reply grows.
+    fn demand(&self) -> Demand<'_> {
+        Demand::Nothing
+    }
+    /// What is known about the reply so far and every continuation of it.
+    fn outlook(&self, view: &View<'_>) -> Residual;
+    /// Why the finished reply breaks the rule, one sentence; asked of kinds that are decided at the
+    /// end.
+    fn broken(&self, _view: &View<'_>) -> Option<String> {
+        None
+    }
+    /// What must still come for the reply to comply, one sentence for a model.
+    fn missing(&self, _view: &View<'_>, _language: Language) -> Option<String> {
+        None
+    }
+}
+
+/// What a kind needs tracked.
+#[derive(Debug, Clone, Copy)]
+pub enum Demand<'a> {
+    /// Counts only.
+    Nothing,
+    /// That no more sentences than this begin.
+    MaxSentences(u64),
+    /// That no more characters than this come.
+    MaxChars(u64),
+    /// That none of these occur.
+    Forbid {
+        /// Terms, as written.
+        terms: &'a [String],
+        /// Patterns.
+        patterns: &'a [Arc<Pattern>],
+    },
+    /// Which of these terms occurred.
+    Require(&'a [String]),
+    /// Whether this pattern occurred.
+    Match(&'a Arc<Pattern>),
+    /// How many sentences have this form.
+    Form(Form),
+}
+
+/// The facts about a reply that a rule is judged by.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a> {
+    /// Sentences that have begun.
+    pub sentences: u64,
+    /// Sentences that are known to have ended.
+    pub ended: u64,
+    /// Characters, counted as `max_chars` does.
+    pub chars: u64,
+    /// Ended sentences of the form demanded.
+    pub formed: u64,
+    /// The current sentence has that form however it goes on.
+    pub forming: bool,
+    /// For each required term whether it occurred; for a pattern one entry.
+    pub found: &'a [bool],
+    /// What was demanded can no longer occur.
+    pub lost: bool,
+    /// A match waits for the character behind it.
+    pub undecided: bool,
+    /// The contract's other bounds.
+    pub bounds: Bounds,
+}
+
+/// What the error-severity rules of a contract allow together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Bounds {
+    /// The lowest `max_sentences`.
+    pub sentences: Option<u64>,
+    /// The lowest `max_chars`.
+    pub chars: Option<u64>,
+    /// `min_sentences 0` says that an empty reply is fine.
+    pub may_be_empty: bool,
+}
+
+impl View<'_> {
+    /// At most this many further sentences can end, the current one included, when each further one
+    /// has at least `shortest` characters; `None` if there is no bound.
+    #[must_use]
+    pub fn sentences_left(&self, shortest: u64) -> Option<u64> {
+        let open = self.sentences.saturating_sub(self.ended);
+        let by_count = self.bounds.sentences.map(|most| most.saturating_sub(self.ended).max(open));
+        let by_chars = self.bounds.chars.map(|most| open + most.saturating_sub(self.chars) / shortest.max(1));
+        match (by_count, by_chars) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (bound, None) | (None, bound) => bound,
+        }
+    }
+
+    /// The facts with the current sentence taken as ended, if its form is certain.
+    #[must_use]
+    pub fn settled(&self) -> Self {
+        let certain = u64::from(self.forming && self.sentences > self.ended);
+        Self { ended: self.ended + certain, formed: self.formed + certain, ..*self }
+    }
+
+    /// Whether no further character that counts may come.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.bounds.chars.is_some_and(|most| self.chars >= most)
+    }
+}
+
+/// What a rule says, for the contradictions that need no reply (`conflict`).
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fact<'a> {
+    /// At most this many sentences.
+    MaxSentences(u64),
+    /// At least this many sentences.
+    MinSentences(u64),
+    /// At most this many characters.
+    MaxChars(u64),
+    /// None of these terms, as written (patterns left out).
+    Forbidden(&'a [String]),
+    /// One (`all` false) or every one of these terms.
+    Required {
+        /// Every one of them.
+        all: bool,
+        /// As written.
+        terms: &'a [String],
+    },
+    /// At least or at most this share of sentences, in basis points.
+    Share {
+        /// `rhetorical` or `question`.
+        metric: &'static str,
+        /// Whether it is a lower bound.
+        at_least: bool,
+        /// 0–10,000.
+        basis_points: u32,
+    },
+    /// A pattern that must (or must not) match somewhere.
+    Pattern {
+        /// Whether it must match.
+        must: bool,
+        /// The pattern.
+        pattern: &'a str,
+    },
+    /// Judged: nothing is assumed.
+    Judged,
+}
+
+/// Reads a rule entry's arguments.
+type Read = fn(&ast::Entry, &Source, &mut Vec<Finding>) -> Option<Arc<dyn Constraint>>;
+
+/// Every kind: its keyword and how its arguments are read. A new kind is a file and a line here.
+const KINDS: [(&str, Read); 9] = [
+    (max_sentences::KEYWORD, max_sentences::read),
+    (min_sentences::KEYWORD, min_sentences::read),
+    (max_chars::KEYWORD, max_chars::read),
+    (forbidden_terms::KEYWORD, forbidden_terms::read),
+    (required_terms::KEYWORD, required_terms::read),
+    (must_match::KEYWORD, must_match::read),
+    (must_not_match::KEYWORD, must_not_match::read),
+    (response_style::KEYWORD, response_style::read),
+    (policy::KEYWORD, policy::read),
+];
+
+/// Kinds of the language that this version does not carry out.
+const LATER: [&str; 11] = [
+    "min_chars",
+    "max_words",
+    "starts_with",
+    "ends_with",
+    "language",
+    "script",
+    "no_urls",
+    "no_emoji",
+    "no_markdown",
+    "format",
+    "max_repeat",
+];
+
+/// Builds the constraint of a rule entry. Options every rule shares (`on_violation`, `severity`)
+/// were already taken out of its blocks. Adds findings and gives nothing when the kind is unknown
+/// ("did you mean") or its arguments are wrong.
+pub fn build(entry: &ast::Entry, source: &Source, findings: &mut Vec<Finding>) -> Option<Arc<dyn Constraint>> {
+    let keyword = &entry.keyword;
+    if let Some((_, read)) = KINDS.iter().find(|(name, _)| *name == keyword.value) {
+        return read(entry, source, findings);
+    }
+    let finding = if LATER.contains(&keyword.value.as_str()) {
+        let message = format!("the constraint `{}` is not implemented yet", keyword.value);
+        Finding::new(codes::NOT_IMPLEMENTED, source, keyword.span, message)
+            .with_help(format!("remove it, or use one of {}", args::list(keywords())))
+    } else {
+        let message = format!("there is no constraint `{}`", keyword.value);
+        Finding::new(codes::UNKNOWN_KIND, source, keyword.span, message)
+            .with_help(format!("the constraints are {}", args::list(keywords())))
+            .did_you_mean(&keyword.value, keyword.span, keywords())
+    };
+    findings.push(finding);
+    None
+}
+
+/// Every kind's keyword.
+#[must_use]
+pub fn keywords() -> Vec<&'static str> {
+    KINDS.iter().map(|(keyword, _)| *keyword).collect()
+}

@@ -1,0 +1,285 @@
+//! `response_style METRIC >= 40%`, `<= 40%`: a share of the reply's sentences has a form.
+//!
+//! Also read: the one-string form `"反问句占比≥40%"`. An empty reply has no shares and breaks the rule
+//! unless the contract says `min_sentences 0`.
+
+use std::sync::Arc;
+
+use super::args::{Reader, list};
+use super::{Class, Constraint, Demand, Fact, View};
+use crate::ast::{Arg, Entry, Op};
+use crate::contract::Language;
+use crate::diagnostic::{Finding, codes};
+use crate::monitor::Residual;
+use crate::source::Source;
+use crate::span::{Span, Spanned};
+use crate::text::rhetorical::Form;
+
+pub(super) const KEYWORD: &str = "response_style";
+
+const USAGE: &str = "response_style rhetorical >= 40%";
+
+/// The names of the metrics, the first of each form being the one used in messages.
+const METRICS: [(&str, Form); 8] = [
+    ("rhetorical", Form::Rhetorical),
+    ("反问句", Form::Rhetorical),
+    ("反问", Form::Rhetorical),
+    ("反問句", Form::Rhetorical),
+    ("question", Form::Question),
+    ("疑问句", Form::Question),
+    ("疑問句", Form::Question),
+    ("问句", Form::Question),
+];
+
+/// Metrics of the language that this version does not carry out.
+const LATER: [&str; 6] = ["exclamation", "quotation", "list_item", "感叹句", "引用", "列表项"];
+
+/// 100 %.
+const WHOLE: u32 = 10_000;
+
+#[derive(Debug, Clone, Copy)]
+struct Share {
+    form: Form,
+    at_least: bool,
+    basis_points: u32,
+}
+
+pub(super) fn read(entry: &Entry, source: &Source, findings: &mut Vec<Finding>) -> Option<Arc<dyn Constraint>> {
+    let mut reader = Reader::new(entry, source, findings, USAGE);
+    let (metric, op, share) = match reader.args() {
+        [] => return reader.nothing(),
+        [Spanned { value: Arg::Str(text), span }] => parts(text, *span, &mut reader)?,
+        [metric, op, share] => {
+            let metric = match &metric.value {
+                Arg::Word(word) | Arg::Str(word) => Spanned::new(word.clone(), metric.span),
+                _ => return reader.wrong(codes::WRONG_ARGUMENTS, metric.span, "this is not the name of a metric"),
+            };
+            let Arg::Op(comparison) = op.value else {
+                return reader.wrong(codes::WRONG_ARGUMENTS, op.span, "a comparison is expected here, `>=` or `<=`");
+            };
+            (metric, Spanned::new(comparison, op.span), percent(share, &mut reader)?)
+        }
+        [first, ..] => {
+            return reader.wrong(
+                codes::WRONG_ARGUMENTS,
+                first.span,
+                "a share has a metric, a comparison and a percentage",
+            );
+        }
+    };
+    let form = form(&metric, &mut reader);
+    let at_least = direction(op, &mut reader);
+    if share.value > WHOLE {
+        return reader.wrong(codes::ARGUMENT_OUT_OF_RANGE, share.span, "a share is at most 100%");
+    }
+    Some(Arc::new(Share { form: form?, at_least: at_least?, basis_points: share.value }))
+}
+
+/// `40%`; a bare number is a finding that offers the percent sign.
+fn percent(arg: &Spanned<Arg>, reader: &mut Reader<'_>) -> Option<Spanned<u32>> {
+    match arg.value {
+        Arg::Percent(basis_points) => Some(Spanned::new(basis_points, arg.span)),
+        Arg::Int(number) if number <= 100 => {
+            let message = format!("a share is a percentage: {number}%");
+            let finding = Finding::new(codes::WRONG_ARGUMENTS, reader.source(), arg.span, message)
+                .with_help(format!("write `{number}%`"))
+                .with_fix(arg.span, format!("{number}%"));
+            reader.add(finding)
+        }
+        _ => reader.wrong(codes::WRONG_ARGUMENTS, arg.span, "a share is a percentage such as `40%`"),
+    }
+}
+
+/// Takes `反问句占比≥40%` apart.
+fn parts(text: &str, span: Span, reader: &mut Reader<'_>) -> Option<(Spanned<String>, Spanned<Op>, Spanned<u32>)> {
+    let comparisons = [(">=", Op::Ge), ("≥", Op::Ge), ("<=", Op::Le), ("≤", Op::Le), (">", Op::Gt), ("<", Op::Lt)];
+    let found = comparisons.iter().find_map(|(sign, op)| text.split_once(sign).map(|(name, rest)| (name, *op, rest)));
+    let Some((name, op, rest)) = found else {
+        return reader.wrong(codes::WRONG_ARGUMENTS, span, "a share has a comparison, `>=` or `<=`");
+    };
+    let number = rest.trim().trim_end_matches(['%', '％']).trim();
+    let marked = rest.trim_end().ends_with(['%', '％']);
+    let Some(basis_points) = basis_points(number).filter(|_| marked) else {
+        return reader.wrong(codes::WRONG_ARGUMENTS, span, "a share is a percentage such as `40%`");
+    };
+    let mut name = name.trim();
+    for suffix in ["占比", "佔比", "比例", " share", " ratio"] {
+        name = name.strip_suffix(suffix).unwrap_or(name).trim();
+    }
+    Some((Spanned::new(name.to_owned(), span), Spanned::new(op, span), Spanned::new(basis_points, span)))
+}
+
+/// `40` or `33.3`, in basis points.
+fn basis_points(number: &str) -> Option<u32> {
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    if fraction.len() > 2 || !fraction.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let whole: u32 = whole.parse().ok()?;
+    let fraction: u32 = format!("{fraction:0<2}").parse().ok()?;
+    whole.checked_mul(100)?.checked_add(fraction)
+}
+
+fn form(metric: &Spanned<String>, reader: &mut Reader<'_>) -> Option<Form> {
+    let name = metric.value.as_str();
+    if let Some((_, form)) = METRICS.iter().find(|(known, _)| *known == name) {
+        return Some(*form);
+    }
+    let source = reader.source();
+    let finding = if LATER.contains(&name) {
+        Finding::new(codes::NOT_IMPLEMENTED, source, metric.span, format!("the metric `{name}` is not implemented yet"))
+            .with_help("the metrics are `rhetorical` (反问句) and `question` (疑问句)")
+    } else {
+        let known = METRICS.iter().map(|(known, _)| *known);
+        Finding::new(codes::UNKNOWN_METRIC, source, metric.span, format!("there is no metric `{name}`"))
+            .with_help(format!("the metrics are {}", list(known.clone())))
+            .did_you_mean(name, metric.span, known)
+    };
+    reader.add(finding)
+}
+
+fn direction(op: Spanned<Op>, reader: &mut Reader<'_>) -> Option<bool> {
+    let offered = match op.value {
+        Op::Ge => return Some(true),
+        Op::Le => return Some(false),
+        Op::Gt | Op::Eq => ">=",
+        Op::Lt => "<=",
+    };
+    let finding = Finding::new(codes::WRONG_ARGUMENTS, reader.source(), op.span, "a share is compared by `>=` or `<=`")
+        .with_help(format!("write `{offered}`"));
+    let in_string = reader.source().slice(op.span).starts_with('"');
+    reader.add(if in_string { finding } else { finding.with_fix(op.span, offered) })
+}
+
+impl Share {
+    fn is_met(self, formed: u64, sentences: u64) -> bool {
+        let (have, want) = (formed * u64::from(WHOLE), u64::from(self.basis_points) * sentences);
+        if self.at_least { have >= want } else { have <= want }
+    }
+
+    /// Whether the share holds once `more` further sentences have come, all of the form or none.
+    fn is_met_after(self, view: &View<'_>, more: u64, of_form: bool) -> bool {
+        let formed = view.formed + if of_form { more } else { 0 };
+        let sentences = view.ended + more;
+        sentences > 0 && self.is_met(formed, sentences)
+    }
+
+    /// Whether even the best continuation misses the share.
+    fn is_dead(self, view: &View<'_>) -> bool {
+        let open = view.sentences > view.ended;
+        if view.ended == 0 && !open {
+            return false;
+        }
+        let may_end_here = !open && self.is_met_after(view, 0, false);
+        match view.sentences_left(self.form.shortest()) {
+            Some(left) => !may_end_here && !self.is_met_after(view, left, self.at_least),
+            // Without a bound only a share of all or none is beyond repair.
+            None if self.at_least => self.basis_points == WHOLE && view.formed < view.ended,
+            None => self.basis_points == 0 && view.formed > 0,
+        }
+    }
+
+    /// Whether even the worst continuation keeps the share.
+    fn holds(self, view: &View<'_>) -> bool {
+        let worst = view.sentences_left(1);
+        let always = if self.at_least { self.basis_points == 0 } else { self.basis_points == WHOLE };
+        view.sentences > 0 && (always || worst.is_some_and(|left| self.is_met_after(view, left, !self.at_least)))
+    }
+
+    /// How many further sentences of the form (for a lower bound) or without it are needed.
+    fn needed(self, view: &View<'_>) -> u64 {
+        let within = (1..=1_000).find(|more| self.is_met_after(view, *more, self.at_least));
+        within.unwrap_or(1)
+    }
+}
+
+impl Constraint for Share {
+    fn keyword(&self) -> &'static str {
+        KEYWORD
+    }
+
+    fn class(&self) -> Class {
+        Class::Ratio
+    }
+
+    fn prompt(&self, language: Language) -> String {
+        let percent = shown(self.basis_points);
+        match (language, self.form, self.at_least) {
+            (Language::Zh, Form::Rhetorical, true) => format!(
+                "回答中至少{percent}的句子必须是带有明显标志的反问句（如“难道……吗？”“岂能……？”“何必……？”“谁不……？”），引号中的话不算。"
+            ),
+            (Language::Zh, Form::Rhetorical, false) => format!("回答中反问句不得超过全部句子的{percent}。"),
+            (Language::Zh, Form::Question, true) => format!("回答中至少{percent}的句子必须是问句。"),
+            (Language::Zh, Form::Question, false) => format!("回答中问句不得超过全部句子的{percent}。"),
+            (Language::En, Form::Rhetorical, true) => format!(
+                "At least {percent} of the sentences must be rhetorical questions with a clear cue (\"Who doesn't …?\", \"What's the point of …?\", \"How could anyone …?\", \"…, isn't it?\"); words in quotation marks do not count."
+            ),
+            (Language::En, Form::Rhetorical, false) => {
+                format!("At most {percent} of the sentences may be rhetorical questions.")
+            }
+            (Language::En, Form::Question, true) => format!("At least {percent} of the sentences must be questions."),
+            (Language::En, Form::Question, false) => format!("At most {percent} of the sentences may be questions."),
+        }
+    }
+
+    fn fact(&self) -> Fact<'_> {
+        Fact::Share { metric: self.form.name(), at_least: self.at_least, basis_points: self.basis_points }
+    }
+
+    fn demand(&self) -> Demand<'_> {
+        Demand::Form(self.form)
+    }
+
+    fn outlook(&self, view: &View<'_>) -> Residual {
+        let view = view.settled();
+        if self.is_dead(&view) {
+            Residual::Dead
+        } else if self.holds(&view) {
+            Residual::Holds
+        } else {
+            Residual::Open
+        }
+    }
+
+    fn broken(&self, view: &View<'_>) -> Option<String> {
+        let (formed, all) = (view.formed, view.ended);
+        if all == 0 {
+            return (!view.bounds.may_be_empty)
+                .then(|| "the reply is empty, so it has no share of anything".to_owned());
+        }
+        let bound = if self.at_least { "at least" } else { "at most" };
+        let percent = shown(self.basis_points);
+        (!self.is_met(formed, all))
+            .then(|| format!("{formed} of {all} sentences are {}; {bound} {percent} are required", self.form.plural()))
+    }
+
+    fn missing(&self, view: &View<'_>, language: Language) -> Option<String> {
+        self.broken(view)?;
+        let more = self.needed(view);
+        Some(match (language, self.form, self.at_least) {
+            (Language::Zh, Form::Rhetorical, true) => {
+                format!("还需要至少{more}个反问句（如“难道……吗？”“岂能……？”“何必……？”）。")
+            }
+            (Language::Zh, Form::Question, true) => format!("还需要至少{more}个问句。"),
+            (Language::Zh, Form::Rhetorical, false) => format!("还需要至少{more}个不是反问句的句子。"),
+            (Language::Zh, Form::Question, false) => format!("还需要至少{more}个不是问句的句子。"),
+            (Language::En, Form::Rhetorical, true) => format!(
+                "At least {more} more rhetorical question(s) must come, such as \"Who doesn't …?\" or \"What's the point of …?\"."
+            ),
+            (Language::En, Form::Question, true) => format!("At least {more} more question(s) must come."),
+            (Language::En, form, false) => {
+                format!("At least {more} more sentence(s) must come that are not {}.", form.plural())
+            }
+        })
+    }
+}
+
+/// Basis points as people write them.
+fn shown(basis_points: u32) -> String {
+    let (whole, fraction) = (basis_points / 100, basis_points % 100);
+    match fraction {
+        0 => format!("{whole}%"),
+        fraction if fraction % 10 == 0 => format!("{whole}.{}%", fraction / 10),
+        fraction => format!("{whole}.{fraction:02}%"),
+    }
+}

@@ -1,0 +1,163 @@
+//! The checked contract: what the rest of rolecall works with. It does not know how it was written.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::constraint::Constraint;
+use crate::diagnostic::Severity;
+use crate::monitor::Program;
+use crate::source::Source;
+use crate::span::{Span, Spanned};
+
+/// A role's contract, free of errors.
+#[derive(Debug, Clone)]
+pub struct Contract {
+    /// The role's name, unique in a runtime.
+    pub name: String,
+    /// Its version.
+    pub version: semver::Version,
+    /// The languages it speaks, the first being the one prompts are written in.
+    pub languages: Vec<Language>,
+    /// Who it is.
+    pub persona: String,
+    /// The `///` text.
+    pub doc: String,
+    /// Whether dialogue state is kept between turns.
+    pub stateful: bool,
+    /// How the model is called.
+    pub model: ModelOptions,
+    /// Its rules, in the order written. Rule ids are unique.
+    pub rules: Vec<Rule>,
+    /// What to say when no reply complies.
+    pub fallback: Option<Spanned<String>>,
+    /// How messages reach people who are away.
+    pub delivery: Delivery,
+    /// The author's own examples.
+    pub cases: Vec<Case>,
+    /// BLAKE3 of the role's source text, in hex: names this exact contract in headers and logs.
+    pub digest: String,
+    /// The file it came from.
+    pub source: Source,
+    /// Where in it.
+    pub span: Span,
+    /// Its rules, compiled.
+    pub program: Arc<Program>,
+}
+
+/// A language that a contract declares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Language {
+    /// Chinese.
+    Zh,
+    /// English.
+    En,
+}
+
+/// `model { … }`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ModelOptions {
+    /// 0.0–2.0.
+    pub temperature: Option<f64>,
+    /// 1–100,000.
+    pub max_tokens: Option<u32>,
+}
+
+/// One rule of a contract.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    /// The label, or the kind's keyword (with `_2`, `_3`, … from its second use on).
+    pub id: Arc<str>,
+    /// What must hold.
+    pub constraint: Arc<dyn Constraint>,
+    /// What happens when it does not.
+    pub on_violation: OnViolation,
+    /// Warnings and notes are reported and never block.
+    pub severity: Severity,
+    /// Where it is written.
+    pub span: Span,
+}
+
+/// What happens when a rule is broken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OnViolation {
+    /// Cut the reply where the rule still holds.
+    Truncate,
+    /// Put this text in place of the match.
+    Redact(String),
+    /// Ask the model again, at most this often (1–5), then the fallback, then a typed refusal.
+    Repair(u8),
+    /// A typed refusal.
+    Reject,
+    /// The contract's fallback at once.
+    Fallback,
+}
+
+impl Default for OnViolation {
+    /// Two repairs, then the fallback, then a typed refusal.
+    fn default() -> Self {
+        Self::Repair(2)
+    }
+}
+
+/// A plugin that a contract names, with its parameters.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PolicyRef {
+    /// The plugin: `plugins/<name>.wasm`.
+    pub plugin: String,
+    /// Where the name is written.
+    pub span: Span,
+    /// Its parameters, as the JSON object that the plugin's schema describes.
+    pub params: serde_json::Map<String, serde_json::Value>,
+    /// Where each top-level parameter is written, by name.
+    pub param_spans: Vec<(String, Span)>,
+    /// What a failing plugin means.
+    pub on_failure: OnFailure,
+}
+
+/// What a contract wants when a plugin fails (trap, time-out, missing).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnFailure {
+    /// Treat it as a violation: fail closed.
+    #[default]
+    Reject,
+    /// Go on without this plugin's judgement.
+    Allow,
+    /// Answer with the contract's fallback.
+    Fallback,
+}
+
+/// `delivery { … }`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Delivery {
+    /// The merge plugin, if one is named.
+    pub policy: Option<PolicyRef>,
+    /// How long an undelivered message is kept; the default is [`DEFAULT_EXPIRE`].
+    pub expire: Option<Duration>,
+}
+
+/// How long an undelivered message is kept when the contract does not say: 7 days.
+pub const DEFAULT_EXPIRE: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// One `case` of a contract.
+#[derive(Debug, Clone)]
+pub struct Case {
+    /// Its title.
+    pub title: Spanned<String>,
+    /// What the user says.
+    pub user: Option<Spanned<String>>,
+    /// The reply to judge.
+    pub reply: Option<Spanned<String>>,
+    /// What the checker must say.
+    pub expect: Expect,
+    /// The whole case.
+    pub span: Span,
+}
+
+/// What a case expects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expect {
+    /// The reply complies.
+    Pass,
+    /// These rules, and perhaps others, are broken.
+    Violates(Vec<Spanned<String>>),
+}

@@ -1,0 +1,43 @@
+//! Findings as text, for people and for tools. Everything is rendered into a `String`; printing is
+//! the caller's.
+
+mod github;
+mod human;
+mod json;
+mod short;
+
+use super::Finding;
+
+/// How findings are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Source excerpts with markers, for terminals.
+    Human {
+        /// Whether to use ANSI colours.
+        color: bool,
+    },
+    /// `file:line:column: error[RC0203]: message`, a line each.
+    Short,
+    /// A JSON object a line; see [`JsonFinding`].
+    Json,
+    /// GitHub workflow commands, which become annotations of a pull request.
+    Github,
+}
+
+pub use json::{JsonFinding, JsonFix, JsonPosition, JsonRelated, JsonSpan};
+
+/// Renders findings in their order. Every format ends each finding with a line break; no findings
+/// give the empty text.
+#[must_use]
+pub fn render(findings: &[Finding], format: Format) -> String {
+    let mut out = String::new();
+    for finding in findings {
+        match format {
+            Format::Human { color } => human::render(finding, color, &mut out),
+            Format::Short => short::render(finding, &mut out),
+            Format::Json => json::render(finding, &mut out),
+            Format::Github => github::render(finding, &mut out),
+        }
+    }
+    out
+}

@@ -1,0 +1,250 @@
+//! A contract's rules, compiled.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::{DeliveryMode, Monitor, Verdict, Violation};
+use crate::constraint::{Bounds, Class, Constraint, Demand};
+use crate::contract::{OnViolation, Rule};
+use crate::diagnostic::Severity;
+use crate::text::pattern::Pattern;
+use crate::text::rhetorical::{self, Form};
+use crate::text::terms::Terms;
+
+/// What stands in place of a match when a rule redacts with an empty text: without anything there,
+/// the neighbours of the match could join to another one.
+const EMPTY_REDACTION: &str = "…";
+
+/// A contract's rules, compiled; shared by all of its monitors.
+#[derive(Debug)]
+pub struct Program {
+    pub(super) rules: Vec<Compiled>,
+    /// Forbidden terms.
+    pub(super) forbidden: Terms,
+    /// Whose they are, by term.
+    pub(super) forbidden_by: Vec<Forbidden>,
+    /// Forbidden patterns.
+    pub(super) patterns: Vec<(Arc<Pattern>, Forbidden)>,
+    /// Required terms.
+    pub(super) required: Terms,
+    /// Required patterns.
+    pub(super) finders: Vec<Arc<Pattern>>,
+    /// Some rule asks for the forms of sentences.
+    pub(super) reads_forms: bool,
+    pub(super) sentence_limits: Vec<Limit>,
+    pub(super) char_limits: Vec<Limit>,
+    pub(super) bounds: Bounds,
+    mode: DeliveryMode,
+}
+
+#[derive(Debug)]
+pub(super) struct Compiled {
+    pub(super) id: Arc<str>,
+    pub(super) severity: Severity,
+    pub(super) constraint: Arc<dyn Constraint>,
+    pub(super) tracks: Tracks,
+}
+
+/// Where the tally keeps what a rule asks for.
+#[derive(Debug, Clone)]
+pub(super) enum Tracks {
+    Counts,
+    /// These required terms.
+    Terms(Range<usize>),
+    /// This required pattern.
+    Pattern(usize),
+    Form(Form),
+}
+
+/// The rule behind a forbidden term or pattern.
+#[derive(Debug, Clone)]
+pub(super) struct Forbidden {
+    pub(super) rule: usize,
+    /// What the match is called.
+    pub(super) name: Arc<str>,
+    pub(super) effect: Effect,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// Nothing from the match on is released.
+    Block,
+    /// This text stands in its place.
+    Redact(Arc<str>),
+    /// It is reported and passes.
+    Report,
+}
+
+/// An upper bound on a count.
+#[derive(Debug)]
+pub(super) struct Limit {
+    rule: usize,
+    pub(super) most: u64,
+    pub(super) blocks: bool,
+    what: &'static str,
+}
+
+impl Limit {
+    pub(super) fn violation(&self, program: &Program, span: Range<usize>, cut: usize) -> Violation {
+        let message = format!("the reply has more than {} {}", self.most, self.what);
+        program.violation(self.rule, span, message, Some(cut), false)
+    }
+}
+
+impl Program {
+    /// Compiles rules; indices in violations point into `rules`.
+    #[must_use]
+    pub fn new(rules: &[Rule]) -> Self {
+        let mut draft = Draft::default();
+        let mut compiled = Vec::with_capacity(rules.len());
+        for (index, rule) in rules.iter().enumerate() {
+            let tracks = draft.add(index, rule);
+            compiled.push(Compiled {
+                id: Arc::clone(&rule.id),
+                severity: rule.severity,
+                constraint: Arc::clone(&rule.constraint),
+                tracks,
+            });
+        }
+        draft.build(compiled, mode(rules), bounds(rules))
+    }
+
+    /// A monitor at the empty text.
+    #[must_use]
+    pub fn monitor(self: &Arc<Self>) -> Monitor {
+        Monitor::new(self)
+    }
+
+    /// Pushes the whole text once and finishes.
+    #[must_use]
+    pub fn check(self: &Arc<Self>, text: &str) -> Verdict {
+        let mut monitor = self.monitor();
+        let mut violations = monitor.push(text).violations;
+        violations.extend(monitor.finish().violations);
+        Verdict { violations }
+    }
+
+    /// How replies under this contract are delivered, plugins aside. Rules that only warn never hold
+    /// a reply up.
+    #[must_use]
+    pub fn delivery_mode(&self) -> DeliveryMode {
+        self.mode
+    }
+
+    /// The rules that can block a reply.
+    pub(super) fn blocking(&self) -> impl Iterator<Item = (usize, &Compiled)> {
+        self.rules.iter().enumerate().filter(|(_, rule)| rule.severity == Severity::Error)
+    }
+
+    pub(super) fn violation(
+        &self,
+        rule: usize,
+        span: Range<usize>,
+        message: String,
+        cut: Option<usize>,
+        redacted: bool,
+    ) -> Violation {
+        let compiled = self.rules.get(rule);
+        Violation {
+            rule,
+            id: compiled.map_or_else(|| Arc::from(""), |rule| Arc::clone(&rule.id)),
+            severity: compiled.map_or(Severity::Error, |rule| rule.severity),
+            span,
+            message,
+            cut,
+            redacted,
+        }
+    }
+}
+
+#[derive(Default)]
+struct Draft {
+    forbidden: Vec<(String, Forbidden)>,
+    patterns: Vec<(Arc<Pattern>, Forbidden)>,
+    required: Vec<String>,
+    finders: Vec<Arc<Pattern>>,
+    reads_forms: bool,
+    sentence_limits: Vec<Limit>,
+    char_limits: Vec<Limit>,
+}
+
+impl Draft {
+    fn add(&mut self, index: usize, rule: &Rule) -> Tracks {
+        let blocks = rule.severity == Severity::Error;
+        match rule.constraint.demand() {
+            Demand::Nothing => {}
+            Demand::MaxSentences(most) => {
+                self.sentence_limits.push(Limit { rule: index, most, blocks, what: "sentences" });
+            }
+            Demand::MaxChars(most) => self.char_limits.push(Limit { rule: index, most, blocks, what: "characters" }),
+            Demand::Forbid { terms, patterns } => {
+                let effect = effect(rule);
+                let by = |name: &str| Forbidden { rule: index, name: name.into(), effect: effect.clone() };
+                self.forbidden.extend(terms.iter().map(|term| (term.clone(), by(term))));
+                self.patterns.extend(patterns.iter().map(|p| (Arc::clone(p), by(&format!("/{}/", p.source())))));
+            }
+            Demand::Require(terms) => {
+                let first = self.required.len();
+                self.required.extend_from_slice(terms);
+                return Tracks::Terms(first..self.required.len());
+            }
+            Demand::Match(pattern) => {
+                self.finders.push(Arc::clone(pattern));
+                return Tracks::Pattern(self.finders.len() - 1);
+            }
+            Demand::Form(form) => {
+                rhetorical::prepare();
+                self.reads_forms = true;
+                return Tracks::Form(form);
+            }
+        }
+        Tracks::Counts
+    }
+
+    fn build(self, rules: Vec<Compiled>, mode: DeliveryMode, bounds: Bounds) -> Program {
+        let holds = |by: &Forbidden| by.effect != Effect::Report;
+        Program {
+            rules,
+            forbidden: Terms::new(self.forbidden.iter().map(|(term, by)| (term.as_str(), holds(by)))),
+            forbidden_by: self.forbidden.into_iter().map(|(_, by)| by).collect(),
+            patterns: self.patterns,
+            required: Terms::new(self.required.iter().map(|term| (term.as_str(), false))),
+            finders: self.finders,
+            reads_forms: self.reads_forms,
+            sentence_limits: self.sentence_limits,
+            char_limits: self.char_limits,
+            bounds,
+            mode,
+        }
+    }
+}
+
+/// A replacement is made whatever the rule's severity; without one only errors block.
+fn effect(rule: &Rule) -> Effect {
+    match (&rule.on_violation, rule.severity) {
+        (OnViolation::Redact(by), _) if by.is_empty() => Effect::Redact(EMPTY_REDACTION.into()),
+        (OnViolation::Redact(by), _) => Effect::Redact(by.as_str().into()),
+        (_, Severity::Error) => Effect::Block,
+        _ => Effect::Report,
+    }
+}
+
+fn mode(rules: &[Rule]) -> DeliveryMode {
+    let blocking = rules.iter().filter(|rule| rule.severity == Severity::Error);
+    let late = blocking.map(|rule| rule.constraint.class()).any(|class| matches!(class, Class::EndOnly | Class::Ratio));
+    if late { DeliveryMode::Sentence } else { DeliveryMode::Token }
+}
+
+fn bounds(rules: &[Rule]) -> Bounds {
+    let mut bounds = Bounds::default();
+    for rule in rules.iter().filter(|rule| rule.severity == Severity::Error) {
+        let lower = |bound: &mut Option<u64>, most: u64| *bound = Some(bound.map_or(most, |other| other.min(most)));
+        match rule.constraint.demand() {
+            Demand::MaxSentences(most) => lower(&mut bounds.sentences, most),
+            Demand::MaxChars(most) => lower(&mut bounds.chars, most),
+            _ => {}
+        }
+        bounds.may_be_empty |= rule.constraint.fact() == crate::constraint::Fact::MinSentences(0);
+    }
+    bounds
+}

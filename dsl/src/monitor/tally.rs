@@ -1,0 +1,172 @@
+//! The second stage: what is counted over the text as the client sees it.
+
+use super::DeliveryMode;
+use super::program::{Compiled, Program, Tracks};
+use crate::constraint::View;
+use crate::text::characters::Characters;
+use crate::text::pattern::Finder;
+use crate::text::rhetorical::{Form, Reader};
+use crate::text::sentence::{Boundary, Sentences};
+use crate::text::terms::Search;
+
+/// Counts of one reply.
+#[derive(Debug, Clone)]
+pub(super) struct Tally {
+    sentences: Sentences,
+    /// The last boundary between sentences.
+    boundary: Boundary,
+    characters: Characters,
+    /// Reads the current sentence.
+    reader: Option<Reader>,
+    rhetorical: u64,
+    questions: u64,
+    required: Search,
+    /// By required term, then by required pattern.
+    found: Vec<bool>,
+    finders: Vec<Finder>,
+    finished: bool,
+}
+
+/// What one character changed.
+#[derive(Debug, Default)]
+pub(super) struct Counted {
+    pub(super) boundary: Option<Boundary>,
+    /// A sentence began to count.
+    pub(super) sentence: bool,
+    /// The character counts.
+    pub(super) char: bool,
+}
+
+impl Tally {
+    pub(super) fn new(program: &Program) -> Self {
+        Self {
+            sentences: Sentences::default(),
+            boundary: Boundary { end: 0, next: 0 },
+            characters: Characters::default(),
+            reader: program.reads_forms.then(Reader::default),
+            rhetorical: 0,
+            questions: 0,
+            required: program.required.search(),
+            found: vec![false; program.required.len() + program.finders.len()],
+            finders: program.finders.iter().map(|pattern| Finder::new(pattern)).collect(),
+            finished: false,
+        }
+    }
+
+    /// Counts a character.
+    pub(super) fn push(&mut self, program: &Program, c: char) -> Counted {
+        let event = self.sentences.push(c);
+        if let Some(boundary) = event.boundary {
+            self.boundary = boundary;
+            self.end_sentence();
+        }
+        if let Some(reader) = &mut self.reader {
+            reader.push(c, event.enclosed);
+        }
+        if !program.required.is_empty() {
+            let found = &mut self.found;
+            self.required.push(&program.required, c, &mut |hit| mark(found, hit.term));
+        }
+        for (index, (finder, pattern)) in self.finders.iter_mut().zip(&program.finders).enumerate() {
+            finder.push(pattern, c);
+            if finder.found() {
+                mark(&mut self.found, program.required.len() + index);
+            }
+        }
+        Counted { boundary: event.boundary, sentence: event.begins, char: self.characters.push(c) }
+    }
+
+    /// Ends the text and gives whether a sentence was open.
+    pub(super) fn finish(&mut self, program: &Program) -> bool {
+        let found = &mut self.found;
+        self.required.finish(&program.required, &mut |hit| mark(found, hit.term));
+        for (index, (finder, pattern)) in self.finders.iter().zip(&program.finders).enumerate() {
+            if finder.found_at_end(pattern) {
+                mark(&mut self.found, program.required.len() + index);
+            }
+        }
+        let open = self.sentences.finish().is_some();
+        if open {
+            self.end_sentence();
+        }
+        self.finished = true;
+        open
+    }
+
+    pub(super) fn sentences(&self) -> u64 {
+        self.sentences.begun()
+    }
+
+    pub(super) fn chars(&self) -> u64 {
+        self.characters.count()
+    }
+
+    pub(super) fn boundary(&self) -> Boundary {
+        self.boundary
+    }
+
+    /// Where text must wait: because it may belong to a sentence too many, or, when replies go out
+    /// sentence by sentence, because it stands before a sentence that has not begun (`- `, `**`).
+    pub(super) fn held_back(&self, program: &Program) -> Option<usize> {
+        let waiting = self.sentences.waiting_start().filter(|_| program.delivery_mode() != DeliveryMode::Token);
+        let Some(most) = program.bounds.sentences else { return waiting };
+        let beyond = if self.sentences.ended() >= most {
+            Some(self.boundary.end)
+        } else if self.sentences.begun() >= most {
+            self.sentences.possible_end()
+        } else {
+            None
+        };
+        beyond.or(waiting)
+    }
+
+    /// The facts that a rule asked for.
+    pub(super) fn view<'a>(&'a self, program: &Program, rule: &Compiled) -> View<'a> {
+        let (mut found, mut formed, mut forming): (&[bool], _, _) = (&[], 0, false);
+        let (mut lost, mut undecided) = (false, false);
+        match &rule.tracks {
+            Tracks::Counts => {}
+            Tracks::Terms(terms) => {
+                found = self.found.get(terms.clone()).unwrap_or_default();
+                undecided = self.required.is_undecided(&program.required);
+            }
+            Tracks::Pattern(index) => {
+                let at = program.required.len() + index;
+                found = self.found.get(at..=at).unwrap_or_default();
+                let finder = self.finders.get(*index).zip(program.finders.get(*index));
+                lost = finder.is_some_and(|(finder, pattern)| finder.is_dead(pattern));
+            }
+            Tracks::Form(Form::Rhetorical) => {
+                formed = self.rhetorical;
+                forming = self.reader.as_ref().is_some_and(Reader::is_rhetorical);
+            }
+            Tracks::Form(Form::Question) => formed = self.questions,
+        }
+        let sentences = if self.finished { self.sentences.total() } else { self.sentences.begun() };
+        View {
+            sentences,
+            ended: if self.finished { sentences } else { self.sentences.ended() },
+            chars: self.characters.count(),
+            formed,
+            forming,
+            found,
+            lost,
+            undecided,
+            bounds: program.bounds,
+        }
+    }
+
+    fn end_sentence(&mut self) {
+        if let Some(reader) = &mut self.reader {
+            let forms = std::mem::take(reader).forms();
+            self.rhetorical += u64::from(forms.rhetorical);
+            self.questions += u64::from(forms.question);
+        }
+    }
+}
+
+fn mark(found: &mut [bool], index: usize) {
+    if let Some(found) = found.get_mut(index) {
+        *found = true;
+    }
+}

@@ -1,0 +1,107 @@
+//! Files, imports and roles.
+
+use pest::iterators::Pair;
+
+use super::grammar::Rule;
+use super::{Builder, span};
+use crate::ast::{Broken, Entry, File, Item, Role};
+use crate::diagnostic::{Finding, codes};
+use crate::span::Spanned;
+
+impl Builder<'_> {
+    pub(super) fn file(&mut self, pair: Pair<'_, Rule>) -> File {
+        let mut file = File::default();
+        let mut docs: Vec<String> = Vec::new();
+        for node in pair.into_inner() {
+            match node.as_rule() {
+                Rule::doc => {
+                    let line = node.as_str().trim_start_matches('/');
+                    docs.push(line.strip_prefix(' ').unwrap_or(line).trim_end().to_owned());
+                }
+                Rule::role => {
+                    let doc = std::mem::take(&mut docs).join("\n");
+                    file.roles.extend(self.role(node, doc));
+                }
+                Rule::import => file.imports.extend(self.import(node)),
+                Rule::unreadable_top => self.unreadable_top(&node),
+                _ => {}
+            }
+        }
+        file.broken = std::mem::take(&mut self.broken);
+        file
+    }
+
+    fn import(&mut self, pair: Pair<'_, Rule>) -> Option<Spanned<String>> {
+        let whole = span(&pair);
+        let path = pair.into_inner().next()?;
+        if path.as_rule() == Rule::string {
+            return Some(Spanned::new(self.text(&path), whole));
+        }
+        self.findings.push(
+            Finding::new(codes::UNREADABLE, self.source, whole, "an import names a file in quotes")
+                .with_help("write `import \"shared/safety.role\"`"),
+        );
+        None
+    }
+
+    /// A role whose braces do not match is left out: its fields cannot be told from its rules.
+    fn role(&mut self, pair: Pair<'_, Rule>, doc: String) -> Option<Role> {
+        let whole = span(&pair);
+        let (mut name, mut extends, mut items, mut header_read) = (None, None, Vec::new(), true);
+        self.torn = false;
+        self.suspect = None;
+        for node in pair.into_inner() {
+            match node.as_rule() {
+                Rule::name => name = Some(Self::spanned(&node)),
+                Rule::extends => extends = node.into_inner().next().map(|parent| Self::spanned(&parent)),
+                Rule::header_junk => {
+                    header_read = false;
+                    self.header(&node, name.is_some());
+                }
+                Rule::body => items = self.body(node).entries,
+                Rule::too_deep => self.too_deep(&node),
+                _ => {}
+            }
+        }
+        if name.is_none() && header_read {
+            self.findings.push(
+                Finding::new(codes::UNREADABLE, self.source, whole, "a role without a name")
+                    .with_help("write `role some_name { … }`"),
+            );
+        }
+        let Some(name) = name.filter(|_| !self.torn) else {
+            self.broken.push(Broken { names: Vec::new(), span: whole });
+            return None;
+        };
+        let items = items.into_iter().filter_map(|entry| self.item(entry)).collect();
+        Some(Role { doc, name, extends, items, span: whole })
+    }
+
+    fn header(&mut self, node: &Pair<'_, Rule>, named: bool) {
+        let message = if named {
+            "a role's name is followed by `{`, or by `extends` and one parent"
+        } else {
+            "a role's name is a word: a letter, then letters, digits, `_` or `-`"
+        };
+        let finding = Finding::new(codes::UNREADABLE, self.source, span(node), message);
+        self.findings.push(finding.with_help("write `role some_name { … }`"));
+    }
+
+    fn item(&mut self, entry: Entry) -> Option<Item> {
+        if let Some(label) = &entry.label {
+            self.findings.push(
+                Finding::new(codes::UNREADABLE, self.source, label.span, "only rules have labels")
+                    .with_help(format!("write `{}` and its value without a colon", label.value)),
+            );
+            self.broken.push(Broken { names: vec![label.value.clone(), entry.keyword.value], span: entry.span });
+            return None;
+        }
+        let mut blocks = entry.blocks.into_iter();
+        let body = blocks.next();
+        if let Some(second) = blocks.next() {
+            let message = format!("`{}` has one block", entry.keyword.value);
+            self.findings.push(Finding::new(codes::UNREADABLE, self.source, second.span, message));
+        }
+        Some(Item { keyword: entry.keyword, args: entry.args, body, span: entry.span })
+    }
+}

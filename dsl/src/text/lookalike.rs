@@ -1,0 +1,45 @@
+//! Letters of other alphabets that look like Latin ones.
+
+use unicode_script::{Script, UnicodeScript};
+
+/// The ASCII letter, in lower case, that a letter of a Latin-like alphabet can be taken for, by the
+/// prototypes of UTS #39.
+///
+/// ASCII is its own prototype here: UTS #39 equates `I`, `l` and `1`, which would make `Al` a hit for
+/// `AI`. A letter without a Latin look-alike takes the one of its other case, so that folding keeps
+/// case variants together wherever only one of them looks Latin.
+pub(crate) fn latin(c: char) -> Option<char> {
+    if c.is_ascii() || !has_lookalikes(c) {
+        return None;
+    }
+    prototype(c).or_else(|| {
+        let mut other = c.to_uppercase();
+        let single = other.next().filter(|other_case| *other_case != c);
+        single.filter(|_| other.next().is_none()).and_then(prototype)
+    })
+}
+
+fn prototype(c: char) -> Option<char> {
+    let mut bytes = [0; 4];
+    let mut skeleton = unicode_security::skeleton(c.encode_utf8(&mut bytes));
+    let letter = skeleton.next().filter(char::is_ascii_alphabetic)?;
+    if skeleton.next().is_some() {
+        return None;
+    }
+    // The prototype of every `I` is `l`; a capital that looks so is an `I`.
+    Some(if letter == 'l' && !c.is_lowercase() { 'i' } else { letter.to_ascii_lowercase() })
+}
+
+fn has_lookalikes(c: char) -> bool {
+    matches!(
+        c.script(),
+        Script::Latin
+            | Script::Greek
+            | Script::Cyrillic
+            | Script::Armenian
+            | Script::Coptic
+            | Script::Cherokee
+            | Script::Lisu
+            | Script::Deseret
+    )
+}

@@ -1,0 +1,13 @@
+//! Facts about text that every rule shares: where sentences end, which characters count as the same,
+//! which terms and patterns occur, and which sentences are rhetorical.
+//!
+//! Everything here is a small machine that takes one character at a time, so that a stream and a
+//! whole text take the same path.
+
+pub mod characters;
+pub mod fold;
+mod lookalike;
+pub mod pattern;
+pub mod rhetorical;
+pub mod sentence;
+pub mod terms;

@@ -1,0 +1,380 @@
+//! Where sentences end: one incremental machine, characters in, boundaries out.
+//!
+//! Unicode's rules (UAX #29) are the base; on top of them
+//!
+//! - (a) no sentence ends inside `《》〈〉「」『』“”""（）()【】`. So that an unclosed pair cannot swallow a
+//!   reply, a pair counts as open for at most [`PAIR_LIMIT`] characters and never over a newline;
+//!   what was passed over inside it stays one sentence;
+//! - (b) closers, emoji and other symbols attach to the left. A terminator right before the mark that
+//!   closes a pair ends the sentence only if a new one visibly begins: another quotation, or white
+//!   space and a capital letter. So `“这是对的。”他说。` is one sentence;
+//! - (c) `…` and a newline end a sentence (`…` and `...` not before a lower-case letter); `；`, `：`, `~`
+//!   and dashes do not, and a comma, colon, semicolon or dash behind a terminator takes it back;
+//! - (d) the number or letter of a list item, abbreviations and initials do not end a sentence;
+//! - (e) nor does the point of a decimal number, full width included, or one inside a word;
+//! - (f) a run of terminators counts once;
+//! - (g) URLs and Markdown code are opaque; fenced code, newlines included, for at most
+//!   [`FENCE_LIMIT`] characters.
+//!
+//! Only a stretch with a letter or a digit counts as a sentence; a text without any (`……`) counts as
+//! one if it is not blank. A boundary is known when the character that begins the next sentence
+//! arrives.
+
+mod class;
+mod code;
+mod pairs;
+mod pending;
+mod word;
+
+use class::{Class, Pair, class, is_digit};
+use code::{Code, Url};
+use pairs::Pairs;
+use pending::{Kind, Pending};
+use word::{Before, Word};
+
+pub use code::FENCE_LIMIT;
+pub use pairs::PAIR_LIMIT;
+
+/// Where one sentence ends and the next begins, in bytes read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Boundary {
+    /// Past the last character of the sentence, closers included and white space behind a terminator
+    /// excluded; the newline, if only that ended it.
+    pub end: usize,
+    /// The first character of the next sentence.
+    pub next: usize,
+}
+
+/// What one character decided.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Event {
+    /// The sentence before this character is known to have ended.
+    pub boundary: Option<Boundary>,
+    /// This character gave the current sentence its first letter or digit: it counts from now on.
+    pub begins: bool,
+    /// This character lies inside a pair or in code.
+    pub enclosed: bool,
+}
+
+/// The machine. Small and without heap memory, so that it can be cloned for "what if".
+#[derive(Debug, Clone, Default)]
+pub struct Sentences {
+    /// Bytes read.
+    at: usize,
+    /// Past the last character that is not white space.
+    solid: usize,
+    begun: u64,
+    /// The current sentence has a letter or a digit.
+    content: bool,
+    pending: Option<Pending>,
+    pairs: Pairs,
+    code: Code,
+    url: Url,
+    line: Line,
+    word: Word,
+    previous: Option<char>,
+    /// An odd number of Markdown emphasis runs was read.
+    emphasis: bool,
+}
+
+/// How much of a list marker was read since the line began.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Line {
+    #[default]
+    Start,
+    Digits(u8),
+    Letter,
+    Body,
+}
+
+/// Counts the sentences of a whole text.
+#[must_use]
+pub fn count(text: &str) -> usize {
+    let mut machine = Sentences::default();
+    for c in text.chars() {
+        machine.push(c);
+    }
+    usize::try_from(machine.total()).unwrap_or(usize::MAX)
+}
+
+/// The byte ranges of a text's sentences, without the white space between them.
+#[must_use]
+pub fn split(text: &str) -> Vec<std::ops::Range<usize>> {
+    let mut machine = Sentences::default();
+    let mut start = text.len() - text.trim_start().len();
+    let mut ranges = Vec::new();
+    for c in text.chars() {
+        if let Some(boundary) = machine.push(c).boundary {
+            let sentence = text.get(start..boundary.end).unwrap_or_default();
+            ranges.push(start..start + sentence.trim_end().len());
+            start = boundary.next;
+        }
+    }
+    if let Some(end) = machine.finish() {
+        ranges.push(start..end);
+    }
+    ranges
+}
+
+impl Sentences {
+    /// Takes the next character.
+    pub fn push(&mut self, c: char) -> Event {
+        let at = self.at;
+        self.at += c.len_utf8();
+        let mut event = Event::default();
+        let class = class(c);
+        self.take(c, class, at, &mut event);
+        self.track_line(c, class);
+        self.word.push_unless_dot(c);
+        self.previous = Some(c);
+        if class != Class::Space && class != Class::Newline {
+            self.solid = self.at;
+        }
+        event
+    }
+
+    /// Ends the text: where its last sentence ends, if one is open.
+    #[must_use]
+    pub fn finish(&self) -> Option<usize> {
+        (self.content || (self.begun == 0 && self.solid > 0)).then_some(self.solid)
+    }
+
+    /// Sentences that have begun, the current one included.
+    #[must_use]
+    pub fn begun(&self) -> u64 {
+        self.begun
+    }
+
+    /// Sentences that are known to have ended.
+    #[must_use]
+    pub fn ended(&self) -> u64 {
+        self.begun - u64::from(self.content)
+    }
+
+    /// How many sentences the text has if it ends here.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        if self.begun == 0 { u64::from(self.solid > 0) } else { self.begun }
+    }
+
+    /// Where the current sentence would end if the next one began now: everything from there on may
+    /// belong to the next sentence. `None` while the current sentence surely goes on.
+    #[must_use]
+    pub fn possible_end(&self) -> Option<usize> {
+        self.pending.map(|pending| pending.end)
+    }
+
+    /// Where the next sentence would begin, while only symbols stand there (`- `, `**`).
+    #[must_use]
+    pub fn waiting_start(&self) -> Option<usize> {
+        self.pending.and_then(|pending| pending.next)
+    }
+
+    fn take(&mut self, c: char, class: Class, at: usize, event: &mut Event) {
+        if self.code.take(c, self.line == Line::Start) {
+            event.enclosed = true;
+            if class == Class::Backtick {
+                self.start(c, at, event);
+            } else if class == Class::Word {
+                self.begin(event);
+            }
+            return;
+        }
+        if self.url.take(c, &self.word, self.previous) {
+            event.enclosed = !self.pairs.is_empty();
+            self.take_url(class, event);
+            return;
+        }
+        if class == Class::Newline {
+            return self.end_line(at);
+        }
+        self.pairs.step();
+        if !self.pairs.is_empty() {
+            event.enclosed = true;
+            return self.take_enclosed(c, class, at, event);
+        }
+        match class {
+            Class::Terminator => self.end(Kind::Terminator, at),
+            Class::Ellipsis => self.end(Kind::Ellipsis, at),
+            Class::Period => self.take_period(at),
+            Class::Word => {
+                self.start(c, at, event);
+                self.begin(event);
+            }
+            Class::Continue => self.go_on(at),
+            Class::Space => {
+                if let Some(pending) = &mut self.pending {
+                    pending.spaced = true;
+                }
+            }
+            Class::Open(pair) => self.open(pair, c, at, event),
+            Class::Quote if self.quote_opens() => self.open(Pair::Straight, c, at, event),
+            Class::Emphasis => {
+                if self.previous != Some(c) {
+                    self.emphasis = !self.emphasis;
+                }
+                self.attach(at, !self.emphasis);
+            }
+            Class::Newline | Class::Backtick | Class::Close(_) | Class::Quote | Class::Symbol => self.attach(at, true),
+        }
+    }
+
+    /// Inside a pair nothing ends; a terminator right before the closing mark is remembered.
+    fn take_enclosed(&mut self, c: char, class: Class, at: usize, event: &mut Event) {
+        let closed = match class {
+            Class::Close(pair) => self.pairs.close(pair).then_some(pair),
+            Class::Quote => self.pairs.close(Pair::Straight).then_some(Pair::Straight),
+            _ => None,
+        };
+        if let Some(pair) = closed {
+            if self.pairs.is_empty() && self.pairs.take_terminated() && self.content {
+                self.pending = Some(Pending::new(Kind::Closed(pair), self.at, self.previous));
+            }
+            return;
+        }
+        match class {
+            Class::Terminator | Class::Ellipsis | Class::Period => self.pairs.terminated(true),
+            Class::Open(pair) => self.open(pair, c, at, event),
+            Class::Quote => self.open(Pair::Straight, c, at, event),
+            Class::Word => {
+                self.pairs.terminated(false);
+                self.begin(event);
+            }
+            Class::Continue => self.pairs.terminated(false),
+            _ => {}
+        }
+    }
+
+    fn take_url(&mut self, class: Class, event: &mut Event) {
+        match class {
+            Class::Terminator | Class::Period if self.pairs.is_empty() => {
+                let kind = if class == Class::Period { Kind::Period(Before::Plain) } else { Kind::Terminator };
+                self.pending = Some(Pending::new(kind, self.at, self.previous));
+            }
+            Class::Word => {
+                self.pending = None;
+                self.begin(event);
+            }
+            _ => self.pending = None,
+        }
+    }
+
+    fn take_period(&mut self, at: usize) {
+        if matches!(self.line, Line::Digits(_) | Line::Letter) {
+            self.word.clear();
+            return;
+        }
+        let kind = if self.previous.is_some_and(is_digit) {
+            Kind::Period(Before::Digit)
+        } else {
+            Kind::Period(self.word.before())
+        };
+        self.word.dot();
+        self.end(kind, at);
+    }
+
+    /// A terminator: the sentence may have ended.
+    fn end(&mut self, kind: Kind, at: usize) {
+        match &mut self.pending {
+            Some(pending) if pending.newline || pending.next.is_some() => {
+                pending.next.get_or_insert(at);
+            }
+            Some(pending) => {
+                pending.kind = pending.kind.then(kind);
+                pending.end = self.at;
+                pending.spaced = false;
+            }
+            None if self.content => self.pending = Some(Pending::new(kind, self.at, self.previous)),
+            None => {}
+        }
+    }
+
+    fn end_line(&mut self, at: usize) {
+        self.pairs.clear();
+        self.emphasis = false;
+        match &mut self.pending {
+            Some(pending) => {
+                pending.newline = true;
+                pending.spaced = true;
+            }
+            None if self.content => {
+                let mut pending = Pending::new(Kind::Newline, at, self.previous);
+                pending.newline = true;
+                pending.spaced = true;
+                self.pending = Some(pending);
+            }
+            None => {}
+        }
+    }
+
+    /// A character that begins nothing by itself belongs to the sentence on its left, or after a
+    /// newline or an opening emphasis to the one on its right.
+    fn attach(&mut self, at: usize, left: bool) {
+        if let Some(pending) = &mut self.pending {
+            if !left || pending.newline || pending.next.is_some() {
+                pending.next.get_or_insert(at);
+            } else {
+                pending.end = self.at;
+            }
+        }
+    }
+
+    fn go_on(&mut self, at: usize) {
+        if let Some(pending) = &mut self.pending {
+            if pending.newline || pending.next.is_some() {
+                pending.next.get_or_insert(at);
+            } else {
+                self.pending = None;
+            }
+        }
+    }
+
+    fn open(&mut self, pair: Pair, c: char, at: usize, event: &mut Event) {
+        // `:(` and its kin are faces, not parentheses.
+        if pair == Pair::Parenthesis && matches!(self.previous, Some(':' | ';' | '-' | '=' | '\'')) {
+            return self.attach(at, true);
+        }
+        self.start(c, at, event);
+        self.pairs.open(pair);
+        event.enclosed = true;
+    }
+
+    /// Whether a straight quotation mark outside all quotations opens one.
+    fn quote_opens(&self) -> bool {
+        match self.previous {
+            // `5"` and a closing mark whose opening one was dropped.
+            Some(c) if c.is_ascii_alphanumeric() => false,
+            Some('.' | '!' | '?') => false,
+            _ => true,
+        }
+    }
+
+    /// A character that would begin a sentence decides whether the pending one ended.
+    fn start(&mut self, c: char, at: usize, event: &mut Event) {
+        let Some(pending) = self.pending.take() else { return };
+        if self.content && pending.breaks_before(c) {
+            event.boundary = Some(Boundary { end: pending.end, next: pending.next.unwrap_or(at) });
+            self.content = false;
+        }
+    }
+
+    fn begin(&mut self, event: &mut Event) {
+        if !self.content {
+            self.content = true;
+            self.begun += 1;
+            event.begins = true;
+        }
+    }
+
+    fn track_line(&mut self, c: char, class: Class) {
+        self.line = match (self.line, class) {
+            (_, Class::Newline) | (Line::Start, Class::Space | Class::Symbol | Class::Emphasis | Class::Continue) => {
+                Line::Start
+            }
+            (Line::Start, _) if is_digit(c) => Line::Digits(1),
+            (Line::Start, _) if c.is_ascii_alphabetic() => Line::Letter,
+            (Line::Digits(read @ 1..3), _) if is_digit(c) => Line::Digits(read + 1),
+            _ => Line::Body,
+        };
+    }
+}

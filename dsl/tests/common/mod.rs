@@ -1,0 +1,25 @@
+//! Contracts from the rules of a test.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+#![allow(dead_code, reason = "each test file uses some of it")]
+
+use std::sync::Arc;
+
+use rolecall_dsl::source::Source;
+use rolecall_dsl::{Contract, Program, compile};
+
+/// A contract with these rules.
+pub(crate) fn contract(rules: &str) -> Arc<Contract> {
+    let text = format!(
+        "role test {{\n version 1.0.0\n language zh, en\n persona \"persona\"\n constraints {{\n{rules}\n}}\n}}\n"
+    );
+    let compiled = compile(&Source::new("test.role", &text));
+    let messages: Vec<&str> = compiled.findings.iter().map(|finding| finding.message.as_str()).collect();
+    assert_eq!(compiled.contracts.len(), 1, "{messages:?}");
+    compiled.contracts.into_iter().next().unwrap()
+}
+
+/// Its program.
+pub(crate) fn program(rules: &str) -> Arc<Program> {
+    Arc::clone(&contract(rules).program)
+}

@@ -1,0 +1,113 @@
+//! How rules are read: what is accepted, and what authors are told.
+
+mod common;
+
+use rolecall_dsl::compile;
+use rolecall_dsl::constraint::Fact;
+use rolecall_dsl::contract::Language;
+use rolecall_dsl::source::Source;
+
+/// `code: message` of every finding about these rules.
+fn findings(rules: &str) -> Vec<String> {
+    let text = format!("role test {{ version 1.0.0 language zh persona \"p\" constraints {{\n{rules}\n}} }}");
+    let compiled = compile(&Source::new("test.role", &text));
+    compiled.findings.iter().map(|finding| format!("{}: {}", finding.code, finding.message)).collect()
+}
+
+/// The replacement that the first finding offers.
+fn fix(rules: &str) -> Option<String> {
+    let text = format!("role test {{ version 1.0.0 language zh persona \"p\" constraints {{\n{rules}\n}} }}");
+    let compiled = compile(&Source::new("test.role", &text));
+    compiled.findings.first().and_then(|finding| finding.fix.clone()).map(|fix| fix.replacement)
+}
+
+#[test]
+fn every_spelling_of_a_term_list_means_the_same() {
+    for rules in [
+        r#"forbidden_terms "AI" | "算法" | "2024""#,
+        r#"forbidden_terms "AI|算法|2024""#,
+        r#"forbidden_terms "AI | 算法" | "2024""#,
+    ] {
+        let contract = common::contract(rules);
+        let terms = ["AI", "算法", "2024"].map(str::to_owned);
+        assert_eq!(contract.rules[0].constraint.fact(), Fact::Forbidden(&terms), "{rules}");
+    }
+}
+
+#[test]
+fn every_spelling_of_a_share_means_the_same() {
+    for rules in [
+        "response_style 反问句 >= 40%",
+        "response_style rhetorical >= 40%",
+        "response_style 反问句 ≥ 40%",
+        "response_style \"反问句占比≥40%\"",
+        "response_style \"反问句 >= 40%\"",
+        "response_style \"反问句占比>=40.0％\"",
+    ] {
+        let contract = common::contract(rules);
+        let share = Fact::Share { metric: "rhetorical", at_least: true, basis_points: 4000 };
+        assert_eq!(contract.rules[0].constraint.fact(), share, "{rules}");
+    }
+    let contract = common::contract("response_style question <= 33.3%");
+    let share = Fact::Share { metric: "question", at_least: false, basis_points: 3330 };
+    assert_eq!(contract.rules[0].constraint.fact(), share);
+    assert_eq!(contract.rules[0].constraint.prompt(Language::Zh), "回答中问句不得超过全部句子的33.3%。");
+}
+
+#[test]
+fn wrong_arguments_are_named_with_their_remedy() {
+    for (rules, wanted) in [
+        ("max_sentences", "RC0202: `max_sentences` says nothing"),
+        ("max_sentences \"3\"", "RC0202: `max_sentences` takes a whole number"),
+        ("max_sentences 0", "RC0203: 0 is not between 1 and 10000"),
+        ("max_sentences 3 4", "RC0202: `max_sentences` takes one argument"),
+        ("forbidden_terms", "RC0202: `forbidden_terms` says nothing"),
+        ("forbidden_terms \"a\" \"b\"", "RC0202: `|` is missing between the terms"),
+        ("forbidden_terms \"a\", \"b\"", "RC0202: `|` is missing between the terms"),
+        ("forbidden_terms \"a||b\"", "RC0204: `` cannot be a term: it is empty or shows nothing"),
+        ("forbidden_terms \"a\" |", "RC0202: a term is missing here"),
+        ("forbidden_terms [\"a\", \"b\"]", "RC0202: terms are separated by `|`, not listed"),
+        ("forbidden_terms /a*/", "RC0205: this pattern cannot be used: it matches the empty text, and so everywhere"),
+        ("must_match \"a\"", "RC0202: `must_match` takes a pattern between slashes"),
+        ("required_terms some \"a\"", "RC0202: `some` is neither `any` nor `all`"),
+        ("required_terms /a/", "RC0202: a term is written in quotes"),
+        ("response_style 40%", "RC0202: a share has a metric, a comparison and a percentage"),
+        ("response_style rhetoric >= 40%", "RC0206: there is no metric `rhetoric`"),
+        ("response_style exclamation >= 40%", "RC0010: the metric `exclamation` is not implemented yet"),
+        ("response_style question >= 140%", "RC0203: a share is at most 100%"),
+        ("response_style question > 40%", "RC0202: a share is compared by `>=` or `<=`"),
+        ("response_style \"反问句占比40%\"", "RC0202: a share has a comparison, `>=` or `<=`"),
+        ("response_style \"反问句≥四成\"", "RC0202: a share is a percentage such as `40%`"),
+    ] {
+        assert_eq!(findings(rules).first().map(String::as_str), Some(wanted), "{rules}");
+    }
+}
+
+#[test]
+fn tools_get_a_replacement_where_one_is_sure() {
+    assert_eq!(fix("max_sentence 3").as_deref(), Some("max_sentences"));
+    assert_eq!(fix("response_style question >= 40").as_deref(), Some("40%"));
+    assert_eq!(fix("response_style question > 40%").as_deref(), Some(">="));
+    assert_eq!(fix("response_style rhetoricl >= 40%").as_deref(), Some("rhetorical"));
+    assert_eq!(fix("forbidden_terms [\"a\", \"b\"]").as_deref(), Some("\"a\" | \"b\""));
+}
+
+/// Authors who list both would believe that case or width matter.
+#[test]
+fn a_term_listed_twice_is_a_warning() {
+    let found = findings("forbidden_terms \"AI\" | \"ａｉ\"");
+    assert!(found[0].starts_with("RC0306: `ａｉ` is listed twice"), "{found:?}");
+}
+
+#[test]
+fn every_kind_tells_a_model_what_to_do_in_both_languages() {
+    let rules = r#"max_sentences 3 min_sentences 1 max_chars 200 forbidden_terms "AI" | /sk-[a-z]+/
+        required_terms any "a" | "b" must_match /a/ must_not_match /b/ response_style question >= 10% policy "tone""#;
+    let contract = common::contract(rules);
+    assert_eq!(contract.rules.len(), rolecall_dsl::constraint::keywords().len());
+    for rule in &contract.rules {
+        let [zh, en] = [Language::Zh, Language::En].map(|language| rule.constraint.prompt(language));
+        assert!(zh.ends_with('。') && en.ends_with('.'), "{zh} {en}");
+        assert!(zh.chars().any(|c| ('\u{4E00}'..='\u{9FFF}').contains(&c)), "{zh}");
+    }
+}

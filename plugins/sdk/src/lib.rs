@@ -1,0 +1,176 @@
+//! Write policies for rolecall in Rust.
+//!
+//! For authors of plugins; the server does not use this crate. A policy is an ordinary type with an
+//! ordinary trait: [`ConstraintPolicy`] judges replies, [`DeliveryPolicy`] merges messages that
+//! waited for somebody who was away. One macro call makes a component of it. The same code runs
+//! natively in unit tests, through [`testing`].
+//!
+//! # A complete policy
+//!
+//! `Cargo.toml`:
+//!
+//! ```toml
+//! [lib]
+//! crate-type = ["cdylib", "rlib"]
+//!
+//! [dependencies]
+//! rolecall-plugin = "0.1"
+//! serde = { version = "1", features = ["derive"] }
+//! ```
+//!
+//! `src/lib.rs`:
+//!
+//! ```
+//! use std::rc::Rc;
+//!
+//! use rolecall_plugin::{BadParam, ConstraintPolicy, Context, Manifest, PolicyError, StreamCheck, Violation};
+//! use serde::Deserialize;
+//!
+//! /// Forbids shouting: at most `max` exclamation marks.
+//! pub struct Calm {
+//!     max: usize,
+//! }
+//!
+//! #[derive(Deserialize)]
+//! pub struct Params {
+//!     #[serde(default)]
+//!     max: usize,
+//! }
+//!
+//! impl ConstraintPolicy for Calm {
+//!     type Params = Params;
+//!     type Stream = CalmStream;
+//!
+//!     fn manifest() -> Manifest {
+//!         Manifest {
+//!             name: "calm".into(),
+//!             version: "1.0.0".into(),
+//!             doc: "Forbids shouting.".into(),
+//!             params_schema: r#"{
+//!                 "type": "object",
+//!                 "properties": { "max": { "type": "integer", "minimum": 0 } },
+//!                 "additionalProperties": false
+//!             }"#
+//!             .into(),
+//!         }
+//!     }
+//!
+//!     fn create(params: Params) -> Result<Self, BadParam> {
+//!         if params.max > 100 {
+//!             return Err(BadParam::new("max", "more than 100 is no limit"));
+//!         }
+//!         Ok(Self { max: params.max })
+//!     }
+//!
+//!     // Judging the whole by the stream makes both agree by construction.
+//!     fn check(self: &Rc<Self>, reply: &str, context: &Context) -> Result<Vec<Violation>, PolicyError> {
+//!         rolecall_plugin::check_by_stream(self, reply, context)
+//!     }
+//!
+//!     fn open_stream(self: &Rc<Self>, _context: &Context) -> Option<CalmStream> {
+//!         Some(CalmStream { left: self.max, at: 0 })
+//!     }
+//! }
+//!
+//! /// One growing reply.
+//! pub struct CalmStream {
+//!     left: usize,
+//!     at: usize,
+//! }
+//!
+//! impl StreamCheck for CalmStream {
+//!     fn push(&mut self, delta: &str) -> Result<Vec<Violation>, PolicyError> {
+//!         let mut found = Vec::new();
+//!         for c in delta.chars() {
+//!             let start = self.at;
+//!             self.at += c.len_utf8();
+//!             if !matches!(c, '!' | '！') {
+//!                 continue;
+//!             }
+//!             if self.left > 0 {
+//!                 self.left -= 1;
+//!             } else {
+//!                 let violation = Violation::new("shouting", "an exclamation mark too many");
+//!                 found.push(violation.at(start..self.at).suggest("."));
+//!             }
+//!         }
+//!         Ok(found)
+//!     }
+//!
+//!     fn finish(self) -> Result<Vec<Violation>, PolicyError> {
+//!         Ok(Vec::new())
+//!     }
+//! }
+//!
+//! rolecall_plugin::export_constraint!(Calm);
+//!
+//! // In `#[cfg(test)] mod tests`; runs natively:
+//! let policy = rolecall_plugin::testing::Constraint::<Calm>::create(r#"{ "max": 1 }"#).unwrap();
+//! assert_eq!(policy.check("Hi! 好！").unwrap()[0].spans, [7..10]);
+//! policy.assert_streams("Hi! 好！ Really!");
+//! ```
+//!
+//! Build, pack and install it:
+//!
+//! ```sh
+//! cargo build --release --target wasm32-unknown-unknown
+//! rolecall plugin pack target/wasm32-unknown-unknown/release/calm.wasm -o plugins/calm.wasm
+//! ```
+//!
+//! # What the host promises and asks
+//!
+//! - Every reply gets a fresh instance: no text of one user is seen by another's policy.
+//! - Time, memory, stack and results are limited; a call over a limit ends with a named reason, and
+//!   the contract's `on_failure` decides what follows.
+//! - There are no files, no network, no clock. What a policy imports is what it needs; only
+//!   [`log`](mod@log) is granted today.
+//! - A panic ends the call; its message reaches the host's log and the error.
+//! - Spans are UTF-8 byte offsets on character boundaries. A span that is not fails the call.
+
+mod constraint;
+mod delivery;
+mod error;
+mod manifest;
+mod violation;
+
+pub mod log;
+pub mod testing;
+
+#[doc(hidden)]
+pub mod bindings;
+#[doc(hidden)]
+pub mod guest;
+
+pub use constraint::{ConstraintPolicy, Context, StreamCheck, WholeOnly, check_by_stream};
+pub use delivery::{DeliveryPolicy, MergedGroup, OfflineMessage};
+pub use error::{BadParam, PolicyError};
+pub use manifest::Manifest;
+pub use violation::Violation;
+
+/// Makes a component of a [`ConstraintPolicy`]. Once per crate, also beside [`export_delivery!`] (both
+/// then return the same manifest). Does nothing in native builds.
+#[macro_export]
+macro_rules! export_constraint {
+    ($policy:ty) => {
+        #[cfg(target_arch = "wasm32")]
+        #[allow(unsafe_code, reason = "the exported functions of the component ABI, generated by wit-bindgen")]
+        const _: () = {
+            type RolecallPolicy = $crate::guest::Constraint<$policy>;
+    $crate::bindings::constraint::export!(RolecallPolicy with_types_in $crate::bindings::constraint);
+        };
+    };
+}
+
+/// Makes a component of a [`DeliveryPolicy`]. Once per crate, also beside [`export_constraint!`].
+/// Does nothing in native builds.
+#[macro_export]
+macro_rules! export_delivery {
+    ($policy:ty) => {
+        #[cfg(target_arch = "wasm32")]
+        #[allow(unsafe_code, reason = "the exported functions of the component ABI, generated by wit-bindgen")]
+        const _: () = {
+            type RolecallPolicy = $crate::guest::Delivery<$policy>;
+    $crate::bindings::delivery::export!(RolecallPolicy with_types_in $crate::bindings::delivery);
+        };
+    };
+}

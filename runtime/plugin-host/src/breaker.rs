@@ -1,0 +1,132 @@
+//! Rests a plugin that keeps failing.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// This many failures within [`WINDOW`] open the breaker.
+const FAILURES: usize = 5;
+/// How long a failure counts.
+const WINDOW: Duration = Duration::from_secs(60);
+/// The first rest; each failed trial doubles it.
+const FIRST_REST: Duration = Duration::from_secs(1);
+/// The longest rest.
+const LONGEST_REST: Duration = Duration::from_secs(300);
+
+/// The state of one plugin.
+#[derive(Debug, Default)]
+pub(crate) struct Breaker {
+    failures: VecDeque<Instant>,
+    open: Option<Open>,
+}
+
+#[derive(Debug)]
+struct Open {
+    rest: Duration,
+    until: Instant,
+}
+
+/// Permission for a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Admission {
+    /// The plugin is well.
+    Normal,
+    /// One call to see whether it is well again.
+    Trial,
+}
+
+impl Breaker {
+    /// Lets a call through, or says how long the plugin rests yet. After a rest one call per rest
+    /// goes through as a trial, also if the one before it was never heard of again.
+    pub(crate) fn admit(&mut self, now: Instant) -> Result<Admission, Duration> {
+        match &mut self.open {
+            None => Ok(Admission::Normal),
+            Some(open) if now < open.until => Err(open.until - now),
+            Some(open) => {
+                open.until = now + open.rest;
+                Ok(Admission::Trial)
+            }
+        }
+    }
+
+    /// Hears how an admitted call ended. While open, only trials count.
+    pub(crate) fn record(&mut self, now: Instant, admission: Admission, failed: bool) {
+        match (&mut self.open, admission) {
+            (Some(open), Admission::Trial) if failed => {
+                open.rest = (open.rest * 2).min(LONGEST_REST);
+                open.until = now + open.rest;
+            }
+            (Some(_), Admission::Trial) => {
+                self.open = None;
+                self.failures.clear();
+            }
+            (None, _) if failed => self.fail(now),
+            (Some(_), Admission::Normal) | (None, _) => {}
+        }
+    }
+
+    fn fail(&mut self, now: Instant) {
+        while self.failures.front().is_some_and(|at| now.saturating_duration_since(*at) > WINDOW) {
+            self.failures.pop_front();
+        }
+        self.failures.push_back(now);
+        if self.failures.len() >= FAILURES {
+            self.failures.clear();
+            self.open = Some(Open { rest: FIRST_REST, until: now + FIRST_REST });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[allow(clippy::disallowed_methods, reason = "any fixed point will do")]
+    fn start() -> Instant {
+        Instant::now()
+    }
+
+    fn fail(breaker: &mut Breaker, now: Instant) {
+        let admission = breaker.admit(now).expect("admitted");
+        breaker.record(now, admission, true);
+    }
+
+    #[test]
+    fn five_failures_in_a_minute_open_it_and_four_do_not() {
+        let zero = start();
+        let mut breaker = Breaker::default();
+        (0..4).for_each(|second| fail(&mut breaker, zero + SECOND * second));
+        assert_eq!(breaker.admit(zero + SECOND * 4), Ok(Admission::Normal));
+        // The first ones are more than a minute old by now.
+        (62..64).for_each(|second| fail(&mut breaker, zero + SECOND * second));
+        assert_eq!(breaker.admit(zero + SECOND * 64), Ok(Admission::Normal));
+        let mut breaker = Breaker::default();
+        (0..5).for_each(|second| fail(&mut breaker, zero + SECOND * second));
+        assert_eq!(breaker.admit(zero + SECOND * 4), Err(SECOND));
+    }
+
+    #[test]
+    fn trials_double_the_rest_up_to_five_minutes_or_end_it() {
+        let mut now = start();
+        let mut breaker = Breaker::default();
+        (0..5).for_each(|_| fail(&mut breaker, now));
+        for rest in [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300] {
+            assert_eq!(breaker.admit(now), Err(SECOND * rest));
+            now += SECOND * rest;
+            assert_eq!(breaker.admit(now), Ok(Admission::Trial));
+            // Only one trial at a time.
+            assert!(breaker.admit(now).is_err());
+            breaker.record(now, Admission::Trial, true);
+        }
+        now += SECOND * 300;
+        assert_eq!(breaker.admit(now), Ok(Admission::Trial));
+        // A call from before the opening says nothing about the plugin now.
+        breaker.record(now, Admission::Normal, false);
+        assert!(breaker.admit(now).is_err());
+        breaker.record(now, Admission::Trial, false);
+        assert_eq!(breaker.admit(now), Ok(Admission::Normal));
+    }
+}

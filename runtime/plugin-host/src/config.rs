@@ -1,0 +1,94 @@
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Bytes of a plugin's file; a larger one is refused unread. Python needs 18 MB, JavaScript 12 MB.
+pub const MAX_FILE_BYTES: u64 = 32 << 20;
+/// Bytes of a text to judge, a whole reply or all pieces of a stream together; a longer one is not
+/// judged ([`crate::CallError::InputTooLarge`]).
+pub const MAX_TEXT_BYTES: usize = 256 << 10;
+/// Messages of a window to merge; a longer one is not merged ([`crate::CallError::InputTooLarge`]).
+pub const MAX_WINDOW: usize = 500;
+/// Bytes of all texts of a window.
+pub(crate) const MAX_WINDOW_BYTES: usize = 1 << 20;
+/// Plugins in a folder; further files are refused by name.
+pub(crate) const MAX_PLUGINS: usize = 64;
+/// Instances alive at once, streams included; one more is [`crate::CallError::Busy`].
+pub(crate) const MAX_INSTANCES: u32 = 512;
+/// Stack of a guest; enough even for a JavaScript or Python interpreter.
+pub(crate) const WASM_STACK_BYTES: usize = 512 << 10;
+/// Stack of a worker: the guest's, and what the host's functions under it need.
+pub(crate) const WORKER_STACK_BYTES: usize = 4 << 20;
+
+/// Where plugins are and what they may use.
+#[derive(Debug, Clone)]
+pub struct HostConfig {
+    /// The folder with `*.wasm`; need not exist.
+    pub dir: PathBuf,
+    /// Limits of every call.
+    pub limits: Limits,
+    /// Threads that run guests; the default is the number of cores. 0 counts as 1.
+    pub workers: usize,
+    /// Where compiled components are kept; `None` compiles at every start.
+    pub cache: Option<PathBuf>,
+}
+
+impl HostConfig {
+    /// The defaults for a folder of plugins, without a cache.
+    #[must_use]
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        let workers = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        Self { dir: dir.into(), limits: Limits::default(), workers, cache: None }
+    }
+
+    /// Sets the limits.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets the number of threads.
+    #[must_use]
+    pub fn with_workers(mut self, workers: usize) -> Self {
+        self.workers = workers;
+        self
+    }
+
+    /// Keeps compiled components in a folder that nobody else can write to.
+    #[must_use]
+    pub fn with_cache(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.cache = Some(dir.into());
+        self
+    }
+}
+
+/// What one call may use. Each limit has a named outcome in [`crate::CallError`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Guest time of `create`, `describe` and of `merge`; default 250 ms.
+    pub merge: Duration,
+    /// Guest time of a whole-text `check` and of `finish`; default 50 ms.
+    pub check: Duration,
+    /// Guest time of one `push`; default 10 ms.
+    pub push: Duration,
+    /// Linear memory of an instance; default 32 MiB.
+    pub memory_bytes: usize,
+    /// What a call may copy out of the guest; default 1 MiB.
+    pub result_bytes: usize,
+    /// Calls that may wait for a worker, per plugin; default 256.
+    pub queue: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            merge: Duration::from_millis(250),
+            check: Duration::from_millis(50),
+            push: Duration::from_millis(10),
+            memory_bytes: 32 << 20,
+            result_bytes: 1 << 20,
+            queue: 256,
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! A live instance: a store under limits and the handles in it.
+
+mod constraint;
+mod delivery;
+mod failure;
+mod state;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use wasmtime::{Engine, Store, UpdateDeadline};
+
+pub(crate) use constraint::{ConstraintGuest, StreamGuest};
+pub(crate) use delivery::DeliveryGuest;
+pub(crate) use failure::Call;
+pub(crate) use state::State;
+
+use crate::Limits;
+use crate::bindings::constraint::rolecall::policy::types;
+use crate::ticker::TICK;
+use failure::DeadlinePassed;
+
+/// A store with every limit armed, before anything of the guest runs in it.
+pub(crate) fn store(engine: &Engine, plugin: &Arc<str>, limits: &Limits) -> Store<State> {
+    let mut store = Store::new(engine, State::new(Arc::clone(plugin), limits));
+    store.limiter(|state| state);
+    store.set_hostcall_fuel(limits.result_bytes);
+    store.set_max_component_handles(1_000);
+    // A tick counts when the guest sees it. A thread that does not get to run sees one tick for the
+    // whole pause, so a busy machine does not use up a guest's time.
+    store.epoch_deadline_callback(|mut context| {
+        if context.data_mut().spend_tick() { Ok(UpdateDeadline::Continue(1)) } else { Err(DeadlinePassed.into()) }
+    });
+    store.set_epoch_deadline(1);
+    store
+}
+
+/// Gives the next call its time and its log lines.
+pub(crate) fn arm(store: &mut Store<State>, time: Duration) {
+    // The first tick is a partial one.
+    let ticks = u64::try_from(time.as_millis() / TICK.as_millis()).unwrap_or(u64::MAX).saturating_add(1);
+    store.data_mut().arm(ticks);
+    store.set_epoch_deadline(1);
+}
+
+/// A policy's own report of its failure.
+fn policy_error(call: &Call<'_>, error: types::PolicyError) -> crate::CallError {
+    match error {
+        types::PolicyError::BadParams(bad) => call.bad_params(&bad.param, &bad.message),
+        types::PolicyError::Internal(message) => call.internal(&message),
+    }
+}

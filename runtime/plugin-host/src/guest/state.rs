@@ -1,0 +1,142 @@
+use std::fmt;
+use std::sync::Arc;
+
+use wasmtime::ResourceLimiter;
+
+use crate::Limits;
+use crate::bindings::constraint::rolecall::policy::{log, types};
+use crate::engine::{MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_TABLE_ELEMENTS, MAX_TABLES};
+use crate::lift::cut;
+
+/// Lines that a call may log; more are counted and left out.
+const LOG_LINES: usize = 64;
+/// Bytes that a call may log.
+const LOG_BYTES: usize = 16 << 10;
+
+/// What the host keeps for an instance.
+pub(crate) struct State {
+    plugin: Arc<str>,
+    memory_limit: usize,
+    memory: usize,
+    ticks_left: u64,
+    lines: usize,
+    bytes: usize,
+    dropped: usize,
+    last_error: Option<String>,
+}
+
+/// An instance wanted more memory than it may have.
+#[derive(Debug)]
+pub(crate) struct MemoryLimit {
+    pub(crate) wanted: usize,
+}
+
+/// An instance wanted a larger table than it may have.
+#[derive(Debug)]
+pub(crate) struct TableLimit {
+    wanted: usize,
+}
+
+impl State {
+    pub(super) fn new(plugin: Arc<str>, limits: &Limits) -> Self {
+        Self {
+            plugin,
+            memory_limit: limits.memory_bytes,
+            memory: 0,
+            ticks_left: 0,
+            lines: 0,
+            bytes: 0,
+            dropped: 0,
+            last_error: None,
+        }
+    }
+
+    /// Begins a call.
+    pub(super) fn arm(&mut self, ticks: u64) {
+        if self.dropped > 0 {
+            tracing::warn!(plugin = %self.plugin, lines = self.dropped, "log lines left out: too many in one call");
+        }
+        (self.ticks_left, self.lines, self.bytes, self.dropped) = (ticks, 0, 0, 0);
+        self.last_error = None;
+    }
+
+    /// A tick went by; whether the call may go on.
+    pub(super) fn spend_tick(&mut self) -> bool {
+        self.ticks_left = self.ticks_left.saturating_sub(1);
+        self.ticks_left > 0
+    }
+
+    /// The last error that the guest logged in this call, such as the message of its panic.
+    pub(super) fn take_last_error(&mut self) -> Option<String> {
+        self.last_error.take()
+    }
+}
+
+impl types::Host for State {}
+
+impl log::Host for State {
+    fn log(&mut self, level: log::Level, message: String) {
+        self.bytes = self.bytes.saturating_add(message.len());
+        if self.lines >= LOG_LINES || self.bytes > LOG_BYTES {
+            self.dropped += 1;
+            return;
+        }
+        self.lines += 1;
+        let (plugin, message) = (&*self.plugin, message.trim_end());
+        match level {
+            log::Level::Debug => tracing::debug!(plugin, message, "plugin"),
+            log::Level::Info => tracing::info!(plugin, message, "plugin"),
+            log::Level::Warn => tracing::warn!(plugin, message, "plugin"),
+            log::Level::Error => {
+                tracing::error!(plugin, message, "plugin");
+                self.last_error = Some(cut(message, 2 << 10).to_owned());
+            }
+        }
+    }
+}
+
+impl ResourceLimiter for State {
+    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let wanted = self.memory.saturating_sub(current).saturating_add(desired);
+        if wanted > self.memory_limit {
+            return Err(MemoryLimit { wanted }.into());
+        }
+        self.memory = wanted;
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        if desired > MAX_TABLE_ELEMENTS {
+            return Err(TableLimit { wanted: desired }.into());
+        }
+        Ok(true)
+    }
+
+    fn instances(&self) -> usize {
+        MAX_CORE_INSTANCES as usize
+    }
+
+    fn tables(&self) -> usize {
+        MAX_TABLES as usize
+    }
+
+    fn memories(&self) -> usize {
+        MAX_MEMORIES as usize
+    }
+}
+
+impl fmt::Display for MemoryLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes of memory wanted", self.wanted)
+    }
+}
+
+impl std::error::Error for MemoryLimit {}
+
+impl fmt::Display for TableLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a table of {} elements wanted; {MAX_TABLE_ELEMENTS} are allowed", self.wanted)
+    }
+}
+
+impl std::error::Error for TableLimit {}

@@ -1,0 +1,59 @@
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::ticker::Ticker;
+use crate::{Limits, Manifest, World, engine, load};
+
+/// What a file shows, for its author.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Inspection {
+    /// Bytes of the file.
+    pub size: usize,
+    /// BLAKE3 of the file, in hex.
+    pub digest: String,
+    /// The worlds it implements.
+    pub worlds: Vec<World>,
+    /// Everything it imports, which is everything it can ask of the host.
+    pub imports: Vec<String>,
+    /// Everything it exports.
+    pub exports: Vec<String>,
+    /// What it says of itself, or why this server would refuse it.
+    pub manifest: Result<Manifest, String>,
+}
+
+/// Looks at a plugin's file without loading it. Compiles it and, if it is admissible, lets it describe
+/// itself under the default limits; blocks meanwhile.
+///
+/// # Errors
+/// The file cannot be read or is no component; the message says which.
+pub fn inspect(path: &Path) -> Result<Inspection, String> {
+    let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or("plugin");
+    inspect_component(stem, &load::read(path)?)
+}
+
+/// As [`inspect`], for a component that is in no file yet; `name` stands in messages.
+///
+/// # Errors
+/// The bytes are no component.
+pub fn inspect_component(name: &str, component: &[u8]) -> Result<Inspection, String> {
+    let engine = engine::for_inspection().map_err(|error| format!("no engine: {error}"))?;
+    let ticker = Ticker::start(engine.clone()).map_err(|error| format!("no thread: {error}"))?;
+    let seen = load::on_guest_thread(&ticker, || look(&engine, name, component));
+    ticker.close();
+    seen.map_err(|error| error.to_string())?
+}
+
+fn look(engine: &wasmtime::Engine, name: &str, bytes: &[u8]) -> Result<Inspection, String> {
+    let examined = load::examine(engine, None, bytes)?;
+    let mut inspection = Inspection {
+        size: bytes.len(),
+        digest: examined.digest.to_hex().to_string(),
+        worlds: examined.worlds.clone(),
+        imports: examined.imports.clone(),
+        exports: examined.exports.clone(),
+        manifest: Err(String::new()),
+    };
+    inspection.manifest = load::trial(engine, &Limits::default(), name, &examined).map(|tried| tried.manifest);
+    Ok(inspection)
+}

@@ -1,0 +1,43 @@
+//! Runs rolecall policies: WebAssembly components, loaded from a folder, each call under limits.
+//!
+//! Nothing outside this crate sees wasmtime. The runtime re-exports it as `rolecall::plugin`.
+//!
+//! ```text
+//! plugins/*.wasm ─► load: size, kind, cache/compile, exports → worlds, imports vs grants, trial ─► Plugin
+//!
+//! host.check ─► breaker ─► queue of the plugin ─► worker thread: fresh instance, create, check ─► lift ─► caller
+//!                 open       full: Busy              deadline in ticks, memory, stack, results      spans
+//! ```
+//!
+//! Guests never run on the caller's thread or on an async reactor. An instance serves one call or
+//! one stream and is thrown away, so that nothing of one user's text is left for the next, and a
+//! trap has nothing to poison.
+
+mod bindings;
+mod breaker;
+mod cache;
+mod call_error;
+mod clock;
+mod config;
+mod engine;
+mod guest;
+mod host;
+mod inspect;
+mod lift;
+mod load;
+mod manifest;
+mod pack;
+mod plugin;
+mod policy;
+mod stream;
+mod ticker;
+mod workers;
+
+pub use call_error::{BadGroups, BadSpan, CallError};
+pub use config::{HostConfig, Limits, MAX_FILE_BYTES, MAX_TEXT_BYTES, MAX_WINDOW};
+pub use host::{LoadReport, NoObserver, Observer, PluginHost, StartError};
+pub use inspect::{Inspection, inspect, inspect_component};
+pub use manifest::{Manifest, World};
+pub use pack::{PackError, pack};
+pub use policy::{Context, MergedGroup, OfflineMessage, PolicyViolation};
+pub use stream::PolicyStream;

@@ -1,0 +1,63 @@
+use std::time::Duration;
+
+use super::*;
+use crate::Limits;
+
+fn lift(text: &str, spans: &[(u32, u32)]) -> Result<Vec<PolicyViolation>, CallError> {
+    let limits = Limits::default();
+    let call = Call { plugin: "p", export: "check", limits: &limits, time: Duration::ZERO };
+    let spans = spans.iter().map(|(start, end)| types::Span { start: *start, end: *end }).collect();
+    let found = types::Violation { rule: "r".into(), message: "m".into(), spans, suggestion: None };
+    violations(&call, text, vec![found])
+}
+
+fn why(text: &str, spans: &[(u32, u32)]) -> BadSpan {
+    match lift(text, spans) {
+        Err(CallError::BadSpan { why, .. }) => why,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn spans_lie_in_the_text_on_characters_in_order() {
+    let text = "a好b";
+    assert_eq!(lift(text, &[(0, 1), (1, 4), (4, 5), (5, 5)]).unwrap()[0].spans, [0..1, 1..4, 4..5, 5..5]);
+    assert_eq!(lift("", &[(0, 0)]).unwrap()[0].spans.first(), Some(&(0..0)));
+    assert_eq!(why(text, &[(4, 1)]), BadSpan::Reversed);
+    assert_eq!(why(text, &[(0, 6)]), BadSpan::OutOfRange);
+    assert_eq!(why(text, &[(u32::MAX, u32::MAX)]), BadSpan::OutOfRange);
+    assert_eq!(why(text, &[(2, 4)]), BadSpan::InsideCharacter);
+    assert_eq!(why(text, &[(1, 3)]), BadSpan::InsideCharacter);
+    assert_eq!(why(text, &[(0, 4), (1, 4)]), BadSpan::OutOfOrder);
+}
+
+fn group(members: &[u32], text: Option<&str>) -> types::MergedGroup {
+    types::MergedGroup { members: members.to_vec(), text: text.map(str::to_owned) }
+}
+
+#[test]
+fn groups_come_out_in_order() {
+    let lifted = partition(3, vec![group(&[2], None), group(&[1, 0], Some("t"))]).unwrap();
+    assert_eq!(lifted[0], MergedGroup { members: vec![0, 1], text: Some("t".into()) });
+    assert_eq!(lifted[1], MergedGroup { members: vec![2], text: None });
+    assert_eq!(partition(0, vec![]), Ok(vec![]));
+}
+
+#[test]
+fn groups_that_do_not_partition_are_named() {
+    let text = Some("t");
+    assert_eq!(partition(2, vec![group(&[0], None)]), Err(BadGroups::Left(1)));
+    assert_eq!(partition(2, vec![group(&[0, 1], text), group(&[1], None)]), Err(BadGroups::Twice(1)));
+    assert_eq!(partition(2, vec![group(&[0, 0], text)]), Err(BadGroups::Twice(0)));
+    assert_eq!(partition(2, vec![group(&[0, 2], text)]), Err(BadGroups::OutOfRange(2)));
+    assert_eq!(partition(1, vec![group(&[u32::MAX], None)]), Err(BadGroups::OutOfRange(u32::MAX)));
+    assert_eq!(partition(1, vec![group(&[0], None), group(&[], None)]), Err(BadGroups::Empty));
+    assert_eq!(partition(2, vec![group(&[1, 0], None)]), Err(BadGroups::NoText(0)));
+    let long = "x".repeat(TEXT + 1);
+    assert_eq!(partition(2, vec![group(&[1, 0], Some(&long))]), Err(BadGroups::TextTooLong(0)));
+}
+
+#[test]
+fn cuts_at_characters() {
+    assert_eq!((cut("好好", 4), cut("好", 2), cut("ab", 9)), ("好", "", "ab"));
+}

@@ -1,0 +1,105 @@
+//! A plugin's first instance: it must come up within its limits and describe itself. A record that
+//! changed without a new version of the ABI shows only here.
+
+use std::sync::Arc;
+
+use jsonschema::Validator;
+use wasmtime::component::{HasSelf, Linker};
+use wasmtime::{Engine, Store, Trap};
+
+use super::component::Examined;
+use super::schema;
+use crate::bindings::constraint::rolecall::policy::{log, types};
+use crate::bindings::constraint::{ConstraintPolicy, ConstraintPolicyPre};
+use crate::bindings::delivery::{DeliveryPolicy, DeliveryPolicyPre};
+use crate::guest::{self, Call, State};
+use crate::{CallError, Limits, Manifest, World};
+
+/// A plugin that came up.
+pub(crate) struct Tried {
+    pub(crate) manifest: Manifest,
+    pub(crate) schema: Validator,
+    pub(crate) constraint: Option<ConstraintPolicyPre<State>>,
+    pub(crate) delivery: Option<DeliveryPolicyPre<State>>,
+}
+
+/// Instantiates and describes.
+pub(crate) fn run(engine: &Engine, limits: &Limits, name: &str, examined: &Examined) -> Result<Tried, String> {
+    examined.admissible()?;
+    let words = |error: wasmtime::Error| unfit(&error.root_cause().to_string());
+    let mut linker = Linker::<State>::new(engine);
+    log::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state).map_err(words)?;
+    let pre = linker.instantiate_pre(&examined.component).map_err(words)?;
+    let has = |world| examined.worlds.contains(&world);
+    let constraint =
+        has(World::ConstraintPolicy).then(|| ConstraintPolicyPre::new(pre.clone())).transpose().map_err(words)?;
+    let delivery = has(World::DeliveryPolicy).then(|| DeliveryPolicyPre::new(pre)).transpose().map_err(words)?;
+
+    let mut said = None;
+    if let Some(pre) = &constraint {
+        said = Some(describe(engine, limits, name, |store| {
+            let instance: ConstraintPolicy = pre.instantiate(&mut *store)?;
+            instance.rolecall_policy_constraint().call_describe(store)
+        })?);
+    }
+    if let Some(pre) = &delivery {
+        let again = describe(engine, limits, name, |store| {
+            let instance: DeliveryPolicy = pre.instantiate(&mut *store)?;
+            instance.rolecall_policy_delivery().call_describe(store)
+        })?;
+        match &said {
+            Some(first) if !same(first, &again) => {
+                return Err("the two worlds of the plugin describe different policies".into());
+            }
+            Some(_) => {}
+            None => said = Some(again),
+        }
+    }
+    let said = said.ok_or("the component exports no policy")?;
+    let (params_schema, schema) = schema::compile(&said.params_schema)?;
+    let manifest = manifest(said, params_schema, examined)?;
+    Ok(Tried { manifest, schema, constraint, delivery })
+}
+
+fn describe(
+    engine: &Engine,
+    limits: &Limits,
+    name: &str,
+    ask: impl FnOnce(&mut Store<State>) -> wasmtime::Result<types::Manifest>,
+) -> Result<types::Manifest, String> {
+    let call = Call { plugin: name, export: "describe", limits, time: limits.merge };
+    let mut store = guest::store(engine, &Arc::from(name), limits);
+    guest::arm(&mut store, call.time);
+    ask(&mut store).map_err(|error| match call.failure(&mut store, &error) {
+        // Not a trap of the guest: its types are not those of this server.
+        CallError::Trap { message, .. } if !error.is::<Trap>() => unfit(&message),
+        other => other.to_string(),
+    })
+}
+
+fn unfit(why: &str) -> String {
+    format!("the plugin does not fit this server: {why}")
+}
+
+fn same(a: &types::Manifest, b: &types::Manifest) -> bool {
+    a.name == b.name && a.version == b.version && a.params_schema == b.params_schema
+}
+
+fn manifest(said: types::Manifest, params_schema: serde_json::Value, examined: &Examined) -> Result<Manifest, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    if said.name.is_empty() || said.name.len() > 64 || !said.name.chars().all(plain) {
+        return Err("the plugin's name must be 1 to 64 letters, digits, `_` or `-`".into());
+    }
+    if said.version.is_empty() || said.version.len() > 64 || said.doc.len() > 512 {
+        return Err("the plugin's version must have 1 to 64 bytes and its doc at most 512".into());
+    }
+    Ok(Manifest {
+        name: said.name,
+        version: said.version,
+        doc: said.doc,
+        worlds: examined.worlds.clone(),
+        params_schema,
+        streaming: said.streaming && examined.worlds.contains(&World::ConstraintPolicy),
+        digest: examined.digest.to_hex().to_string(),
+    })
+}

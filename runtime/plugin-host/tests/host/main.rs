@@ -1,0 +1,20 @@
+//! The host with real components: the first-party policies and the hostile one.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "helpers of tests are tests too"
+)]
+
+mod breaker;
+mod cache;
+mod classical_tone;
+mod damage;
+mod digest;
+mod folder;
+mod guests;
+mod hostile;
+mod innocents;
+mod stream;
+mod validate;

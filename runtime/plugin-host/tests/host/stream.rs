@@ -1,0 +1,73 @@
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context as TaskContext, Waker};
+
+use rolecall_plugin_host::{Context, MAX_TEXT_BYTES, PluginHost, PolicyStream};
+
+use crate::guests::{host, mode};
+
+async fn open(host: &PluginHost, sin: &str) -> PolicyStream {
+    let stream = host.open("hostile", &mode(sin), &Context::default()).await;
+    stream.expect("an instance").expect("a streaming plugin")
+}
+
+#[tokio::test]
+async fn a_failed_push_ends_the_stream_and_says_so() {
+    for (sin, reason) in [("spin", "deadline"), ("trap", "trap"), ("span_inside", "bad_span"), ("internal", "internal")]
+    {
+        let host = host(&["hostile"]);
+        let mut stream = open(&host, sin).await;
+        assert_eq!(stream.push("好").await.expect_err(sin).reason(), reason);
+        assert_eq!(stream.push("好").await.expect_err("over").reason(), "poisoned");
+        assert_eq!(stream.finish().await.expect_err("over").reason(), "poisoned");
+    }
+}
+
+/// Spans count from the beginning of the stream, not of the piece.
+#[tokio::test]
+async fn spans_count_from_the_beginning() {
+    let host = host(&["hostile"]);
+    let mut stream = open(&host, "honest").await;
+    assert_eq!(stream.push("好 ba").await.expect("a judgement"), []);
+    let found = stream.push("d and bad").await.expect("a judgement");
+    assert_eq!(found.iter().map(|v| v.spans[0].clone()).collect::<Vec<_>>(), [4..7, 12..15]);
+    assert_eq!(stream.finish().await.expect("a judgement"), []);
+}
+
+/// Nobody knows how far a dropped push got.
+#[tokio::test]
+async fn a_dropped_push_poisons() {
+    let host = host(&["hostile"]);
+    let mut stream = open(&host, "spin").await;
+    {
+        let mut push = pin!(stream.push("好"));
+        let mut task = TaskContext::from_waker(Waker::noop());
+        assert!(push.as_mut().poll(&mut task).is_pending());
+    }
+    assert_eq!(stream.push("好").await.expect_err("over").reason(), "poisoned");
+}
+
+#[tokio::test]
+async fn a_stream_is_bounded_and_survives_its_bound() {
+    let host = host(&["hostile"]);
+    let mut stream = open(&host, "honest").await;
+    stream.push(&"x".repeat(MAX_TEXT_BYTES)).await.expect("a judgement");
+    assert_eq!(stream.push("x").await.expect_err("too much").reason(), "input_too_large");
+    assert_eq!(stream.finish().await.expect("a judgement"), []);
+}
+
+/// Streams hold instances; those are bounded, and dropped streams give them back.
+#[tokio::test]
+async fn instances_are_bounded() {
+    let host = host(&["hostile"]);
+    let mut streams = Vec::new();
+    let error = loop {
+        match host.open("hostile", &mode("honest"), &Context::default()).await {
+            Ok(stream) => streams.push(stream),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!((error.reason(), streams.len()), ("busy", 512));
+    streams.truncate(511);
+    drop(open(&host, "honest").await);
+}

@@ -1,0 +1,214 @@
+//! The process: its parts, the order in which they start, and how they end.
+
+use std::sync::Arc;
+
+use rolecall_dsl::diagnostic::Finding;
+use rolecall_plugin_host::{HostConfig, Limits, LoadReport, PluginHost, StartError};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+use crate::config::{Config, ModelKind, StoreKind};
+use crate::contracts::{Contracts, ContractsError};
+use crate::gateway::token::{TokenError, Tokens};
+use crate::model::{self, CallLimits, Model, ModelError, OpenAi, OpenAiConfig, Rehearsal};
+use crate::session::Sessions;
+use crate::session::turn::Turns;
+use crate::shutdown::Shutdown;
+use crate::store::{EmbeddedStore, MemoryStore, Store, StoreError};
+use crate::telemetry::Metrics;
+use crate::{clock, gateway};
+
+/// Everything that requests share.
+#[derive(Clone)]
+pub struct App {
+    /// The settings.
+    pub config: Config,
+    /// The contracts in force.
+    pub contracts: Contracts,
+    /// The plugins.
+    pub plugins: PluginHost,
+    /// Where sessions live.
+    pub store: Arc<dyn Store>,
+    /// Answers turns.
+    pub turns: Turns,
+    /// The sessions.
+    pub sessions: Sessions,
+    /// Session tokens.
+    pub tokens: Tokens,
+    /// What operators see.
+    pub metrics: Metrics,
+    /// The stop signal and the tasks.
+    pub shutdown: Shutdown,
+    /// Places for chat completions.
+    pub completions: Arc<Semaphore>,
+    /// When the process started, seconds since the Unix epoch.
+    pub started_at: u64,
+}
+
+/// What happened while the parts started; nothing in it is fatal.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Findings of the contracts, warnings included.
+    pub findings: Vec<Finding>,
+    /// What became of the plugin files.
+    pub plugins: LoadReport,
+    /// Replies that were interrupted by the last end of the process and go on now.
+    pub recovered: usize,
+}
+
+/// Why the process did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The metrics could not be registered.
+    #[error("metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
+    /// The plugin host did not start.
+    #[error(transparent)]
+    Plugins(#[from] StartError),
+    /// The contract folder cannot be read.
+    #[error(transparent)]
+    Contracts(#[from] ContractsError),
+    /// The store did not open.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There is no token key.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The model cannot be set up.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+}
+
+impl App {
+    /// Starts every part, in the order in which they need each other.
+    ///
+    /// # Errors
+    /// When a part that all depends on does not start. A broken contract or plugin is in the
+    /// report instead, and everything else runs.
+    pub async fn build(config: Config) -> Result<(Arc<Self>, Report), AppError> {
+        let model = open_model(&config)?;
+        Self::with_model(config, model).await
+    }
+
+    /// As [`build`](Self::build), with a model of the caller's.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build).
+    pub async fn with_model(config: Config, model: Arc<dyn Model>) -> Result<(Arc<Self>, Report), AppError> {
+        let metrics = Metrics::new()?;
+        let shutdown = Shutdown::new(metrics.clone());
+        let (plugins, loaded) = PluginHost::start(host_config(&config), Arc::new(metrics.clone()))?;
+        let (contracts, mut findings) = Contracts::load(&config.contracts)?;
+        findings.extend(contracts.check_policies(&plugins).await);
+        let store = open_store(&config)?;
+        let tokens = open_tokens(&config)?;
+        let turns = Turns::new(model, plugins.clone(), metrics.clone());
+        let sessions = Sessions::new(
+            Arc::clone(&store),
+            turns.clone(),
+            contracts.clone(),
+            plugins.clone(),
+            metrics.clone(),
+            shutdown.clone(),
+        );
+        let recovered = sessions.recover().await?;
+        let completions = Arc::new(Semaphore::new(config.max_completions));
+        let started_at = clock::unix().as_secs();
+        let app = Self {
+            config,
+            contracts,
+            plugins,
+            store,
+            turns,
+            sessions,
+            tokens,
+            metrics,
+            shutdown,
+            completions,
+            started_at,
+        };
+        Ok((Arc::new(app), Report { findings, plugins: loaded, recovered }))
+    }
+
+    /// Serves until `stop` resolves, then ends in order: no new connections, what runs is finished
+    /// or told to stop, the store is closed. Says whether everything ended within the patience.
+    pub async fn serve(self: &Arc<Self>, listener: TcpListener, stop: impl Future<Output = ()>) -> bool {
+        let router = gateway::router(Arc::clone(self));
+        let accepting = gateway::serve(listener, router, self.config.max_connections, self.shutdown.clone());
+        self.shutdown.spawn(accepting);
+        stop.await;
+        tracing::info!("shutting down");
+        self.end().await
+    }
+
+    /// Ends every task and closes the store.
+    pub async fn end(&self) -> bool {
+        let ended = self.shutdown.finish(self.config.shutdown_patience).await;
+        if !ended {
+            tracing::warn!(patience = ?self.config.shutdown_patience, "some tasks did not end in time and are cut off");
+        }
+        self.store.close().await;
+        ended
+    }
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").field("config", &self.config).field("contracts", &self.contracts).finish_non_exhaustive()
+    }
+}
+
+/// The plugin host's settings.
+#[must_use]
+pub fn host_config(config: &Config) -> HostConfig {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    HostConfig {
+        dir: config.plugins.clone(),
+        limits: Limits {
+            merge: config.plugin_merge_limit,
+            check: config.plugin_check_limit,
+            push: config.plugin_push_limit,
+            memory_bytes: config.plugin_memory,
+            result_bytes: 1 << 20,
+            queue: 256,
+        },
+        workers: if config.plugin_workers == 0 { cores } else { config.plugin_workers },
+        cache: Some(config.data.join("plugin-cache")),
+    }
+}
+
+fn open_store(config: &Config) -> Result<Arc<dyn Store>, StoreError> {
+    match config.store {
+        StoreKind::Memory => Ok(Arc::new(MemoryStore::new())),
+        StoreKind::Embedded => Ok(Arc::new(EmbeddedStore::open(&config.data.join("store"))?)),
+    }
+}
+
+fn open_tokens(config: &Config) -> Result<Tokens, TokenError> {
+    match (&config.token_key, config.store) {
+        (Some(key), _) => Ok(Tokens::with_key(key.reveal().as_bytes(), config.token_ttl)),
+        (None, StoreKind::Embedded) => Tokens::open(&config.data, config.token_ttl),
+        // Sessions in memory end with the process, and so do their tokens.
+        (None, StoreKind::Memory) => Tokens::ephemeral(config.token_ttl),
+    }
+}
+
+fn open_model(config: &Config) -> Result<Arc<dyn Model>, ModelError> {
+    if config.model == ModelKind::Rehearsal {
+        return Ok(Arc::new(Rehearsal::with_pace(config.rehearsal_pace)));
+    }
+    let model = OpenAi::new(OpenAiConfig {
+        base_url: config.model_url.clone().unwrap_or_default(),
+        model: config.model_name.clone().unwrap_or_default(),
+        key: config.model_key.as_ref().and_then(|key| model::Secret::new(key.reveal())),
+        proxy: config.model_proxy.clone(),
+        limits: CallLimits {
+            first_text: config.model_first_text,
+            stall: config.model_stall,
+            total: config.model_total,
+            retries: config.model_retries,
+            ..CallLimits::default()
+        },
+    })?;
+    Ok(Arc::new(model))
+}

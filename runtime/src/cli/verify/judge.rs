@@ -1,0 +1,67 @@
+//! A text before the whole court: the checker and every plugin that the contract names.
+
+use std::sync::Arc;
+
+use rolecall_dsl::Contract;
+use rolecall_dsl::contract::Language;
+use rolecall_dsl::diagnostic::Severity;
+use rolecall_plugin_host::{CallError, Context, PluginHost};
+
+/// A rule that a text breaks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Broken {
+    pub(super) rule: Arc<str>,
+    pub(super) severity: Severity,
+    pub(super) message: String,
+}
+
+/// What was found about a text.
+#[derive(Debug, Default)]
+pub(super) struct Judgement {
+    pub(super) broken: Vec<Broken>,
+    /// Plugins that gave no judgement.
+    pub(super) failed: Vec<(String, CallError)>,
+}
+
+impl Judgement {
+    /// The first error-severity rule that is broken.
+    pub(super) fn first_error(&self) -> Option<&Broken> {
+        self.broken.iter().find(|broken| broken.severity == Severity::Error)
+    }
+
+    /// Whether a rule is broken, at any severity.
+    pub(super) fn breaks(&self, rule: &str) -> bool {
+        self.broken.iter().any(|broken| &*broken.rule == rule)
+    }
+}
+
+/// Judges a whole reply.
+pub(super) async fn judge(contract: &Contract, plugins: &PluginHost, reply: &str) -> Judgement {
+    let verdict = contract.program.check(reply);
+    let broken = verdict.violations.into_iter().map(|violation| Broken {
+        rule: violation.id,
+        severity: violation.severity,
+        message: violation.message,
+    });
+    let mut judgement = Judgement { broken: broken.collect(), failed: Vec::new() };
+    let context = Context { role: contract.name.clone(), language: language(contract).to_owned() };
+    for rule in &contract.rules {
+        let Some(policy) = rule.constraint.policy() else { continue };
+        match plugins.check(&policy.plugin, &policy.params, &context, reply).await {
+            Ok(violations) => judgement.broken.extend(violations.into_iter().map(|violation| Broken {
+                rule: Arc::clone(&rule.id),
+                severity: rule.severity,
+                message: violation.message,
+            })),
+            Err(error) => judgement.failed.push((policy.plugin.clone(), error)),
+        }
+    }
+    judgement
+}
+
+fn language(contract: &Contract) -> &'static str {
+    match contract.languages.first() {
+        Some(Language::Zh) => "zh",
+        Some(Language::En) | None => "en",
+    }
+}

@@ -1,0 +1,29 @@
+//! Settings: one declaration, four sources, one origin for each value.
+//!
+//! A value comes from the last of these that names it: the default, `rolecall.toml`, the
+//! environment (`ROLECALL_<FLAG>`), the command line. Relative paths count from the working
+//! directory, wherever they are written. Every problem is collected, so that a file with three
+//! mistakes is corrected once. This is the only module that reads the environment.
+
+mod error;
+mod file;
+mod flags;
+mod resolve;
+mod secret;
+mod settings;
+mod values;
+
+pub use error::{ConfigError, ConfigErrors, Place};
+pub use flags::SettingFlags;
+pub use resolve::{Resolved, Shown, Sources};
+pub use secret::Secret;
+pub use settings::{Config, LogFormat, ModelKind, StoreKind};
+
+/// The configuration file that is read when it exists and no other is named.
+pub const DEFAULT_FILE: &str = "rolecall.toml";
+
+/// The prefix of every environment variable that is read.
+pub const ENV_PREFIX: &str = "ROLECALL_";
+
+#[cfg(test)]
+mod tests;

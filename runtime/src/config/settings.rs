@@ -1,0 +1,240 @@
+//! The declaration of every setting. A setting exists here and nowhere else: its TOML key, flag,
+//! environment variable, default, documentation and reader all follow from its line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::values::{Problem, address, duration, flag, many, maybe, number, one, path, secret, size, text, url};
+use super::{ConfigError, Secret};
+
+/// How a setting is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// One value.
+    Single,
+    /// Yes or no; the flag takes no value.
+    Switch,
+    /// Several: a TOML array, or separated by commas.
+    List,
+}
+
+/// One declared setting.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Setting {
+    /// TOML key and, behind `--`, the flag.
+    pub(super) key: &'static str,
+    /// As it would be written; `None` for no value.
+    pub(super) default: Option<&'static str>,
+    pub(super) shape: Shape,
+    /// What the help calls the value.
+    pub(super) value_name: &'static str,
+    pub(super) help: &'static str,
+    /// Whether it is hidden wherever values are shown.
+    pub(super) secret: bool,
+}
+
+impl Setting {
+    /// The environment variable that sets it.
+    pub(super) fn environment(&self) -> String {
+        format!("{}{}", super::ENV_PREFIX, self.key.to_uppercase().replace('-', "_"))
+    }
+}
+
+/// Where sessions are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreKind {
+    /// In the data directory.
+    Embedded,
+    /// In memory only: a restart forgets every session.
+    Memory,
+}
+
+/// Which model answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ModelKind {
+    /// The embedded, deterministic one.
+    Rehearsal,
+    /// An OpenAI-compatible server.
+    OpenAi,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+macro_rules! settings {
+    ($( $(#[doc = $doc:literal])+ $field:ident: $type:ty, $key:literal, $default:expr, $shape:ident, $name:literal, $secret:literal, $read:expr; )+) => {
+        /// Every setting, read and checked.
+        #[derive(Debug, Clone, PartialEq)]
+        pub struct Config { $( $(#[doc = $doc])+ pub $field: $type, )+ }
+
+        /// Every setting, declared.
+        pub(super) const SETTINGS: &[Setting] = &[ $( Setting {
+            key: $key, default: $default, shape: Shape::$shape, value_name: $name,
+            help: concat!($($doc),+).trim_ascii(), secret: $secret,
+        }, )+ ];
+
+        impl Config {
+            /// Reads every value that `raw` gives for a key; `fail` hears of each that cannot be used.
+            pub(super) fn read<'a>(
+                raw: impl Fn(&'static str) -> &'a [String],
+                mut fail: impl FnMut(&'static str, Problem),
+            ) -> Option<Self> {
+                $( let $field: Option<$type> = ($read)(raw($key)).map_err(|p: Problem| fail($key, p)).ok(); )+
+                Some(Self { $( $field: $field?, )+ })
+            }
+        }
+    };
+}
+
+settings! {
+    /// Address and port to serve on.
+    listen: SocketAddr, "listen", Some("127.0.0.1:8420"), Single, "ADDR:PORT", false, |v: &[String]| one(v, address);
+    /// Folder of the contracts (`*.role`; subfolders named `rejected` are left out).
+    contracts: PathBuf, "contracts", Some("contracts"), Single, "DIR", false, |v: &[String]| one(v, path);
+    /// Folder of the plugins (`*.wasm`).
+    plugins: PathBuf, "plugins", Some("plugins"), Single, "DIR", false, |v: &[String]| one(v, path);
+    /// Data directory: the embedded store, the token key, compiled plugins.
+    data: PathBuf, "data", Some(".rolecall"), Single, "DIR", false, |v: &[String]| one(v, path);
+    /// Where sessions are kept: `embedded` or `memory`.
+    store: StoreKind, "store", Some("embedded"), Single, "STORE", false, |v: &[String]| one(v, store_kind);
+    /// Which model answers: `rehearsal` or `openai`.
+    model: ModelKind, "model", Some("rehearsal"), Single, "MODEL", false, |v: &[String]| one(v, model_kind);
+    /// Base URL of an OpenAI-compatible server, for `model openai`.
+    model_url: Option<String>, "model-url", None, Single, "URL", false, |v: &[String]| maybe(v, url);
+    /// The model's name there, for `model openai`.
+    model_name: Option<String>, "model-name", None, Single, "NAME", false, |v: &[String]| maybe(v, text);
+    /// The key sent to the model's server. Prefer the environment: flags are visible to others.
+    model_key: Option<Secret>, "model-key", None, Single, "KEY", true, |v: &[String]| maybe(v, |t| secret(t, 1));
+    /// A proxy for calls to the model, `http://host:port`; proxy variables of the environment are not read.
+    model_proxy: Option<String>, "model-proxy", None, Single, "URL", false, |v: &[String]| maybe(v, url);
+    /// How long a try may take to its first text.
+    model_first_text: Duration, "model-first-text", Some("30s"), Single, "DURATION", false, |v: &[String]| one(v, model_time);
+    /// How long a model may be silent between two pieces.
+    model_stall: Duration, "model-stall", Some("20s"), Single, "DURATION", false, |v: &[String]| one(v, model_time);
+    /// How long a call may take with its retries.
+    model_total: Duration, "model-total", Some("5m"), Single, "DURATION", false, |v: &[String]| one(v, model_time);
+    /// Further tries after an error that may pass, while no text has come.
+    model_retries: u32, "model-retries", Some("2"), Single, "COUNT", false, |v: &[String]| one(v, |t| number(t, 0, 10));
+    /// How long the rehearsal model waits before each piece.
+    rehearsal_pace: Duration, "rehearsal-pace", Some("15ms"), Single, "DURATION", false,
+        |v: &[String]| one(v, |t| duration(t, Duration::ZERO, Duration::from_secs(10)));
+    /// Keys that callers present as `Authorization: Bearer KEY`; without any, everybody may call.
+    api_keys: Vec<Secret>, "api-keys", None, List, "KEY,…", true, |v: &[String]| many(v, |t| secret(t, 16));
+    /// Serve beyond loopback without API keys: anybody who reaches the port may use it.
+    insecure: bool, "insecure", Some("false"), Switch, "", false, |v: &[String]| one(v, flag);
+    /// How long a session token is valid.
+    token_ttl: Duration, "token-ttl", Some("7d"), Single, "DURATION", false,
+        |v: &[String]| one(v, |t| duration(t, Duration::from_secs(1), Duration::from_secs(365 * 86_400)));
+    /// The key that signs session tokens; without one, a key is generated into the data directory.
+    token_key: Option<Secret>, "token-key", None, Single, "KEY", true, |v: &[String]| maybe(v, |t| secret(t, 32));
+    /// Guest time of one plugin `create` or `merge`.
+    plugin_merge_limit: Duration, "plugin-merge-limit", Some("250ms"), Single, "DURATION", false, |v: &[String]| one(v, guest_time);
+    /// Guest time of one whole-text plugin `check`.
+    plugin_check_limit: Duration, "plugin-check-limit", Some("50ms"), Single, "DURATION", false, |v: &[String]| one(v, guest_time);
+    /// Guest time of one plugin `push`.
+    plugin_push_limit: Duration, "plugin-push-limit", Some("10ms"), Single, "DURATION", false, |v: &[String]| one(v, guest_time);
+    /// Linear memory of one plugin instance.
+    plugin_memory: usize, "plugin-memory", Some("32MiB"), Single, "SIZE", false, |v: &[String]| one(v, |t| size(t, 1 << 16, 4 << 30));
+    /// Threads that run plugins; 0 stands for one per core.
+    plugin_workers: usize, "plugin-workers", Some("0"), Single, "COUNT", false, |v: &[String]| one(v, |t| number(t, 0, 1_024));
+    /// Connections served at once; more wait in the system's backlog until one ends.
+    max_connections: usize, "max-connections", Some("100000"), Single, "COUNT", false, |v: &[String]| one(v, |t| number(t, 1, 4_000_000));
+    /// Chat completions answered at once; more are refused with status 429.
+    max_completions: usize, "max-completions", Some("256"), Single, "COUNT", false, |v: &[String]| one(v, |t| number(t, 1, 1_000_000));
+    /// Log lines as `text` or `json`.
+    log_format: LogFormat, "log-format", Some("text"), Single, "FORMAT", false, |v: &[String]| one(v, log_format);
+    /// What is logged: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `rolecall=debug`.
+    log_level: String, "log-level", Some("info"), Single, "LEVEL", false, |v: &[String]| one(v, log_level);
+    /// How long a shutdown waits for what is still running.
+    shutdown_patience: Duration, "shutdown-patience", Some("10s"), Single, "DURATION", false,
+        |v: &[String]| one(v, |t| duration(t, Duration::ZERO, Duration::from_secs(3_600)));
+}
+
+impl Config {
+    /// Settings that do not go together.
+    pub(super) fn contradictions(&self) -> Vec<ConfigError> {
+        let mut found = Vec::new();
+        let mut add = |detail: String, remedy: &str| {
+            found.push(ConfigError::Combination { detail, remedy: remedy.to_owned() });
+        };
+        if self.model == ModelKind::OpenAi {
+            if self.model_url.is_none() {
+                add(
+                    "model = openai needs model-url".to_owned(),
+                    "add --model-url http://host/v1, or use --model rehearsal",
+                );
+            }
+            if self.model_name.is_none() {
+                add(
+                    "model = openai needs model-name".to_owned(),
+                    "add --model-name NAME, the name that the model has at its server",
+                );
+            }
+        }
+        if self.is_exposed() && !self.insecure {
+            add(
+                format!("listen = {} can be reached from other machines, and there are no API keys", self.listen),
+                "set ROLECALL_API_KEYS (or `api-keys` in rolecall.toml), or listen on 127.0.0.1, or say --insecure if anybody may use it",
+            );
+        }
+        found
+    }
+
+    /// Whether other machines can call without a key.
+    #[must_use]
+    pub fn is_exposed(&self) -> bool {
+        self.api_keys.is_empty() && !self.listen.ip().is_loopback()
+    }
+}
+
+fn store_kind(value: &str) -> Result<StoreKind, Problem> {
+    match value {
+        "embedded" => Ok(StoreKind::Embedded),
+        "memory" => Ok(StoreKind::Memory),
+        _ if value.starts_with("redis://") || value.starts_with("rediss://") => {
+            Err(Problem::new("the Redis store is not implemented yet", "use embedded or memory"))
+        }
+        _ => Err(Problem::new("there is no such store", "write embedded or memory")),
+    }
+}
+
+fn model_kind(value: &str) -> Result<ModelKind, Problem> {
+    match value {
+        "rehearsal" => Ok(ModelKind::Rehearsal),
+        "openai" => Ok(ModelKind::OpenAi),
+        _ => Err(Problem::new(
+            "there is no such model",
+            "write rehearsal or openai (the model's own name goes into model-name)",
+        )),
+    }
+}
+
+fn log_format(value: &str) -> Result<LogFormat, Problem> {
+    match value {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err(Problem::new("there is no such format", "write text or json")),
+    }
+}
+
+fn log_level(value: &str) -> Result<String, Problem> {
+    match value.parse::<tracing_subscriber::filter::EnvFilter>() {
+        Ok(_) if !value.is_empty() => Ok(value.to_owned()),
+        _ => Err(Problem::new("not a log filter", "write error, warn, info, debug or trace")),
+    }
+}
+
+fn model_time(value: &str) -> Result<Duration, Problem> {
+    duration(value, Duration::from_millis(10), Duration::from_secs(3_600))
+}
+
+fn guest_time(value: &str) -> Result<Duration, Problem> {
+    duration(value, Duration::from_millis(1), Duration::from_secs(60))
+}

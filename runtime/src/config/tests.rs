@@ -1,0 +1,191 @@
+//! Precedence, places and remedies.
+
+use std::time::Duration;
+
+use clap::{Args, FromArgMatches};
+
+use super::*;
+
+/// Sources with a file, an environment and flags.
+fn sources(file: Option<&str>, environment: &[(&str, &str)], flags: &[&str]) -> (tempfile::TempDir, Sources) {
+    let dir = tempfile::tempdir().unwrap();
+    if let Some(text) = file {
+        std::fs::write(dir.path().join(DEFAULT_FILE), text).unwrap();
+    }
+    let command = SettingFlags::augment_args(clap::Command::new("serve"));
+    let matches = command.try_get_matches_from([&["serve"], flags].concat()).unwrap();
+    let sources = Sources {
+        environment: environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+        flags: SettingFlags::from_arg_matches(&matches).unwrap(),
+        directory: dir.path().to_owned(),
+    };
+    (dir, sources)
+}
+
+fn resolve(file: Option<&str>, environment: &[(&str, &str)], flags: &[&str]) -> Result<Resolved, ConfigErrors> {
+    sources(file, environment, flags).1.resolve()
+}
+
+fn complaint(file: Option<&str>, environment: &[(&str, &str)], flags: &[&str]) -> String {
+    resolve(file, environment, flags).unwrap_err().to_string()
+}
+
+fn origin(resolved: &Resolved, key: &str) -> String {
+    resolved.shown.iter().find(|shown| shown.key == key).unwrap().origin.to_string()
+}
+
+// Fails when a source is skipped, or a weaker one wins.
+#[test]
+fn the_last_source_that_names_a_value_wins() {
+    let file = Some("listen = \"127.0.0.1:1\"\n");
+    let environment: &[(&str, &str)] = &[("ROLECALL_LISTEN", "127.0.0.1:2")];
+    let flags: &[&str] = &["--listen", "127.0.0.1:3"];
+    type Row<'a> = (Option<&'a str>, &'a [(&'a str, &'a str)], &'a [&'a str], u16, &'a str);
+    let table: [Row; 6] = [
+        (None, &[], &[], 8420, "default"),
+        (file, &[], &[], 1, "rolecall.toml:1"),
+        (None, environment, &[], 2, "environment ROLECALL_LISTEN"),
+        (file, environment, &[], 2, "environment ROLECALL_LISTEN"),
+        (file, &[], flags, 3, "flag --listen"),
+        (file, environment, flags, 3, "flag --listen"),
+    ];
+    for (file, environment, flags, port, place) in table {
+        let resolved = resolve(file, environment, flags).unwrap();
+        assert_eq!(resolved.config.listen.port(), port, "{place}");
+        assert_eq!(origin(&resolved, "listen"), place);
+    }
+}
+
+// Fails when a setting is read from one source only, or in another unit there.
+#[test]
+fn every_shape_is_read_from_every_source() {
+    let file = "insecure = true\napi-keys = [\"key-number-one-1\", \"key-number-two-2\"]\nplugin-memory = \"1MiB\"\n\
+                max-completions = 7\nshutdown-patience = \"90s\"\n";
+    let environment = [
+        ("ROLECALL_INSECURE", "1"),
+        ("ROLECALL_API_KEYS", "key-number-one-1, key-number-two-2"),
+        ("ROLECALL_PLUGIN_MEMORY", "1024KiB"),
+        ("ROLECALL_MAX_COMPLETIONS", "7"),
+        ("ROLECALL_SHUTDOWN_PATIENCE", "90s"),
+    ];
+    let flags = "--insecure --api-keys key-number-one-1,key-number-two-2 --plugin-memory 1048576 --max-completions 7 \
+                 --shutdown-patience 90000ms";
+    let flags: Vec<&str> = flags.split_whitespace().collect();
+    for resolved in [resolve(Some(file), &[], &[]), resolve(None, &environment, &[]), resolve(None, &[], &flags)] {
+        let config = resolved.unwrap().config;
+        assert!(config.insecure);
+        assert_eq!(config.api_keys, [Secret::new("key-number-one-1"), Secret::new("key-number-two-2")]);
+        assert_eq!((config.plugin_memory, config.max_completions), (1 << 20, 7));
+        assert_eq!(config.shutdown_patience, Duration::from_secs(90));
+    }
+}
+
+// Fails when a wrong value is taken, or its complaint lacks place, key or remedy.
+#[test]
+fn wrong_values_name_place_key_and_remedy() {
+    for (flag, value, remedy) in [
+        ("listen", "nowhere", "ADDRESS:PORT"),
+        ("listen", "localhost", "ADDRESS:PORT"),
+        ("store", "redis://localhost", "not implemented yet"),
+        ("store", "disk", "embedded or memory"),
+        ("model", "gpt-4", "model-name"),
+        ("token-ttl", "soon", "such as 250ms or 30s"),
+        ("token-ttl", "0s", "out of range"),
+        ("token-ttl", "99999999999999999999d", "such as"),
+        ("plugin-memory", "1TB", "32MiB"),
+        ("max-completions", "-1", "whole number"),
+        ("log-format", "xml", "text or json"),
+        ("model-url", "host:80", "http://"),
+        ("token-key", "short", "32"),
+        ("api-keys", "short", "16"),
+    ] {
+        let text = complaint(None, &[], &[&format!("--{flag}={value}")]);
+        assert!(text.contains(&format!("flag --{flag}: {flag} = ")) && text.contains(remedy), "{text}");
+    }
+    let text = complaint(Some("\n\ntoken-ttl = \"soon\"\n"), &[], &[]);
+    assert!(text.contains("rolecall.toml:3: token-ttl = \"soon\""), "{text}");
+    let text = complaint(Some("insecure = \"perhaps\"\nlisten = []\n"), &[], &[]);
+    assert!(text.contains("rolecall.toml:1: insecure") && text.contains("rolecall.toml:2: listen"), "{text}");
+}
+
+// Fails when a misspelt key is ignored, or the nearest one is not offered.
+#[test]
+fn unknown_keys_are_errors_with_a_suggestion() {
+    let text = complaint(Some("# settings\nmodle = \"openai\"\nmodel_url = \"http://h/v1\"\nxyzzy = 1\n"), &[], &[]);
+    assert!(text.contains("rolecall.toml:2: there is no setting `modle`; did you mean `model`?"), "{text}");
+    assert!(text.contains("rolecall.toml:3: there is no setting `model_url`; did you mean `model-url`?"), "{text}");
+    assert!(text.contains("rolecall.toml:4: there is no setting `xyzzy`; see"), "{text}");
+}
+
+// Fails when container platforms' own variables stop the server, or a misspelt one goes unnoticed.
+#[test]
+fn unknown_variables_are_warnings() {
+    let resolved = resolve(None, &[("ROLECALL_MODLE", "x"), ("ROLECALL_SERVICE_HOST", "10.0.0.1"), ("HOME", "/")], &[]);
+    let warnings = resolved.unwrap().warnings;
+    assert_eq!(warnings.len(), 2);
+    assert!(warnings[0].contains("did you mean `model`?"), "{warnings:?}");
+}
+
+// Fails when a broken file is read halfway, or a named one that is missing is passed over.
+#[test]
+fn files_that_cannot_be_read_are_errors() {
+    assert!(complaint(Some("listen = [\n"), &[], &[]).contains("rolecall.toml:"));
+    let named = complaint(None, &[], &["--config", "/nonexistent/rolecall.toml"]);
+    assert!(named.contains("/nonexistent/rolecall.toml") && named.contains("--config"), "{named}");
+    let (dir, mut sources) = sources(None, &[], &[]);
+    std::fs::write(dir.path().join("other.toml"), "log-level = \"debug\"\n").unwrap();
+    let path = dir.path().join("other.toml").display().to_string();
+    sources.environment.push(("ROLECALL_CONFIG".to_owned(), path));
+    assert_eq!(sources.resolve().unwrap().config.log_level, "debug");
+}
+
+// Fails when the server can be reached from elsewhere without anybody having said so.
+#[test]
+fn an_open_server_beyond_loopback_needs_a_word() {
+    let text = complaint(None, &[], &["--listen", "0.0.0.0:8420"]);
+    assert!(text.contains("--insecure") && text.contains("ROLECALL_API_KEYS"), "{text}");
+    assert!(resolve(None, &[], &["--listen", "0.0.0.0:8420", "--insecure"]).is_ok());
+    assert!(resolve(None, &[], &["--listen", "[::1]:8420"]).is_ok());
+    let keys = [("ROLECALL_API_KEYS", "0123456789abcdef")];
+    assert!(resolve(None, &keys, &["--listen", "0.0.0.0:8420"]).is_ok());
+    assert!(resolve(None, &[("ROLECALL_API_KEYS", " , ")], &["--listen", "0.0.0.0:8420"]).is_err());
+}
+
+// Fails when the openai model starts without knowing where or what.
+#[test]
+fn the_openai_model_needs_url_and_name() {
+    let text = complaint(None, &[], &["--model", "openai"]);
+    assert!(text.contains("model-url") && text.contains("model-name"), "{text}");
+    let flags = ["--model", "openai", "--model-url", "http://127.0.0.1:8000/v1/", "--model-name", "m"];
+    let config = resolve(None, &[], &flags).unwrap().config;
+    assert_eq!(config.model_url.as_deref(), Some("http://127.0.0.1:8000/v1"));
+}
+
+// Fails when a secret appears in what is printed, logged or complained about.
+#[test]
+fn secrets_are_never_shown() {
+    let secret = "s3cret-s3cret-s3cret-s3cret-s3cret";
+    let environment = [("ROLECALL_MODEL_KEY", secret), ("ROLECALL_API_KEYS", secret), ("ROLECALL_TOKEN_KEY", secret)];
+    let resolved = resolve(None, &environment, &[]).unwrap();
+    assert!(!format!("{resolved:?}").contains("s3cret"));
+    let text = complaint(None, &[("ROLECALL_TOKEN_KEY", "s3cret")], &[]);
+    assert!(!text.contains("s3cret") && text.contains("***"), "{text}");
+}
+
+// Fails when the printed configuration is not one that gives the same configuration again.
+#[test]
+fn what_is_printed_can_be_read_again() {
+    let flags = ["--log-level", "rolecall=debug", "--insecure", "--data", "a \"quoted\" 目录"];
+    let resolved = resolve(None, &[], &flags).unwrap();
+    let lines = resolved.shown.iter().filter_map(|shown| Some(format!("{} = {}\n", shown.key, shown.value.as_ref()?)));
+    let again = resolve(Some(&lines.collect::<String>()), &[], &[]).unwrap();
+    assert_eq!(again.config, resolved.config);
+}
+
+proptest::proptest! {
+    /// No file, however broken, panics the reader.
+    #[test]
+    fn arbitrary_files_are_read_or_refused(text in "(listen|model|[a-z-]{1,8})? ?=? ?[\"\\[{0-9a-z\\PC]{0,12}\n?\\PC{0,40}") {
+        let _either = resolve(Some(&text), &[], &[]);
+    }
+}

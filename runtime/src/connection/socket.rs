@@ -1,0 +1,106 @@
+//! The WebSocket under a connection, with buffers that suit ten thousand idle ones.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use rolecall_wire::close;
+use rolecall_wire::limits::MAX_PAYLOAD;
+use rolecall_wire::server::Transmit;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::timeout;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::{CapacityError, Error};
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes};
+
+/// Bytes of the read buffer. It is allocated for each connection and kept; larger frames grow it.
+const READ_BUFFER: usize = 1_024;
+/// Bytes that are gathered before they are written.
+const WRITE_BUFFER: usize = 8 * 1_024;
+/// Bytes that may wait to be written: one full frame behind a full buffer.
+const MAX_WRITE_BUFFER: usize = 8 * 1_024 * 1_024;
+/// Bytes of a frame that are read: the largest payload and a BSP header.
+const MAX_FRAME: usize = MAX_PAYLOAD + 64;
+/// How long the peer may take to answer a close. A round trip of most networks, and short enough that
+/// peers which never answer do not hold up a shutdown.
+const CLOSE_PATIENCE: Duration = Duration::from_millis(300);
+
+/// What came from the peer.
+#[derive(Debug)]
+pub(super) enum Received {
+    Binary(Bytes),
+    Text(Utf8Bytes),
+    /// A Ping or Pong with its payload.
+    Control(Bytes),
+    /// The peer closed, with a code if it gave one.
+    Closed(Option<u16>),
+    /// The peer broke the WebSocket protocol: close with this code.
+    Broken(u16, String),
+}
+
+/// A WebSocket.
+#[derive(Debug)]
+pub(super) struct Socket<S>(WebSocketStream<S>);
+
+/// The server's side of a WebSocket whose upgrade is done.
+pub(super) async fn accept<S: AsyncRead + AsyncWrite + Unpin>(stream: S) -> Socket<S> {
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(WRITE_BUFFER)
+        .max_write_buffer_size(MAX_WRITE_BUFFER)
+        .max_message_size(Some(MAX_FRAME))
+        .max_frame_size(Some(MAX_FRAME));
+    Socket(WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await)
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
+    /// Waits for something from the peer. Cancel-safe.
+    pub(super) async fn receive(&mut self) -> Received {
+        match self.0.next().await {
+            Some(Ok(Message::Binary(bytes))) => Received::Binary(bytes),
+            Some(Ok(Message::Text(text))) => Received::Text(text),
+            Some(Ok(Message::Ping(payload) | Message::Pong(payload))) => Received::Control(payload),
+            Some(Ok(Message::Close(frame))) => Received::Closed(frame.map(|frame| frame.code.into())),
+            // Raw frames are never read.
+            Some(Ok(Message::Frame(_))) | None => Received::Closed(None),
+            Some(Err(error)) => broken(&error),
+        }
+    }
+
+    /// Hands something over for sending; it leaves with the next [`flush`](Self::flush) at the latest.
+    pub(super) async fn feed(&mut self, transmit: Transmit) -> Result<(), Error> {
+        self.0
+            .feed(match transmit {
+                Transmit::Binary(bytes) => Message::Binary(bytes),
+                Transmit::Text(text) => Message::Text(text.into()),
+                Transmit::Ping(payload) => Message::Ping(payload),
+                Transmit::Close { code, reason } => {
+                    Message::Close(Some(CloseFrame { code: code.into(), reason: reason.into() }))
+                }
+            })
+            .await
+    }
+
+    /// Sends what was handed over.
+    pub(super) async fn flush(&mut self) -> Result<(), Error> {
+        self.0.flush().await
+    }
+
+    /// Lets the peer read our close before the socket goes, for a moment at most.
+    pub(super) async fn linger(mut self) {
+        let closing = async { while let Some(Ok(_)) = self.0.next().await {} };
+        // A peer that does not answer is left.
+        let _ = timeout(CLOSE_PATIENCE, closing).await;
+    }
+}
+
+fn broken(error: &Error) -> Received {
+    match error {
+        Error::Capacity(CapacityError::MessageTooLong { .. }) => {
+            Received::Broken(close::TOO_LARGE, format!("a frame has at most {MAX_FRAME} bytes"))
+        }
+        Error::Protocol(fault) => Received::Broken(close::WS_PROTOCOL, fault.to_string()),
+        Error::Utf8(_) => Received::Broken(1007, "a text frame is not UTF-8".to_owned()),
+        _ => Received::Closed(None),
+    }
+}

@@ -1,0 +1,121 @@
+//! From texts to contracts: compile each, then look across files.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use rolecall_dsl::diagnostic::{Finding, Severity, codes};
+use rolecall_dsl::parse::parse;
+use rolecall_dsl::source::Source;
+use rolecall_dsl::{Contract, compile};
+
+use super::RefusedRole;
+
+/// What a set of files gives.
+#[derive(Debug, Default)]
+pub struct Checked {
+    /// Roles without errors, by name.
+    pub roles: BTreeMap<String, Arc<Contract>>,
+    /// Roles with errors, by name.
+    pub refused: BTreeMap<String, Arc<RefusedRole>>,
+    /// Everything found, in the order of files and places.
+    pub findings: Vec<Finding>,
+}
+
+/// Compiles every file and refuses what has errors, including two roles of one name: then none of
+/// them runs, because nobody can say which was meant.
+#[must_use]
+pub fn check_sources(sources: &[Result<Source, Box<Finding>>]) -> Checked {
+    let mut checked = Checked::default();
+    let mut named: BTreeMap<String, Vec<Arc<Contract>>> = BTreeMap::new();
+    for source in sources {
+        let source = match source {
+            Ok(source) => source,
+            Err(finding) => {
+                let name = stem(finding.source.name());
+                checked.refuse(&name, vec![finding.as_ref().clone()]);
+                checked.findings.push(finding.as_ref().clone());
+                continue;
+            }
+        };
+        let compiled = compile(source);
+        for (role, findings) in refused_roles(source, &compiled.contracts, &compiled.findings) {
+            checked.refuse(&role, findings);
+        }
+        checked.findings.extend(compiled.findings);
+        for contract in compiled.contracts {
+            named.entry(contract.name.clone()).or_default().push(contract);
+        }
+    }
+    for (name, contracts) in named {
+        checked.settle(name, &contracts);
+    }
+    checked
+}
+
+impl Checked {
+    fn refuse(&mut self, role: &str, findings: Vec<Finding>) {
+        let mut all = self.refused.get(role).map_or_else(Vec::new, |known| known.findings.clone());
+        all.extend(findings);
+        self.refused.insert(role.to_owned(), Arc::new(RefusedRole { role: role.to_owned(), findings: all }));
+    }
+
+    fn settle(&mut self, name: String, contracts: &[Arc<Contract>]) {
+        match contracts {
+            [only] if !self.refused.contains_key(&name) => {
+                self.roles.insert(name, Arc::clone(only));
+            }
+            [first, others @ ..] => {
+                let place = |contract: &Contract| {
+                    let at = contract.source.position(contract.span.start);
+                    format!("{}:{}", contract.source.name(), at.line)
+                };
+                let findings: Vec<Finding> = others
+                    .iter()
+                    .map(|other| {
+                        let message = format!("role `{name}` is declared in {} as well", place(first));
+                        Finding::new(codes::DUPLICATE_ROLE, &other.source, other.span, message)
+                            .with_help("rename or remove one of them; until then neither runs")
+                    })
+                    .collect();
+                self.findings.extend(findings.iter().cloned());
+                if !findings.is_empty() {
+                    self.refuse(&name, findings);
+                }
+            }
+            [] => {}
+        }
+    }
+}
+
+/// The roles of a file that did not compile, each with the errors in its part of the file.
+fn refused_roles(source: &Source, good: &[Arc<Contract>], findings: &[Finding]) -> Vec<(String, Vec<Finding>)> {
+    let errors: Vec<&Finding> = findings.iter().filter(|finding| finding.severity == Severity::Error).collect();
+    if errors.is_empty() {
+        return Vec::new();
+    }
+    // The tree that is left of a file with errors still has the roles' names; its findings are
+    // those of `findings` again.
+    let tree = parse(source, &mut Vec::new());
+    let mut refused = Vec::new();
+    for (index, role) in tree.roles.iter().enumerate() {
+        let name = &role.name.value;
+        if good.iter().any(|contract| contract.name == *name) {
+            continue;
+        }
+        let end = tree.roles.get(index + 1).map_or(u32::MAX, |next| next.span.start);
+        let within = |finding: &&Finding| (role.span.start..end).contains(&finding.span.start);
+        let own: Vec<Finding> = errors.iter().copied().filter(within).cloned().collect();
+        // An error elsewhere (an unclosed block above) can take a role along.
+        let own = if own.is_empty() { errors.iter().copied().cloned().collect() } else { own };
+        refused.push((name.clone(), own));
+    }
+    if refused.is_empty() && good.is_empty() {
+        refused.push((stem(source.name()), errors.into_iter().cloned().collect()));
+    }
+    refused
+}
+
+fn stem(name: &str) -> String {
+    Path::new(name).file_stem().map_or_else(|| name.to_owned(), |stem| stem.to_string_lossy().into_owned())
+}

@@ -1,0 +1,132 @@
+//! The contracts in force.
+//!
+//! A folder is read recursively: every `*.role` file, except in subfolders named `rejected` (they
+//! hold contracts that are meant to be refused) and in hidden ones. A role with an error is refused
+//! with its findings; every other role runs. Readers never wait: a new set is swapped in whole.
+
+mod files;
+mod load;
+mod policies;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use rolecall_dsl::Contract;
+use rolecall_dsl::diagnostic::{Finding, Severity};
+use rolecall_plugin_host::PluginHost;
+
+pub use files::{read_source, role_files};
+pub use load::{Checked, check_sources};
+pub use policies::check_policies;
+
+/// The contracts in force, and the roles that were refused. Cloning shares them.
+#[derive(Clone, Debug)]
+pub struct Contracts(Arc<ArcSwap<Set>>);
+
+/// One consistent state.
+#[derive(Debug, Default, Clone)]
+struct Set {
+    roles: BTreeMap<String, Arc<Contract>>,
+    refused: BTreeMap<String, Arc<RefusedRole>>,
+}
+
+/// A role whose contract has errors.
+#[derive(Debug, Clone)]
+pub struct RefusedRole {
+    /// Its name; the file's stem when the file does not say.
+    pub role: String,
+    /// Its errors, never empty.
+    pub findings: Vec<Finding>,
+}
+
+/// Why a folder of contracts cannot be used at all.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ContractsError {
+    /// The folder or file is not there or not readable.
+    #[error("contracts {}: {detail}; name an existing folder with --contracts", path.display())]
+    Unreadable {
+        /// The folder or file.
+        path: PathBuf,
+        /// The system's word.
+        detail: String,
+    },
+    /// More files than are read.
+    #[error("contracts {}: more than {limit} contract files; split the folder", path.display())]
+    TooMany {
+        /// The folder.
+        path: PathBuf,
+        /// How many are read.
+        limit: usize,
+    },
+}
+
+impl Contracts {
+    /// Loads a folder (or a single file). What is wrong with single contracts is in the findings.
+    ///
+    /// # Errors
+    /// When the folder itself cannot be read.
+    pub fn load(dir: &Path) -> Result<(Self, Vec<Finding>), ContractsError> {
+        let sources = role_files(dir)?.iter().map(|file| read_source(file)).collect::<Vec<_>>();
+        let checked = check_sources(&sources);
+        let set = Set { roles: checked.roles, refused: checked.refused };
+        Ok((Self(Arc::new(ArcSwap::from_pointee(set))), checked.findings))
+    }
+
+    /// The given contracts, for callers that have no folder. Of two with one name the last stays.
+    #[must_use]
+    pub fn from_contracts(contracts: Vec<Arc<Contract>>) -> Self {
+        let roles = contracts.into_iter().map(|contract| (contract.name.clone(), contract)).collect();
+        Self(Arc::new(ArcSwap::from_pointee(Set { roles, refused: BTreeMap::new() })))
+    }
+
+    /// The contract of a role.
+    #[must_use]
+    pub fn get(&self, role: &str) -> Option<Arc<Contract>> {
+        self.0.load().roles.get(role).cloned()
+    }
+
+    /// Every contract in force, by name.
+    #[must_use]
+    pub fn list(&self) -> Vec<Arc<Contract>> {
+        self.0.load().roles.values().cloned().collect()
+    }
+
+    /// Why a role was refused, if it was.
+    #[must_use]
+    pub fn refusal(&self, role: &str) -> Option<Arc<RefusedRole>> {
+        self.0.load().refused.get(role).cloned()
+    }
+
+    /// Every refused role, by name.
+    #[must_use]
+    pub fn refusals(&self) -> Vec<Arc<RefusedRole>> {
+        self.0.load().refused.values().cloned().collect()
+    }
+
+    /// Asks the plugins about every contract that names one, and refuses the roles with errors.
+    pub async fn check_policies(&self, plugins: &PluginHost) -> Vec<Finding> {
+        let mut all = Vec::new();
+        for contract in self.list() {
+            let findings = check_policies(&contract, plugins).await;
+            let errors: Vec<Finding> = findings.iter().filter(|f| f.severity == Severity::Error).cloned().collect();
+            if !errors.is_empty() {
+                self.refuse(&contract.name, errors);
+            }
+            all.extend(findings);
+        }
+        all
+    }
+
+    fn refuse(&self, role: &str, findings: Vec<Finding>) {
+        let mut set = Set::clone(&self.0.load());
+        set.roles.remove(role);
+        let refused = Arc::new(RefusedRole { role: role.to_owned(), findings });
+        set.refused.insert(role.to_owned(), refused);
+        self.0.store(Arc::new(set));
+    }
+}
+
+#[cfg(test)]
+mod tests;

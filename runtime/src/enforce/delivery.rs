@@ -1,0 +1,45 @@
+//! Texts that reach people without a model, such as offline messages.
+
+use std::sync::Arc;
+
+use rolecall_dsl::Contract;
+use rolecall_wire::frame::Hit;
+
+use super::Permitted;
+use super::policy::{Judges, Policies};
+use super::probe::Probe;
+use super::record::{Broken, Record};
+use crate::telemetry::Metrics;
+
+/// Judges a whole text by rules and policies. Matches of rules with `on_violation redact` are
+/// replaced; any other broken rule refuses the text.
+///
+/// # Errors
+/// The rules that are broken, as hits with the action `reject`.
+pub async fn admit_delivery(
+    contract: &Arc<Contract>,
+    judges: Arc<dyn Judges>,
+    metrics: &Metrics,
+    text: &str,
+) -> Result<Permitted<String>, Vec<Hit>> {
+    let mut record = Record::new(&contract.name, metrics.clone());
+    let piece = Probe::behind(contract, "").end_with(text);
+    let mut wrong: Vec<Broken> = piece.blocking.iter().map(|f| f.broken.clone()).collect();
+    if wrong.is_empty() {
+        let policies = Policies::of(contract, judges);
+        wrong = policies.check(&piece.text).await.broken;
+    }
+    if wrong.is_empty() && piece.clean() && contract.program.check(&piece.text).passes() {
+        for r in &piece.redacted {
+            record.edit(&r.rule, "redact", &r.message);
+        }
+        return Ok(Permitted::new(piece.text));
+    }
+    if wrong.is_empty() {
+        // Only what was put in place of a match can still be wrong.
+        let verdict = contract.program.check(&piece.text);
+        verdict.violations.iter().for_each(|v| record.edit(&v.id, "reject", &v.message));
+    }
+    record.edit_all(&wrong, "reject");
+    Err(record.hits().to_vec())
+}

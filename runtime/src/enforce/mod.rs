@@ -1,0 +1,24 @@
+//! The contract, applied: what goes to a model and what comes out of it passes through here.
+//!
+//! [`inbound`](admit) checks the user's words, [`Prompt`] compiles what the model is asked,
+//! [`ReplyStream`] lets the model's answer out piece by piece, and [`admit_delivery`] judges texts
+//! that no model wrote. Plugin policies are asked through [`Judges`]. This module knows no
+//! connection, no gateway and no model.
+
+mod delivery;
+mod inbound;
+mod permit;
+mod policy;
+mod probe;
+mod prompt;
+mod record;
+mod reply;
+#[cfg(test)]
+pub(crate) mod testing;
+
+pub use delivery::admit_delivery;
+pub use inbound::{MAX_USER_BYTES, Refused, UserText, admit};
+pub use permit::Permitted;
+pub use policy::{Judge, Judges};
+pub use prompt::{Additions, Line, MAX_HISTORY_BYTES, Overrides, Prompt, Speaker};
+pub use reply::{End, Push, ReplyStream};

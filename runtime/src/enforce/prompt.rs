@@ -1,0 +1,165 @@
+//! What a model is asked.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use rolecall_dsl::Contract;
+use rolecall_dsl::contract::Language;
+
+use super::{Permitted, UserText};
+
+/// Earlier lines are sent newest first up to this many bytes of text; older ones are left out.
+pub const MAX_HISTORY_BYTES: usize = 64 << 10;
+
+/// Who said something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speaker {
+    /// The user.
+    User,
+    /// The role.
+    Role,
+}
+
+/// An earlier line of the dialogue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// Who.
+    pub speaker: Speaker,
+    /// What.
+    pub text: String,
+}
+
+/// What a caller may set for one turn (an OpenAI request's own parameters).
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Overrides {
+    /// 0.0–2.0; beats the contract's.
+    pub temperature: Option<f64>,
+    /// Upper bound on the model's tokens; the lower of this and the contract's holds.
+    pub max_tokens: Option<u32>,
+}
+
+/// A question to a model, with everything that the contract adds to it.
+#[derive(Debug, Clone)]
+pub struct Prompt {
+    /// The role that answers.
+    pub contract: Arc<Contract>,
+    /// The compiled contract: persona and rules.
+    pub system: String,
+    /// What was said before, oldest first.
+    pub lines: Vec<Line>,
+    /// What the user says now.
+    pub user: String,
+    /// The part of the reply that the user has already seen; the answer continues behind it.
+    pub already: String,
+    /// What must still come, one sentence each.
+    pub still: Vec<String>,
+    /// What was wrong with the attempt before, one sentence each.
+    pub broken: Vec<String>,
+    /// 0 for the first attempt of a turn.
+    pub attempt: u32,
+    /// 0.0–2.0.
+    pub temperature: Option<f64>,
+    /// Upper bound on the model's tokens.
+    pub max_tokens: Option<u32>,
+}
+
+/// What a further attempt's prompt says beyond the first one's.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Additions {
+    /// What the user has already seen.
+    pub already: String,
+    /// What must still come.
+    pub still: Vec<String>,
+    /// What was wrong.
+    pub broken: Vec<String>,
+}
+
+impl Prompt {
+    /// The first attempt's prompt.
+    #[must_use]
+    pub fn first(
+        contract: Arc<Contract>,
+        history: Vec<Line>,
+        user: Permitted<UserText>,
+        already: &str,
+        overrides: &Overrides,
+    ) -> Permitted<Self> {
+        let temperature =
+            overrides.temperature.or(contract.model.temperature).filter(|t| t.is_finite()).map(|t| t.clamp(0.0, 2.0));
+        let max_tokens = match (overrides.max_tokens, contract.model.max_tokens) {
+            (Some(caller), Some(role)) => Some(caller.min(role)),
+            (caller, role) => caller.or(role),
+        };
+        Permitted::new(Self {
+            system: contract.prompt(),
+            lines: recent(history),
+            user: user.into_inner().text,
+            already: already.to_owned(),
+            still: Vec::new(),
+            broken: Vec::new(),
+            attempt: 0,
+            temperature,
+            max_tokens,
+            contract,
+        })
+    }
+
+    /// The prompt of a further attempt.
+    #[must_use]
+    pub fn again(&self, additions: Additions) -> Permitted<Self> {
+        let Additions { already, still, broken } = additions;
+        Permitted::new(Self { already, still, broken, attempt: self.attempt + 1, ..self.clone() })
+    }
+
+    /// What a model must be told beyond the contract and the dialogue, in the contract's first
+    /// language; `None` when there is nothing.
+    #[must_use]
+    pub fn instructions(&self) -> Option<String> {
+        let zh = self.contract.languages.first() != Some(&Language::En);
+        let mut text = String::new();
+        let (wrong, missing, behind) = if zh {
+            (
+                "你上一次的回复没有遵守以下规则:",
+                "回复中还必须做到:",
+                "你的回复已经有一部分展示给用户(见上一条助手消息)。请紧接其后继续写,不要重复已经写过的内容。",
+            )
+        } else {
+            (
+                "Your previous reply broke these rules:",
+                "The reply must still:",
+                "A part of your reply was already shown to the user (the assistant message above). Continue right behind it and do not repeat any of it.",
+            )
+        };
+        list(&mut text, wrong, &self.broken);
+        list(&mut text, missing, &self.still);
+        if !self.already.is_empty() {
+            let _ = writeln!(text, "{behind}");
+        }
+        (!text.is_empty()).then(|| text.trim_end().to_owned())
+    }
+}
+
+fn list(text: &mut String, title: &str, items: &[String]) {
+    if items.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "{title}");
+    for item in items {
+        let _ = writeln!(text, "- {item}");
+    }
+}
+
+fn recent(mut history: Vec<Line>) -> Vec<Line> {
+    let mut left = MAX_HISTORY_BYTES;
+    let kept = history
+        .iter()
+        .rev()
+        .take_while(|line| {
+            let fits = line.text.len() <= left;
+            left = left.saturating_sub(line.text.len());
+            fits
+        })
+        .count();
+    history.drain(..history.len() - kept);
+    history
+}

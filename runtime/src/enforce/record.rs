@@ -1,0 +1,89 @@
+//! What the rules did to a reply.
+
+use rolecall_dsl::contract::OnViolation;
+use rolecall_wire::frame::Hit;
+
+use crate::telemetry::Metrics;
+
+/// A rule that stands in the way of a reply, whoever found it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Broken {
+    /// The rule's id.
+    pub(super) id: String,
+    /// One sentence for people.
+    pub(super) message: String,
+    /// What the contract wants done.
+    pub(super) action: OnViolation,
+    /// What it is about.
+    pub(super) cause: Cause,
+}
+
+impl Broken {
+    /// Whether the contract wants an end at once instead of a repair.
+    pub(super) fn ends_attempts(&self) -> bool {
+        matches!(self.action, OnViolation::Reject | OnViolation::Fallback)
+    }
+}
+
+/// What a broken rule is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// The text.
+    Text,
+    /// A plugin that is not there, or not for this: another model call cannot help.
+    Missing,
+    /// A plugin that failed, and the contract wants the fallback then, without its judgement.
+    Excused,
+}
+
+/// Collects hits and counts them.
+#[derive(Debug)]
+pub(super) struct Record {
+    role: String,
+    metrics: Metrics,
+    hits: Vec<Hit>,
+    edited: bool,
+}
+
+/// Hits of one reply that are kept; further ones are only counted in the metrics.
+const MAX_HITS: usize = 64;
+
+impl Record {
+    pub(super) fn new(role: &str, metrics: Metrics) -> Self {
+        Self { role: role.to_owned(), metrics, hits: Vec::new(), edited: false }
+    }
+
+    /// A rule acted on the reply: it is not what the model said any more.
+    pub(super) fn edit(&mut self, rule: &str, action: &'static str, message: &str) {
+        self.edited = true;
+        self.note(rule, action, message);
+    }
+
+    /// A rule is mentioned without a change to the reply.
+    pub(super) fn note(&mut self, rule: &str, action: &'static str, message: &str) {
+        self.metrics.violation(&self.role, rule, action);
+        let hit = Hit { rule: rule.to_owned(), action: action.to_owned(), message: message.to_owned() };
+        if self.hits.len() < MAX_HITS && !self.hits.contains(&hit) {
+            self.hits.push(hit);
+        }
+    }
+
+    /// The same action for every rule in the list.
+    pub(super) fn edit_all(&mut self, broken: &[Broken], action: &'static str) {
+        for b in broken {
+            self.edit(&b.id, action, &b.message);
+        }
+    }
+
+    pub(super) fn edited(&self) -> bool {
+        self.edited
+    }
+
+    pub(super) fn hits(&self) -> &[Hit] {
+        &self.hits
+    }
+
+    pub(super) fn check(&self, seconds: f64, held_chars: usize) {
+        self.metrics.check(seconds, held_chars);
+    }
+}

@@ -1,0 +1,313 @@
+//! A reply under its contract: what may go out, when, and what happens when it may not.
+//!
+//! The reply's mode is derived, never set. *Token*: every safe character goes out at once
+//! ([`token`]). *Sentence*: a sentence goes out when the reply with it is complete, or can still be
+//! brought to a good end by the contract's own words ([`sentence`]). *Full*: the whole reply is
+//! known before any of it goes out ([`whole`]). What follows the model's end is the same for all
+//! ([`ladder`]). Nothing released is ever taken back.
+
+mod join;
+mod ladder;
+mod opening;
+mod sentence;
+mod splitter;
+#[cfg(test)]
+mod tests;
+mod token;
+mod whole;
+
+use std::sync::Arc;
+
+use rolecall_dsl::Contract;
+use rolecall_dsl::constraint::{Class, Fact};
+use rolecall_dsl::contract::OnViolation;
+use rolecall_dsl::diagnostic::Severity;
+use rolecall_dsl::monitor::DeliveryMode;
+use rolecall_wire::frame::{Hit, Outcome};
+
+use self::opening::Opening;
+use self::sentence::Held;
+use self::splitter::Splitter;
+use super::Permitted;
+use super::policy::{Judgement, Judges, Policies};
+use super::probe::{Fault, Probe, Redaction};
+use super::prompt::Additions;
+use super::record::{Broken, Cause, Record};
+use crate::clock;
+use crate::telemetry::Metrics;
+
+/// What one delta of the model brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Push {
+    /// The next piece of the reply; never empty.
+    pub release: Option<Permitted<String>>,
+    /// Whether the model can stop: nothing more of this attempt will go out.
+    pub stop: bool,
+}
+
+/// What the end of an attempt brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// The reply is over.
+    Done {
+        /// Its last piece.
+        release: Option<Permitted<String>>,
+        /// How it ended: `Complete`, `Repaired`, `Fallback` or `Refused`.
+        outcome: Outcome,
+        /// The rules that acted.
+        hits: Vec<Hit>,
+    },
+    /// The model is to be asked again.
+    Retry {
+        /// The next piece of the reply.
+        release: Option<Permitted<String>>,
+        /// What to tell the model.
+        additions: Additions,
+    },
+}
+
+/// Lets a model's answer out under a contract, over as many attempts as the contract allows.
+#[derive(Debug)]
+pub struct ReplyStream {
+    contract: Arc<Contract>,
+    mode: DeliveryMode,
+    /// Everything that is out, what was there before included.
+    out: String,
+    /// Behind `out`; in mode *Token* only between attempts.
+    base: Probe,
+    policies: Policies,
+    record: Record,
+    repairs: u8,
+    attempt: Attempt,
+}
+
+/// One answer of the model.
+#[derive(Debug)]
+struct Attempt {
+    opening: Opening,
+    /// Behind `out` and everything of the answer that is not decided yet.
+    probe: Probe,
+    splitter: Splitter,
+    /// Mode *Sentence*: what waits for a good end.
+    held: Held,
+    /// Mode *Full*: the sentences known so far.
+    sentences: Vec<String>,
+    /// Mode *Full*: whether the answer as it is cannot pass.
+    trouble: bool,
+    stop: Option<Stop>,
+    broken: Vec<Broken>,
+    /// Characters taken in and let out, for the metric of what is held.
+    taken: usize,
+    given: usize,
+}
+
+/// Why nothing more of an attempt goes out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    /// Cut where it complies.
+    Cut,
+    /// Nothing that could follow complies.
+    Dead,
+    /// A rule wants a refusal.
+    Reject,
+    /// A rule wants the fallback.
+    Fallback,
+}
+
+impl ReplyStream {
+    /// A reply that continues behind `already`, which counts for every rule.
+    #[must_use]
+    pub fn new(contract: &Arc<Contract>, judges: Arc<dyn Judges>, metrics: Metrics, already: &str) -> Self {
+        let policies = Policies::of(contract, judges);
+        let base = Probe::behind(contract, already);
+        Self {
+            mode: mode(contract, &policies),
+            out: already.to_owned(),
+            attempt: Attempt::behind(already, &base),
+            base,
+            policies,
+            record: Record::new(&contract.name, metrics),
+            repairs: 0,
+            contract: Arc::clone(contract),
+        }
+    }
+
+    /// How this reply goes out.
+    #[must_use]
+    pub fn mode(&self) -> DeliveryMode {
+        self.mode
+    }
+
+    /// Everything that is out.
+    #[must_use]
+    pub fn text(&self) -> Permitted<String> {
+        Permitted::new(self.out.clone())
+    }
+
+    /// The rules that acted so far.
+    #[must_use]
+    pub fn hits(&self) -> Vec<Hit> {
+        self.record.hits().to_vec()
+    }
+
+    /// Takes the model's next words. Cancel-unsafe: a dropped call may lose a piece.
+    pub async fn push(&mut self, delta: &str) -> Push {
+        if self.attempt.stop.is_some() {
+            return Push { release: None, stop: true };
+        }
+        let began = clock::now();
+        self.attempt.taken += delta.chars().count();
+        let delta = self.attempt.opening.take(&self.out, delta);
+        let release = self.pass(&delta).await;
+        self.attempt.given += release.chars().count();
+        self.record.check(began.elapsed().as_secs_f64(), self.attempt.taken.saturating_sub(self.attempt.given));
+        Push { release: permitted(release), stop: self.attempt.stop.is_some() }
+    }
+
+    /// Ends the model's answer: it is over, or was stopped. Cancel-unsafe.
+    pub async fn end_attempt(&mut self) -> End {
+        let mut release = String::new();
+        if self.attempt.stop.is_none() {
+            let rest = self.attempt.opening.flush(&self.out);
+            release.push_str(&self.pass(&rest).await);
+        }
+        release.push_str(&self.pass_end().await);
+        self.conclude(release).await
+    }
+
+    async fn pass(&mut self, delta: &str) -> String {
+        if delta.is_empty() {
+            return String::new();
+        }
+        match self.mode {
+            DeliveryMode::Token => self.push_token(delta),
+            DeliveryMode::Sentence => self.push_sentences(delta).await,
+            DeliveryMode::Full => self.push_whole(delta),
+        }
+    }
+
+    async fn pass_end(&mut self) -> String {
+        match (self.mode, self.attempt.stop) {
+            (DeliveryMode::Token, None) => self.end_token(),
+            (DeliveryMode::Sentence, None) => self.end_sentences().await,
+            (DeliveryMode::Full, None | Some(Stop::Cut)) => self.end_whole().await,
+            (DeliveryMode::Token, Some(_)) => {
+                self.base = Probe::behind(&self.contract, &self.out);
+                String::new()
+            }
+            _ => String::new(),
+        }
+    }
+
+    /// Lets text out. It was judged with `base` (or, in mode *Token*, by the attempt's probe).
+    fn let_out(&mut self, text: &str) {
+        if self.mode != DeliveryMode::Token {
+            self.base.advance(text);
+        }
+        self.out.push_str(text);
+    }
+
+    fn note_allowed(&mut self, judgement: &Judgement) {
+        for (rule, message) in &judgement.allowed {
+            self.record.note(rule, "warn", message);
+        }
+    }
+
+    fn note_redactions(&mut self, redacted: &[Redaction]) {
+        for r in redacted {
+            self.record.edit(&r.rule, "redact", &r.message);
+        }
+    }
+
+    /// Whether a rule's violation is mended by a cut: the contract says so, or the rule is a bound
+    /// on length, which a cut keeps without asking the model again.
+    fn cuts(&self, fault: &Fault) -> bool {
+        match fault.broken.action {
+            OnViolation::Truncate => true,
+            OnViolation::Repair(_) => {
+                let fact = self.contract.rules.get(fault.rule).map(|r| r.constraint.fact());
+                matches!(fact, Some(Fact::MaxSentences(_) | Fact::MaxChars(_)))
+            }
+            OnViolation::Redact(_) | OnViolation::Reject | OnViolation::Fallback => false,
+        }
+    }
+
+    /// The rules among `faults` that a cut mends, and where the first of those cuts is.
+    fn cut_of(&self, faults: &[Fault]) -> (Vec<Broken>, Option<usize>) {
+        let cutting: Vec<&Fault> = faults.iter().filter(|f| f.cut.is_some() && self.cuts(f)).collect();
+        (cutting.iter().map(|f| f.broken.clone()).collect(), cutting.iter().filter_map(|f| f.cut).min())
+    }
+
+    /// Sentences of the contract's own that may bring a reply to a good end without the model.
+    fn closers(&self) -> Vec<String> {
+        let terms = self.contract.rules.iter().filter(|r| r.severity == Severity::Error).flat_map(|r| {
+            match r.constraint.fact() {
+                Fact::Required { terms, .. } => terms.iter().filter(|t| join::is_sentence(t)).cloned().collect(),
+                _ => Vec::new(),
+            }
+        });
+        terms.take(8).collect()
+    }
+}
+
+impl Attempt {
+    fn behind(out: &str, base: &Probe) -> Self {
+        Self {
+            opening: Opening::default(),
+            probe: base.clone(),
+            splitter: Splitter::behind(out),
+            held: Held::nothing(base),
+            sentences: Vec::new(),
+            trouble: false,
+            stop: None,
+            broken: Vec::new(),
+            taken: 0,
+            given: 0,
+        }
+    }
+
+    /// Stops when a rule in the way wants more than a repair.
+    fn stop_if_wanted(&mut self, broken: &[Broken]) -> bool {
+        let stop = if broken.iter().any(|b| b.action == OnViolation::Reject) {
+            Stop::Reject
+        } else if broken.iter().any(|b| b.action == OnViolation::Fallback) {
+            Stop::Fallback
+        } else if broken.iter().any(|b| b.cause == Cause::Missing) {
+            Stop::Dead
+        } else {
+            return false;
+        };
+        self.stop = Some(stop);
+        true
+    }
+}
+
+/// The mode that the strictest rule demands.
+fn mode(contract: &Contract, policies: &Policies) -> DeliveryMode {
+    let mut mode = contract.program.delivery_mode();
+    if policies.any() {
+        // A policy wants whole sentences to judge, and whole replies if it does not stream.
+        mode = mode.max(if policies.streaming() { DeliveryMode::Sentence } else { DeliveryMode::Full });
+    }
+    let decided_late = contract
+        .rules
+        .iter()
+        .any(|r| r.severity == Severity::Error && matches!(r.constraint.class(), Class::EndOnly | Class::Ratio));
+    if decided_late && contract.fallback.is_none() {
+        mode = DeliveryMode::Full;
+    }
+    mode
+}
+
+fn permitted(text: String) -> Option<Permitted<String>> {
+    (!text.is_empty()).then(|| Permitted::new(text))
+}
+
+fn broken(faults: &[Fault]) -> Vec<Broken> {
+    faults.iter().map(|f| f.broken.clone()).collect()
+}
+
+/// The faults that a cut there would leave in.
+fn in_front(faults: &[Fault], cut: Option<usize>) -> Vec<Broken> {
+    faults.iter().filter(|f| cut.is_none_or(|cut| f.at < cut)).map(|f| f.broken.clone()).collect()
+}

@@ -1,0 +1,119 @@
+//! Plugin policies around a reply.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rolecall_dsl::Contract;
+use rolecall_dsl::monitor::DeliveryMode;
+use rolecall_wire::frame::Outcome;
+
+use super::{Ran, chars, once, run_with};
+use crate::enforce::admit_delivery;
+use crate::enforce::reply::ReplyStream;
+use crate::enforce::testing::{Double, Doubles, Failure, role};
+use crate::telemetry::Metrics;
+
+fn doubles(double: Double) -> Doubles {
+    Doubles { plugins: HashMap::from([("tone", double)]), ..Doubles::default() }
+}
+
+fn contract(options: &str, rest: &str) -> Arc<Contract> {
+    role("en", &format!("policy \"tone\" {options}"), rest)
+}
+
+async fn said(contract: &Arc<Contract>, double: Double, attempts: &[Vec<String>]) -> Ran {
+    run_with(contract, Arc::new(doubles(double)), "", attempts).await
+}
+
+#[test]
+fn whole_only_policies_force_the_full_mode() {
+    let mode = |streaming| {
+        let judges = Arc::new(doubles(Double::objecting("damn", streaming)));
+        ReplyStream::new(&contract("", ""), judges, Metrics::new().unwrap(), "").mode()
+    };
+    assert_eq!((mode(true), mode(false)), (DeliveryMode::Sentence, DeliveryMode::Full));
+}
+
+/// Fails when a sentence goes out before its policy was asked, or the policy keeps a dropped one.
+#[tokio::test]
+async fn a_sentence_is_judged_before_it_goes_out_and_forgotten_when_dropped() {
+    let doubles = doubles(Double::objecting("damn", true));
+    let log = Arc::clone(&doubles.log);
+    let ran =
+        run_with(&contract("", ""), Arc::new(doubles), "", &[chars("All is well. Well, damn it. So be it.")]).await;
+    assert_eq!((ran.outcome, ran.text.as_str()), (Outcome::Repaired, "All is well. So be it."));
+    assert_eq!(ran.actions(), [("policy", "drop")]);
+    let expected = [
+        "open tone",
+        "push tone All is well. ",
+        "push tone Well, damn it. ",
+        "open tone",
+        "push tone All is well. ",
+        "push tone So be it.",
+        "finish tone All is well. So be it.",
+    ];
+    assert_eq!(*log.lock(), expected);
+}
+
+#[tokio::test]
+async fn each_action_of_a_policy() {
+    let text = [chars("All is well. Well, damn it. So be it.")];
+    let bad = Double::objecting("damn", true);
+    let ran = said(&contract("{ on_violation reject }", ""), bad, &text).await;
+    assert_eq!((ran.outcome, ran.text.trim_end()), (Outcome::Refused, "All is well."));
+    let ran = said(&contract("{ on_violation fallback }", "fallback \"Pardon.\""), bad, &text).await;
+    assert_eq!((ran.outcome, ran.text.as_str()), (Outcome::Fallback, "All is well. Pardon."));
+    let ran = said(&contract("{ severity warning }", ""), bad, &text).await;
+    assert_eq!((ran.outcome, ran.actions()), (Outcome::Complete, vec![("policy", "warn")]));
+}
+
+/// Fails when a whole-only policy is asked too late, or its objection leads to no second attempt.
+#[tokio::test]
+async fn a_whole_only_policy_sees_the_whole_reply_first() {
+    let bad = Double::objecting("damn", false);
+    let ran = said(&contract("", ""), bad, &[once("Damn. So damn it."), once("So be it.")]).await;
+    assert_eq!((ran.outcome, ran.text.as_str(), ran.asked.len()), (Outcome::Repaired, "So be it.", 1));
+}
+
+/// Fails when an objection at the end passes, or what is missing is not asked for.
+#[tokio::test]
+async fn an_objection_at_the_end_is_mended_by_a_continuation() {
+    let wanting = Double { wanted: "please", ..Double::objecting("", true) };
+    let ran = said(&contract("", ""), wanting, &[once("Sit down."), once("And rise, please.")]).await;
+    assert_eq!((ran.outcome, ran.text.as_str()), (Outcome::Repaired, "Sit down. And rise, please."));
+    let ran = said(&contract("", ""), wanting, &[once("Sit.")]).await;
+    assert_eq!(ran.outcome, Outcome::Refused);
+}
+
+/// Fails when a plugin that gives no judgement lets a reply through unasked, or `on_failure` is ignored.
+#[tokio::test]
+async fn failures_act_as_the_contract_says() {
+    let fallback = "fallback \"Pardon.\"";
+    for (streaming, failure, asked) in
+        [(true, Failure::Missing, 0), (false, Failure::Missing, 0), (true, Failure::Busy, 2), (false, Failure::Busy, 2)]
+    {
+        let failing = Double { fails: Some(failure), ..Double::objecting("", streaming) };
+        let text = [once("So be it.")];
+        let ran = said(&contract("", fallback), failing, &text).await;
+        assert_eq!((ran.outcome, ran.text.as_str(), ran.asked.len()), (Outcome::Refused, "", asked), "{ran:?}");
+        let with = |on: &str| role("en", &format!("policy \"tone\" {{ on_failure {on} }}"), fallback);
+        let ran = said(&with("allow"), failing, &text).await;
+        assert_eq!((ran.outcome, ran.text.as_str()), (Outcome::Complete, "So be it."));
+        assert!(ran.actions().contains(&("policy", "warn")));
+        let ran = said(&with("fallback"), failing, &text).await;
+        assert_eq!((ran.outcome, ran.text.as_str()), (Outcome::Fallback, "Pardon."));
+    }
+}
+
+#[tokio::test]
+async fn deliveries_are_judged_whole() {
+    let metrics = Metrics::new().unwrap();
+    let judges = Arc::new(doubles(Double::objecting("damn", true)));
+    let contract =
+        role("en", "max_sentences 2 policy \"tone\" forbidden_terms \"password\" { on_violation redact \"…\" }", "");
+    let admit = |text: &'static str| admit_delivery(&contract, judges.clone(), &metrics, text);
+    assert_eq!(admit("Your parcel is here.").await.unwrap().get(), "Your parcel is here.");
+    assert_eq!(admit("The password is 12.").await.unwrap().get(), "The … is 12.");
+    assert_eq!(admit("One. Two. Three.").await.unwrap_err()[0].rule, "max_sentences");
+    assert_eq!(admit("Well, damn.").await.unwrap_err()[0].rule, "policy");
+}

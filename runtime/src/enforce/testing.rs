@@ -1,0 +1,165 @@
+//! What the tests of this crate share: contracts from text, prompts, and a double of the plugins.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use rolecall_dsl::Contract;
+use rolecall_dsl::source::Source;
+use rolecall_plugin_host::{CallError, Context, PolicyViolation};
+use serde_json::{Map, Value};
+
+use super::{Judge, Judges, Overrides, Permitted, Prompt, admit};
+
+/// The article's own contract.
+pub(crate) const ARTICLE: &str = r#"
+role zhanguoce_scholar {
+    version   1.0.0
+    language  zh
+    persona   "战国纵横家,善用典故与类比"
+    stateful  true
+    constraints {
+        max_sentences    3
+        forbidden_terms  "AI" | "算法" | "2024"
+        response_style   反问句 >= 40%
+    }
+}
+"#;
+
+/// A role around the given constraints and whatever else the text holds.
+pub(crate) fn role(language: &str, rules: &str, rest: &str) -> Arc<Contract> {
+    compile(&format!(
+        "role tested {{ version 1.0.0 language {language} persona \"p\" constraints {{ {rules} }} {rest} }}"
+    ))
+}
+
+pub(crate) fn compile(text: &str) -> Arc<Contract> {
+    let compiled = rolecall_dsl::compile(&Source::new("test.role", text));
+    let findings: Vec<_> = compiled.findings.iter().map(|f| format!("{} {}", f.code, f.message)).collect();
+    compiled.contracts.into_iter().next().unwrap_or_else(|| panic!("{findings:#?}\n{text}"))
+}
+
+pub(crate) fn prompt(contract: &Arc<Contract>, user: &str, already: &str) -> Permitted<Prompt> {
+    Prompt::first(Arc::clone(contract), Vec::new(), admit(user).unwrap(), already, &Overrides::default())
+}
+
+/// Policies that object to every text holding a word.
+#[derive(Default)]
+pub(crate) struct Doubles {
+    /// Plugin → behaviour; others are missing.
+    pub(crate) plugins: HashMap<&'static str, Double>,
+    /// The behaviour of all others, should they not be missing.
+    pub(crate) any: Option<Double>,
+    /// Everything they were told: `open p`, `push p …`, `finish p`, `check p …`.
+    pub(crate) log: Arc<Mutex<Vec<String>>>,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct Double {
+    pub(crate) streaming: bool,
+    /// A piece with this word is a violation, its span the word's.
+    pub(crate) bad: &'static str,
+    /// A reply without this word is a violation at its end.
+    pub(crate) wanted: &'static str,
+    /// Every call fails.
+    pub(crate) fails: Option<Failure>,
+}
+
+/// Failures that last, and that may pass.
+#[derive(Clone, Copy)]
+pub(crate) enum Failure {
+    Missing,
+    Busy,
+}
+
+impl Double {
+    pub(crate) const fn objecting(bad: &'static str, streaming: bool) -> Self {
+        Self { streaming, bad, wanted: "", fails: None }
+    }
+
+    fn judge(&self, text: &str, whole: bool) -> Result<Vec<PolicyViolation>, CallError> {
+        match self.fails {
+            Some(Failure::Missing) => return Err(CallError::Missing("tone".into())),
+            Some(Failure::Busy) => return Err(CallError::Busy { plugin: "tone".into(), waiting: 9, what: "calls" }),
+            None => {}
+        }
+        let violation = |message, span: Option<_>| PolicyViolation {
+            rule: "word".into(),
+            message,
+            spans: span.into_iter().collect(),
+            suggestion: None,
+        };
+        let mut found = Vec::new();
+        if !self.bad.is_empty() {
+            found.extend(
+                text.match_indices(self.bad)
+                    .map(|(at, word)| violation(format!("{word:?} is bad"), Some(at..at + word.len()))),
+            );
+        }
+        if whole && !text.contains(self.wanted) {
+            found.push(violation(format!("{:?} is wanted", self.wanted), None));
+        }
+        Ok(found)
+    }
+}
+
+impl Doubles {
+    fn find(&self, plugin: &str) -> Result<Double, CallError> {
+        self.plugins.get(plugin).copied().or(self.any).ok_or_else(|| CallError::Missing(plugin.into()))
+    }
+}
+
+struct Open {
+    name: String,
+    double: Double,
+    text: String,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+#[async_trait]
+impl Judge for Open {
+    async fn push(&mut self, piece: &str) -> Result<Vec<PolicyViolation>, CallError> {
+        self.log.lock().push(format!("push {} {piece}", self.name));
+        self.text.push_str(piece);
+        self.double.judge(piece, false)
+    }
+
+    async fn finish(self: Box<Self>) -> Result<Vec<PolicyViolation>, CallError> {
+        self.log.lock().push(format!("finish {} {}", self.name, self.text));
+        self.double.judge(&self.text, true)
+    }
+}
+
+#[async_trait]
+impl Judges for Doubles {
+    fn streaming(&self, plugin: &str) -> Option<bool> {
+        self.find(plugin).ok().map(|d| d.streaming)
+    }
+
+    async fn check(
+        &self,
+        plugin: &str,
+        _: &Map<String, Value>,
+        _: &Context,
+        reply: &str,
+    ) -> Result<Vec<PolicyViolation>, CallError> {
+        self.log.lock().push(format!("check {plugin} {reply}"));
+        self.find(plugin)?.judge(reply, true)
+    }
+
+    async fn open(
+        &self,
+        plugin: &str,
+        _: &Map<String, Value>,
+        _: &Context,
+    ) -> Result<Option<Box<dyn Judge>>, CallError> {
+        let double = self.find(plugin)?;
+        if !double.streaming {
+            return Ok(None);
+        }
+        self.log.lock().push(format!("open {plugin}"));
+        let log = Arc::clone(&self.log);
+        Ok(Some(Box::new(Open { name: plugin.into(), double, text: String::new(), log })))
+    }
+}

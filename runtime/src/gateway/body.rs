@@ -1,0 +1,74 @@
+//! JSON bodies: bounded, typed, and precise about what is wrong.
+
+use axum::body::Body;
+use axum::extract::{FromRequest, Request};
+use axum::http::{StatusCode, header};
+use futures_util::StreamExt;
+use serde::de::DeserializeOwned;
+
+use super::error::ApiError;
+
+/// The largest body that is read, in bytes (1 MiB); larger ones get status 413.
+pub const MAX_BODY_BYTES: usize = 1 << 20;
+
+/// How much of a body that is too large is read before the connection is given up, in bytes (8 MiB).
+const MAX_DRAINED_BYTES: usize = 8 << 20;
+
+/// A JSON body of type `T`. Its content type must say so, which also keeps foreign web pages from
+/// posting here without the browser asking first.
+#[derive(Debug, Clone)]
+pub(super) struct JsonBody<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
+        let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        if !content_type.is_some_and(is_json) {
+            let message = "send the header `Content-Type: application/json`";
+            return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message));
+        }
+        let bytes = read(request.into_body()).await?;
+        parse(&bytes).map(Self)
+    }
+}
+
+fn is_json(content_type: &str) -> bool {
+    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+/// Collects the body. Of one that is too large the rest is read and dropped, up to a bound: a client
+/// that is still sending would otherwise see a reset connection instead of the answer.
+async fn read(body: Body) -> Result<Vec<u8>, ApiError> {
+    let mut pieces = body.into_data_stream();
+    let mut bytes = Vec::new();
+    let mut length = 0usize;
+    while let Some(piece) = pieces.next().await {
+        let Ok(piece) = piece else {
+            return Err(ApiError::invalid("body_incomplete", "the body ended early; send it again"));
+        };
+        length = length.saturating_add(piece.len());
+        if length <= MAX_BODY_BYTES {
+            bytes.extend_from_slice(&piece);
+        } else if length > MAX_DRAINED_BYTES {
+            break;
+        }
+    }
+    if length > MAX_BODY_BYTES {
+        let message = format!("the body is larger than {MAX_BODY_BYTES} bytes; send less");
+        return Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message));
+    }
+    Ok(bytes)
+}
+
+/// Parses a body; the message names line and column, or the field.
+pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        let (code, what) = match error.classify() {
+            serde_json::error::Category::Data => ("invalid_body", "the body does not have the expected shape"),
+            _ => ("invalid_json", "the body is not JSON"),
+        };
+        ApiError::invalid(code, format!("{what}: {error}"))
+    })
+}

@@ -1,0 +1,138 @@
+//! One shape for every HTTP error, compatible with OpenAI's clients:
+//! `{"error":{"message":"…","type":"…","code":"…","param":null}}`.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use super::token::TokenError;
+use crate::contracts::{Contracts, RefusedRole};
+use crate::session::SessionError;
+use crate::store::StoreError;
+
+/// An error as the caller sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiError {
+    status: StatusCode,
+    code: String,
+    message: String,
+    param: Option<String>,
+}
+
+impl ApiError {
+    /// An error of a given status. The type follows from the status; `code` is stable, `message` for
+    /// people.
+    #[must_use]
+    pub fn new(status: StatusCode, code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { status, code: code.into(), message: message.into(), param: None }
+    }
+
+    /// 400: the request is wrong.
+    #[must_use]
+    pub fn invalid(code: &str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, message)
+    }
+
+    /// Names the field that is wrong.
+    #[must_use]
+    pub fn param(mut self, param: impl Into<String>) -> Self {
+        self.param = Some(param.into());
+        self
+    }
+
+    /// The status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The body.
+    #[must_use]
+    pub fn body(&self) -> Value {
+        json!({"error": {
+            "message": self.message,
+            "type": kind(self.status),
+            "code": self.code,
+            "param": self.param,
+        }})
+    }
+
+    /// Why no contract of this name is in force: it was refused, or it does not exist.
+    #[must_use]
+    pub fn no_role(contracts: &Contracts, role: &str, param: &str) -> Self {
+        if let Some(refused) = contracts.refusal(role) {
+            return Self::rejected(&refused).param(param);
+        }
+        let known: Vec<String> = contracts.list().iter().map(|contract| contract.name.clone()).collect();
+        let near = rolecall_dsl::diagnostic::nearest(role, known.iter().map(String::as_str));
+        let remedy = match near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "GET /v1/models lists the roles".to_owned(),
+        };
+        let message = format!("the role `{role}` does not exist; {remedy}");
+        Self::new(StatusCode::NOT_FOUND, "model_not_found", message).param(param)
+    }
+
+    fn rejected(refused: &RefusedRole) -> Self {
+        let first = refused.findings.first().map_or_else(String::new, |finding| {
+            let at = finding.source.position(finding.span.start);
+            let (name, code) = (finding.source.name(), finding.code);
+            format!(": {name}:{}:{}: {code}: {}", at.line, at.column, finding.message)
+        });
+        let more = match refused.findings.len() {
+            0 | 1 => String::new(),
+            count => format!(" (and {} more)", count - 1),
+        };
+        let message =
+            format!("the contract of `{}` was refused{first}{more}; `rolecall verify` shows all", refused.role);
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "contract_rejected", message)
+    }
+}
+
+fn kind(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        401 | 403 => "authentication_error",
+        404 | 410 => "not_found_error",
+        429 => "rate_limit_error",
+        503 | 529 => "overloaded_error",
+        400..=499 => "invalid_request_error",
+        _ => "api_error",
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, Json(self.body())).into_response();
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if self.status == StatusCode::TOO_MANY_REQUESTS {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+impl From<TokenError> for ApiError {
+    fn from(error: TokenError) -> Self {
+        let status = match error {
+            TokenError::Key { .. } | TokenError::Signing(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            _ => StatusCode::UNAUTHORIZED,
+        };
+        Self::new(status, error.code(), error.to_string())
+    }
+}
+
+impl From<SessionError> for ApiError {
+    fn from(error: SessionError) -> Self {
+        let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Self::new(status, error.code(), error.to_string())
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", error.to_string())
+    }
+}

@@ -1,0 +1,41 @@
+//! `GET /v1/models`: the roles, in OpenAI's shape.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use rolecall_dsl::Contract;
+use serde_json::{Value, json};
+
+use super::error::ApiError;
+use crate::app::App;
+
+/// Every role in force.
+pub(super) async fn list(State(app): State<Arc<App>>) -> Response {
+    let data: Vec<Value> = app.contracts.list().iter().map(|contract| model(&app, contract)).collect();
+    Json(json!({"object": "list", "data": data})).into_response()
+}
+
+/// One role.
+///
+/// # Errors
+/// 404 for unknown roles, 503 for refused ones.
+pub(super) async fn one(State(app): State<Arc<App>>, Path(role): Path<String>) -> Result<Response, ApiError> {
+    match app.contracts.get(&role) {
+        Some(contract) => Ok(Json(model(&app, &contract)).into_response()),
+        None => Err(ApiError::no_role(&app.contracts, &role, "model")),
+    }
+}
+
+fn model(app: &App, contract: &Contract) -> Value {
+    json!({
+        "id": contract.name,
+        "object": "model",
+        "created": app.started_at,
+        "owned_by": "rolecall",
+        "version": contract.version.to_string(),
+        "description": contract.doc,
+        "contract": contract.digest,
+    })
+}

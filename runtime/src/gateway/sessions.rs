@@ -1,0 +1,191 @@
+//! `POST /v1/sessions`, `POST /v1/reconnect`, `GET /v1/diff`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use rolecall_wire::frame::{Message, Network};
+use serde::{Deserialize, Serialize};
+
+use super::auth::session_claims;
+use super::body::JsonBody;
+use super::error::ApiError;
+use crate::app::App;
+use crate::ids::{Epoch, Seq};
+
+/// The most messages of one page of `GET /v1/diff`.
+const MAX_PAGE: usize = 1_000;
+
+/// Messages of a page when the caller does not say.
+const DEFAULT_PAGE: usize = 500;
+
+/// The longest `user`, in bytes.
+const MAX_USER_BYTES: usize = 256;
+
+/// `POST /v1/sessions`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CreateRequest {
+    role: String,
+    /// The client's network type; it is told again, and kept up to date, when a connection opens.
+    #[serde(default, rename = "network")]
+    _network: Option<Network>,
+    #[serde(default)]
+    user: String,
+}
+
+#[derive(Debug, Serialize)]
+struct CreateResponse {
+    session_id: String,
+    session_token: String,
+    next_sequence_id: Seq,
+    epoch: Epoch,
+    ws_url: String,
+}
+
+/// Opens a session for a role.
+///
+/// # Errors
+/// Unknown and refused roles, a store that does not write.
+pub(super) async fn create(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    JsonBody(request): JsonBody<CreateRequest>,
+) -> Result<Response, ApiError> {
+    if request.user.len() > MAX_USER_BYTES {
+        let message = format!("`user` has {} bytes; at most {MAX_USER_BYTES} are kept", request.user.len());
+        return Err(ApiError::invalid("user_too_long", message).param("user"));
+    }
+    if app.contracts.get(&request.role).is_none() {
+        return Err(ApiError::no_role(&app.contracts, &request.role, "role"));
+    }
+    let created = app.sessions.create(&request.role, &request.user).await?;
+    let session_token = app.tokens.issue(&created.id, &request.role, created.epoch)?;
+    let body = CreateResponse {
+        session_id: created.id.to_string(),
+        session_token,
+        next_sequence_id: created.next_seq,
+        epoch: created.epoch,
+        ws_url: ws_url(&app, &headers),
+    };
+    Ok((StatusCode::CREATED, Json(body)).into_response())
+}
+
+/// The WebSocket address, by the name that the caller used.
+fn ws_url(app: &App, headers: &HeaderMap) -> String {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = host.map_or_else(|| app.config.listen.to_string(), str::to_owned);
+    let secure = headers.get("x-forwarded-proto").is_some_and(|proto| proto.as_bytes() == b"https");
+    format!("{}://{host}/v1/session", if secure { "wss" } else { "ws" })
+}
+
+/// `POST /v1/reconnect`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReconnectRequest {
+    session_token: String,
+    last_sequence_id: Seq,
+}
+
+#[derive(Debug, Serialize)]
+struct ReconnectResponse {
+    session_id: String,
+    epoch: Epoch,
+    next_sequence_id: Seq,
+    /// Whether the client can go on without a hole: it has everything, or `missing` has the rest.
+    resumed: bool,
+    /// Whether the client is ahead: the store lost a tail. Attaching starts a new epoch.
+    regressed: bool,
+    missing: Option<Missing>,
+}
+
+#[derive(Debug, Serialize)]
+struct Missing {
+    from: Seq,
+    to: Seq,
+    url: String,
+}
+
+/// Tells a returning client where it stands, and which messages it missed.
+///
+/// # Errors
+/// 401 for a bad or expired token, 404 for a session that is gone.
+pub(super) async fn reconnect(
+    State(app): State<Arc<App>>,
+    JsonBody(request): JsonBody<ReconnectRequest>,
+) -> Result<Response, ApiError> {
+    let claims = app.tokens.verify(&request.session_token)?;
+    let position = app.sessions.position(&claims.sid).await?;
+    let last = request.last_sequence_id;
+    let from = last.saturating_add(1).max(position.floor.saturating_add(1));
+    let missing =
+        (from <= position.head).then(|| Missing { from, to: position.head, url: format!("/v1/diff?from={from}") });
+    let body = ReconnectResponse {
+        session_id: claims.sid.to_string(),
+        epoch: position.epoch,
+        next_sequence_id: position.head.saturating_add(1),
+        resumed: last >= position.floor && last <= position.head,
+        regressed: last > position.head,
+        missing,
+    };
+    Ok(Json(body).into_response())
+}
+
+/// The query of `GET /v1/diff`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DiffQuery {
+    from: Option<Seq>,
+    limit: Option<usize>,
+}
+
+#[derive(Debug, Serialize)]
+struct DiffResponse {
+    session_id: String,
+    epoch: Epoch,
+    /// The committed messages from `from` on, in order.
+    messages: Vec<Message>,
+    /// Where the next page begins; null at the end.
+    next: Option<Seq>,
+    /// The sequence id of the last committed message.
+    head: Seq,
+}
+
+/// A page of committed messages.
+///
+/// # Errors
+/// 401 for a bad token, 410 when the messages asked for are no longer kept.
+pub(super) async fn diff(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    query: Result<Query<DiffQuery>, QueryRejection>,
+) -> Result<Response, ApiError> {
+    let claims = session_claims(&app, &headers)?;
+    let Query(query) = query.map_err(|error| {
+        ApiError::invalid("invalid_query", format!("{}; write ?from=SEQ&limit=COUNT", error.body_text()))
+    })?;
+    let from = query.from.unwrap_or(1).max(1);
+    let limit = query.limit.unwrap_or(DEFAULT_PAGE);
+    if !(1..=MAX_PAGE).contains(&limit) {
+        let message = format!("`limit` is {limit}; write 1 to {MAX_PAGE}");
+        return Err(ApiError::invalid("invalid_query", message).param("limit"));
+    }
+    let position = app.sessions.position(&claims.sid).await?;
+    if from <= position.floor {
+        let message = format!("messages up to {} are no longer kept; ask from {}", position.floor, position.floor + 1);
+        return Err(ApiError::new(StatusCode::GONE, "log_trimmed", message).param("from"));
+    }
+    let messages = app.sessions.read(&claims.sid, from, limit).await?;
+    let last = messages.last().map_or(from.saturating_sub(1), |message| message.seq);
+    let body = DiffResponse {
+        session_id: claims.sid.to_string(),
+        epoch: position.epoch,
+        next: (last < position.head && !messages.is_empty()).then(|| last + 1),
+        head: position.head.max(last),
+        messages,
+    };
+    Ok(Json(body).into_response())
+}

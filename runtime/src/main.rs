@@ -1,0 +1,7 @@
+//! The program `rolecall`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    rolecall::cli::main(std::env::args_os())
+}

@@ -1,0 +1,126 @@
+use futures_util::{FutureExt, stream};
+use parking_lot::Mutex;
+
+use super::*;
+use crate::enforce::testing::{prompt, role};
+
+/// What a scripted model does in one try.
+#[derive(Debug, Clone)]
+enum Try {
+    Refuse(ModelError),
+    /// Chunks, each after a wait.
+    Say(Vec<(Duration, Result<ModelChunk, ModelError>)>),
+    /// Never answers.
+    Hang,
+}
+
+#[derive(Debug)]
+struct Scripted {
+    tries: Mutex<Vec<Try>>,
+    limits: CallLimits,
+}
+
+#[async_trait::async_trait]
+impl Model for Scripted {
+    fn name(&self) -> &'static str {
+        "scripted"
+    }
+
+    async fn stream(&self, _: Permitted<Prompt>) -> Result<ModelStream, ModelError> {
+        let next = {
+            let mut tries = self.tries.lock();
+            if tries.is_empty() { Try::Hang } else { tries.remove(0) }
+        };
+        match next {
+            Try::Refuse(error) => Err(error),
+            Try::Hang => std::future::pending().await,
+            Try::Say(chunks) => Ok(stream::iter(chunks)
+                .then(|(wait, chunk)| async move {
+                    tokio::time::sleep(wait).await;
+                    chunk
+                })
+                .boxed()),
+        }
+    }
+
+    fn limits(&self) -> CallLimits {
+        self.limits.clone()
+    }
+}
+
+async fn call(tries: Vec<Try>, limits: CallLimits) -> (String, Option<ModelError>) {
+    let contract = role("en", "max_sentences 3", "");
+    let model = Arc::new(Scripted { tries: Mutex::new(tries), limits });
+    let mut call = Call::new(model, prompt(&contract, "Hi", ""));
+    let mut said = String::new();
+    while let Some(chunk) = call.next().await {
+        match chunk {
+            Ok(ModelChunk::Text(text)) => said.push_str(&text),
+            Ok(_) => {}
+            Err(error) => {
+                assert!(call.next().now_or_never().flatten().is_none(), "nothing follows an error");
+                return (said, Some(error));
+            }
+        }
+    }
+    (said, None)
+}
+
+fn text(wait_s: u64, text: &str) -> (Duration, Result<ModelChunk, ModelError>) {
+    (Duration::from_secs(wait_s), Ok(ModelChunk::Text(text.into())))
+}
+
+fn stop() -> (Duration, Result<ModelChunk, ModelError>) {
+    (Duration::ZERO, Ok(ModelChunk::Stop { length: false }))
+}
+
+fn busy() -> ModelError {
+    ModelError::Unavailable("busy".into())
+}
+
+/// Fails when a passing failure ends the call, or a lasting one does not.
+#[tokio::test(start_paused = true)]
+async fn tries_again_before_the_first_text_only() {
+    let good = || Try::Say(vec![text(0, "fine"), stop()]);
+    let limits = CallLimits::default;
+    let (said, error) =
+        call(vec![Try::Refuse(busy()), Try::Say(vec![(Duration::ZERO, Err(busy()))]), good()], limits()).await;
+    assert_eq!((said.as_str(), error), ("fine", None));
+    let three = vec![Try::Refuse(busy()), Try::Refuse(busy()), Try::Refuse(busy()), good()];
+    assert_eq!(call(three, limits()).await.1, Some(busy()));
+    let begun = Try::Say(vec![text(0, "a"), (Duration::ZERO, Err(busy()))]);
+    assert_eq!(call(vec![begun, good()], limits()).await, ("a".into(), Some(busy())));
+    let rejected = ModelError::Rejected { status: 400, message: "no".into() };
+    assert_eq!(call(vec![Try::Refuse(rejected.clone()), good()], limits()).await.1, Some(rejected));
+    let limited = |s| ModelError::RateLimited { message: "slow".into(), retry_after: Some(Duration::from_secs(s)) };
+    assert_eq!(call(vec![Try::Refuse(limited(3)), good()], limits()).await.1, None);
+    assert_eq!(call(vec![Try::Refuse(limited(60)), good()], limits()).await.1, Some(limited(60)));
+}
+
+/// Fails when a silent model is waited for without end, or a slow one is given up early.
+#[tokio::test(start_paused = true)]
+async fn each_silence_has_its_deadline() {
+    let limits = CallLimits { retries: 1, ..CallLimits::default() };
+    let late = |l: &CallLimits| ModelError::FirstTextTimeout(l.first_text);
+    assert_eq!(call(vec![], limits.clone()).await.1, Some(late(&limits)));
+    assert_eq!(
+        call(vec![Try::Say(vec![text(31, "x")]), Try::Say(vec![text(31, "x")])], limits.clone()).await.1,
+        Some(late(&limits))
+    );
+    let slow = Try::Say(vec![text(29, "a"), text(19, "b"), text(19, "c"), stop()]);
+    assert_eq!(call(vec![slow], limits.clone()).await, ("abc".into(), None));
+    let stalled = Try::Say(vec![text(0, "a"), text(21, "b"), stop()]);
+    assert_eq!(call(vec![stalled], limits.clone()).await, ("a".into(), Some(ModelError::Stalled(limits.stall))));
+    let endless = Try::Say((0..100).map(|_| text(10, "a")).collect());
+    assert_eq!(call(vec![endless], limits.clone()).await.1, Some(ModelError::Overdue(limits.total)));
+}
+
+/// Fails when a stream without a stop passes, or an endless answer fills the memory.
+#[tokio::test(start_paused = true)]
+async fn cut_and_endless_answers_are_errors() {
+    let (said, error) = call(vec![Try::Say(vec![text(0, "a")])], CallLimits::default()).await;
+    assert_eq!((said.as_str(), error.unwrap().code()), ("a", "model_cut"));
+    let limits = CallLimits { answer_bytes: 10, ..CallLimits::default() };
+    let (said, error) = call(vec![Try::Say(vec![text(0, "12345678"), text(0, "9ab"), stop()])], limits).await;
+    assert_eq!((said.as_str(), error.unwrap().code()), ("12345678", "model_too_large"));
+}

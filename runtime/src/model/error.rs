@@ -1,0 +1,116 @@
+//! What goes wrong with a model, and whose fault it is.
+
+use std::time::Duration;
+
+/// Why a model gave no (further) answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ModelError {
+    /// The model's server rejected the request itself (4xx), in its own words.
+    #[error("the model rejected the request (HTTP {status}): {message}")]
+    Rejected {
+        /// The upstream status.
+        status: u16,
+        /// The upstream message, shortened.
+        message: String,
+    },
+    /// The key is missing or wrong: the operator's to mend.
+    #[error("the model refused the key (HTTP {status}): {message}; set ROLECALL_MODEL_KEY")]
+    Auth {
+        /// The upstream status.
+        status: u16,
+        /// The upstream message, shortened, without the key.
+        message: String,
+    },
+    /// Too many requests.
+    #[error("the model is rate limited: {message}")]
+    RateLimited {
+        /// The upstream message, shortened.
+        message: String,
+        /// When the server asked to come back.
+        retry_after: Option<Duration>,
+    },
+    /// Not reachable, or a server error (5xx).
+    #[error("the model is unavailable: {0}")]
+    Unavailable(String),
+    /// No text in time.
+    #[error("the model gave no text within {} ms", .0.as_millis())]
+    FirstTextTimeout(Duration),
+    /// Silence in the middle of an answer.
+    #[error("the model stalled: nothing came for {} ms", .0.as_millis())]
+    Stalled(Duration),
+    /// The whole answer took too long.
+    #[error("the answer took longer than {} ms", .0.as_millis())]
+    Overdue(Duration),
+    /// The connection ended before the answer did.
+    #[error("the model's stream was cut before its end: {0}")]
+    Cut(String),
+    /// What came is not a chat completion.
+    #[error("the model's stream could not be read: {0}")]
+    BadStream(String),
+    /// More than is read.
+    #[error("the model's {what} is larger than the {limit} bytes that are read")]
+    TooLarge {
+        /// What was too large.
+        what: &'static str,
+        /// The bound.
+        limit: usize,
+    },
+    /// The model is not configured in a way that can work.
+    #[error("the model is misconfigured: {0}")]
+    Config(String),
+}
+
+impl ModelError {
+    /// Stable, for logs, metrics and clients.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Rejected { .. } => "model_rejected",
+            Self::Auth { .. } => "model_auth",
+            Self::RateLimited { .. } => "model_rate_limited",
+            Self::Unavailable(_) => "model_unavailable",
+            Self::FirstTextTimeout(_) => "model_timeout",
+            Self::Stalled(_) => "model_stalled",
+            Self::Overdue(_) => "model_overdue",
+            Self::Cut(_) => "model_cut",
+            Self::BadStream(_) => "model_bad_stream",
+            Self::TooLarge { .. } => "model_too_large",
+            Self::Config(_) => "model_config",
+        }
+    }
+
+    /// The HTTP status a client of ours sees.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        status_of(self.code())
+    }
+
+    /// Whether the same request may succeed a moment later.
+    #[must_use]
+    pub fn retryable(&self) -> bool {
+        match self {
+            Self::RateLimited { .. } | Self::Unavailable(_) | Self::FirstTextTimeout(_) | Self::Cut(_) => true,
+            Self::Rejected { .. }
+            | Self::Auth { .. }
+            | Self::Stalled(_)
+            | Self::Overdue(_)
+            | Self::BadStream(_)
+            | Self::TooLarge { .. }
+            | Self::Config(_) => false,
+        }
+    }
+}
+
+/// The HTTP status of a [`ModelError::code`], for `TurnEnd::failure`, which keeps the code only.
+/// Unknown codes are 502.
+#[must_use]
+pub fn status_of(code: &str) -> u16 {
+    match code {
+        "model_rejected" => 400,
+        "model_rate_limited" => 429,
+        "model_unavailable" => 503,
+        "model_timeout" | "model_stalled" | "model_overdue" => 504,
+        "model_config" => 500,
+        _ => 502,
+    }
+}

@@ -1,0 +1,152 @@
+//! A streamed chat completion.
+
+use std::collections::VecDeque;
+
+use futures_util::{StreamExt, stream};
+use reqwest::Response;
+use serde_json::Value;
+
+use super::refusal;
+use super::sse::{MAX_BYTES, Parser};
+use crate::model::{ModelChunk, ModelError, ModelStream};
+use crate::session::turn::Usage;
+
+/// Reads an answer: events, or, from servers that do not stream, one JSON document.
+pub(super) async fn read(response: Response, answer_bytes: usize) -> Result<ModelStream, ModelError> {
+    let json = response.headers().get("content-type").is_some_and(|v| v.as_bytes().starts_with(b"application/json"));
+    if json {
+        return whole(response, answer_bytes.saturating_mul(2)).await;
+    }
+    let reader = Reader {
+        response: Some(response),
+        parser: Parser::default(),
+        chunks: VecDeque::new(),
+        finish: None,
+        text: false,
+    };
+    Ok(stream::unfold(reader, |mut reader| async move { reader.next().await.map(|chunk| (chunk, reader)) }).boxed())
+}
+
+struct Reader {
+    /// `None` when nothing more is read.
+    response: Option<Response>,
+    parser: Parser,
+    chunks: VecDeque<Result<ModelChunk, ModelError>>,
+    /// Whether the token limit was met, once a `finish_reason` came.
+    finish: Option<bool>,
+    /// Whether anything that looks like a completion came.
+    text: bool,
+}
+
+impl Reader {
+    async fn next(&mut self) -> Option<Result<ModelChunk, ModelError>> {
+        loop {
+            if let Some(chunk) = self.chunks.pop_front() {
+                return Some(chunk);
+            }
+            match self.response.as_mut()?.chunk().await {
+                Ok(Some(bytes)) => match self.parser.push(&bytes) {
+                    Ok(events) => events.iter().for_each(|e| self.event(&e.data)),
+                    Err(_) => self.fail(ModelError::TooLarge { what: "event", limit: MAX_BYTES }),
+                },
+                Ok(None) => self.end(),
+                // A server may drop the connection after the last event without ending the body.
+                Err(_) if self.finish.is_some() => self.end(),
+                Err(error) => {
+                    let cause = refusal::transport(&error);
+                    self.fail(ModelError::Cut(cause.to_string()));
+                }
+            }
+        }
+    }
+
+    fn event(&mut self, data: &str) {
+        if self.response.is_none() {
+            return;
+        }
+        if data.trim() == "[DONE]" {
+            return self.end();
+        }
+        let Ok(json) = serde_json::from_str::<Value>(data) else {
+            let shown: String = data.chars().take(80).collect();
+            return self.fail(ModelError::BadStream(format!("an event is not JSON: {shown:?}")));
+        };
+        if json.get("error").is_some_and(|e| !e.is_null()) {
+            let message = refusal::of_json(&json).unwrap_or_else(|| "an error without a message".into());
+            return self.fail(ModelError::Unavailable(format!("it reported an error: {message}")));
+        }
+        self.usage(&json);
+        let Some(choice) = json.pointer("/choices/0") else { return };
+        self.text = true;
+        if let Some(text) = choice.pointer("/delta/content").and_then(Value::as_str)
+            && !text.is_empty()
+        {
+            self.chunks.push_back(Ok(ModelChunk::Text(text.to_owned())));
+        }
+        if let Some(reason) = choice.get("finish_reason").and_then(Value::as_str) {
+            self.finish = Some(reason == "length");
+        }
+    }
+
+    fn usage(&mut self, json: &Value) {
+        self.chunks.extend(usage(json).map(|u| Ok(ModelChunk::Usage(u))));
+    }
+
+    /// `[DONE]`, or the end of the body. `[DONE]` itself is optional; a finish reason is not.
+    fn end(&mut self) {
+        if self.response.is_none() {
+            return;
+        }
+        if let Some(event) = self.parser.finish()
+            && event.data.trim() != "[DONE]"
+        {
+            self.event(&event.data);
+        }
+        match self.finish {
+            // The last event was an error.
+            _ if self.response.is_none() => {}
+            Some(length) => {
+                self.response = None;
+                self.chunks.push_back(Ok(ModelChunk::Stop { length }));
+            }
+            None if self.text => self.fail(ModelError::Cut("it ended without a finish reason".into())),
+            None => self.fail(ModelError::BadStream("it holds no chat completion".into())),
+        }
+    }
+
+    fn fail(&mut self, error: ModelError) {
+        if self.response.take().is_some() {
+            self.chunks.push_back(Err(error));
+        }
+    }
+}
+
+async fn whole(mut response: Response, limit: usize) -> Result<ModelStream, ModelError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|e| ModelError::Cut(refusal::transport(&e).to_string()))? {
+        if body.len() + chunk.len() > limit {
+            return Err(ModelError::TooLarge { what: "answer", limit });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    let json: Value =
+        serde_json::from_slice(&body).map_err(|e| ModelError::BadStream(format!("the answer is not JSON: {e}")))?;
+    if json.get("error").is_some_and(|e| !e.is_null()) {
+        let message = refusal::of_json(&json).unwrap_or_else(|| "an error without a message".into());
+        return Err(ModelError::Unavailable(format!("it reported an error: {message}")));
+    }
+    let Some(text) = json.pointer("/choices/0/message/content").and_then(Value::as_str) else {
+        return Err(ModelError::BadStream("the answer holds no message".into()));
+    };
+    let length = json.pointer("/choices/0/finish_reason").and_then(Value::as_str) == Some("length");
+    let mut chunks = vec![Ok(ModelChunk::Text(text.to_owned()))];
+    chunks.extend(usage(&json).map(|u| Ok(ModelChunk::Usage(u))));
+    chunks.push(Ok(ModelChunk::Stop { length }));
+    Ok(stream::iter(chunks).boxed())
+}
+
+fn usage(json: &Value) -> Option<Usage> {
+    let usage = json.get("usage").filter(|u| u.is_object())?;
+    let count = |name: &str| usage.get(name).and_then(Value::as_u64).unwrap_or(0);
+    Some(Usage { prompt_tokens: count("prompt_tokens"), completion_tokens: count("completion_tokens") })
+}

@@ -1,0 +1,173 @@
+//! Server-sent events, read as they come (WHATWG HTML, "event stream interpretation").
+
+/// The longest line, and the longest data of one event, in bytes.
+pub(super) const MAX_BYTES: usize = 1 << 20;
+
+/// An event. Types and ids play no part in chat completions and are not kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Event {
+    /// The `data` lines, joined by newlines.
+    pub(super) data: String,
+}
+
+/// A line or event beyond [`MAX_BYTES`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct TooLong;
+
+/// Cuts bytes into events, however the bytes are chunked.
+#[derive(Debug, Default)]
+pub(super) struct Parser {
+    line: Vec<u8>,
+    data: Option<Vec<u8>>,
+    /// The last byte was a carriage return: a line feed now belongs to it.
+    after_cr: bool,
+    /// A line was read, so that no byte order mark can follow.
+    begun: bool,
+}
+
+impl Parser {
+    /// Takes the next bytes; gives the events that they end.
+    pub(super) fn push(&mut self, bytes: &[u8]) -> Result<Vec<Event>, TooLong> {
+        let mut events = Vec::new();
+        for &byte in bytes {
+            let after_cr = std::mem::replace(&mut self.after_cr, byte == b'\r');
+            match byte {
+                b'\n' if after_cr => {}
+                b'\n' | b'\r' => events.extend(self.end_line()?),
+                _ if self.line.len() >= MAX_BYTES => return Err(TooLong),
+                _ => self.line.push(byte),
+            }
+        }
+        Ok(events)
+    }
+
+    /// The end of the stream: an event whose last line is complete counts although no blank line
+    /// follows, for some servers leave it out.
+    pub(super) fn finish(&mut self) -> Option<Event> {
+        self.line.clear();
+        self.dispatch()
+    }
+
+    fn end_line(&mut self) -> Result<Option<Event>, TooLong> {
+        let line = std::mem::take(&mut self.line);
+        let mut line = line.as_slice();
+        if !std::mem::replace(&mut self.begun, true) {
+            line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line);
+        }
+        if line.is_empty() {
+            return Ok(self.dispatch());
+        }
+        let (field, value) = match line.iter().position(|b| *b == b':') {
+            Some(colon) => line.split_at(colon),
+            None => (line, &b""[..]),
+        };
+        if field == b"data" {
+            let value = value.strip_prefix(b":").unwrap_or(value);
+            let value = value.strip_prefix(b" ").unwrap_or(value);
+            let data = match self.data.take() {
+                Some(mut data) => {
+                    data.push(b'\n');
+                    data.extend_from_slice(value);
+                    data
+                }
+                None => value.to_vec(),
+            };
+            if data.len() > MAX_BYTES {
+                return Err(TooLong);
+            }
+            self.data = Some(data);
+        }
+        Ok(None)
+    }
+
+    fn dispatch(&mut self) -> Option<Event> {
+        let data = self.data.take()?;
+        Some(Event { data: String::from_utf8_lossy(&data).into_owned() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The specification read literally, over the whole text at once.
+    fn oracle(text: &str) -> Vec<String> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n").replace('\r', "\n");
+        let (mut events, mut data) = (Vec::new(), None::<String>);
+        let complete = text.rfind('\n').map_or("", |end| text.split_at(end + 1).0);
+        for line in complete.split_terminator('\n') {
+            if line.is_empty() {
+                events.extend(data.take());
+            } else if let Some(value) = line.strip_prefix("data:").or((line == "data").then_some("")) {
+                let value = value.strip_prefix(' ').unwrap_or(value);
+                data = Some(data.map_or_else(|| value.to_owned(), |d| format!("{d}\n{value}")));
+            }
+        }
+        events.extend(data);
+        events
+    }
+
+    fn parse(chunks: impl IntoIterator<Item = Vec<u8>>) -> Vec<String> {
+        let mut parser = Parser::default();
+        let mut events: Vec<String> = Vec::new();
+        for chunk in chunks {
+            events.extend(parser.push(&chunk).unwrap().into_iter().map(|e| e.data));
+        }
+        events.extend(parser.finish().map(|e| e.data));
+        events
+    }
+
+    /// Fails when a line end, a comment, a field without a colon or a byte order mark is read wrongly.
+    #[test]
+    fn the_specifications_examples() {
+        let cases: [(&str, &[&str]); 8] = [
+            ("data: a\n\ndata: b\n\n", &["a", "b"]),
+            ("data: a\r\n\r\ndata:b\r\rdata:  c\n\n", &["a", "b", " c"]),
+            (": hello\ndata: x\ndata: y\nevent: e\nid: 1\n\n", &["x\ny"]),
+            ("data\n\ndata\ndata\n\ndata:", &["", "\n"]),
+            ("\u{feff}data: 好\n\n", &["好"]),
+            ("data: cut off\nda", &["cut off"]),
+            ("data: cut o", &[]),
+            ("\n\n:\n\nretry: 3\n\n", &[]),
+        ];
+        for (text, events) in cases {
+            assert_eq!(parse([text.as_bytes().to_vec()]), events, "{text:?}");
+        }
+    }
+
+    /// Fails when memory for one line or event has no bound.
+    #[test]
+    fn endless_lines_and_events_are_refused() {
+        let mut parser = Parser::default();
+        let chunk = vec![b'x'; MAX_BYTES];
+        assert_eq!(parser.push(&chunk), Ok(vec![]));
+        assert_eq!(parser.push(b"x"), Err(TooLong));
+        let mut parser = Parser::default();
+        let line = format!("data: {}\n", "x".repeat(MAX_BYTES / 2));
+        assert_eq!(parser.push(line.as_bytes()), Ok(vec![]));
+        assert_eq!(parser.push(line.as_bytes()), Err(TooLong));
+    }
+
+    proptest! {
+        /// Fails when the outcome depends on how the bytes were chunked, a split inside a character
+        /// or between CR and LF included.
+        #[test]
+        fn any_chunking_gives_the_same_events(
+            parts in prop::collection::vec(prop::sample::select(vec![
+                "data: ", "data:", "data", "好", "a", "é", ":", " ", "\n", "\r", "\r\n", "\n\n", "event: x", "\u{feff}", "{\"k\":1}",
+            ]), 0..40),
+            cuts in prop::collection::vec(1usize..7, 1..20),
+        ) {
+            let text: String = parts.concat();
+            let (mut rest, mut chunks, mut cuts) = (text.as_bytes(), Vec::new(), cuts.iter().cycle());
+            while !rest.is_empty() {
+                let (chunk, tail) = rest.split_at((*cuts.next().unwrap()).min(rest.len()));
+                chunks.push(chunk.to_vec());
+                rest = tail;
+            }
+            prop_assert_eq!(parse(chunks), oracle(&text));
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! What a session says, in order: committed first, then readable by connections.
+//!
+//! An [`Entry`] can only be made of what enforcement permitted, and a [`Reader`] only ever sees what
+//! the store has made durable; hence nothing unchecked and nothing uncommitted reaches a client.
+//!
+//! Connections pull. A reader has a cursor and takes what follows it, from a small ring of recent
+//! messages or else from the store: live delivery, resume and paging are one path, holes and
+//! reorderings have no place to happen, and a slow client costs nothing but its own lag.
+
+mod entry;
+mod reader;
+mod ring;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use rolecall_wire::frame::Message;
+use tokio::sync::watch;
+
+pub use entry::{Entry, ReplyText};
+pub use reader::{Batch, Reader, decode};
+use ring::Ring;
+
+use crate::ids::{Epoch, Seq, SessionId};
+use crate::store::{Commit, Committed, Delivered, Store, StoreError};
+
+/// One atomic step of a session's story.
+#[derive(Debug, Default)]
+pub struct Step {
+    /// What is said, in order.
+    pub entries: Vec<Entry>,
+    /// The inbox items that these entries deliver.
+    pub delivered: Vec<Delivered>,
+    /// The session's state afterwards, if it changed.
+    pub state: Option<Vec<u8>>,
+    /// Whether a reply is unfinished afterwards, if that changed.
+    pub running: Option<bool>,
+}
+
+/// A session's outbox: written by its actor alone, read by any number of [`Reader`]s.
+#[derive(Debug, Clone)]
+pub struct Outbox(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    id: SessionId,
+    store: Arc<dyn Store>,
+    head: watch::Sender<Seq>,
+    ring: Mutex<Ring>,
+}
+
+impl Outbox {
+    /// The outbox of a session whose last committed message is `head`.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, id: SessionId, head: Seq) -> Self {
+        Self(Arc::new(Shared { id, store, head: watch::Sender::new(head), ring: Mutex::default() }))
+    }
+
+    /// Makes a step durable, then shows it to the readers. Steps must not overlap: the caller waits
+    /// for one before it begins the next. After an error the outbox must be given up, since the
+    /// step may have happened.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    pub async fn commit(&self, epoch: Epoch, step: Step) -> Result<Committed, StoreError> {
+        let messages: Vec<Message> = step.entries.into_iter().map(Entry::into_message).collect();
+        let commit = Commit {
+            entries: messages.iter().map(|message| message.to_bytes().into()).collect(),
+            delivered: step.delivered,
+            state: step.state.map(Into::into),
+            running: step.running,
+        };
+        let committed = self.0.store.commit(&self.0.id, epoch, commit).await?;
+        self.0.ring.lock().push(committed.first, messages);
+        self.0.head.send_if_modified(|head| std::mem::replace(head, committed.head) != committed.head);
+        Ok(committed)
+    }
+
+    /// The sequence id of the last message that readers may see.
+    #[must_use]
+    pub fn head(&self) -> Seq {
+        *self.0.head.borrow()
+    }
+
+    /// Continues behind a tail that the store lost: the next message gets `head + 1`.
+    pub fn skip_to(&self, head: Seq) {
+        self.0.ring.lock().clear();
+        self.0.head.send_replace(head);
+    }
+
+    /// A reader whose first message is `from`.
+    #[must_use]
+    pub fn reader(&self, from: Seq) -> Reader {
+        Reader::new(self.0.clone(), from)
+    }
+}

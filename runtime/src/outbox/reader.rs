@@ -1,0 +1,87 @@
+//! A connection's place in a session's story.
+
+use std::sync::Arc;
+
+use rolecall_wire::frame::Message;
+use tokio::sync::watch;
+
+use super::Shared;
+use crate::ids::Seq;
+use crate::store::{LogEntry, StoreError};
+
+/// What follows a cursor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Batch {
+    /// Messages without a hole, at least one.
+    Messages(Vec<Message>),
+    /// Sequence ids that never come: the log was trimmed past the cursor, or the store lost a tail.
+    Skipped {
+        /// The first.
+        from: Seq,
+        /// The last.
+        to: Seq,
+    },
+}
+
+/// A cursor over committed messages.
+#[derive(Debug)]
+pub struct Reader {
+    shared: Arc<Shared>,
+    head: watch::Receiver<Seq>,
+    next: Seq,
+}
+
+impl Reader {
+    pub(super) fn new(shared: Arc<Shared>, next: Seq) -> Self {
+        let head = shared.head.subscribe();
+        Self { shared, head, next }
+    }
+
+    /// The sequence id of the message that comes next.
+    #[must_use]
+    pub fn next_seq(&self) -> Seq {
+        self.next
+    }
+
+    /// Waits until something follows the cursor, then takes it, up to `limit` messages. Cancel-safe:
+    /// the cursor moves when the batch is handed out.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn next_batch(&mut self, limit: usize) -> Result<Batch, StoreError> {
+        let next = self.next;
+        // The sender lives as long as `shared`, so this cannot fail.
+        let head = self.head.wait_for(|head| *head >= next).await.map_or(next, |head| *head);
+        let recent = self.shared.ring.lock().read(next, limit.max(1)).filter(|messages| !messages.is_empty());
+        let messages = match recent {
+            Some(messages) => messages,
+            None => self.read_store(head, limit.max(1)).await?,
+        };
+        let first = messages.first().map_or(head.saturating_add(1), |first| first.seq);
+        if first > next {
+            self.next = first;
+            return Ok(Batch::Skipped { from: next, to: first.saturating_sub(1) });
+        }
+        self.next = messages.last().map_or(next, |last| last.seq.saturating_add(1));
+        Ok(Batch::Messages(messages))
+    }
+
+    /// Messages from the cursor on, up to the first hole behind it.
+    async fn read_store(&self, head: Seq, limit: usize) -> Result<Vec<Message>, StoreError> {
+        let entries = self.shared.store.read(&self.shared.id, self.next, limit).await?;
+        let Some(first) = entries.first().map(|entry| entry.seq) else { return Ok(Vec::new()) };
+        let dense = (first..=head).zip(&entries).take_while(|(seq, entry)| *seq == entry.seq);
+        dense.map(|(_, entry)| decode(entry)).collect()
+    }
+}
+
+/// The message that a log entry holds.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] when it holds none.
+pub fn decode(entry: &LogEntry) -> Result<Message, StoreError> {
+    let message = Message::from_bytes(&entry.bytes);
+    let message = message
+        .map_err(|error| StoreError::Corrupt { what: format!("message {}", entry.seq), detail: error.to_string() })?;
+    Ok(Message { seq: entry.seq, ..message })
+}

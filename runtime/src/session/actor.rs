@@ -1,0 +1,357 @@
+//! One session's task: it takes in what happens, lets the state decide, and carries out.
+
+mod attaching;
+
+use std::future::{self, Future};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rolecall_dsl::Contract;
+use rolecall_wire::close;
+use rolecall_wire::frame::{ClientFrame, ServerFrame};
+use tokio::sync::mpsc;
+use tokio::time::{Sleep, sleep};
+
+use super::attach::Control;
+use super::error::SessionError;
+use super::event::{Command, Event};
+use super::generation::Generation;
+use super::registry::{Deps, Loaded};
+use super::state::{ConnectionId, Machine, Send, Start};
+use super::turn::TurnEvent;
+use crate::clock;
+use crate::ids::{Epoch, SessionId};
+use crate::offline::{Courier, Window};
+use crate::outbox::{Outbox, Step};
+use crate::store::{Committed, StoreError};
+
+/// How long a session without client and without work stays in memory.
+const IDLE: Duration = Duration::from_secs(60);
+/// A session's actor.
+pub(super) struct Actor {
+    deps: Arc<Deps>,
+    id: SessionId,
+    role: String,
+    epoch: Epoch,
+    outbox: Outbox,
+    machine: Machine,
+    mailbox: mpsc::Receiver<Command>,
+    /// Lent to attachments.
+    sender: mpsc::WeakSender<Command>,
+    attached: Option<Attached>,
+    connections: ConnectionId,
+    generation: Option<Generation>,
+    in_flight: Option<InFlight>,
+    courier: Courier,
+    idle: Option<Pin<Box<Sleep>>>,
+}
+
+struct Attached {
+    id: ConnectionId,
+    control: mpsc::Sender<Control>,
+}
+
+/// A commit under way.
+struct InFlight {
+    commit: Pin<Box<dyn Future<Output = Result<Committed, StoreError>> + std::marker::Send>>,
+    answers: Vec<(ConnectionId, ServerFrame)>,
+    delivers: bool,
+}
+
+impl Actor {
+    pub(super) fn new(
+        deps: Arc<Deps>,
+        loaded: Loaded,
+        mailbox: mpsc::Receiver<Command>,
+        sender: mpsc::WeakSender<Command>,
+    ) -> (Self, Option<Start>) {
+        let Loaded { row, saved, said } = loaded;
+        let id = row.created.id;
+        let outbox = Outbox::new(deps.store.clone(), id.clone(), row.head);
+        let mut machine = Machine::new(saved, row.head);
+        let start = machine.recover(said);
+        let actor = Self {
+            deps,
+            id,
+            role: row.created.role,
+            epoch: row.epoch,
+            outbox,
+            machine,
+            mailbox,
+            sender,
+            attached: None,
+            connections: 0,
+            generation: None,
+            in_flight: None,
+            courier: Courier::default(),
+            idle: None,
+        };
+        (actor, start)
+    }
+
+    /// Lives until the process stops, the store fails, or nothing happens for long.
+    pub(super) async fn run(mut self, start: Option<Start>) {
+        self.deps.metrics.session_entered("detached");
+        self.begin(start);
+        let outcome = loop {
+            self.flush();
+            let event = self.next().await;
+            match self.handle(event).await {
+                Ok(true) => {}
+                Ok(false) => break Ok(()),
+                Err(error) => break Err(error),
+            }
+        };
+        if let Err(error) = &outcome {
+            tracing::error!(session = %self.id, %error, "a session stops: the store refused");
+            self.close_attached(close::TRY_LATER, "the session cannot be stored now");
+        }
+        self.detach();
+        self.deps.metrics.session_left("detached");
+        self.deps.forget(&self.id, &self.sender);
+    }
+
+    /// Only classifies.
+    async fn next(&mut self) -> Event {
+        let is_busy = self.in_flight.is_some() || self.generation.is_some() || self.attached.is_some();
+        if is_busy || !self.machine.is_settled() {
+            self.idle = None;
+        } else if self.idle.is_none() {
+            self.idle = Some(Box::pin(sleep(IDLE)));
+        }
+        let stop = self.deps.stop.clone();
+        let (deps, id, role) = (&self.deps, &self.id, &self.role);
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => Event::Stop,
+            outcome = optional(self.in_flight.as_mut().map(|flight| &mut flight.commit)) => Event::Committed(outcome),
+            command = self.mailbox.recv(), if self.machine.listens() => command.map_or(Event::Idle, Event::Command),
+            event = report(self.generation.as_mut()), if self.machine.has_room() => Event::Turn(event.map(Box::new)),
+            () = gone(self.attached.as_ref()) => Event::Detached,
+            window = self.courier.next(|| deps.assemble(id, role)) => Event::Assembled(window),
+            () = optional(self.idle.as_mut()) => Event::Idle,
+        }
+    }
+
+    /// Says whether the actor goes on.
+    async fn handle(&mut self, event: Event) -> Result<bool, StoreError> {
+        match event {
+            Event::Stop => {
+                self.stop().await?;
+                return Ok(false);
+            }
+            Event::Committed(outcome) => self.committed(outcome?)?,
+            Event::Command(command) => self.command(command).await?,
+            Event::Turn(event) => self.turn(event),
+            Event::Assembled(window) => self.assembled(window?),
+            Event::Detached => self.detach(),
+            Event::Idle => return Ok(!self.deps.unload(&self.id, &mut self.mailbox)),
+        }
+        Ok(true)
+    }
+
+    async fn command(&mut self, command: Command) -> Result<(), StoreError> {
+        match command {
+            Command::Attach(hello, answer) => {
+                let outcome = self.attach(&hello).await;
+                let failed = match &outcome {
+                    Err(SessionError::Store(error)) => Some(error.clone()),
+                    _ => None,
+                };
+                // A client that gave up takes its attachment with it.
+                let _ = answer.send(outcome);
+                failed.map_or(Ok(()), Err)
+            }
+            Command::Frame(from, frame) => {
+                // What a replaced connection still had to say, its client says again on the next one.
+                if self.attached.as_ref().is_some_and(|attached| attached.id == from) {
+                    self.frame(from, *frame);
+                }
+                Ok(())
+            }
+            Command::Posted(urgent) => {
+                if self.attached.is_some() {
+                    self.courier.posted(urgent);
+                }
+                Ok(())
+            }
+            Command::Wake => Ok(()),
+        }
+    }
+
+    fn frame(&mut self, from: ConnectionId, frame: ClientFrame) {
+        let now_ms = clock::unix_ms();
+        match frame {
+            ClientFrame::Send { id, client_seq, text } => match self.deps.contracts.get(&self.role) {
+                Some(contract) => {
+                    let words = self.deps.turns.admit(&contract, &text);
+                    let start = self.machine.send(now_ms, Send { from, id, client_seq, words });
+                    self.begin(start);
+                }
+                None => {
+                    let error = SessionError::NoRole(self.role.clone());
+                    let (code, message) = (error.code().to_owned(), error.to_string());
+                    self.machine.tell(from, ServerFrame::Error { code, message, id: Some(id) });
+                }
+            },
+            ClientFrame::Cancel { turn } => {
+                if self.machine.cancel(now_ms, from, turn)
+                    && let Some(generation) = &self.generation
+                {
+                    generation.cancel();
+                }
+            }
+            ClientFrame::Ack { .. } | ClientFrame::Beat { .. } => {}
+        }
+    }
+
+    /// Starts answering, and goes on to the next turn where that is impossible.
+    fn begin(&mut self, mut start: Option<Start>) {
+        while let Some(turn) = start.take() {
+            let number = turn.turn;
+            let outcome = match self.deps.contracts.get(&self.role) {
+                Some(contract) => self.generate(contract, turn),
+                None => Err(SessionError::NoRole(self.role.clone())),
+            };
+            if let Err(error) = outcome {
+                tracing::warn!(session = %self.id, turn = number, %error, "a turn cannot be answered");
+                self.tell_attached(error.code(), error.to_string());
+                start = self.machine.failed(clock::unix_ms());
+            }
+        }
+    }
+
+    fn generate(&mut self, contract: Arc<Contract>, start: Start) -> Result<(), SessionError> {
+        let generation = Generation::start(&self.deps.turns, &self.deps.shutdown, contract, start)?;
+        self.generation = Some(generation);
+        Ok(())
+    }
+
+    fn turn(&mut self, event: Option<Box<TurnEvent>>) {
+        let now_ms = clock::unix_ms();
+        let start = match event.map(|event| *event) {
+            Some(TurnEvent::Released(piece)) => return self.machine.released(now_ms, &piece),
+            Some(TurnEvent::Ended(end)) => {
+                if let Some((code, message)) = &end.failure {
+                    self.tell_attached(code, message.clone());
+                }
+                self.machine.ended(now_ms, end)
+            }
+            None => {
+                tracing::error!(session = %self.id, "a turn's task ended without a word");
+                self.tell_attached("internal", "the reply was cut short by an internal error".to_owned());
+                self.machine.failed(now_ms)
+            }
+        };
+        self.generation = None;
+        self.begin(start);
+    }
+
+    fn assembled(&mut self, window: Window) {
+        self.machine.deliver(clock::unix_ms(), window.messages);
+        self.settle_courier();
+    }
+
+    /// Starts the next commit if none is under way; what needs none leaves at once.
+    fn flush(&mut self) {
+        if self.in_flight.is_some() || self.machine.is_settled() {
+            return;
+        }
+        let (pending, state) = self.machine.take();
+        if !pending.is_durable() {
+            return self.answer(pending.answers);
+        }
+        let delivers = !pending.delivered.is_empty();
+        let step = Step { entries: pending.entries, delivered: pending.delivered, state, running: pending.running };
+        let (outbox, epoch) = (self.outbox.clone(), self.epoch);
+        let commit = Box::pin(async move { outbox.commit(epoch, step).await });
+        self.in_flight = Some(InFlight { commit, answers: pending.answers, delivers });
+    }
+
+    fn committed(&mut self, committed: Committed) -> Result<(), StoreError> {
+        let Some(flight) = self.in_flight.take() else { return Ok(()) };
+        self.machine.check(committed.head)?;
+        self.answer(flight.answers);
+        self.settle_courier();
+        Ok(())
+    }
+
+    fn settle_courier(&mut self) {
+        let delivers = self.in_flight.as_ref().is_some_and(|flight| flight.delivers);
+        if !delivers && !self.machine.delivers() {
+            self.courier.settled();
+        }
+    }
+
+    fn answer(&mut self, answers: Vec<(ConnectionId, ServerFrame)>) {
+        for (to, frame) in answers {
+            let Some(attached) = self.attached.as_ref().filter(|attached| attached.id == to) else { continue };
+            // A connection that takes nothing is let go; its channel closes, which ends it.
+            if attached.control.try_send(Control::Frame(Box::new(frame))).is_err() {
+                self.detach();
+            }
+        }
+    }
+
+    fn tell_attached(&mut self, code: &str, message: String) {
+        if let Some(attached) = &self.attached {
+            let id = attached.id;
+            self.machine.tell(id, ServerFrame::Error { code: code.to_owned(), message, id: None });
+        }
+    }
+
+    /// Commits everything that was decided.
+    async fn settle(&mut self) -> Result<(), StoreError> {
+        self.flush();
+        while let Some(flight) = &mut self.in_flight {
+            let committed = flight.commit.as_mut().await?;
+            self.committed(committed)?;
+            self.flush();
+        }
+        Ok(())
+    }
+
+    /// Goes down. The mark of an unfinished reply stays, and the next process goes on with it.
+    async fn stop(&mut self) -> Result<(), StoreError> {
+        self.generation = None;
+        self.courier.detached();
+        self.settle().await
+    }
+
+    fn close_attached(&mut self, code: u16, reason: &'static str) {
+        if let Some(attached) = &self.attached {
+            // A full channel closes instead, which ends the connection as well.
+            let _ = attached.control.try_send(Control::Close { code, reason });
+        }
+    }
+
+    fn detach(&mut self) {
+        if self.attached.take().is_some() {
+            self.courier.detached();
+            self.deps.metrics.session_left("attached");
+            self.deps.metrics.session_entered("detached");
+        }
+    }
+}
+
+async fn optional<F: Future + Unpin>(future: Option<F>) -> F::Output {
+    match future {
+        Some(future) => future.await,
+        None => future::pending().await,
+    }
+}
+
+async fn report(generation: Option<&mut Generation>) -> Option<TurnEvent> {
+    match generation {
+        Some(generation) => generation.events.recv().await,
+        None => future::pending().await,
+    }
+}
+
+async fn gone(attached: Option<&Attached>) {
+    match attached {
+        Some(attached) => attached.control.closed().await,
+        None => future::pending().await,
+    }
+}

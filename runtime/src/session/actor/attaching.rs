@@ -1,0 +1,72 @@
+//! How a client takes hold of its session.
+
+use rolecall_wire::close;
+use rolecall_wire::frame::Hello;
+use tokio::sync::mpsc;
+
+use super::super::attach::{Attachment, CONTROLS, Resume};
+use super::super::error::SessionError;
+use super::{Actor, Attached};
+use crate::ids::{Epoch, Seq};
+
+/// How far a client may be ahead of the log. A store loses what it had not synced, never this much.
+const MAX_LOST: Seq = 1_000_000;
+/// How many epochs a client may be ahead.
+const MAX_LOST_EPOCHS: Epoch = 16;
+
+impl Actor {
+    pub(super) async fn attach(&mut self, hello: &Hello) -> Result<Attachment, SessionError> {
+        if self.deps.contracts.get(&self.role).is_none() {
+            return Err(SessionError::NoRole(self.role.clone()));
+        }
+        let resume = self.position(hello).await?;
+        // Whoever is replaced is told why, so that it does not come back and take over in turn.
+        self.close_attached(close::REPLACED, "another connection of this session took over");
+        self.detach();
+        self.connections = self.connections.saturating_add(1);
+        let (control, controls) = mpsc::channel(CONTROLS);
+        self.attached = Some(Attached { id: self.connections, control });
+        self.deps.metrics.session_left("detached");
+        self.deps.metrics.session_entered("attached");
+        self.courier.attached();
+        let head = self.outbox.head();
+        let first = hello.last_seq.saturating_add(1);
+        self.deps.metrics.resume(resume.label(), head.saturating_sub(hello.last_seq));
+        Ok(Attachment {
+            role: self.role.clone(),
+            epoch: self.epoch,
+            head,
+            client_seq: self.machine.client_seq(),
+            resume,
+            reader: self.outbox.reader(first),
+            control: controls,
+            id: self.connections,
+            mailbox: self.sender.upgrade().ok_or(SessionError::Busy)?,
+        })
+    }
+
+    /// Finds the client's place, on a new footing if the store lost what the client has seen.
+    async fn position(&mut self, hello: &Hello) -> Result<Resume, SessionError> {
+        let head = self.outbox.head();
+        if hello.last_seq <= head && hello.epoch <= self.epoch {
+            return Ok(if hello.last_seq == 0 { Resume::Fresh } else { Resume::Resumed });
+        }
+        let lost = hello.last_seq.saturating_sub(head);
+        if lost > MAX_LOST || hello.epoch.saturating_sub(self.epoch) > MAX_LOST_EPOCHS {
+            return Err(SessionError::Impossible { last_seq: hello.last_seq, epoch: hello.epoch });
+        }
+        tracing::warn!(session = %self.id, head, client = hello.last_seq, "the store lost a tail; a new epoch begins");
+        self.settle().await?;
+        let resume_at = hello.last_seq.saturating_add(1);
+        loop {
+            self.epoch = self.deps.store.advance_epoch(&self.id, self.epoch, resume_at).await?;
+            if self.epoch > hello.epoch {
+                break;
+            }
+        }
+        let head = self.outbox.head().max(hello.last_seq);
+        self.outbox.skip_to(head);
+        self.machine.skip_to(head);
+        Ok(Resume::Regressed)
+    }
+}

@@ -1,0 +1,116 @@
+//! Why a session refused.
+
+use rolecall_wire::frame::Hit;
+
+use super::turn::Refused;
+use crate::ids::{Epoch, Seq, SessionId};
+use crate::store::StoreError;
+
+/// Why a session refused. Each has a stable code and an HTTP status.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum SessionError {
+    /// There is no such session.
+    #[error("session {0} does not exist; create one with POST /v1/sessions")]
+    NoSession(SessionId),
+    /// No contract of this role is in force.
+    #[error("the role `{0}` has no contract in force; GET /v1/models lists the roles")]
+    NoRole(String),
+    /// What the client misses is no longer kept.
+    #[error("messages up to {floor} are no longer kept; start again with last_seq=0")]
+    Gone {
+        /// The last sequence id that is gone.
+        floor: Seq,
+    },
+    /// The client claims a place that no server can have given it.
+    #[error("last_seq {last_seq} at epoch {epoch} is far beyond what was ever sent; start again with last_seq=0")]
+    Impossible {
+        /// The client's.
+        last_seq: Seq,
+        /// The client's.
+        epoch: Epoch,
+    },
+    /// The session is being moved or closed; the next attempt finds it.
+    #[error("the session is busy; try again")]
+    Busy,
+    /// The words were refused.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// A message for delivery is malformed.
+    #[error("the message is malformed: {0}")]
+    BadMessage(&'static str),
+    /// A message for delivery breaks the contract, and would be delivered as it is.
+    #[error("the contract of `{role}` forbids this message: {}", list(hits))]
+    Violation {
+        /// The role.
+        role: String,
+        /// The rules it breaks.
+        hits: Vec<Hit>,
+    },
+    /// The store refused.
+    #[error(transparent)]
+    Store(StoreError),
+    /// No randomness for an id.
+    #[error("the system gave no randomness for a session id: {0}")]
+    Random(String),
+    /// The server is going down.
+    #[error("the server is shutting down; reconnect")]
+    ShuttingDown,
+}
+
+impl SessionError {
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::NoSession(_) | Self::NoRole(_) => 404,
+            Self::Gone { .. } => 410,
+            Self::Refused(_) | Self::BadMessage(_) | Self::Impossible { .. } => 400,
+            Self::Violation { .. } => 422,
+            Self::Store(StoreError::InboxFull(_)) => 429,
+            Self::Store(StoreError::Corrupt { .. }) | Self::Random(_) => 500,
+            Self::Busy | Self::Store(_) | Self::ShuttingDown => 503,
+        }
+    }
+
+    /// A stable code.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoSession(_) => "session_not_found",
+            Self::NoRole(_) => "role_not_found",
+            Self::Gone { .. } => "messages_gone",
+            Self::Impossible { .. } => "last_seq_impossible",
+            Self::Busy => "session_busy",
+            Self::Refused(refused) => refusal_code(refused),
+            Self::BadMessage(_) => "message_malformed",
+            Self::Violation { .. } => "contract_violation",
+            Self::Store(StoreError::InboxFull(_)) => "inbox_full",
+            Self::Store(StoreError::Corrupt { .. }) => "store_corrupt",
+            Self::Store(_) => "store_unavailable",
+            Self::Random(_) => "no_randomness",
+            Self::ShuttingDown => "shutting_down",
+        }
+    }
+}
+
+impl From<StoreError> for SessionError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NoSession(id) => Self::NoSession(id),
+            other => Self::Store(other),
+        }
+    }
+}
+
+/// The stable code of a refused message.
+pub(super) fn refusal_code(refused: &Refused) -> &'static str {
+    match refused {
+        Refused::Empty => "message_empty",
+        Refused::TooLong(..) => "message_too_long",
+    }
+}
+
+fn list(hits: &[Hit]) -> String {
+    let rules: Vec<String> = hits.iter().map(|hit| format!("`{}` ({})", hit.rule, hit.message)).collect();
+    rules.join(", ")
+}

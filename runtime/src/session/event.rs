@@ -1,0 +1,43 @@
+//! Everything that can happen to a session, as one closed set.
+
+use rolecall_wire::frame::{ClientFrame, Hello};
+use tokio::sync::oneshot;
+
+use super::attach::Attachment;
+use super::error::SessionError;
+use super::state::ConnectionId;
+use super::turn::TurnEvent;
+use crate::offline::Window;
+use crate::store::{Committed, StoreError};
+
+/// What others ask of a session's actor.
+#[derive(Debug)]
+pub(super) enum Command {
+    /// A client connects.
+    Attach(Box<Hello>, oneshot::Sender<Result<Attachment, SessionError>>),
+    /// A client's frame.
+    Frame(ConnectionId, Box<ClientFrame>),
+    /// A message was posted; whether it is urgent.
+    Posted(bool),
+    /// Nothing: the session is to be in memory, which it then is.
+    Wake,
+}
+
+/// What happens to a session's actor.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// The process goes down.
+    Stop,
+    /// The commit under way ended.
+    Committed(Result<Committed, StoreError>),
+    /// Somebody asks something.
+    Command(Command),
+    /// The running turn reports; `None` when its task is gone without an end.
+    Turn(Option<Box<TurnEvent>>),
+    /// Messages for delivery are ready.
+    Assembled(Result<Window, StoreError>),
+    /// The attached connection is gone.
+    Detached,
+    /// Nothing has happened for long.
+    Idle,
+}

@@ -1,0 +1,55 @@
+//! A turn being answered in a task of its own.
+
+use std::sync::Arc;
+
+use rolecall_dsl::Contract;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::state::Start;
+use super::turn::{Overrides, Refused, TurnEvent, TurnRequest, Turns};
+use crate::shutdown::Shutdown;
+
+/// Reports that may wait for the actor; the model's reader waits beyond it.
+const REPORTS: usize = 16;
+
+/// A running turn's task, from outside. Dropping it ends the task without a report.
+#[derive(Debug)]
+pub(super) struct Generation {
+    pub(super) events: mpsc::Receiver<TurnEvent>,
+    cancel: CancellationToken,
+}
+
+impl Generation {
+    /// Starts answering. The words were let in when they were sent; they pass the door again, since
+    /// the contract may have changed while they waited.
+    pub(super) fn start(
+        turns: &Turns,
+        shutdown: &Shutdown,
+        contract: Arc<Contract>,
+        start: Start,
+    ) -> Result<Self, Refused> {
+        let user = turns.admit(&contract, &start.text)?;
+        let Start { history, already, .. } = start;
+        let history = if contract.stateful { history } else { Vec::new() };
+        let request = TurnRequest { contract, history, user, already, overrides: Overrides::default() };
+        let (reports, events) = mpsc::channel(REPORTS);
+        let cancel = CancellationToken::new();
+        let (turns, stop) = (turns.clone(), cancel.clone());
+        shutdown.spawn(Box::pin(async move { turns.run(request, reports, stop).await }));
+        Ok(Self { events, cancel })
+    }
+
+    /// Asks for an early end, which is then reported.
+    pub(super) fn cancel(&self) {
+        self.cancel.cancel();
+    }
+}
+
+impl Drop for Generation {
+    fn drop(&mut self) {
+        // With the receiver closed first, the task's last words are not heard.
+        self.events.close();
+        self.cancel.cancel();
+    }
+}

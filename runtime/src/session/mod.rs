@@ -1,0 +1,242 @@
+//! Sessions: one actor each, outliving connections.
+//!
+//! A session lives in the store; while it is used, an actor in memory owns it. The actor's `select!`
+//! only classifies ([`event`]), a plain value decides ([`state`]), and effects follow: commits through
+//! the [`outbox`](crate::outbox), turns in tasks of their own ([`generation`]), frames to the one
+//! attached connection ([`attach`]). A newer connection takes over from an older one. Idle actors
+//! leave memory.
+
+mod actor;
+mod attach;
+mod error;
+mod event;
+mod generation;
+mod registry;
+mod saved;
+mod state;
+#[cfg(test)]
+mod tests;
+pub mod turn;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use rolecall_dsl::Contract;
+use rolecall_dsl::contract::DEFAULT_EXPIRE;
+use rolecall_wire::frame::{Hello, Message};
+use tokio::sync::oneshot;
+
+pub use attach::{Attachment, Control, Resume};
+pub use error::SessionError;
+use event::Command;
+use registry::Deps;
+use turn::Turns;
+
+use crate::clock;
+use crate::contracts::Contracts;
+use crate::ids::{Epoch, Seq, SessionId};
+use crate::offline::{self, Assembly, Merger};
+use crate::outbox;
+use crate::plugin::{OfflineMessage, PluginHost};
+use crate::shutdown::Shutdown;
+use crate::store::{Enqueued, NewSession, Store, StoreError};
+use crate::telemetry::Metrics;
+
+/// How often an attachment is tried again when it meets an actor that is just leaving memory.
+const ATTEMPTS: usize = 3;
+/// The priority from which on a message is delivered without waiting for others.
+const URGENT: u8 = 2;
+
+/// All sessions of the process. Cloning shares them.
+#[derive(Clone)]
+pub struct Sessions(Arc<Deps>);
+
+/// A session that was just created.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Created {
+    /// Its id.
+    pub id: SessionId,
+    /// Its epoch.
+    pub epoch: Epoch,
+    /// The sequence id of its first message to come.
+    pub next_seq: Seq,
+}
+
+/// Where a session's log stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position {
+    /// The epoch of the sequence ids.
+    pub epoch: Epoch,
+    /// The last committed message.
+    pub head: Seq,
+    /// Everything up to here is no longer kept.
+    pub floor: Seq,
+    /// The role that answers.
+    pub role: String,
+}
+
+/// What became of a posted message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Posted {
+    /// It will be delivered.
+    Queued,
+    /// It was posted before and waits.
+    Waiting,
+    /// It was posted before and delivered by this message.
+    Delivered(Seq),
+}
+
+impl Sessions {
+    /// The sessions of a store. Their tasks belong to `shutdown`.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn Store>,
+        turns: Turns,
+        contracts: Contracts,
+        plugins: PluginHost,
+        metrics: Metrics,
+        shutdown: Shutdown,
+    ) -> Self {
+        Self::with_merger(store, turns, contracts, Arc::new(plugins), metrics, shutdown)
+    }
+
+    /// The same with offline messages merged by anybody, such as a double in tests.
+    #[must_use]
+    pub fn with_merger(
+        store: Arc<dyn Store>,
+        turns: Turns,
+        contracts: Contracts,
+        merger: Arc<dyn Merger>,
+        metrics: Metrics,
+        shutdown: Shutdown,
+    ) -> Self {
+        let assembly = Assembly { store: store.clone(), merger, turns: turns.clone(), metrics: metrics.clone() };
+        let (stop, actors) = (shutdown.signal(), Mutex::new(HashMap::new()));
+        Self(Arc::new(Deps { store, turns, contracts, assembly, metrics, shutdown, stop, actors }))
+    }
+
+    /// Goes on with the replies that an earlier process left unfinished, and says how many. Sessions
+    /// whose state is damaged are logged and left alone.
+    ///
+    /// # Errors
+    /// When the store cannot list them.
+    pub async fn recover(&self) -> Result<usize, StoreError> {
+        let mut recovered = 0;
+        for id in self.0.store.interrupted().await? {
+            let waking = match self.0.actor(&id).await {
+                Ok(mailbox) => mailbox.send(Command::Wake).await.map_err(|_| SessionError::Busy),
+                Err(error) => Err(error),
+            };
+            match waking {
+                Ok(()) => recovered += 1,
+                Err(error) => tracing::error!(session = %id, %error, "an unfinished reply cannot go on"),
+            }
+        }
+        Ok(recovered)
+    }
+
+    /// Creates a session for a user of a role.
+    ///
+    /// # Errors
+    /// When the role has no contract, or the store refuses.
+    pub async fn create(&self, role: &str, user: &str) -> Result<Created, SessionError> {
+        if self.0.contracts.get(role).is_none() {
+            return Err(SessionError::NoRole(role.to_owned()));
+        }
+        let id = SessionId::random().map_err(|error| SessionError::Random(error.to_string()))?;
+        let (role, user) = (role.to_owned(), user.to_owned());
+        self.0.store.create(NewSession { id: id.clone(), role, user, created_ms: clock::unix_ms() }).await?;
+        Ok(Created { id, epoch: 1, next_seq: 1 })
+    }
+
+    /// Attaches a connection, taking over from an older one. The token was checked before.
+    ///
+    /// # Errors
+    /// When there is no such session or role, the client claims an impossible place, or the store
+    /// refuses.
+    pub async fn attach(&self, id: &SessionId, hello: &Hello) -> Result<Attachment, SessionError> {
+        for _ in 0..ATTEMPTS {
+            let mailbox = self.0.actor(id).await?;
+            let (answer, attached) = oneshot::channel();
+            if mailbox.send(Command::Attach(Box::new(hello.clone()), answer)).await.is_err() {
+                continue;
+            }
+            if let Ok(outcome) = attached.await {
+                return outcome;
+            }
+        }
+        Err(if self.0.stop.is_cancelled() { SessionError::ShuttingDown } else { SessionError::Busy })
+    }
+
+    /// Where a session's log stands.
+    ///
+    /// # Errors
+    /// When there is no such session, or the store cannot be read.
+    pub async fn position(&self, id: &SessionId) -> Result<Position, SessionError> {
+        let row = self.0.store.session(id).await?.ok_or_else(|| SessionError::NoSession(id.clone()))?;
+        Ok(Position { epoch: row.epoch, head: row.head, floor: row.floor, role: row.created.role })
+    }
+
+    /// Committed messages from `from` on, in order, at most `limit`.
+    ///
+    /// # Errors
+    /// [`SessionError::Gone`] when the first of them is no longer kept; when there is no such session,
+    /// or the store cannot be read.
+    pub async fn read(&self, id: &SessionId, from: Seq, limit: usize) -> Result<Vec<Message>, SessionError> {
+        let floor = self.position(id).await?.floor;
+        if from <= floor && floor > 0 {
+            return Err(SessionError::Gone { floor });
+        }
+        let entries = self.0.store.read(id, from, limit).await?;
+        Ok(entries.iter().map(outbox::decode).collect::<Result<_, _>>()?)
+    }
+
+    /// Takes a message for a user who may be away. Posting a `biz_id` again has no effect.
+    ///
+    /// # Errors
+    /// When the message is malformed, breaks a contract under which it would be said as it is, there
+    /// is no such session or role, or the inbox is full.
+    pub async fn post(&self, id: &SessionId, message: OfflineMessage) -> Result<Posted, SessionError> {
+        offline::validate(&message).map_err(SessionError::BadMessage)?;
+        let role = self.position(id).await?.role;
+        let contract = self.0.contracts.get(&role).ok_or_else(|| SessionError::NoRole(role.clone()))?;
+        self.judge(&contract, &message).await?;
+        let now_ms = clock::unix_ms();
+        let keep = contract.delivery.expire.unwrap_or(DEFAULT_EXPIRE);
+        let expires_ms = now_ms.saturating_add(u64::try_from(keep.as_millis()).unwrap_or(u64::MAX));
+        let enqueued = self.0.store.enqueue(id, offline::encode(&message, expires_ms)).await?;
+        let outcome = if enqueued == Enqueued::Fresh { "queued" } else { "duplicate" };
+        self.0.metrics.offline(offline::bucket(message.created_at_ms, now_ms), outcome);
+        Ok(match enqueued {
+            Enqueued::Fresh => {
+                if let Some(mailbox) = self.0.live(id) {
+                    // An actor that is leaving memory has no client; the next one finds the message.
+                    let _ = mailbox.send(Command::Posted(message.priority >= URGENT)).await;
+                }
+                Posted::Queued
+            }
+            Enqueued::Waiting => Posted::Waiting,
+            Enqueued::Delivered(seq) => Posted::Delivered(seq),
+        })
+    }
+
+    /// Refuses a message that would be said as it is and breaks the contract.
+    async fn judge(&self, contract: &Arc<Contract>, message: &OfflineMessage) -> Result<(), SessionError> {
+        if contract.delivery.policy.is_some() {
+            return Ok(());
+        }
+        let admitted = self.0.turns.admit_delivery(contract, &message.text).await;
+        admitted.map(|_| ()).map_err(|hits| {
+            self.0.metrics.offline(offline::bucket(message.created_at_ms, clock::unix_ms()), "refused");
+            SessionError::Violation { role: contract.name.clone(), hits }
+        })
+    }
+}
+
+impl fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sessions").field("in_memory", &self.0.actors.lock().len()).finish_non_exhaustive()
+    }
+}

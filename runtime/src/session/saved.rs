@@ -1,0 +1,206 @@
+//! What a session remembers between commits, as the store keeps it.
+
+use prost::Message as _;
+
+use super::turn::{Line, Speaker};
+use crate::ids::{Seq, SessionId};
+use crate::store::StoreError;
+
+/// Answers remembered, so that a repeated send gets its first answer.
+pub(super) const ANSWERS: usize = 256;
+/// Lines of dialogue kept for stateful roles: 20 turns.
+const HISTORY_LINES: usize = 40;
+/// Bytes of dialogue kept; the oldest lines go first.
+const HISTORY_BYTES: usize = 32 * 1_024;
+/// Version of the encoding: the first byte.
+const VERSION: u8 = 1;
+
+/// A session's durable state. The log has the words; this has what they do not say.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(super) struct Saved {
+    /// The number of the last turn.
+    #[prost(uint64, tag = "1")]
+    pub(super) turn: u64,
+    /// The number of the last client send that was accepted. Refused ones use up no number.
+    #[prost(uint64, tag = "2")]
+    pub(super) client_seq: u64,
+    /// The last sends, the last of them being `client_seq`.
+    #[prost(message, repeated, tag = "3")]
+    accepted: Vec<Accepted>,
+    /// The turn that is being answered.
+    #[prost(message, optional, tag = "4")]
+    pub(super) running: Option<Waiting>,
+    /// Turns that wait for it, in order.
+    #[prost(message, repeated, tag = "5")]
+    pub(super) queue: Vec<Waiting>,
+    /// The dialogue so far, oldest first.
+    #[prost(message, repeated, tag = "6")]
+    history: Vec<Said>,
+}
+
+/// A turn to be answered.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(super) struct Waiting {
+    /// Its number.
+    #[prost(uint64, tag = "1")]
+    pub(super) turn: u64,
+    /// Where the user's message is in the log; the reply is behind it.
+    #[prost(uint64, tag = "2")]
+    pub(super) seq: Seq,
+    /// What the user said.
+    #[prost(string, tag = "3")]
+    pub(super) text: String,
+}
+
+/// A send that was accepted.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(super) struct Accepted {
+    /// The client's id of it.
+    #[prost(string, tag = "1")]
+    pub(super) id: String,
+    /// The place of the committed message.
+    #[prost(uint64, tag = "2")]
+    pub(super) seq: Seq,
+}
+
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+struct Said {
+    #[prost(bool, tag = "1")]
+    by_role: bool,
+    #[prost(string, tag = "2")]
+    text: String,
+}
+
+/// What is known about a client's number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Known {
+    /// It is the next one.
+    Next,
+    /// Numbers before it are missing.
+    Gap,
+    /// It was accepted; the id tells whether for the same message.
+    Accepted(Accepted),
+    /// It was accepted too long ago to tell where it is.
+    Forgotten,
+}
+
+impl Saved {
+    /// Reads what the store has; nothing at all is a new session.
+    pub(super) fn decode_stored(bytes: &[u8], id: &SessionId) -> Result<Self, StoreError> {
+        let damaged = |detail: String| StoreError::Corrupt { what: format!("the state of session {id}"), detail };
+        match bytes.split_first() {
+            None => Ok(Self::default()),
+            Some((&VERSION, rest)) => Self::decode(rest).map_err(|error| damaged(error.to_string())),
+            Some((other, _)) => Err(damaged(format!("format {other} is not known; it may be of a newer release"))),
+        }
+    }
+
+    /// What the store gets.
+    pub(super) fn encode_stored(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.encoded_len().saturating_add(1));
+        out.push(VERSION);
+        // A vector grows, so this cannot fail.
+        let _ = self.encode(&mut out);
+        out
+    }
+
+    /// What is known about a client's number.
+    pub(super) fn known(&self, client_seq: u64) -> Known {
+        let next = self.client_seq.saturating_add(1);
+        if client_seq >= next {
+            return if client_seq == next { Known::Next } else { Known::Gap };
+        }
+        let back = usize::try_from(self.client_seq.saturating_sub(client_seq)).unwrap_or(usize::MAX);
+        self.accepted.iter().rev().nth(back).cloned().map_or(Known::Forgotten, Known::Accepted)
+    }
+
+    /// Remembers that the next send was accepted.
+    pub(super) fn accept(&mut self, id: String, seq: Seq) {
+        self.client_seq = self.client_seq.saturating_add(1);
+        self.accepted.push(Accepted { id, seq });
+        drop_front(&mut self.accepted, ANSWERS);
+    }
+
+    /// Remembers what was said.
+    pub(super) fn remember(&mut self, user: String, role: String) {
+        self.history.push(Said { by_role: false, text: user });
+        self.history.push(Said { by_role: true, text: role });
+        let mut bytes = 0usize;
+        let fitting = self.history.iter().rev().take_while(|said| {
+            bytes = bytes.saturating_add(said.text.len());
+            bytes <= HISTORY_BYTES
+        });
+        // Whole turns only: a dialogue begins with the user.
+        let lines = fitting.count().min(HISTORY_LINES);
+        drop_front(&mut self.history, lines - lines % 2);
+    }
+
+    /// The dialogue so far.
+    pub(super) fn history(&self) -> Vec<Line> {
+        let line = |said: &Said| Line {
+            speaker: if said.by_role { Speaker::Role } else { Speaker::User },
+            text: said.text.clone(),
+        };
+        self.history.iter().map(line).collect()
+    }
+}
+
+fn drop_front<T>(items: &mut Vec<T>, kept: usize) {
+    let surplus = items.len().saturating_sub(kept);
+    items.drain(..surplus);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Fails when a field is not stored, or an unknown format is read as an empty session.
+    #[test]
+    fn survives_the_store() {
+        let id = SessionId::random().unwrap();
+        let mut saved = Saved { turn: 7, ..Saved::default() };
+        saved.running = Some(Waiting { turn: 7, seq: 12, text: "问".into() });
+        saved.queue.push(Waiting { turn: 8, seq: 13, text: "再问".into() });
+        saved.accept("a".into(), 12);
+        saved.remember("你好".into(), "何以教我？".into());
+        let stored = saved.encode_stored();
+        assert_eq!(Saved::decode_stored(&stored, &id).unwrap(), saved);
+        assert_eq!(Saved::decode_stored(&[], &id).unwrap(), Saved::default());
+        for damaged in [&[9][..], &[VERSION, 0xff, 0xff]] {
+            assert!(matches!(Saved::decode_stored(damaged, &id), Err(StoreError::Corrupt { .. })));
+        }
+    }
+
+    // Fails when a repeat is taken for a new message, or gets another message's answer.
+    #[test]
+    fn tells_repeats_apart() {
+        let mut saved = Saved::default();
+        for n in 1..=300u64 {
+            assert_eq!(saved.known(n), Known::Next);
+            saved.accept(format!("id{n}"), n * 2);
+        }
+        assert_eq!(saved.known(302), Known::Gap);
+        for n in [300, 170, 45] {
+            assert_eq!(saved.known(n), Known::Accepted(Accepted { id: format!("id{n}"), seq: n * 2 }));
+        }
+        assert_eq!(saved.known(44), Known::Forgotten);
+        assert_eq!(saved.known(0), Known::Forgotten);
+    }
+
+    // Fails when the state grows with the dialogue, or a reply is kept without its question.
+    #[test]
+    fn bounds_the_dialogue_in_turns_and_bytes() {
+        let mut saved = Saved::default();
+        for n in 0..50 {
+            saved.remember(format!("q{n}"), format!("a{n}"));
+        }
+        assert_eq!(saved.history().len(), HISTORY_LINES);
+        assert_eq!(saved.history()[0], Line { speaker: Speaker::User, text: "q30".into() });
+        saved.remember("长".repeat(4_000), "答".repeat(4_000));
+        saved.remember("长".repeat(4_000), "短".into());
+        assert_eq!(saved.history().len() % 2, 0);
+        assert!(saved.history().iter().map(|line| line.text.len()).sum::<usize>() <= HISTORY_BYTES);
+        saved.remember("too long".repeat(9_000), "x".into());
+        assert!(saved.history().is_empty());
+    }
+}

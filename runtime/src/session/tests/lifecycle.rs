@@ -1,0 +1,97 @@
+use rolecall_wire::close;
+
+use super::*;
+
+// Fails when sequence ids are used twice after a lost tail, or a client is let far ahead.
+#[tokio::test]
+async fn a_client_that_is_ahead_begins_a_new_epoch() {
+    let house = House::new(&["Yes."]);
+    house.permits.add_permits(9);
+    let id = house.session().await;
+    let mut client = house.attach(&id, 0).await;
+    client.send(1, "a", "One?").await;
+    client.until_reply().await;
+    let head = house.sessions.position(&id).await.unwrap().head;
+    let ahead = house.sessions.attach(&id, &hello(head + 7, 1)).await.unwrap();
+    assert_eq!((ahead.epoch, ahead.head, ahead.resume), (2, head + 7, Resume::Regressed));
+    let mut ahead = Client::new(ahead);
+    ahead.send(2, "b", "Two?").await;
+    assert_eq!(ahead.next().await.seq, head + 8);
+    ahead.until_reply().await;
+    // Another client of the old epoch, not as far, learns of the hole.
+    let mut behind = house.sessions.attach(&id, &hello(head, 1)).await.unwrap();
+    let skipped = Batch::Skipped { from: head + 1, to: head + 7 };
+    assert_eq!(timeout(PATIENCE, behind.reader.next_batch(9)).await.unwrap().unwrap(), skipped);
+    // A store restored from an old backup is behind in epochs, too.
+    let far = house.sessions.attach(&id, &hello(1, 5)).await.unwrap();
+    assert_eq!(far.epoch, 6);
+    for impossible in [hello(u64::MAX, 1), hello(0, u32::MAX)] {
+        let refused = house.sessions.attach(&id, &impossible).await;
+        assert!(matches!(refused, Err(SessionError::Impossible { .. })));
+    }
+}
+
+// Fails when an actor stays in memory for ever, or a session cannot be used after it left.
+#[tokio::test(start_paused = true)]
+async fn idle_sessions_leave_memory() {
+    let house = House::new(&["Yes."]);
+    let id = house.session().await;
+    let client = house.attach(&id, 0).await;
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert!(house.sessions.0.live(&id).is_some(), "not while a client is there");
+    drop(client);
+    tokio::time::sleep(Duration::from_secs(61)).await;
+    assert!(house.sessions.0.live(&id).is_none());
+    house.permits.add_permits(9);
+    let mut client = house.attach(&id, 0).await;
+    client.send(1, "a", "Still there?").await;
+    assert_eq!(client.until_reply().await.len(), 3);
+}
+
+// Fails when an actor whose writes are refused goes on, or the session is lost with it.
+#[tokio::test]
+async fn a_fenced_actor_ends_and_the_next_one_goes_on() {
+    let house = House::new(&["Yes."]);
+    house.permits.add_permits(9);
+    let id = house.session().await;
+    let mut client = house.attach(&id, 0).await;
+    house.store.advance_epoch(&id, 1, 1).await.unwrap();
+    client.send(1, "a", "Question?").await;
+    assert!(matches!(client.control().await, Control::Close { code: close::TRY_LATER, .. }));
+    assert!(client.attachment.control.recv().await.is_none(), "no answer without a commit");
+    let mut client = house.attach(&id, 0).await;
+    assert_eq!(client.attachment.epoch, 2);
+    client.send(1, "a", "Question?").await;
+    check_dense(&client.until_reply().await);
+}
+
+// Fails when a missing session, role or place is not told apart.
+#[tokio::test]
+async fn refusals_are_typed() {
+    let house = House::new(&[]);
+    let stranger = SessionId::random().unwrap();
+    let refused = house.sessions.attach(&stranger, &hello(0, 0)).await.unwrap_err();
+    assert_eq!((refused.status(), refused.code()), (404, "session_not_found"));
+    let refused = house.sessions.create("nobody", "u").await.unwrap_err();
+    assert_eq!((refused.status(), refused.code()), (404, "role_not_found"));
+    let id = house.session().await;
+    house.end().await;
+    let refused = house.sessions.attach(&id, &hello(0, 0)).await.unwrap_err();
+    assert_eq!((refused.status(), refused.code()), (503, "shutting_down"));
+}
+
+// Fails when a reply is not remembered for the next turn of a stateful role.
+#[tokio::test]
+async fn a_stateful_role_remembers_over_restarts() {
+    let house = House::new(&["I will."]);
+    house.permits.add_permits(9);
+    let id = house.session().await;
+    let mut client = house.attach(&id, 0).await;
+    client.send(1, "a", "Remember me?").await;
+    client.until_reply().await;
+    house.end().await;
+    let row = house.store.session(&id).await.unwrap().unwrap();
+    let saved = saved::Saved::decode_stored(&row.state, &id).unwrap();
+    let lines: Vec<String> = saved.history().into_iter().map(|line| line.text).collect();
+    assert_eq!(lines, ["Remember me?", "I will."]);
+}

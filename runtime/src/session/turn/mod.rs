@@ -1,0 +1,244 @@
+//! One turn: a user's words in, a contract-abiding reply out.
+
+use std::sync::Arc;
+
+use rolecall_dsl::Contract;
+use rolecall_wire::frame::{Hit, Outcome};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock;
+use crate::enforce::{self, End, Judges, Permitted, Prompt, ReplyStream, UserText};
+pub use crate::enforce::{Line, Overrides, Refused, Speaker};
+use crate::model::{Call, Model, ModelChunk, ModelError};
+use crate::plugin::PluginHost;
+use crate::telemetry::Metrics;
+
+/// A turn to be answered.
+#[derive(Debug, Clone)]
+pub struct TurnRequest {
+    /// The contract that the reply must keep.
+    pub contract: Arc<Contract>,
+    /// What was said before, oldest first.
+    pub history: Vec<Line>,
+    /// What the user says now.
+    pub user: Permitted<UserText>,
+    /// The part of the reply that was already committed before an interruption; usually empty.
+    /// The reply continues behind it, and it counts for every rule.
+    pub already: String,
+    /// The caller's parameters.
+    pub overrides: Overrides,
+}
+
+/// Tokens as the model counted them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Of the prompt.
+    pub prompt_tokens: u64,
+    /// Of the replies, discarded attempts included.
+    pub completion_tokens: u64,
+}
+
+/// What a running turn reports, in order.
+#[derive(Debug, Clone)]
+pub enum TurnEvent {
+    /// The next piece of the reply. Never empty, never taken back.
+    Released(Permitted<String>),
+    /// The end; nothing follows.
+    Ended(TurnEnd),
+}
+
+/// How a turn ended.
+#[derive(Debug, Clone)]
+pub struct TurnEnd {
+    /// How.
+    pub outcome: Outcome,
+    /// The whole reply: what was already there and every piece released.
+    pub text: Permitted<String>,
+    /// The rules that acted.
+    pub hits: Vec<Hit>,
+    /// What the model counted.
+    pub usage: Usage,
+    /// Whether the model itself stopped at its token limit.
+    pub length_limited: bool,
+    /// For `Outcome::Failed`: a stable code and a message for people.
+    pub failure: Option<(String, String)>,
+}
+
+/// Answers turns. Cloning shares it.
+#[derive(Clone)]
+pub struct Turns {
+    model: Arc<dyn Model>,
+    judges: Arc<dyn Judges>,
+    metrics: Metrics,
+}
+
+impl std::fmt::Debug for Turns {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Turns").field("model", &self.model).finish_non_exhaustive()
+    }
+}
+
+impl Turns {
+    /// Turns answered by a model, under contracts whose policies are these plugins.
+    #[must_use]
+    pub fn new(model: Arc<dyn Model>, plugins: PluginHost, metrics: Metrics) -> Self {
+        Self::with_judges(model, Arc::new(plugins), metrics)
+    }
+
+    /// The same with policies from anywhere, such as doubles in tests.
+    #[must_use]
+    pub fn with_judges(model: Arc<dyn Model>, judges: Arc<dyn Judges>, metrics: Metrics) -> Self {
+        Self { model, judges, metrics }
+    }
+
+    /// Checks a user's words on the way in.
+    ///
+    /// # Errors
+    /// When there are none, or more than [`MAX_USER_BYTES`](enforce::MAX_USER_BYTES).
+    pub fn admit(&self, _contract: &Contract, text: &str) -> Result<Permitted<UserText>, Refused> {
+        enforce::admit(text)
+    }
+
+    /// Checks a text that is delivered without a model, such as an offline message, against the
+    /// contract; on a violation its rules and messages come back. Matches of rules with
+    /// `on_violation redact` are replaced.
+    ///
+    /// # Errors
+    /// The rules that are broken.
+    pub async fn admit_delivery(&self, contract: &Arc<Contract>, text: &str) -> Result<Permitted<String>, Vec<Hit>> {
+        enforce::admit_delivery(contract, Arc::clone(&self.judges), &self.metrics, text).await
+    }
+
+    /// Answers one turn, sending what happens to `events` until `Ended`. Returns early when the
+    /// receiver is gone. Cancelling stops the model call and ends with `Outcome::Cancelled`.
+    pub async fn run(&self, request: TurnRequest, events: mpsc::Sender<TurnEvent>, cancel: CancellationToken) {
+        let TurnRequest { contract, history, user, already, overrides } = request;
+        let reply = Box::new(ReplyStream::new(&contract, Arc::clone(&self.judges), self.metrics.clone(), &already));
+        let prompt = Prompt::first(contract, history, user, &already, &overrides);
+        let mut turn = Running { turns: self, reply, events, cancel, usage: Usage::default(), length_limited: false };
+        // Boxed: a turn's state is large, and whoever awaits this would carry it around.
+        let ended = Box::pin(turn.answer(prompt)).await;
+        turn.end(ended).await;
+    }
+}
+
+/// A turn being answered.
+struct Running<'a> {
+    turns: &'a Turns,
+    reply: Box<ReplyStream>,
+    events: mpsc::Sender<TurnEvent>,
+    cancel: CancellationToken,
+    usage: Usage,
+    length_limited: bool,
+}
+
+/// Why a turn is over.
+enum Ended {
+    /// The contract's ladder came to its end.
+    Reply(Outcome),
+    /// Cancelled.
+    Cancelled,
+    /// Nobody listens any more.
+    Abandoned,
+    /// The model failed.
+    Failed(ModelError),
+}
+
+impl Running<'_> {
+    async fn answer(&mut self, mut prompt: Permitted<Prompt>) -> Ended {
+        loop {
+            if let Err(ended) = self.attempt(prompt.clone()).await {
+                return ended;
+            }
+            let (release, next) = match self.reply.end_attempt().await {
+                End::Done { release, outcome, .. } => (release, Err(outcome)),
+                End::Retry { release, additions } => (release, Ok(additions)),
+            };
+            if let Err(ended) = self.release(release).await {
+                return ended;
+            }
+            match next {
+                Ok(additions) => prompt = prompt.get().again(additions),
+                Err(outcome) => return Ended::Reply(outcome),
+            }
+        }
+    }
+
+    /// Reads one answer of the model until it ends or nothing more of it can go out. Leaving drops
+    /// the call, which cancels it upstream.
+    async fn attempt(&mut self, prompt: Permitted<Prompt>) -> Result<(), Ended> {
+        let began_ms = clock::monotonic_ms();
+        let mut call = Call::new(Arc::clone(&self.turns.model), prompt);
+        let (mut usage, mut first) = (Usage::default(), true);
+        let result = loop {
+            let chunk = tokio::select! {
+                biased;
+                () = self.cancel.cancelled() => break Err(Ended::Cancelled),
+                () = self.events.closed() => break Err(Ended::Abandoned),
+                chunk = call.next() => chunk,
+            };
+            match chunk {
+                Some(Ok(ModelChunk::Text(text))) => {
+                    if std::mem::take(&mut first) {
+                        self.turns.metrics.first_token(seconds_since(began_ms));
+                    }
+                    let push = self.reply.push(&text).await;
+                    if let Err(ended) = self.release(push.release).await {
+                        break Err(ended);
+                    }
+                    if push.stop {
+                        break Ok(());
+                    }
+                }
+                Some(Ok(ModelChunk::Usage(counted))) => usage = counted,
+                Some(Ok(ModelChunk::Stop { length })) => {
+                    self.length_limited = length;
+                    break Ok(());
+                }
+                Some(Err(error)) => break Err(Ended::Failed(error)),
+                None => break Ok(()),
+            }
+        };
+        self.usage.prompt_tokens = self.usage.prompt_tokens.saturating_add(usage.prompt_tokens);
+        self.usage.completion_tokens = self.usage.completion_tokens.saturating_add(usage.completion_tokens);
+        result
+    }
+
+    async fn release(&self, piece: Option<Permitted<String>>) -> Result<(), Ended> {
+        let Some(piece) = piece else { return Ok(()) };
+        // What the reply counts as out is sent even when a cancellation is waiting; only a receiver
+        // that is gone stops it.
+        self.events.send(TurnEvent::Released(piece)).await.map_err(|_| Ended::Abandoned)
+    }
+
+    async fn end(self, ended: Ended) {
+        let (outcome, failure) = match ended {
+            Ended::Abandoned => return,
+            Ended::Reply(outcome) => (outcome, None),
+            Ended::Cancelled => (Outcome::Cancelled, None),
+            Ended::Failed(error) => {
+                tracing::warn!(model = self.turns.model.name(), code = error.code(), %error, "the model failed");
+                (Outcome::Failed, Some((error.code().to_owned(), error.to_string())))
+            }
+        };
+        let end = TurnEnd {
+            outcome,
+            text: self.reply.text(),
+            hits: self.reply.hits(),
+            usage: self.usage,
+            length_limited: self.length_limited,
+            failure,
+        };
+        // A receiver that is gone needs no end.
+        let _ = self.events.send(TurnEvent::Ended(end)).await;
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "milliseconds far below 2^52")]
+fn seconds_since(began_ms: u64) -> f64 {
+    clock::monotonic_ms().saturating_sub(began_ms) as f64 / 1000.0
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,253 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::{StreamExt, stream};
+use parking_lot::Mutex;
+use rolecall_dsl::Contract;
+
+use super::*;
+use crate::enforce::testing::{ARTICLE, Double, Doubles, compile, role};
+use crate::model::{CallLimits, ModelStream, Rehearsal};
+
+/// Says what it is told, one character at a time, and notes who asked and who left.
+#[derive(Debug, Default)]
+struct Scripted {
+    answers: Vec<&'static str>,
+    asked: Mutex<Vec<Prompt>>,
+    /// Characters that were taken of each answer.
+    taken: Arc<Mutex<Vec<usize>>>,
+    /// The answer ends with this instead of a stop.
+    error: Option<ModelError>,
+    /// Never ends.
+    hangs: bool,
+}
+
+#[async_trait]
+impl Model for Scripted {
+    fn name(&self) -> &'static str {
+        "scripted"
+    }
+
+    async fn stream(&self, prompt: Permitted<Prompt>) -> Result<ModelStream, ModelError> {
+        let at = {
+            let mut asked = self.asked.lock();
+            asked.push(prompt.into_inner());
+            asked.len() - 1
+        };
+        let answer = self.answers.get(at).or(self.answers.last()).copied().unwrap_or_default();
+        self.taken.lock().push(0);
+        let taken = Arc::clone(&self.taken);
+        let text = stream::iter(answer.chars()).map(move |c| {
+            taken.lock()[at] += 1;
+            Ok(ModelChunk::Text(c.to_string()))
+        });
+        let usage = Ok(ModelChunk::Usage(Usage { prompt_tokens: 10, completion_tokens: 5 }));
+        let last = self.error.clone().map_or(Ok(ModelChunk::Stop { length: false }), Err);
+        let end = stream::iter([usage, last]);
+        Ok(if self.hangs { text.chain(stream::pending()).boxed() } else { text.chain(end).boxed() })
+    }
+
+    fn limits(&self) -> CallLimits {
+        CallLimits { retries: 0, ..CallLimits::default() }
+    }
+}
+
+fn turns(model: Arc<dyn Model>) -> Turns {
+    Turns::with_judges(model, Arc::new(Doubles::default()), Metrics::new().unwrap())
+}
+
+fn request(turns: &Turns, contract: &Arc<Contract>, already: &str) -> TurnRequest {
+    TurnRequest {
+        contract: Arc::clone(contract),
+        history: Vec::new(),
+        user: turns.admit(contract, "在吗?").unwrap(),
+        already: already.into(),
+        overrides: Overrides::default(),
+    }
+}
+
+async fn answered(model: Arc<dyn Model>, contract: &Arc<Contract>, already: &str) -> (Vec<String>, TurnEnd) {
+    let turns = turns(model);
+    let (events, mut received) = mpsc::channel(1);
+    let request = request(&turns, contract, already);
+    let run = turns.run(request, events, CancellationToken::new());
+    let collect = async {
+        let (mut pieces, mut end) = (Vec::new(), None);
+        while let Some(event) = received.recv().await {
+            assert!(end.is_none(), "nothing follows the end");
+            match event {
+                TurnEvent::Released(piece) => pieces.push(piece.into_inner()),
+                TurnEvent::Ended(e) => end = Some(e),
+            }
+        }
+        (pieces, end.expect("a turn ends"))
+    };
+    let ((), (pieces, end)) =
+        tokio::time::timeout(Duration::from_secs(3600), async { tokio::join!(run, collect) }).await.unwrap();
+    assert_eq!(format!("{already}{}", pieces.concat()), *end.text.get());
+    (pieces, end)
+}
+
+/// Fails when the real path from a contract to a reply does not work.
+#[tokio::test]
+async fn the_rehearsal_model_answers_the_articles_contract() {
+    let (pieces, end) = answered(Arc::new(Rehearsal::new()), &compile(ARTICLE), "").await;
+    assert_eq!(end.outcome, Outcome::Complete, "{end:?}");
+    assert!(!pieces.is_empty() && end.usage.completion_tokens > 0);
+}
+
+/// Fails when a cut reply is read to its end upstream.
+#[tokio::test]
+async fn a_cut_cancels_the_model_at_once() {
+    let model = Arc::new(Scripted { answers: vec!["One. Two. Three. Four. Five. Six."], ..Scripted::default() });
+    let (_, end) = answered(model.clone(), &role("en", "max_sentences 3", ""), "").await;
+    assert_eq!((end.outcome, end.text.get().trim_end()), (Outcome::Repaired, "One. Two. Three."));
+    let taken = model.taken.lock()[0];
+    assert!(taken <= "One. Two. Three. Fo".len(), "{taken} characters were read");
+}
+
+/// Fails when a further attempt is not told what was wrong, or tokens of discarded ones are forgotten.
+#[tokio::test]
+async fn a_repair_is_asked_with_what_is_missing() {
+    let model =
+        Arc::new(Scripted { answers: vec!["天色已晚。走吧。", "岂能停下？"], ..Scripted::default() });
+    let (_, end) = answered(model.clone(), &compile(ARTICLE), "").await;
+    assert_eq!((end.outcome, end.text.get().as_str()), (Outcome::Repaired, "岂能停下？"));
+    assert_eq!(end.usage, Usage { prompt_tokens: 20, completion_tokens: 10 });
+    let asked = model.asked.lock();
+    assert_eq!(asked[1].attempt, 1);
+    assert!(asked[1].instructions().unwrap().contains(&asked[1].still[0]));
+    assert_eq!(asked[0].instructions(), None);
+}
+
+/// Fails when a failing model loses what was shown, or its fault is not named.
+#[tokio::test]
+async fn a_failing_model_ends_the_turn_and_what_was_shown_stands() {
+    let error = ModelError::Cut("gone".into());
+    let model = Scripted { answers: vec!["It is so"], error: Some(error.clone()), ..Scripted::default() };
+    let (_, end) = answered(Arc::new(model), &role("en", "max_sentences 3", "fallback \"No.\""), "").await;
+    assert_eq!((end.outcome, end.text.get().as_str()), (Outcome::Failed, "It is so"));
+    assert_eq!(end.failure, Some(("model_cut".to_owned(), error.to_string())));
+}
+
+/// Fails when a stalled model is waited for without end.
+#[tokio::test(start_paused = true)]
+async fn a_stalled_model_fails() {
+    let model = Scripted { answers: vec!["It is"], hangs: true, ..Scripted::default() };
+    let (_, end) = answered(Arc::new(model), &role("en", "max_sentences 3", ""), "").await;
+    assert_eq!(end.failure.unwrap().0, "model_stalled");
+}
+
+/// Fails when cancelling waits for the model, or loses what was shown.
+#[tokio::test]
+async fn cancelling_ends_the_turn() {
+    let model = Arc::new(Scripted { answers: vec!["It is"], hangs: true, ..Scripted::default() });
+    let turns = turns(model);
+    let (events, mut received) = mpsc::channel(64);
+    let cancel = CancellationToken::new();
+    let contract = role("en", "max_sentences 3", "");
+    let run = turns.run(request(&turns, &contract, ""), events, cancel.clone());
+    let watch = async {
+        let mut text = String::new();
+        loop {
+            match received.recv().await.unwrap() {
+                TurnEvent::Released(piece) => text.push_str(piece.get()),
+                TurnEvent::Ended(end) => return (text, end),
+            }
+            if text == "It is" {
+                cancel.cancel();
+            }
+        }
+    };
+    let ((), (text, end)) =
+        tokio::time::timeout(Duration::from_secs(20), async { tokio::join!(run, watch) }).await.unwrap();
+    assert_eq!((end.outcome, end.text.get()), (Outcome::Cancelled, &text));
+}
+
+/// Fails when a turn goes on for nobody.
+#[tokio::test]
+async fn a_turn_without_a_listener_ends() {
+    let model = Arc::new(Scripted { answers: vec!["It is"], hangs: true, ..Scripted::default() });
+    let turns = turns(model);
+    let (events, received) = mpsc::channel(1);
+    drop(received);
+    let contract = role("en", "max_sentences 3", "");
+    let run = turns.run(request(&turns, &contract, ""), events, CancellationToken::new());
+    tokio::time::timeout(Duration::from_secs(20), run).await.unwrap();
+}
+
+/// Fails when an interrupted reply does not continue behind what was committed, at any character.
+#[tokio::test]
+async fn an_interrupted_turn_continues() {
+    let contract = role(
+        "en",
+        "max_sentences 4 forbidden_terms \"password\"",
+        "cases { case \"order\" { user \"在吗?\" reply \"It ships today. Anything else?\" expect pass } }",
+    );
+    let whole = "It ships today. Anything else?";
+    for (at, _) in whole.char_indices() {
+        let (_, end) = answered(Arc::new(Rehearsal::new()), &contract, whole.split_at(at).0).await;
+        assert_eq!((end.outcome, end.text.get().as_str()), (Outcome::Complete, whole));
+    }
+}
+
+#[test]
+fn words_are_checked_on_the_way_in() {
+    let turns = turns(Arc::new(Rehearsal::new()));
+    let contract = compile(ARTICLE);
+    assert_eq!(turns.admit(&contract, " \n\u{0}").unwrap_err(), Refused::Empty);
+    let long = "好".repeat(30_000);
+    assert_eq!(turns.admit(&contract, &long).unwrap_err(), Refused::TooLong(90_000, 65_536));
+    assert!(turns.admit(&contract, "在").is_ok());
+}
+
+/// Fails when a shipped role's own passing case is changed on its way, whole or after an interruption.
+#[tokio::test]
+async fn the_shipped_roles_rehearse_their_own_cases() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../contracts");
+    let mut cases = 0;
+    for file in std::fs::read_dir(folder)
+        .unwrap()
+        .map(|f| f.unwrap().path())
+        .filter(|p| p.extension().is_some_and(|e| e == "role"))
+    {
+        let contract = compile(&std::fs::read_to_string(&file).unwrap());
+        let judges = Doubles { any: Some(Double::objecting("", true)), ..Doubles::default() };
+        let turns = Turns::with_judges(Arc::new(Rehearsal::new()), Arc::new(judges), Metrics::new().unwrap());
+        for case in contract.cases.iter().filter(|c| c.expect == rolecall_dsl::contract::Expect::Pass) {
+            let (Some(user), Some(reply)) = (&case.user, &case.reply) else { continue };
+            cases += 1;
+            let mut already = String::new();
+            loop {
+                let request = TurnRequest {
+                    contract: Arc::clone(&contract),
+                    history: Vec::new(),
+                    user: turns.admit(&contract, &user.value).unwrap(),
+                    already: already.clone(),
+                    overrides: Overrides::default(),
+                };
+                let (events, mut received) = mpsc::channel(256);
+                turns.run(request, events, CancellationToken::new()).await;
+                let mut first = None;
+                let end = loop {
+                    match received.recv().await.unwrap() {
+                        TurnEvent::Released(piece) => first = first.or(Some(piece.into_inner())),
+                        TurnEvent::Ended(end) => break end,
+                    }
+                };
+                assert_eq!(
+                    (end.outcome, end.text.get()),
+                    (Outcome::Complete, &reply.value),
+                    "behind {already:?} {:?}",
+                    end.hits
+                );
+                // As if the process had died right after the first piece was committed.
+                match first {
+                    Some(piece) => already.push_str(&piece),
+                    None => break,
+                }
+            }
+        }
+    }
+    assert!(cases >= 8, "{cases}");
+}

@@ -1,0 +1,296 @@
+//! What [`Store`] promises, as one suite that every backend runs.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+
+use super::*;
+
+/// A store under test, with the clock it reads.
+pub(super) struct Subject {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) clock: Arc<AtomicU64>,
+}
+
+/// When the clock of a [`Subject`] starts.
+pub(super) const START_MS: u64 = 1_700_000_000_000;
+
+/// Runs every check.
+pub(super) async fn all(subject: &Subject) {
+    creates_once(subject).await;
+    appends_in_order_without_gaps(subject).await;
+    reads_a_page_from_anywhere(subject).await;
+    commits_state_and_running_mark_with_the_entries(subject).await;
+    fences_a_writer_of_an_old_epoch(subject).await;
+    never_reuses_a_sequence_id_after_a_lost_tail(subject).await;
+    drops_the_oldest_entries_beyond_the_limit(subject).await;
+    delivers_each_id_once(subject).await;
+    lets_items_expire(subject).await;
+    forgets_deliveries_after_a_day(subject).await;
+    bounds_the_inbox(subject).await;
+    knows_no_session_that_was_not_created(subject).await;
+    serves_sessions_at_the_same_time(subject).await;
+}
+
+/// Refusals after `close`; run last.
+pub(super) async fn closed(subject: &Subject) {
+    let id = fresh(subject).await;
+    subject.store.close().await;
+    subject.store.close().await;
+    assert!(matches!(subject.store.session(&id).await, Err(StoreError::Closed)));
+    assert!(matches!(subject.store.commit(&id, 1, entries(&["x"])).await, Err(StoreError::Closed)));
+}
+
+pub(super) fn new_session() -> NewSession {
+    NewSession {
+        id: SessionId::random().unwrap(),
+        role: "学者".to_owned(),
+        user: "u1".to_owned(),
+        created_ms: START_MS,
+    }
+}
+
+pub(super) fn entries(texts: &[&str]) -> Commit {
+    Commit { entries: texts.iter().map(|text| Bytes::from(text.as_bytes().to_vec())).collect(), ..Commit::default() }
+}
+
+pub(super) fn item(biz_id: &str, expires_ms: u64) -> InboxItem {
+    InboxItem { biz_id: biz_id.to_owned(), bytes: Bytes::from(format!("message {biz_id}")), expires_ms }
+}
+
+fn delivery(text: &str, ids: &[&str]) -> Commit {
+    let delivered = ids.iter().map(|id| Delivered { biz_id: (*id).to_owned(), entry: 0 }).collect();
+    Commit { delivered, ..entries(&[text]) }
+}
+
+async fn fresh(subject: &Subject) -> SessionId {
+    let new = new_session();
+    subject.store.create(new.clone()).await.unwrap();
+    new.id
+}
+
+async fn log(subject: &Subject, id: &SessionId) -> Vec<(Seq, String)> {
+    let entries = subject.store.read(id, 0, usize::MAX).await.unwrap();
+    entries.into_iter().map(|entry| (entry.seq, String::from_utf8(entry.bytes.to_vec()).unwrap())).collect()
+}
+
+async fn waiting(subject: &Subject, id: &SessionId) -> Vec<String> {
+    let now_ms = subject.clock.load(Ordering::SeqCst);
+    let items = subject.store.inbox(id, now_ms, usize::MAX).await.unwrap();
+    items.into_iter().map(|item| item.biz_id).collect()
+}
+
+// Fails when a second create overwrites a session.
+async fn creates_once(subject: &Subject) {
+    let new = new_session();
+    subject.store.create(new.clone()).await.unwrap();
+    subject.store.commit(&new.id, 1, entries(&["kept"])).await.unwrap();
+    assert!(matches!(subject.store.create(new.clone()).await, Err(StoreError::Exists(id)) if id == new.id));
+    let row = subject.store.session(&new.id).await.unwrap().unwrap();
+    assert_eq!((row.created, row.epoch, row.head, row.floor), (new, 1, 1, 0));
+    assert!(row.state.is_empty() && !row.running);
+}
+
+// Fails when entries get wrong numbers, or an empty commit moves the head.
+async fn appends_in_order_without_gaps(subject: &Subject) {
+    let id = fresh(subject).await;
+    assert_eq!(subject.store.commit(&id, 1, entries(&["a", "b"])).await.unwrap(), Committed { first: 1, head: 2 });
+    assert_eq!(subject.store.commit(&id, 1, Commit::default()).await.unwrap(), Committed { first: 3, head: 2 });
+    assert_eq!(subject.store.commit(&id, 1, entries(&["c"])).await.unwrap(), Committed { first: 3, head: 3 });
+    let expected: Vec<_> =
+        [(1, "a"), (2, "b"), (3, "c")].into_iter().map(|(seq, text)| (seq, text.to_owned())).collect();
+    assert_eq!(log(subject, &id).await, expected);
+}
+
+// Fails when a page starts or ends one off, or leaks into another session.
+async fn reads_a_page_from_anywhere(subject: &Subject) {
+    let (id, other) = (fresh(subject).await, fresh(subject).await);
+    subject.store.commit(&id, 1, entries(&["1", "2", "3", "4", "5"])).await.unwrap();
+    subject.store.commit(&other, 1, entries(&["x"])).await.unwrap();
+    for (from, limit, expected) in [
+        (0, 2, vec![1, 2]),
+        (3, 9, vec![3, 4, 5]),
+        (5, 1, vec![5]),
+        (6, 9, vec![]),
+        (1, 0, vec![]),
+        (u64::MAX, 9, vec![]),
+    ] {
+        let page = subject.store.read(&id, from, limit).await.unwrap();
+        assert_eq!(page.iter().map(|entry| entry.seq).collect::<Vec<_>>(), expected, "from {from} limit {limit}");
+    }
+}
+
+// Fails when the state is lost, kept too long, or the mark of an unfinished reply is not listed.
+async fn commits_state_and_running_mark_with_the_entries(subject: &Subject) {
+    let id = fresh(subject).await;
+    let begun = Commit { state: Some(Bytes::from_static(b"one")), running: Some(true), ..entries(&["user"]) };
+    subject.store.commit(&id, 1, begun).await.unwrap();
+    subject.store.commit(&id, 1, entries(&["delta"])).await.unwrap();
+    let row = subject.store.session(&id).await.unwrap().unwrap();
+    assert_eq!((row.state.as_ref(), row.running, row.head), (b"one".as_slice(), true, 2));
+    assert!(subject.store.interrupted().await.unwrap().contains(&id));
+    let ended = Commit { state: Some(Bytes::from_static(b"two")), running: Some(false), ..Commit::default() };
+    subject.store.commit(&id, 1, ended).await.unwrap();
+    let row = subject.store.session(&id).await.unwrap().unwrap();
+    assert_eq!((row.state.as_ref(), row.running, row.head), (b"two".as_slice(), false, 2));
+    assert!(!subject.store.interrupted().await.unwrap().contains(&id));
+}
+
+// Fails when a writer that lost its session can still write any part of a commit.
+async fn fences_a_writer_of_an_old_epoch(subject: &Subject) {
+    let id = fresh(subject).await;
+    assert_eq!(subject.store.advance_epoch(&id, 1, 1).await.unwrap(), 2);
+    let stale = Commit { state: Some(Bytes::from_static(b"stale")), running: Some(true), ..entries(&["stale"]) };
+    let refused = subject.store.commit(&id, 1, stale).await;
+    assert!(matches!(refused, Err(StoreError::Fenced { expected: 1, actual: 2, .. })));
+    assert!(matches!(subject.store.advance_epoch(&id, 1, 9).await, Err(StoreError::Fenced { .. })));
+    let row = subject.store.session(&id).await.unwrap().unwrap();
+    assert_eq!((row.epoch, row.head, row.running, row.state.len()), (2, 0, false, 0));
+    assert_eq!(subject.store.commit(&id, 2, entries(&["new"])).await.unwrap().head, 1);
+}
+
+// Fails when a new epoch counts on from the head instead of from where the client is.
+async fn never_reuses_a_sequence_id_after_a_lost_tail(subject: &Subject) {
+    let id = fresh(subject).await;
+    subject.store.commit(&id, 1, entries(&["1", "2"])).await.unwrap();
+    assert_eq!(subject.store.advance_epoch(&id, 1, 10).await.unwrap(), 2);
+    assert_eq!(subject.store.commit(&id, 2, entries(&["10"])).await.unwrap(), Committed { first: 10, head: 10 });
+    assert_eq!(subject.store.read(&id, 3, 9).await.unwrap()[0].seq, 10);
+    // A client that is behind must not push the sequence back.
+    assert_eq!(subject.store.advance_epoch(&id, 2, 4).await.unwrap(), 3);
+    assert_eq!(subject.store.commit(&id, 3, entries(&["11"])).await.unwrap().first, 11);
+    assert_eq!(subject.store.advance_epoch(&id, 3, u64::MAX).await.unwrap(), 4);
+    assert_eq!(subject.store.commit(&id, 4, entries(&["last"])).await.unwrap().head, u64::MAX);
+    assert!(matches!(subject.store.commit(&id, 4, entries(&["none left"])).await, Err(StoreError::Corrupt { .. })));
+}
+
+// Fails when the log grows without bound, or the floor does not say what is gone.
+async fn drops_the_oldest_entries_beyond_the_limit(subject: &Subject) {
+    let id = fresh(subject).await;
+    let page = vec![Bytes::from_static(b"entry"); 4_000];
+    for _ in 0..3 {
+        subject.store.commit(&id, 1, Commit { entries: page.clone(), ..Commit::default() }).await.unwrap();
+    }
+    let row = subject.store.session(&id).await.unwrap().unwrap();
+    assert_eq!((row.head, row.floor), (12_000, 12_000 - LOG_LIMIT));
+    assert_eq!(subject.store.read(&id, 1, 1).await.unwrap()[0].seq, row.floor + 1);
+    let huge = vec![Bytes::from_static(b"entry"); 10_500];
+    subject.store.commit(&id, 1, Commit { entries: huge, ..Commit::default() }).await.unwrap();
+    let kept = subject.store.read(&id, 0, usize::MAX).await.unwrap();
+    assert_eq!((kept.len() as u64, kept[0].seq), (LOG_LIMIT, 22_500 - LOG_LIMIT + 1));
+}
+
+// Fails when an id is delivered twice, or its delivery is reported at the wrong place.
+async fn delivers_each_id_once(subject: &Subject) {
+    let id = fresh(subject).await;
+    let later = START_MS * 2;
+    for biz_id in ["a", "b", "订单-3"] {
+        assert_eq!(subject.store.enqueue(&id, item(biz_id, later)).await.unwrap(), Enqueued::Fresh);
+    }
+    assert_eq!(subject.store.enqueue(&id, item("a", later)).await.unwrap(), Enqueued::Waiting);
+    assert_eq!(waiting(subject, &id).await, ["a", "b", "订单-3"]);
+    let two = vec![Delivered { biz_id: "a".into(), entry: 0 }, Delivered { biz_id: "订单-3".into(), entry: 1 }];
+    subject.store.commit(&id, 1, Commit { delivered: two, ..entries(&["A", "C"]) }).await.unwrap();
+    assert_eq!(waiting(subject, &id).await, ["b"]);
+    assert_eq!(subject.store.enqueue(&id, item("a", later)).await.unwrap(), Enqueued::Delivered(1));
+    assert_eq!(subject.store.enqueue(&id, item("订单-3", later)).await.unwrap(), Enqueued::Delivered(2));
+    assert_eq!(subject.store.inbox(&id, START_MS, 0).await.unwrap(), []);
+    assert_eq!(waiting(subject, &id).await, ["b"]);
+}
+
+// Fails when expired messages are shown, or block their id or a place for ever.
+async fn lets_items_expire(subject: &Subject) {
+    let id = fresh(subject).await;
+    let now = subject.clock.load(Ordering::SeqCst);
+    subject.store.enqueue(&id, item("short", now + 10)).await.unwrap();
+    subject.store.enqueue(&id, item("long", now + 1_000)).await.unwrap();
+    subject.clock.store(now + 10, Ordering::SeqCst);
+    assert_eq!(waiting(subject, &id).await, ["long"]);
+    assert_eq!(subject.store.enqueue(&id, item("short", now + 1_000)).await.unwrap(), Enqueued::Fresh);
+    assert_eq!(waiting(subject, &id).await, ["long", "short"]);
+}
+
+// Fails when a delivered id is forgotten within a day, or never.
+async fn forgets_deliveries_after_a_day(subject: &Subject) {
+    let id = fresh(subject).await;
+    let now = subject.clock.load(Ordering::SeqCst);
+    let never = u64::MAX;
+    subject.store.enqueue(&id, item("x", never)).await.unwrap();
+    subject.store.commit(&id, 1, delivery("X", &["x"])).await.unwrap();
+    subject.clock.store(now + DONE_KEPT_MS, Ordering::SeqCst);
+    assert_eq!(subject.store.enqueue(&id, item("x", never)).await.unwrap(), Enqueued::Delivered(1));
+    subject.clock.store(now + DONE_KEPT_MS + 1, Ordering::SeqCst);
+    assert_eq!(subject.store.enqueue(&id, item("x", never)).await.unwrap(), Enqueued::Fresh);
+    // The old delivery's cleaning up must not take the new item's mark with it.
+    subject.store.enqueue(&id, item("y", never)).await.unwrap();
+    subject.store.commit(&id, 1, delivery("Y", &["y"])).await.unwrap();
+    assert_eq!(subject.store.enqueue(&id, item("x", never)).await.unwrap(), Enqueued::Waiting);
+    subject.store.commit(&id, 1, delivery("X again", &["x"])).await.unwrap();
+    assert_eq!(subject.store.enqueue(&id, item("x", never)).await.unwrap(), Enqueued::Delivered(3));
+}
+
+// Fails when an inbox grows without bound, or expired items count.
+async fn bounds_the_inbox(subject: &Subject) {
+    let id = fresh(subject).await;
+    let now = subject.clock.load(Ordering::SeqCst);
+    let enqueues = (0..INBOX_LIMIT).map(|n| {
+        let expires_ms = if n == 7 { now + 5 } else { u64::MAX };
+        let (store, id) = (subject.store.clone(), id.clone());
+        async move { store.enqueue(&id, item(&format!("m{n}"), expires_ms)).await }
+    });
+    for outcome in futures_util::future::join_all(enqueues).await {
+        assert_eq!(outcome.unwrap(), Enqueued::Fresh);
+    }
+    let refused = subject.store.enqueue(&id, item("more", u64::MAX)).await;
+    assert!(matches!(refused, Err(StoreError::InboxFull(full)) if full == id));
+    subject.clock.store(now + 5, Ordering::SeqCst);
+    assert_eq!(subject.store.enqueue(&id, item("more", u64::MAX)).await.unwrap(), Enqueued::Fresh);
+    assert!(matches!(subject.store.enqueue(&id, item("even more", u64::MAX)).await, Err(StoreError::InboxFull(_))));
+    assert_eq!(subject.store.inbox(&id, now + 5, usize::MAX).await.unwrap().len(), INBOX_LIMIT);
+}
+
+// Fails when a missing session reads as an empty one.
+async fn knows_no_session_that_was_not_created(subject: &Subject) {
+    let id = SessionId::random().unwrap();
+    let store = &subject.store;
+    assert_eq!(store.session(&id).await.unwrap(), None);
+    assert!(matches!(store.commit(&id, 1, entries(&["x"])).await, Err(StoreError::NoSession(_))));
+    assert!(matches!(store.read(&id, 1, 1).await, Err(StoreError::NoSession(_))));
+    assert!(matches!(store.enqueue(&id, item("x", 1)).await, Err(StoreError::NoSession(_))));
+    assert!(matches!(store.inbox(&id, 1, 1).await, Err(StoreError::NoSession(_))));
+    assert!(matches!(store.advance_epoch(&id, 1, 1).await, Err(StoreError::NoSession(_))));
+}
+
+// Fails when commits that are written together mix sessions up or lose one.
+async fn serves_sessions_at_the_same_time(subject: &Subject) {
+    let mut ids = Vec::new();
+    for _ in 0..20 {
+        ids.push(fresh(subject).await);
+    }
+    let writers = ids.iter().map(|id| async move {
+        for n in 1..=20u64 {
+            let committed = subject.store.commit(id, 1, entries(&[id.as_str()])).await.unwrap();
+            assert_eq!(committed, Committed { first: n, head: n });
+        }
+    });
+    futures_util::future::join_all(writers).await;
+    for id in &ids {
+        let log = log(subject, id).await;
+        assert_eq!(log.len(), 20);
+        assert!(log.iter().all(|(_, text)| text == id.as_str()));
+    }
+}
+
+mod memory {
+    use super::*;
+
+    #[tokio::test]
+    async fn conforms() {
+        let clock = Arc::new(AtomicU64::new(START_MS));
+        let store = Arc::new(MemoryStore::with_clock(StoreClock::Manual(clock.clone())));
+        let subject = Subject { store, clock };
+        all(&subject).await;
+        closed(&subject).await;
+    }
+}

@@ -1,0 +1,192 @@
+//! The store on the local disk: a log-structured database, written by one thread.
+//!
+//! A write is decided and made durable by [`writer`]; reads take a snapshot on the runtime's blocking
+//! threads and see exactly what is durable, because a batch becomes visible after its fsync.
+
+mod directory;
+mod plan;
+mod record;
+mod tables;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::fmt;
+use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, JoinHandle};
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task;
+
+use self::directory::DataDirectory;
+use self::tables::{Tables, View};
+use self::writer::{Operation, Poison, Writer};
+use super::{Commit, Committed, Enqueued, InboxItem, LogEntry, NewSession, SessionRow, Store, StoreClock, StoreError};
+use crate::ids::{Epoch, Seq, SessionId};
+
+/// Writes that may wait for the writer; further ones wait in their callers.
+const QUEUE: usize = 1_024;
+
+/// A store in a directory of the local disk. See [`Store`] for what it promises.
+pub struct EmbeddedStore {
+    open: Mutex<Option<Open>>,
+    poison: Poison,
+}
+
+/// What an open store holds.
+struct Open {
+    operations: mpsc::Sender<Operation>,
+    shared: Arc<Shared>,
+    writer: JoinHandle<()>,
+}
+
+/// The database and, dropped behind it, the hold on its directory.
+struct Shared {
+    tables: Arc<Tables>,
+    _directory: DataDirectory,
+}
+
+impl EmbeddedStore {
+    /// Opens the store in a directory, making it when there is none. Blocks while it recovers.
+    ///
+    /// # Errors
+    /// [`StoreError::Directory`] when the directory cannot be used, is not a store or is in use;
+    /// [`StoreError::Corrupt`] when what it holds cannot be read.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Self::open_with_clock(path, StoreClock::System)
+    }
+
+    /// Opens the store; it reads the time elsewhere.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_with_clock(path: &Path, clock: StoreClock) -> Result<Self, StoreError> {
+        let directory = DataDirectory::acquire(path)?;
+        let tables = Arc::new(open_tables(path, &directory)?);
+        let poison: Poison = Arc::new(OnceLock::new());
+        let (operations, queued) = mpsc::channel(QUEUE);
+        let shared = Arc::new(Shared { tables, _directory: directory });
+        let writer = Writer { shared: shared.clone(), clock, poison: poison.clone() };
+        let writer = thread::Builder::new().name("store-writer".to_owned()).spawn(move || writer.run(queued)).map_err(
+            |error| cannot_use(path, format!("the writer could not start ({error}); raise the limit on threads")),
+        )?;
+        Ok(Self { open: Mutex::new(Some(Open { operations, shared, writer })), poison })
+    }
+
+    async fn write<T>(
+        &self,
+        operation: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Operation,
+    ) -> Result<T, StoreError> {
+        if let Some(reason) = self.poison.get() {
+            return Err(StoreError::Poisoned(reason.clone()));
+        }
+        let operations = self.open.lock().as_ref().map(|open| open.operations.clone()).ok_or(StoreError::Closed)?;
+        let (answer, answered) = oneshot::channel();
+        if operations.send(operation(answer)).await.is_err() {
+            return Err(self.writer_died());
+        }
+        drop(operations);
+        answered.await.unwrap_or_else(|_| Err(self.writer_died()))
+    }
+
+    /// The writer only ends early by a panic, after which nothing about the last batch is known.
+    fn writer_died(&self) -> StoreError {
+        StoreError::Poisoned(self.poison.get_or_init(|| "the writing thread ended unexpectedly".into()).clone())
+    }
+
+    async fn view<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&View) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let shared = self.open.lock().as_ref().map(|open| open.shared.clone()).ok_or(StoreError::Closed)?;
+        let looked = task::spawn_blocking(move || look(&shared.tables.view())).await;
+        looked.unwrap_or_else(|_| Err(StoreError::corrupt("a stored block", "reading it failed")))
+    }
+}
+
+#[async_trait]
+impl Store for EmbeddedStore {
+    async fn create(&self, new: NewSession) -> Result<(), StoreError> {
+        self.write(|answer| Operation::Create(new, answer)).await
+    }
+
+    async fn session(&self, id: &SessionId) -> Result<Option<SessionRow>, StoreError> {
+        let id = id.clone();
+        self.view(move |view| view.session(&id)).await
+    }
+
+    async fn commit(&self, id: &SessionId, epoch: Epoch, commit: Commit) -> Result<Committed, StoreError> {
+        self.write(|answer| Operation::Commit(id.clone(), epoch, Box::new(commit), answer)).await
+    }
+
+    async fn read(&self, id: &SessionId, from: Seq, limit: usize) -> Result<Vec<LogEntry>, StoreError> {
+        let id = id.clone();
+        self.view(move |view| view.read(&id, from, limit)).await
+    }
+
+    async fn enqueue(&self, id: &SessionId, item: InboxItem) -> Result<Enqueued, StoreError> {
+        self.write(|answer| Operation::Enqueue(id.clone(), item, answer)).await
+    }
+
+    async fn inbox(&self, id: &SessionId, now_ms: u64, limit: usize) -> Result<Vec<InboxItem>, StoreError> {
+        let id = id.clone();
+        self.view(move |view| {
+            view.position(&id)?;
+            let wanted =
+                |entry: &Result<(u64, InboxItem), _>| !matches!(entry, Ok((_, item)) if item.expires_ms <= now_ms);
+            view.waiting(&id).filter(wanted).map(|entry| entry.map(|(_, item)| item)).take(limit).collect()
+        })
+        .await
+    }
+
+    async fn advance_epoch(&self, id: &SessionId, epoch: Epoch, resume_at: Seq) -> Result<Epoch, StoreError> {
+        self.write(|answer| Operation::AdvanceEpoch(id.clone(), epoch, resume_at, answer)).await
+    }
+
+    async fn interrupted(&self) -> Result<Vec<SessionId>, StoreError> {
+        self.view(View::running).await
+    }
+
+    async fn close(&self) {
+        let Some(Open { operations, shared, writer }) = self.open.lock().take() else { return };
+        drop(operations);
+        // The writer answers what is queued, then ends; the database is closed behind it.
+        let closed = task::spawn_blocking(move || {
+            let ended = writer.join();
+            drop(shared);
+            ended
+        });
+        if !matches!(closed.await, Ok(Ok(()))) {
+            tracing::error!("the store's writing thread ended by a panic");
+        }
+    }
+}
+
+impl fmt::Debug for EmbeddedStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EmbeddedStore").field("poison", &self.poison).finish_non_exhaustive()
+    }
+}
+
+/// Opens the database. It panics on some kinds of damage, which must not take the process down
+/// without a word.
+fn open_tables(path: &Path, directory: &DataDirectory) -> Result<Tables, StoreError> {
+    let database = directory.database();
+    let damaged = |detail: String| StoreError::corrupt(format!("the store in {}", path.display()), detail);
+    match panic::catch_unwind(AssertUnwindSafe(|| Tables::open(&database))) {
+        Ok(Ok(tables)) => Ok(tables),
+        Ok(Err(fjall::Error::Io(error))) => {
+            Err(cannot_use(path, format!("{error}; check the disk and the permissions")))
+        }
+        Ok(Err(error)) => Err(damaged(error.to_string())),
+        Err(_) => Err(damaged("the database found its files inconsistent".to_owned())),
+    }
+}
+
+fn cannot_use(path: &Path, detail: String) -> StoreError {
+    StoreError::Directory { path: path.display().to_string(), detail }
+}

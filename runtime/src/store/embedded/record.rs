@@ -1,0 +1,248 @@
+//! How records look on disk: a version byte, then big-endian integers and length-prefixed bytes.
+//!
+//! Every record carries its own version, so that a later release can read what an earlier one
+//! wrote. Anything unexpected is a [`StoreError::Corrupt`] that names the record.
+
+use crate::ids::{Epoch, Seq, SessionId};
+use crate::store::{InboxItem, NewSession, StoreError};
+
+const VERSION: u8 = 1;
+
+/// Where a session's log and inbox stand. Rewritten by every commit, hence small.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Position {
+    /// The current epoch.
+    pub(super) epoch: Epoch,
+    /// The last sequence id in use.
+    pub(super) head: Seq,
+    /// Everything up to here is gone from the log.
+    pub(super) floor: Seq,
+    /// Whether a reply is unfinished.
+    pub(super) running: bool,
+    /// Items in the inbox, expired ones included.
+    pub(super) waiting: u32,
+    /// The place of the next item to arrive.
+    pub(super) next_arrival: u64,
+    /// Delivered ids remembered.
+    pub(super) done: u32,
+}
+
+impl Position {
+    /// Of a new session.
+    pub(super) const FRESH: Self =
+        Self { epoch: 1, head: 0, floor: 0, running: false, waiting: 0, next_arrival: 0, done: 0 };
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut out = vec![VERSION];
+        out.extend_from_slice(&self.epoch.to_be_bytes());
+        out.extend_from_slice(&self.head.to_be_bytes());
+        out.extend_from_slice(&self.floor.to_be_bytes());
+        out.push(u8::from(self.running));
+        out.extend_from_slice(&self.waiting.to_be_bytes());
+        out.extend_from_slice(&self.next_arrival.to_be_bytes());
+        out.extend_from_slice(&self.done.to_be_bytes());
+        out
+    }
+
+    pub(super) fn decode(bytes: &[u8], id: &SessionId) -> Result<Self, StoreError> {
+        let mut fields = Fields::open(bytes, "position", id)?;
+        let position = Self {
+            epoch: fields.u32()?,
+            head: fields.u64()?,
+            floor: fields.u64()?,
+            running: fields.u8()? != 0,
+            waiting: fields.u32()?,
+            next_arrival: fields.u64()?,
+            done: fields.u32()?,
+        };
+        fields.close()?;
+        Ok(position)
+    }
+}
+
+/// What became of a `biz_id`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// It waits at this place of the inbox.
+    Waiting { arrival: u64, expires_ms: u64 },
+    /// It was delivered by this entry, then.
+    Done { seq: Seq, at_ms: u64 },
+}
+
+impl Mark {
+    pub(super) fn encode(self) -> Vec<u8> {
+        let (tag, first, second) = match self {
+            Self::Waiting { arrival, expires_ms } => (0, arrival, expires_ms),
+            Self::Done { seq, at_ms } => (1, seq, at_ms),
+        };
+        let mut out = vec![VERSION, tag];
+        out.extend_from_slice(&first.to_be_bytes());
+        out.extend_from_slice(&second.to_be_bytes());
+        out
+    }
+
+    pub(super) fn decode(bytes: &[u8], id: &SessionId) -> Result<Self, StoreError> {
+        let mut fields = Fields::open(bytes, "delivery mark", id)?;
+        let (tag, first, second) = (fields.u8()?, fields.u64()?, fields.u64()?);
+        fields.close()?;
+        match tag {
+            0 => Ok(Self::Waiting { arrival: first, expires_ms: second }),
+            1 => Ok(Self::Done { seq: first, at_ms: second }),
+            other => Err(fields.damaged(&format!("unknown kind {other}"))),
+        }
+    }
+}
+
+/// Encodes what a session was created with; its id is the key.
+pub(super) fn encode_created(new: &NewSession) -> Vec<u8> {
+    let mut out = vec![VERSION];
+    out.extend_from_slice(&new.created_ms.to_be_bytes());
+    put_bytes(&mut out, new.role.as_bytes());
+    put_bytes(&mut out, new.user.as_bytes());
+    out
+}
+
+/// The inverse of [`encode_created`].
+pub(super) fn decode_created(bytes: &[u8], id: &SessionId) -> Result<NewSession, StoreError> {
+    let mut fields = Fields::open(bytes, "description", id)?;
+    let created_ms = fields.u64()?;
+    let (role, user) = (fields.text()?, fields.text()?);
+    fields.close()?;
+    Ok(NewSession { id: id.clone(), role, user, created_ms })
+}
+
+/// Encodes an inbox item.
+pub(super) fn encode_item(item: &InboxItem) -> Vec<u8> {
+    let mut out = vec![VERSION];
+    out.extend_from_slice(&item.expires_ms.to_be_bytes());
+    put_bytes(&mut out, item.biz_id.as_bytes());
+    put_bytes(&mut out, &item.bytes);
+    out
+}
+
+/// The inverse of [`encode_item`].
+pub(super) fn decode_item(bytes: &[u8], id: &SessionId) -> Result<InboxItem, StoreError> {
+    let mut fields = Fields::open(bytes, "inbox item", id)?;
+    let expires_ms = fields.u64()?;
+    let biz_id = fields.text()?;
+    let content = fields.bytes()?.to_vec();
+    fields.close()?;
+    Ok(InboxItem { biz_id, bytes: content.into(), expires_ms })
+}
+
+fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    // Lengths are bounded far below 4 GiB by the caps on requests.
+    let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+    out.extend_from_slice(&length.to_be_bytes());
+    out.extend_from_slice(bytes);
+}
+
+/// Takes a record apart.
+struct Fields<'a> {
+    rest: &'a [u8],
+    record: &'static str,
+    id: &'a SessionId,
+}
+
+impl<'a> Fields<'a> {
+    fn open(bytes: &'a [u8], record: &'static str, id: &'a SessionId) -> Result<Self, StoreError> {
+        let mut fields = Self { rest: bytes, record, id };
+        match fields.u8()? {
+            VERSION => Ok(fields),
+            other => Err(fields.damaged(&format!("format {other} is not known; it may be of a newer release"))),
+        }
+    }
+
+    fn close(&self) -> Result<(), StoreError> {
+        if self.rest.is_empty() { Ok(()) } else { Err(self.damaged("it is longer than its format")) }
+    }
+
+    fn damaged(&self, detail: &str) -> StoreError {
+        StoreError::corrupt(format!("the {} of session {}", self.record, self.id), detail)
+    }
+
+    fn take(&mut self, length: usize) -> Result<&'a [u8], StoreError> {
+        let (taken, rest) = self.rest.split_at_checked(length).ok_or_else(|| self.damaged("it is cut short"))?;
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], StoreError> {
+        let taken = self.take(N)?;
+        taken.try_into().map_err(|_| self.damaged("it is cut short"))
+    }
+
+    fn u8(&mut self) -> Result<u8, StoreError> {
+        self.array().map(u8::from_be_bytes)
+    }
+
+    fn u32(&mut self) -> Result<u32, StoreError> {
+        self.array().map(u32::from_be_bytes)
+    }
+
+    fn u64(&mut self) -> Result<u64, StoreError> {
+        self.array().map(u64::from_be_bytes)
+    }
+
+    fn bytes(&mut self) -> Result<&'a [u8], StoreError> {
+        let length = self.u32()?;
+        self.take(usize::try_from(length).unwrap_or(usize::MAX))
+    }
+
+    fn text(&mut self) -> Result<String, StoreError> {
+        let bytes = self.bytes()?;
+        let text = str::from_utf8(bytes).map_err(|_| self.damaged("a text in it is not UTF-8"))?;
+        Ok(text.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn id() -> SessionId {
+        SessionId::random().unwrap()
+    }
+
+    proptest! {
+        // Fails when a decoder indexes, overflows or allocates by an untrusted length.
+        #[test]
+        fn decoders_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..80), versioned: bool) {
+            let mut bytes = bytes;
+            if versioned { bytes.insert(0, VERSION); }
+            let id = id();
+            let _ = Position::decode(&bytes, &id);
+            let _ = Mark::decode(&bytes, &id);
+            let _ = decode_created(&bytes, &id);
+            let _ = decode_item(&bytes, &id);
+        }
+
+        // Fails when a field is forgotten or two fields change places.
+        #[test]
+        fn records_round_trip(numbers: [u64; 5], small: [u32; 3], running: bool, role: String, user: String, content: Vec<u8>) {
+            let id = id();
+            let position = Position { epoch: small[0], head: numbers[0], floor: numbers[1], running, waiting: small[1], next_arrival: numbers[2], done: small[2] };
+            prop_assert_eq!(Position::decode(&position.encode(), &id).unwrap(), position);
+            for mark in [Mark::Waiting { arrival: numbers[3], expires_ms: numbers[4] }, Mark::Done { seq: numbers[3], at_ms: numbers[4] }] {
+                prop_assert_eq!(Mark::decode(&mark.encode(), &id).unwrap(), mark);
+            }
+            let new = NewSession { id: id.clone(), role: role.clone(), user, created_ms: numbers[0] };
+            prop_assert_eq!(decode_created(&encode_created(&new), &id).unwrap(), new);
+            let item = InboxItem { biz_id: role, bytes: content.into(), expires_ms: numbers[1] };
+            prop_assert_eq!(decode_item(&encode_item(&item), &id).unwrap(), item);
+        }
+
+        // Fails when a damaged record is read as a shorter one.
+        #[test]
+        fn truncated_records_are_corrupt(cut in 0usize..37) {
+            let id = id();
+            let bytes = Position::FRESH.encode();
+            let cut = cut.min(bytes.len() - 1);
+            let outcome = Position::decode(&bytes[..cut], &id);
+            let corrupt = matches!(outcome, Err(StoreError::Corrupt { .. }));
+            prop_assert!(corrupt);
+        }
+    }
+}

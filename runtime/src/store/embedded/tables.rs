@@ -1,0 +1,229 @@
+//! The tables of the embedded store and the keys in them.
+//!
+//! | table | key | value |
+//! |---|---|---|
+//! | `sessions` | id, `c` | what the session was created with |
+//! | `sessions` | id, `p` | [`Position`] |
+//! | `sessions` | id, `s` | the actor's state |
+//! | `log` | id, seq | an entry |
+//! | `inbox` | id, `w`, arrival | a waiting item |
+//! | `inbox` | id, `i`, `biz_id` | its [`Mark`] |
+//! | `inbox` | id, `d`, ms, `biz_id` | nothing: delivered ids by age |
+//! | `running` | id | nothing: sessions with an unfinished reply |
+//!
+//! Integers in keys are big-endian, so that byte order is their order.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, Readable, Snapshot};
+
+use super::record::{self, Mark, Position};
+use crate::ids::{Seq, SessionId};
+use crate::store::{InboxItem, LogEntry, SessionRow, StoreError};
+
+/// Block cache: reads beyond the connections' rings are resumes and diffs, which are rare.
+const CACHE_BYTES: u64 = 32 << 20;
+/// Write buffer per table.
+const MEMTABLE_BYTES: u64 = 16 << 20;
+
+/// Which table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Table {
+    Sessions,
+    Log,
+    Inbox,
+    Running,
+}
+
+/// The open database.
+pub(super) struct Tables {
+    pub(super) database: Database,
+    sessions: Keyspace,
+    log: Keyspace,
+    inbox: Keyspace,
+    running: Keyspace,
+}
+
+impl Tables {
+    pub(super) fn open(path: &Path) -> fjall::Result<Self> {
+        let database = Database::builder(path).cache_size(CACHE_BYTES).worker_threads(1).open()?;
+        let open =
+            |name| database.keyspace(name, || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES));
+        Ok(Self {
+            sessions: open("sessions")?,
+            log: open("log")?,
+            inbox: open("inbox")?,
+            running: open("running")?,
+            database,
+        })
+    }
+
+    pub(super) fn table(&self, table: Table) -> &Keyspace {
+        match table {
+            Table::Sessions => &self.sessions,
+            Table::Log => &self.log,
+            Table::Inbox => &self.inbox,
+            Table::Running => &self.running,
+        }
+    }
+
+    /// A consistent view of everything committed.
+    pub(super) fn view(self: &Arc<Self>) -> View {
+        View { tables: self.clone(), snapshot: self.database.snapshot() }
+    }
+}
+
+/// A consistent view of the tables.
+pub(super) struct View {
+    tables: Arc<Tables>,
+    snapshot: Snapshot,
+}
+
+impl View {
+    pub(super) fn position(&self, id: &SessionId) -> Result<Position, StoreError> {
+        let bytes = self.get(Table::Sessions, position_key(id))?;
+        let bytes = bytes.ok_or_else(|| StoreError::NoSession(id.clone()))?;
+        Position::decode(&bytes, id)
+    }
+
+    pub(super) fn session(&self, id: &SessionId) -> Result<Option<SessionRow>, StoreError> {
+        let Some(created) = self.get(Table::Sessions, created_key(id))? else { return Ok(None) };
+        let created = record::decode_created(&created, id)?;
+        let position = self.position(id)?;
+        let state = self.get(Table::Sessions, state_key(id))?.unwrap_or_default();
+        Ok(Some(SessionRow {
+            created,
+            epoch: position.epoch,
+            head: position.head,
+            floor: position.floor,
+            state: Bytes::copy_from_slice(&state),
+            running: position.running,
+        }))
+    }
+
+    pub(super) fn read(&self, id: &SessionId, from: Seq, limit: usize) -> Result<Vec<LogEntry>, StoreError> {
+        let position = self.position(id)?;
+        let from = from.max(position.floor.saturating_add(1));
+        let mut entries = Vec::new();
+        if from > position.head {
+            return Ok(entries);
+        }
+        let range = log_key(id, from)..=log_key(id, position.head);
+        for guard in self.snapshot.range(self.tables.table(Table::Log), range).take(limit) {
+            let (key, bytes) = guard.into_inner().map_err(|error| read_failure(&error))?;
+            entries.push(LogEntry { seq: last_u64(&key, id)?, bytes: Bytes::copy_from_slice(&bytes) });
+        }
+        Ok(entries)
+    }
+
+    /// Waiting items with their places, in order of arrival, expired ones included.
+    pub(super) fn waiting(&self, id: &SessionId) -> impl Iterator<Item = Result<(u64, InboxItem), StoreError>> + use<> {
+        let id = id.clone();
+        self.snapshot.prefix(self.tables.table(Table::Inbox), tagged(&id, b'w')).map(move |guard| {
+            let (key, bytes) = guard.into_inner().map_err(|error| read_failure(&error))?;
+            Ok((last_u64(&key, &id)?, record::decode_item(&bytes, &id)?))
+        })
+    }
+
+    pub(super) fn mark(&self, id: &SessionId, biz_id: &str) -> Result<Option<Mark>, StoreError> {
+        let bytes = self.get(Table::Inbox, mark_key(id, biz_id))?;
+        bytes.map(|bytes| Mark::decode(&bytes, id)).transpose()
+    }
+
+    /// Delivered ids, oldest first.
+    pub(super) fn done(&self, id: &SessionId) -> impl Iterator<Item = Result<(u64, String), StoreError>> + use<> {
+        let id = id.clone();
+        let prefix = tagged(&id, b'd');
+        let skip = prefix.len();
+        self.snapshot.prefix(self.tables.table(Table::Inbox), prefix).map(move |guard| {
+            let key = guard.key().map_err(|error| read_failure(&error))?;
+            let damaged = || StoreError::corrupt(format!("the delivery index of session {id}"), "a key is malformed");
+            let (at_ms, biz_id) = key.get(skip..).and_then(|rest| rest.split_first_chunk::<8>()).ok_or_else(damaged)?;
+            let biz_id = str::from_utf8(biz_id).map_err(|_| damaged())?;
+            Ok((u64::from_be_bytes(*at_ms), biz_id.to_owned()))
+        })
+    }
+
+    /// Keys of log entries in a range of sequence ids.
+    pub(super) fn log_keys(&self, id: &SessionId, from: Seq, to: Seq) -> Result<Vec<Vec<u8>>, StoreError> {
+        let range = log_key(id, from)..=log_key(id, to);
+        let guards = self.snapshot.range(self.tables.table(Table::Log), range);
+        guards.map(|guard| guard.key().map(|key| key.to_vec()).map_err(|error| read_failure(&error))).collect()
+    }
+
+    pub(super) fn running(&self) -> Result<Vec<SessionId>, StoreError> {
+        let mut ids = Vec::new();
+        for guard in self.snapshot.iter(self.tables.table(Table::Running)) {
+            let key = guard.key().map_err(|error| read_failure(&error))?;
+            let id = str::from_utf8(&key).ok().and_then(|text| text.parse().ok());
+            ids.push(
+                id.ok_or_else(|| StoreError::corrupt("the list of unfinished replies", "a key is not a session id"))?,
+            );
+        }
+        Ok(ids)
+    }
+
+    fn get(&self, table: Table, key: Vec<u8>) -> Result<Option<fjall::Slice>, StoreError> {
+        self.snapshot.get(self.tables.table(table), key).map_err(|error| read_failure(&error))
+    }
+}
+
+/// A read that the database could not answer.
+pub(super) fn read_failure(error: &fjall::Error) -> StoreError {
+    StoreError::corrupt("a stored block", error.to_string())
+}
+
+pub(super) fn created_key(id: &SessionId) -> Vec<u8> {
+    tagged(id, b'c')
+}
+
+pub(super) fn position_key(id: &SessionId) -> Vec<u8> {
+    tagged(id, b'p')
+}
+
+pub(super) fn state_key(id: &SessionId) -> Vec<u8> {
+    tagged(id, b's')
+}
+
+pub(super) fn running_key(id: &SessionId) -> Vec<u8> {
+    id.as_str().as_bytes().to_vec()
+}
+
+pub(super) fn log_key(id: &SessionId, seq: Seq) -> Vec<u8> {
+    let mut key = id.as_str().as_bytes().to_vec();
+    key.extend_from_slice(&seq.to_be_bytes());
+    key
+}
+
+pub(super) fn waiting_key(id: &SessionId, arrival: u64) -> Vec<u8> {
+    let mut key = tagged(id, b'w');
+    key.extend_from_slice(&arrival.to_be_bytes());
+    key
+}
+
+pub(super) fn mark_key(id: &SessionId, biz_id: &str) -> Vec<u8> {
+    let mut key = tagged(id, b'i');
+    key.extend_from_slice(biz_id.as_bytes());
+    key
+}
+
+pub(super) fn done_key(id: &SessionId, at_ms: u64, biz_id: &str) -> Vec<u8> {
+    let mut key = tagged(id, b'd');
+    key.extend_from_slice(&at_ms.to_be_bytes());
+    key.extend_from_slice(biz_id.as_bytes());
+    key
+}
+
+fn tagged(id: &SessionId, tag: u8) -> Vec<u8> {
+    let mut key = id.as_str().as_bytes().to_vec();
+    key.push(tag);
+    key
+}
+
+fn last_u64(key: &[u8], id: &SessionId) -> Result<u64, StoreError> {
+    key.last_chunk::<8>()
+        .map(|bytes| u64::from_be_bytes(*bytes))
+        .ok_or_else(|| StoreError::corrupt(format!("a key of session {id}"), "it is cut short"))
+}

@@ -1,0 +1,64 @@
+//! Why a store refused.
+
+use std::sync::Arc;
+
+use super::INBOX_LIMIT;
+use crate::ids::{Epoch, SessionId};
+
+/// Why a store refused.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// No session of that id.
+    #[error("session {0} does not exist")]
+    NoSession(SessionId),
+    /// A session of that id exists.
+    #[error("session {0} exists already")]
+    Exists(SessionId),
+    /// The writer's epoch is not the session's: another owner took over.
+    #[error("session {id} is at epoch {actual}, the writer at {expected}")]
+    Fenced {
+        /// The session.
+        id: SessionId,
+        /// The writer's.
+        expected: Epoch,
+        /// The store's.
+        actual: Epoch,
+    },
+    /// The inbox holds [`INBOX_LIMIT`] items.
+    #[error("the inbox of session {0} is full ({INBOX_LIMIT} messages); deliver or expire some first")]
+    InboxFull(SessionId),
+    /// A stored record cannot be read.
+    #[error("{what} is damaged: {detail}; restore the data directory from a backup")]
+    Corrupt {
+        /// Which record.
+        what: String,
+        /// How.
+        detail: String,
+    },
+    /// A write could not be made durable. The store refuses all further writes.
+    #[error("the store stopped writing after a failed write ({0}); check the disk and restart")]
+    Poisoned(Arc<str>),
+    /// The store is shutting down.
+    #[error("the store is closed")]
+    Closed,
+    /// The data directory cannot be used.
+    #[error("data directory {path}: {detail}")]
+    Directory {
+        /// The directory.
+        path: String,
+        /// What is wrong and what to do.
+        detail: String,
+    },
+}
+
+impl StoreError {
+    /// A sequence that cannot count on.
+    pub(super) fn exhausted(id: &SessionId) -> Self {
+        Self::corrupt(format!("the sequence of session {id}"), "its ids are used up")
+    }
+
+    /// A record that cannot be read.
+    pub(super) fn corrupt(what: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self::Corrupt { what: what.into(), detail: detail.into() }
+    }
+}

@@ -1,0 +1,237 @@
+//! The store without a disk: for tests, and the model that the embedded store is compared with.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use parking_lot::Mutex;
+
+use super::{
+    Commit, Committed, DONE_KEPT_MS, DONE_LIMIT, Enqueued, INBOX_LIMIT, InboxItem, LOG_LIMIT, LogEntry, NewSession,
+    SessionRow, Store, StoreClock, StoreError,
+};
+use crate::ids::{Epoch, Seq, SessionId};
+
+/// A store in memory. What it promises to keep survives nothing but dropped connections.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    clock: StoreClock,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    sessions: HashMap<SessionId, Session>,
+    closed: bool,
+}
+
+#[derive(Debug)]
+struct Session {
+    created: NewSession,
+    epoch: Epoch,
+    head: Seq,
+    floor: Seq,
+    state: Bytes,
+    running: bool,
+    log: BTreeMap<Seq, Bytes>,
+    inbox: Vec<InboxItem>,
+    done: HashMap<String, (Seq, u64)>,
+    done_order: BTreeSet<(u64, String)>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// An empty store that reads the time elsewhere.
+    #[must_use]
+    pub fn with_clock(clock: StoreClock) -> Self {
+        Self { clock, inner: Mutex::default() }
+    }
+
+    fn with<T>(
+        &self,
+        id: &SessionId,
+        step: impl FnOnce(&mut Session) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut inner = self.inner.lock();
+        if inner.closed {
+            return Err(StoreError::Closed);
+        }
+        let session = inner.sessions.get_mut(id).ok_or_else(|| StoreError::NoSession(id.clone()))?;
+        step(session)
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn create(&self, new: NewSession) -> Result<(), StoreError> {
+        let mut inner = self.inner.lock();
+        if inner.closed {
+            return Err(StoreError::Closed);
+        }
+        if inner.sessions.contains_key(&new.id) {
+            return Err(StoreError::Exists(new.id));
+        }
+        inner.sessions.insert(new.id.clone(), Session::new(new));
+        Ok(())
+    }
+
+    async fn session(&self, id: &SessionId) -> Result<Option<SessionRow>, StoreError> {
+        match self.with(id, |session| Ok(session.row())) {
+            Ok(row) => Ok(Some(row)),
+            Err(StoreError::NoSession(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn commit(&self, id: &SessionId, epoch: Epoch, commit: Commit) -> Result<Committed, StoreError> {
+        let now_ms = self.clock.now_ms();
+        self.with(id, |session| {
+            session.fence(epoch)?;
+            session.commit(commit, now_ms)
+        })
+    }
+
+    async fn read(&self, id: &SessionId, from: Seq, limit: usize) -> Result<Vec<LogEntry>, StoreError> {
+        self.with(id, |session| {
+            let entries = session.log.range(from..).take(limit);
+            Ok(entries.map(|(seq, bytes)| LogEntry { seq: *seq, bytes: bytes.clone() }).collect())
+        })
+    }
+
+    async fn enqueue(&self, id: &SessionId, item: InboxItem) -> Result<Enqueued, StoreError> {
+        let now_ms = self.clock.now_ms();
+        self.with(id, |session| session.enqueue(item, now_ms))
+    }
+
+    async fn inbox(&self, id: &SessionId, now_ms: u64, limit: usize) -> Result<Vec<InboxItem>, StoreError> {
+        self.with(id, |session| {
+            Ok(session.inbox.iter().filter(|item| item.expires_ms > now_ms).take(limit).cloned().collect())
+        })
+    }
+
+    async fn advance_epoch(&self, id: &SessionId, epoch: Epoch, resume_at: Seq) -> Result<Epoch, StoreError> {
+        self.with(id, |session| {
+            session.fence(epoch)?;
+            session.epoch = session.epoch.saturating_add(1);
+            session.head = session.head.max(resume_at.saturating_sub(1));
+            Ok(session.epoch)
+        })
+    }
+
+    async fn interrupted(&self) -> Result<Vec<SessionId>, StoreError> {
+        let inner = self.inner.lock();
+        if inner.closed {
+            return Err(StoreError::Closed);
+        }
+        let mut ids: Vec<SessionId> = inner
+            .sessions
+            .values()
+            .filter(|session| session.running)
+            .map(|session| session.created.id.clone())
+            .collect();
+        ids.sort();
+        Ok(ids)
+    }
+
+    async fn close(&self) {
+        self.inner.lock().closed = true;
+    }
+}
+
+impl Session {
+    fn new(created: NewSession) -> Self {
+        Self {
+            created,
+            epoch: 1,
+            head: 0,
+            floor: 0,
+            state: Bytes::new(),
+            running: false,
+            log: BTreeMap::new(),
+            inbox: Vec::new(),
+            done: HashMap::new(),
+            done_order: BTreeSet::new(),
+        }
+    }
+
+    fn row(&self) -> SessionRow {
+        SessionRow {
+            created: self.created.clone(),
+            epoch: self.epoch,
+            head: self.head,
+            floor: self.floor,
+            state: self.state.clone(),
+            running: self.running,
+        }
+    }
+
+    fn fence(&self, expected: Epoch) -> Result<(), StoreError> {
+        if self.epoch == expected {
+            return Ok(());
+        }
+        Err(StoreError::Fenced { id: self.created.id.clone(), expected, actual: self.epoch })
+    }
+
+    fn commit(&mut self, commit: Commit, now_ms: u64) -> Result<Committed, StoreError> {
+        let first = self.head.checked_add(1).ok_or_else(|| StoreError::exhausted(&self.created.id))?;
+        let count = commit.entries.len() as u64;
+        let head = self.head.checked_add(count).ok_or_else(|| StoreError::exhausted(&self.created.id))?;
+        self.log.extend((first..=head).zip(commit.entries));
+        self.head = head;
+        if count > 0 && head.saturating_sub(self.floor) > LOG_LIMIT {
+            self.floor = head - LOG_LIMIT;
+            self.log = self.log.split_off(&(self.floor + 1));
+        }
+        for delivered in commit.delivered {
+            self.inbox.retain(|item| item.biz_id != delivered.biz_id);
+            let seq = first.saturating_add(delivered.entry as u64).min(head);
+            self.mark_done(delivered.biz_id, seq, now_ms);
+        }
+        if let Some(state) = commit.state {
+            self.state = state;
+        }
+        if let Some(running) = commit.running {
+            self.running = running;
+        }
+        Ok(Committed { first, head })
+    }
+
+    fn mark_done(&mut self, biz_id: String, seq: Seq, now_ms: u64) {
+        if let Some((_, at_ms)) = self.done.insert(biz_id.clone(), (seq, now_ms)) {
+            self.done_order.remove(&(at_ms, biz_id.clone()));
+        }
+        self.done_order.insert((now_ms, biz_id));
+        while let Some((at_ms, oldest)) = self.done_order.first() {
+            let overdue = !is_remembered(*at_ms, now_ms) || self.done_order.len() > DONE_LIMIT;
+            if !overdue {
+                break;
+            }
+            self.done.remove(oldest);
+            self.done_order.pop_first();
+        }
+    }
+
+    fn enqueue(&mut self, item: InboxItem, now_ms: u64) -> Result<Enqueued, StoreError> {
+        match self.done.get(&item.biz_id) {
+            Some((seq, at_ms)) if is_remembered(*at_ms, now_ms) => return Ok(Enqueued::Delivered(*seq)),
+            _ => self.inbox.retain(|waiting| waiting.expires_ms > now_ms),
+        }
+        if self.inbox.iter().any(|waiting| waiting.biz_id == item.biz_id) {
+            return Ok(Enqueued::Waiting);
+        }
+        if self.inbox.len() >= INBOX_LIMIT {
+            return Err(StoreError::InboxFull(self.created.id.clone()));
+        }
+        self.inbox.push(item);
+        Ok(Enqueued::Fresh)
+    }
+}
+
+fn is_remembered(at_ms: u64, now_ms: u64) -> bool {
+    now_ms.saturating_sub(at_ms) <= DONE_KEPT_MS
+}

@@ -1,0 +1,98 @@
+//! What a store keeps and answers.
+
+use bytes::Bytes;
+
+use crate::ids::{Epoch, Seq, SessionId};
+
+/// A session as it is created.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewSession {
+    /// Its id.
+    pub id: SessionId,
+    /// The role that answers.
+    pub role: String,
+    /// The application's own name of the user, for logs; may be empty.
+    pub user: String,
+    /// When, ms since the Unix epoch.
+    pub created_ms: u64,
+}
+
+/// A session as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionRow {
+    /// As created.
+    pub created: NewSession,
+    /// The current epoch, from 1.
+    pub epoch: Epoch,
+    /// The sequence id of the last committed entry; 0 when there is none.
+    pub head: Seq,
+    /// The lowest sequence id that is still stored, minus one; 0 while nothing was dropped.
+    pub floor: Seq,
+    /// The actor's state as of the last commit that carried one; empty at first.
+    pub state: Bytes,
+    /// Whether the last commit left a reply unfinished.
+    pub running: bool,
+}
+
+/// One atomic step of a session.
+#[derive(Debug, Clone, Default)]
+pub struct Commit {
+    /// Entries to append, in order; they get the sequence ids that follow the head.
+    pub entries: Vec<Bytes>,
+    /// Inbox items that these entries deliver: they leave the inbox and are marked done.
+    pub delivered: Vec<Delivered>,
+    /// The actor's new state.
+    pub state: Option<Bytes>,
+    /// Whether a reply is unfinished after this commit; sets or clears the mark that
+    /// [`Store::interrupted`] lists.
+    pub running: Option<bool>,
+}
+
+/// An inbox item that a commit delivers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivered {
+    /// The item.
+    pub biz_id: String,
+    /// The entry of the commit that delivers it, counted from 0.
+    pub entry: usize,
+}
+
+/// The outcome of a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Committed {
+    /// The sequence id of the first entry appended; `head + 1` when none was.
+    pub first: Seq,
+    /// The head afterwards.
+    pub head: Seq,
+}
+
+/// A stored log entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogEntry {
+    /// Its sequence id.
+    pub seq: Seq,
+    /// What was committed.
+    pub bytes: Bytes,
+}
+
+/// A message waiting to be delivered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InboxItem {
+    /// The sender's idempotency key, 1–128 bytes.
+    pub biz_id: String,
+    /// The message.
+    pub bytes: Bytes,
+    /// When it may be dropped undelivered, ms since the Unix epoch.
+    pub expires_ms: u64,
+}
+
+/// The outcome of an enqueue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Enqueued {
+    /// Stored for delivery.
+    Fresh,
+    /// The same `biz_id` already waits.
+    Waiting,
+    /// The same `biz_id` was delivered by this entry.
+    Delivered(Seq),
+}

@@ -1,0 +1,260 @@
+//! The task that owns the socket: a thin driver of the machine.
+
+use std::collections::{HashMap, VecDeque};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use rolecall_wire::client::{self as wire, State, Transmit};
+use rolecall_wire::frame::{Hello, Network};
+use rolecall_wire::server::Encoding;
+use tokio::sync::{mpsc, oneshot};
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::clock::Clock;
+use crate::session::Shared;
+use crate::socket::{self, Incoming, Socket};
+use crate::{Error, Event};
+
+/// What a handle asks for.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Send { id: String, text: String, answer: Answer },
+    Cancel(u64),
+    Network(Network),
+    Cut,
+    Close,
+}
+
+type Answer = oneshot::Sender<Result<u64, Error>>;
+
+/// The connection, as far as there is one.
+enum Link {
+    None,
+    Opening(Pin<Box<dyn Future<Output = Incoming> + Send>>),
+    Open(Box<Socket>),
+}
+
+/// What woke the task.
+enum Wake {
+    Command(Option<Command>),
+    Room,
+    Incoming(Incoming),
+    Timeout,
+    Processed,
+}
+
+pub(crate) struct Driver {
+    machine: wire::Client,
+    clock: Clock,
+    ws_url: String,
+    encoding: Encoding,
+    link: Link,
+    shared: Arc<Shared>,
+    commands: mpsc::Receiver<Command>,
+    events: mpsc::Sender<Event>,
+    /// Events that the application has no room for yet. While there are any, neither the socket
+    /// nor the timers are looked at, so that it stays small.
+    outbox: VecDeque<Event>,
+    answers: HashMap<String, Answer>,
+    closing: bool,
+}
+
+impl Driver {
+    pub(crate) fn new(
+        machine: wire::Client,
+        ws_url: String,
+        encoding: Encoding,
+        shared: Arc<Shared>,
+        commands: mpsc::Receiver<Command>,
+        events: mpsc::Sender<Event>,
+    ) -> Result<Self, Error> {
+        let position = machine.position();
+        let hello = Hello { token: position.token, last_seq: 0, epoch: 0, network: Network::Other };
+        socket::request(&ws_url, &hello, encoding)?;
+        Ok(Self {
+            machine,
+            clock: Clock::start(),
+            ws_url,
+            encoding,
+            link: Link::None,
+            shared,
+            commands,
+            events,
+            outbox: VecDeque::new(),
+            answers: HashMap::new(),
+            closing: false,
+        })
+    }
+
+    /// Runs until the session ends or the last handle is dropped.
+    pub(crate) async fn run(mut self) {
+        self.machine.connect(self.clock.now_ms());
+        loop {
+            self.drain().await;
+            self.shared.publish(&self.machine);
+            let over = self.machine.state() == State::Closed;
+            if over && (self.closing || self.outbox.is_empty()) {
+                break;
+            }
+            let wake = self.wait().await;
+            self.handle(wake).await;
+        }
+        // What the application had no room for is not processed, and comes again on resume; the
+        // end itself is told if it can be.
+        if let Some(end) = self.outbox.pop_back() {
+            let _ = self.events.try_send(end);
+        }
+    }
+
+    async fn wait(&mut self) -> Wake {
+        let room = self.outbox.is_empty();
+        let deadline = self.machine.poll_timeout();
+        let sleep = tokio::time::sleep_until(self.clock.at(deadline.unwrap_or(u64::MAX)));
+        tokio::select! {
+            command = self.commands.recv() => Wake::Command(command),
+            () = self.shared.moved.notified() => Wake::Processed,
+            incoming = self.link.next(), if room => Wake::Incoming(incoming),
+            () = sleep, if room && deadline.is_some() => Wake::Timeout,
+            _ = self.events.reserve(), if !room => Wake::Room,
+        }
+    }
+
+    async fn handle(&mut self, wake: Wake) {
+        let now = self.clock.now_ms();
+        match wake {
+            Wake::Command(Some(command)) => self.command(now, command),
+            // The last handle is gone.
+            Wake::Command(None) => self.close(),
+            Wake::Processed => {
+                let processed = self.shared.processed.load(Ordering::Acquire);
+                self.machine.processed(now, processed);
+            }
+            Wake::Incoming(incoming) => self.incoming(now, incoming).await,
+            Wake::Timeout => self.machine.handle_timeout(now),
+            Wake::Room => self.flush(),
+        }
+    }
+
+    fn command(&mut self, now: u64, command: Command) {
+        match command {
+            Command::Send { id, text, answer } => match self.machine.send(&id, &text) {
+                Ok(()) => drop(self.answers.insert(id, answer)),
+                // Nobody may wait any more.
+                Err(error) => drop(answer.send(Err(error.into()))),
+            },
+            // Without a connection there is nothing to stop.
+            Command::Cancel(turn) => drop(self.machine.cancel(turn)),
+            Command::Network(network) => self.machine.set_network(now, network),
+            Command::Cut => {
+                if !matches!(self.link, Link::None) {
+                    self.link = Link::None;
+                    self.machine.handle_input(now, wire::Input::Gone);
+                }
+            }
+            Command::Close => self.close(),
+        }
+    }
+
+    fn close(&mut self) {
+        self.closing = true;
+        self.machine.close();
+    }
+
+    async fn incoming(&mut self, now: u64, incoming: Incoming) {
+        if let Some(input) = incoming.input() {
+            self.machine.handle_input(now, input);
+        }
+        match incoming {
+            Incoming::Opened(socket) => self.link = Link::Open(socket),
+            Incoming::Message(Message::Close(_)) => {
+                if let Link::Open(socket) = std::mem::replace(&mut self.link, Link::None) {
+                    socket.answer_close().await;
+                }
+            }
+            Incoming::Message(_) => {}
+            Incoming::Refused(_) | Incoming::TooLarge | Incoming::Gone => self.link = Link::None,
+        }
+    }
+
+    /// Does and tells what the machine wants done and told.
+    async fn drain(&mut self) {
+        while let Some(transmit) = self.machine.poll_transmit() {
+            match transmit {
+                Transmit::Connect(hello) => self.connect(&hello),
+                Transmit::Binary(bytes) => self.write(Message::Binary(bytes)).await,
+                Transmit::Text(text) => self.write(Message::Text(text.into())).await,
+                Transmit::Close { code, reason } => {
+                    if let Link::Open(socket) = std::mem::replace(&mut self.link, Link::None) {
+                        socket.close(code, reason).await;
+                    }
+                }
+            }
+        }
+        while let Some(event) = self.machine.poll_event() {
+            self.answer(&event);
+            self.outbox.extend(Event::from_wire(event));
+        }
+        self.flush();
+    }
+
+    fn connect(&mut self, hello: &Hello) {
+        match socket::request(&self.ws_url, hello, self.encoding) {
+            Ok(request) => self.link = Link::Opening(Box::pin(socket::open(request))),
+            // Checked at the start, and only numbers differ.
+            Err(error) => tracing::error!(%error, "a session's URL went bad"),
+        }
+    }
+
+    async fn write(&mut self, message: Message) {
+        let alive = match &mut self.link {
+            Link::Open(socket) => socket.send(message).await,
+            Link::None | Link::Opening(_) => return,
+        };
+        if !alive {
+            self.link = Link::None;
+            self.machine.handle_input(self.clock.now_ms(), wire::Input::Gone);
+        }
+    }
+
+    /// Tells the caller of `send` what became of its message.
+    fn answer(&mut self, event: &wire::Event) {
+        let (id, outcome) = match event {
+            wire::Event::Accepted { id, seq } => (id, Ok(*seq)),
+            wire::Event::Refused { id, code, message } => {
+                (id, Err(Error::Refused { status: 0, code: code.clone(), message: message.clone() }))
+            }
+            _ => return,
+        };
+        if let Some(answer) = self.answers.remove(id) {
+            // Nobody may wait any more.
+            drop(answer.send(outcome));
+        }
+    }
+
+    /// Hands the application what it has room for.
+    fn flush(&mut self) {
+        while let Some(event) = self.outbox.pop_front() {
+            match self.events.try_send(event) {
+                Err(mpsc::error::TrySendError::Full(event)) => {
+                    self.outbox.push_front(event);
+                    return;
+                }
+                // The last handle is gone, which the commands tell too.
+                Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => {}
+            }
+        }
+    }
+}
+
+impl Link {
+    /// The next thing that comes; never, without a socket. Cancel-safe.
+    async fn next(&mut self) -> Incoming {
+        match self {
+            Self::None => std::future::pending().await,
+            Self::Opening(opening) => opening.await,
+            Self::Open(socket) => socket.next().await,
+        }
+    }
+}

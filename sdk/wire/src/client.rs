@@ -1,0 +1,386 @@
+//! The client's side of a session as a value: it outlives connections.
+//!
+//! The driver opens a socket when told to ([`Transmit::Connect`]), hands in what arrives, and tells
+//! the machine what the application has processed. Reconnecting, resuming, acknowledging,
+//! repeating unaccepted messages and giving up are decided here.
+
+mod active;
+mod backoff;
+mod config;
+mod io;
+mod position;
+mod queue;
+mod receive;
+
+use alloc::collections::VecDeque;
+use alloc::string::{String, ToString};
+
+use self::active::Active;
+pub use self::backoff::Backoff;
+pub use self::config::{Config, NotActive, SendError};
+pub use self::io::{Event, Input, State, Transmit};
+pub use self::position::{Position, Unaccepted};
+use self::queue::Queue;
+use crate::close::{self, Advice};
+use crate::codec;
+use crate::frame::{ClientFrame, Hello, Network};
+pub use crate::server::{Encoding, Millis};
+use crate::timer::Timers;
+use crate::{heartbeat, limits};
+
+/// The machine.
+#[derive(Debug)]
+pub struct Client {
+    config: Config,
+    phase: Phase,
+    hello: Hello,
+    session_id: String,
+    /// The highest sequence id received; `hello.last_seq` at the next attempt.
+    received: u64,
+    /// The highest sequence id the application has processed.
+    processed: u64,
+    queue: Queue,
+    retry: backoff::Retry,
+    /// When the server asked to be called again.
+    come_back_at: Option<Millis>,
+    connected_before: bool,
+    rtt_ms: Option<u64>,
+    timers: Timers<Timer>,
+    transmits: VecDeque<Transmit>,
+    events: VecDeque<Event>,
+}
+
+/// Each state with the data only it has.
+#[derive(Debug)]
+enum Phase {
+    Idle,
+    Connecting,
+    Handshaking,
+    Active(Active),
+    Waiting,
+    Over,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Timer {
+    /// Opening and greeting took too long.
+    Connect,
+    /// The next regular `Beat`.
+    Beat,
+    /// A `Beat` out of turn, because the server has been silent for most of the timeout.
+    Probe,
+    /// The server has been silent for the timeout.
+    Expiry,
+    /// A processed message has waited long enough for its `Ack`.
+    Ack,
+    /// The next attempt.
+    Reconnect,
+    /// The server asked us to leave and come back now.
+    Migrate,
+}
+
+impl Client {
+    /// A client at a position, not connected. `seed` is a random number: all jitter follows from
+    /// it, so it must differ between clients.
+    #[must_use]
+    pub fn new(config: Config, position: Position, seed: u64) -> Self {
+        let hello = Hello {
+            token: position.token,
+            last_seq: position.last_seq,
+            epoch: position.epoch,
+            network: config.network,
+        };
+        Self {
+            phase: Phase::Idle,
+            connected_before: position.last_seq > 0,
+            session_id: position.session_id,
+            received: hello.last_seq,
+            processed: hello.last_seq,
+            hello,
+            queue: Queue::new(position.next_client_seq, position.unaccepted, config.max_unaccepted),
+            retry: backoff::Retry::new(seed),
+            config,
+            come_back_at: None,
+            rtt_ms: None,
+            timers: Timers::new(),
+            transmits: VecDeque::new(),
+            events: VecDeque::new(),
+        }
+    }
+
+    /// Starts; later calls, also in other states, do nothing.
+    pub fn connect(&mut self, now: Millis) {
+        if matches!(self.phase, Phase::Idle) {
+            self.open(now);
+        }
+    }
+
+    /// Takes one input from the socket. Never fails: a peer's fault closes with a code.
+    pub fn handle_input(&mut self, now: Millis, input: Input<'_>) {
+        match (&self.phase, input) {
+            (Phase::Connecting, Input::Opened) => self.phase = Phase::Handshaking,
+            (Phase::Connecting, Input::Refused { status }) => {
+                let reason = alloc::format!("the server answered the upgrade with HTTP {status}");
+                let (code, advice) = refused(status);
+                self.lost(now, code, &reason, advice);
+            }
+            (Phase::Connecting | Phase::Handshaking | Phase::Active(_), Input::Gone) => {
+                self.lost(now, close::ABNORMAL, "the connection was lost", Advice::Resume);
+            }
+            (Phase::Handshaking | Phase::Active(_), Input::Closed { code }) => {
+                self.lost(now, code, "the server closed the connection", close::advice(code));
+            }
+            (Phase::Handshaking | Phase::Active(_), Input::Ping(payload)) => self.on_ping(now, payload),
+            (Phase::Handshaking | Phase::Active(_), Input::Binary(bytes)) => {
+                let frame = match self.config.encoding {
+                    Encoding::BspV1 => codec::decode_server(bytes, self.config.max_payload),
+                    Encoding::JsonV1 => Err(codec::DecodeError::Kind("text")),
+                };
+                self.on_decoded(now, frame);
+            }
+            (Phase::Handshaking | Phase::Active(_), Input::Text(text)) => {
+                let frame = match self.config.encoding {
+                    Encoding::JsonV1 => codec::from_json(text, self.config.max_payload),
+                    Encoding::BspV1 => Err(codec::DecodeError::Kind("binary")),
+                };
+                self.on_decoded(now, frame);
+            }
+            _ => {}
+        }
+    }
+
+    /// Lets the timers that are due act.
+    pub fn handle_timeout(&mut self, now: Millis) {
+        while let Some(timer) = self.timers.pop(now) {
+            match timer {
+                Timer::Connect => self.abandon(now, close::HANDSHAKE_TIMEOUT, "connecting took too long"),
+                Timer::Beat | Timer::Probe => self.beat(now, None),
+                Timer::Expiry => self.abandon(now, close::EXPIRED, "no sign of life for the timeout"),
+                Timer::Ack => self.ack(),
+                Timer::Reconnect => self.open(now),
+                Timer::Migrate => self.abandon(now, close::MIGRATE, "the server asked to come back now"),
+            }
+        }
+    }
+
+    /// Queues a message; it is sent as soon as there is a live connection, until it is accepted or
+    /// refused.
+    ///
+    /// # Errors
+    /// When it cannot be queued; nothing happened then.
+    pub fn send(&mut self, id: &str, text: &str) -> Result<(), SendError> {
+        if matches!(self.phase, Phase::Over) {
+            return Err(SendError::Ended);
+        }
+        self.queue.push(id, text)?;
+        self.pump();
+        Ok(())
+    }
+
+    /// The application has processed everything up to `seq`. Acknowledged in batches.
+    pub fn processed(&mut self, now: Millis, seq: u64) {
+        self.processed = self.processed.max(seq.min(self.received));
+        let Phase::Active(active) = &self.phase else { return };
+        match self.processed.saturating_sub(active.acked) {
+            0 => {}
+            n if n >= self.config.ack_every => self.ack(),
+            _ => self.timers.set_if_unset(Timer::Ack, now + u64::from(self.config.ack_after_ms)),
+        }
+    }
+
+    /// Stops the running reply of a turn.
+    ///
+    /// # Errors
+    /// Without a live connection.
+    pub fn cancel(&mut self, turn: u64) -> Result<(), NotActive> {
+        if !matches!(self.phase, Phase::Active(_)) {
+            return Err(NotActive);
+        }
+        self.transmit(&ClientFrame::Cancel { turn });
+        Ok(())
+    }
+
+    /// The network type is this now. Told at once, or with the next connection.
+    pub fn set_network(&mut self, now: Millis, network: Network) {
+        if core::mem::replace(&mut self.hello.network, network) != network {
+            self.beat(now, Some(network));
+        }
+    }
+
+    /// Ends for good: no timer and no input brings the connection back.
+    pub fn close(&mut self) {
+        if !matches!(self.phase, Phase::Over) {
+            self.transmit_close(close::NORMAL, "closed by the client");
+            self.over(close::NORMAL, "closed by the client", Advice::Stop);
+        }
+    }
+
+    /// The next thing to do.
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.transmits.pop_front()
+    }
+
+    /// The next thing to know.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// When `handle_timeout` must be called, on the caller's clock.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Millis> {
+        self.timers.next()
+    }
+
+    /// The state.
+    #[must_use]
+    pub const fn state(&self) -> State {
+        match self.phase {
+            Phase::Idle => State::Idle,
+            Phase::Connecting => State::Connecting,
+            Phase::Handshaking => State::Handshaking,
+            Phase::Active(_) => State::Active,
+            Phase::Waiting => State::Waiting,
+            Phase::Over => State::Closed,
+        }
+    }
+
+    /// What a later client needs to go on exactly here: after the last *processed* message.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        Position {
+            session_id: self.session_id.clone(),
+            token: self.hello.token.clone(),
+            last_seq: self.processed,
+            epoch: self.hello.epoch,
+            next_client_seq: self.queue.next_client_seq(),
+            unaccepted: self.queue.waiting(),
+        }
+    }
+
+    /// The highest sequence id received.
+    #[must_use]
+    pub const fn last_seq(&self) -> u64 {
+        self.received
+    }
+
+    /// The epoch of the sequence ids; 0 before the first `Welcome`.
+    #[must_use]
+    pub const fn epoch(&self) -> u32 {
+        self.hello.epoch
+    }
+
+    /// The latest round trip, by our own beats.
+    #[must_use]
+    pub const fn rtt_ms(&self) -> Option<u64> {
+        self.rtt_ms
+    }
+
+    /// How many messages of ours wait for acceptance.
+    #[must_use]
+    pub fn unaccepted(&self) -> usize {
+        self.queue.len()
+    }
+
+    fn open(&mut self, now: Millis) {
+        self.phase = Phase::Connecting;
+        self.come_back_at = None;
+        self.timers.clear_all();
+        self.timers.set(Timer::Connect, now + u64::from(self.config.connect_timeout_ms));
+        self.hello.last_seq = self.received;
+        self.transmits.push_back(Transmit::Connect(self.hello.clone()));
+    }
+
+    /// Leaves a connection of our own accord and comes back.
+    fn abandon(&mut self, now: Millis, code: u16, reason: &str) {
+        self.transmit_close(code, reason);
+        self.lost(now, code, reason, close::advice(code));
+    }
+
+    /// The connection ended: comes back or not.
+    fn lost(&mut self, now: Millis, code: u16, reason: &str, advice: Advice) {
+        if matches!(advice, Advice::Stop | Advice::Reauthenticate) {
+            return self.over(code, reason, advice);
+        }
+        if let Phase::Active(active) = &self.phase {
+            self.retry.had_connection(now.saturating_sub(active.since));
+        }
+        let told = self.come_back_at.map(|at| at.saturating_sub(now));
+        let retry_in_ms = told.unwrap_or_else(|| self.retry.delay_ms(&self.config.backoff, advice));
+        self.phase = Phase::Waiting;
+        self.timers.clear_all();
+        self.timers.set(Timer::Reconnect, now.saturating_add(retry_in_ms));
+        self.events.push_back(Event::Disconnected { code, reason: reason.into(), retry_in_ms });
+    }
+
+    fn over(&mut self, code: u16, reason: &str, advice: Advice) {
+        self.phase = Phase::Over;
+        self.timers.clear_all();
+        self.events.push_back(Event::Ended { code, reason: reason.into(), advice });
+    }
+
+    fn note_life(&mut self, now: Millis) {
+        if let Phase::Active(active) = &self.phase {
+            self.timers.set(Timer::Probe, now + heartbeat::probe_after(active.timeout_ms));
+            self.timers.set(Timer::Expiry, now + u64::from(active.timeout_ms));
+        }
+    }
+
+    fn beat(&mut self, now: Millis, network: Option<Network>) {
+        let Phase::Active(active) = &mut self.phase else { return };
+        let ack = self.processed;
+        active.acked = ack;
+        active.beat_sent(now);
+        self.timers.set(Timer::Beat, now + u64::from(active.heartbeat_ms));
+        self.timers.clear(Timer::Ack);
+        self.transmit(&ClientFrame::Beat { ack, sent_ms: now, network });
+    }
+
+    fn ack(&mut self) {
+        let Phase::Active(active) = &mut self.phase else { return };
+        active.acked = self.processed;
+        self.timers.clear(Timer::Ack);
+        self.transmit(&ClientFrame::Ack { seq: self.processed });
+    }
+
+    /// Sends the first waiting message, when none is under way. One at a time: a refusal then
+    /// concerns the last number used, which the next message takes.
+    fn pump(&mut self) {
+        let Phase::Active(active) = &mut self.phase else { return };
+        if active.caught_up
+            && !active.sending
+            && let Some(frame) = self.queue.first()
+        {
+            active.sending = true;
+            self.transmit(&frame);
+        }
+    }
+
+    fn transmit(&mut self, frame: &ClientFrame) {
+        let encoded = match self.config.encoding {
+            Encoding::BspV1 => codec::encode_client(frame).map(Transmit::Binary),
+            Encoding::JsonV1 => codec::to_json(frame).map(Transmit::Text),
+        };
+        match encoded {
+            Ok(transmit) => self.transmits.push_back(transmit),
+            // A checked message is far below the limit, even escaped.
+            Err(error) => self.events.push_back(Event::Error { code: "internal".into(), message: error.to_string() }),
+        }
+    }
+
+    fn transmit_close(&mut self, code: u16, reason: &str) {
+        if matches!(self.phase, Phase::Connecting | Phase::Handshaking | Phase::Active(_)) {
+            self.transmits.push_back(Transmit::Close { code, reason: limits::reason(reason) });
+        }
+    }
+}
+
+/// The close code and advice that stand for a refused upgrade.
+fn refused(status: u16) -> (u16, Advice) {
+    let advice = close::advice_for_status(status);
+    let code = match advice {
+        Advice::Reauthenticate => close::TOKEN_REFUSED,
+        Advice::RetryLater | Advice::Resume => close::TRY_LATER,
+        Advice::Stop => close::SESSION_GONE,
+    };
+    (code, advice)
+}

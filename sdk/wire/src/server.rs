@@ -1,0 +1,310 @@
+//! The server's side of one connection as a value.
+
+mod active;
+mod budget;
+mod config;
+mod io;
+
+use alloc::collections::VecDeque;
+use alloc::string::ToString;
+
+use self::active::Active;
+use self::budget::Budget;
+pub use self::config::{Config, Encoding};
+pub use self::io::{Event, Input, State, Transmit};
+use crate::codec::{self, DecodeError};
+use crate::frame::{ClientFrame, Hello, Network, ServerFrame};
+use crate::timer::Timers;
+use crate::{close, heartbeat, limits};
+
+/// Milliseconds on the caller's monotonic clock.
+pub type Millis = u64;
+
+/// The machine.
+#[derive(Debug)]
+pub struct Server {
+    phase: Phase,
+    encoding: Encoding,
+    config: Config,
+    budget: Budget,
+    timers: Timers<Timer>,
+    transmits: VecDeque<Transmit>,
+    events: VecDeque<Event>,
+}
+
+/// Each state with the data only it has.
+#[derive(Debug)]
+enum Phase {
+    Handshaking { network: Network },
+    Active(Active),
+    Over(State),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Timer {
+    /// The next regular Ping.
+    Ping,
+    /// A Ping out of turn, because the client has been silent for most of the timeout.
+    Probe,
+    /// The client has been silent for the timeout, or the application has looked for the session
+    /// that long.
+    Expiry,
+}
+
+impl Server {
+    /// An upgraded connection in `Handshaking`.
+    #[must_use]
+    pub fn new(config: Config, encoding: Encoding, hello: &Hello, now: Millis) -> Self {
+        let mut timers = Timers::new();
+        timers.set(Timer::Expiry, now + u64::from(config.timeout_ms));
+        Self {
+            phase: Phase::Handshaking { network: hello.network },
+            encoding,
+            budget: Budget::new(&config, now),
+            config,
+            timers,
+            transmits: VecDeque::new(),
+            events: VecDeque::new(),
+        }
+    }
+
+    /// Takes one input from the socket. Never fails: a peer's fault closes with a code.
+    #[allow(clippy::needless_pass_by_value, reason = "an input is given away")]
+    pub fn handle_input(&mut self, now: Millis, input: Input<'_>) {
+        if let Phase::Over(state) = &mut self.phase {
+            if matches!((&input, *state), (Input::Gone, State::Expired)) {
+                *state = State::Closed;
+            }
+            return;
+        }
+        if matches!(input, Input::Gone) {
+            return self.gone();
+        }
+        self.note_life(now);
+        if !self.budget.take(now) {
+            return self.close(close::TOO_MANY_FRAMES, "more frames than the limit");
+        }
+        if let Input::Pong(payload) = input {
+            return self.on_pong(now, payload);
+        }
+        match self.decode(&input) {
+            Ok(frame) => self.on_frame(now, frame),
+            Err(error) => self.close(error.close_code(), &error.to_string()),
+        }
+    }
+
+    /// Lets the timers that are due act.
+    pub fn handle_timeout(&mut self, now: Millis) {
+        while let Some(timer) = self.timers.pop(now) {
+            match timer {
+                Timer::Ping => {
+                    self.ping(now);
+                    self.timers.set(Timer::Ping, now + u64::from(self.heartbeat_ms()));
+                }
+                Timer::Probe => self.ping(now),
+                Timer::Expiry => self.expire(),
+            }
+        }
+    }
+
+    /// Sends a frame. The first must be `Welcome`, which makes the connection `Active`; its
+    /// `heartbeat_ms` and `timeout_ms` are filled in by the machine. Every `Message` must follow
+    /// the one before without a hole (or with a `Skipped` that names it), the first being
+    /// `Welcome.resume_from`. A breach of either is
+    /// our own bug and closes with [`close::INTERNAL`], so that no client takes a hole for the
+    /// truth. After the end of the connection, frames are dropped.
+    pub fn send(&mut self, now: Millis, frame: &ServerFrame) {
+        let sent = match (&mut self.phase, frame) {
+            (Phase::Over(_), _) => return,
+            (Phase::Handshaking { network }, ServerFrame::Welcome { resume_from, .. }) => {
+                let network = *network;
+                return self.welcome(now, network, *resume_from, frame);
+            }
+            (Phase::Handshaking { .. }, _) => Err("a frame before the Welcome"),
+            (Phase::Active(_), ServerFrame::Welcome { .. }) => Err("a second Welcome"),
+            (Phase::Active(active), ServerFrame::Message(message)) => active.note_sent(message.seq),
+            (Phase::Active(active), ServerFrame::Skipped { from, to }) => active.note_skipped(*from, *to),
+            (Phase::Active(_), _) => Ok(()),
+        };
+        match sent {
+            Ok(()) => self.transmit(frame),
+            Err(bug) => self.close(close::INTERNAL, bug),
+        }
+    }
+
+    /// Closes with a code of the range plan.
+    pub fn close(&mut self, code: u16, reason: &str) {
+        self.end(State::Closed, code, reason);
+    }
+
+    /// The next thing to send.
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.transmits.pop_front()
+    }
+
+    /// The next thing to know.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// When `handle_timeout` must be called, on the caller's clock.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Millis> {
+        self.timers.next()
+    }
+
+    /// The state.
+    #[must_use]
+    pub const fn state(&self) -> State {
+        match self.phase {
+            Phase::Handshaking { .. } => State::Handshaking,
+            Phase::Active(_) => State::Active,
+            Phase::Over(state) => state,
+        }
+    }
+
+    /// Milliseconds between beats now.
+    #[must_use]
+    pub fn heartbeat_ms(&self) -> u32 {
+        let network = match &self.phase {
+            Phase::Handshaking { network } => *network,
+            Phase::Active(active) => return active.interval_ms(&self.config),
+            Phase::Over(_) => Network::Other,
+        };
+        self.config.heartbeat_ms.unwrap_or_else(|| heartbeat::base_ms(network))
+    }
+
+    /// Everything up to here was acknowledged by the client; 0 before the `Welcome`.
+    #[must_use]
+    pub const fn acked(&self) -> u64 {
+        match &self.phase {
+            Phase::Active(active) => active.acked,
+            Phase::Handshaking { .. } | Phase::Over(_) => 0,
+        }
+    }
+
+    fn decode(&self, input: &Input<'_>) -> Result<ClientFrame, DecodeError> {
+        match (self.encoding, input) {
+            (Encoding::BspV1, Input::Binary(bytes)) => codec::decode_client(bytes, self.config.max_payload),
+            (Encoding::JsonV1, Input::Text(text)) => codec::from_json(text, self.config.max_payload),
+            (Encoding::BspV1, _) => Err(DecodeError::Kind("binary")),
+            (Encoding::JsonV1, _) => Err(DecodeError::Kind("text")),
+        }
+    }
+
+    fn on_frame(&mut self, now: Millis, frame: ClientFrame) {
+        if let Err(illegal) = limits::check(&frame) {
+            return self.close(close::PROTOCOL, &illegal.to_string());
+        }
+        let Phase::Active(active) = &mut self.phase else {
+            return self.close(close::PROTOCOL, "a frame before the Welcome");
+        };
+        match frame {
+            ClientFrame::Ack { seq } => self.on_ack(seq),
+            ClientFrame::Beat { ack, sent_ms, network } => {
+                let changed = network.filter(|n| active.change_network(*n));
+                self.on_ack(ack);
+                self.on_beat(now, sent_ms, changed);
+            }
+            frame @ (ClientFrame::Send { .. } | ClientFrame::Cancel { .. }) => {
+                self.events.push_back(Event::Frame(frame));
+            }
+        }
+    }
+
+    fn on_ack(&mut self, seq: u64) {
+        let Phase::Active(active) = &mut self.phase else { return };
+        match active.take_ack(seq) {
+            Ok(true) => self.events.push_back(Event::Frame(ClientFrame::Ack { seq })),
+            Ok(false) => {}
+            Err(sent) => {
+                let reason = alloc::format!("acknowledged {seq}, but only {sent} was sent");
+                self.close(close::PROTOCOL, &reason);
+            }
+        }
+    }
+
+    fn on_beat(&mut self, now: Millis, echo_ms: u64, changed: Option<Network>) {
+        if !matches!(self.phase, Phase::Active(_)) {
+            return;
+        }
+        let heartbeat_ms = self.heartbeat_ms();
+        if let Some(network) = changed {
+            self.events.push_back(Event::Network(network));
+            self.timers.set(Timer::Ping, now + u64::from(heartbeat_ms));
+        }
+        self.transmit(&ServerFrame::Beat { echo_ms, heartbeat_ms });
+    }
+
+    fn on_pong(&mut self, now: Millis, payload: &[u8]) {
+        let Phase::Active(active) = &mut self.phase else { return };
+        if let Some(rtt_ms) = active.take_pong(now, payload) {
+            self.events.push_back(Event::Rtt { rtt_ms });
+        }
+    }
+
+    fn welcome(&mut self, now: Millis, network: Network, resume_from: u64, frame: &ServerFrame) {
+        let active = Active::new(network, resume_from);
+        let (heartbeat, timeout) = (active.interval_ms(&self.config), self.config.timeout_ms);
+        let mut frame = frame.clone();
+        if let ServerFrame::Welcome { heartbeat_ms, timeout_ms, .. } = &mut frame {
+            (*heartbeat_ms, *timeout_ms) = (heartbeat, timeout);
+        }
+        self.phase = Phase::Active(active);
+        self.note_life(now);
+        self.timers.set(Timer::Ping, now + u64::from(heartbeat));
+        self.transmit(&frame);
+        // At once, for a first round trip.
+        self.ping(now);
+    }
+
+    fn ping(&mut self, now: Millis) {
+        if let Phase::Active(active) = &mut self.phase {
+            self.transmits.push_back(Transmit::Ping(active.ping(now)));
+        }
+    }
+
+    fn note_life(&mut self, now: Millis) {
+        if let Phase::Active(_) = self.phase {
+            self.timers.set(Timer::Probe, now + heartbeat::probe_after(self.config.timeout_ms));
+            self.timers.set(Timer::Expiry, now + u64::from(self.config.timeout_ms));
+        }
+    }
+
+    fn expire(&mut self) {
+        match self.phase {
+            Phase::Handshaking { .. } => self.close(close::HANDSHAKE_TIMEOUT, "the session was not found in time"),
+            Phase::Active(_) => self.end(State::Expired, close::EXPIRED, "no sign of life for the timeout"),
+            Phase::Over(_) => {}
+        }
+    }
+
+    fn transmit(&mut self, frame: &ServerFrame) {
+        let encoded = match self.encoding {
+            Encoding::BspV1 => codec::encode_server(frame).map(Transmit::Binary),
+            Encoding::JsonV1 => codec::to_json(frame).map(Transmit::Text),
+        };
+        match encoded {
+            Ok(transmit) => self.transmits.push_back(transmit),
+            Err(error) => self.close(close::INTERNAL, &error.to_string()),
+        }
+    }
+
+    fn gone(&mut self) {
+        let state = if matches!(self.phase, Phase::Active(_)) { State::Idle } else { State::Closed };
+        self.over(state, close::ABNORMAL, "the socket ended");
+    }
+
+    fn end(&mut self, state: State, code: u16, reason: &str) {
+        if !matches!(self.phase, Phase::Over(_)) {
+            self.transmits.push_back(Transmit::Close { code, reason: limits::reason(reason) });
+            self.over(state, code, reason);
+        }
+    }
+
+    fn over(&mut self, state: State, code: u16, reason: &str) {
+        self.phase = Phase::Over(state);
+        self.timers.clear_all();
+        self.events.push_back(Event::Ended { code, reason: reason.into() });
+    }
+}

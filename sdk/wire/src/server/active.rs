@@ -1,0 +1,106 @@
+//! What only a live connection has: the sequence sent, the Pings under way, the round trips.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use super::{Config, Millis};
+use crate::frame::Network;
+use crate::heartbeat::{self, Rtts};
+
+/// Pings remembered; an older one's Pong measures nothing.
+const MAX_PINGS: usize = 8;
+
+#[derive(Debug)]
+pub(super) struct Active {
+    network: Network,
+    rtts: Rtts,
+    /// The highest sequence id that the client has, or that was sent to it.
+    sent: u64,
+    pub(super) acked: u64,
+    pings: VecDeque<Ping>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Ping {
+    sent_ms: Millis,
+    seq: u64,
+}
+
+impl Ping {
+    fn payload(self) -> [u8; 16] {
+        (u128::from(self.sent_ms) << 64 | u128::from(self.seq)).to_be_bytes()
+    }
+}
+
+impl Active {
+    pub(super) fn new(network: Network, resume_from: u64) -> Self {
+        let sent = resume_from.saturating_sub(1);
+        Self { network, rtts: Rtts::default(), sent, acked: sent, pings: VecDeque::new() }
+    }
+
+    /// Notes a message about to be sent.
+    pub(super) fn note_sent(&mut self, seq: u64) -> Result<(), &'static str> {
+        if Some(seq) != self.sent.checked_add(1) {
+            return Err("a hole in the messages to send");
+        }
+        self.sent = seq;
+        Ok(())
+    }
+
+    /// Notes sequence ids that the store lost.
+    pub(super) fn note_skipped(&mut self, from: u64, to: u64) -> Result<(), &'static str> {
+        if Some(from) != self.sent.checked_add(1) || to < from {
+            return Err("a skip that does not follow the messages sent");
+        }
+        self.sent = to;
+        Ok(())
+    }
+
+    /// Whether an acknowledgement moves the watermark; the highest sequence id sent when it is
+    /// above it.
+    pub(super) fn take_ack(&mut self, seq: u64) -> Result<bool, u64> {
+        if seq > self.sent {
+            return Err(self.sent);
+        }
+        let moves = seq > self.acked;
+        self.acked = self.acked.max(seq);
+        Ok(moves)
+    }
+
+    /// Whether this is another network type than before. Round trips of the old network say
+    /// nothing about the new one.
+    pub(super) fn change_network(&mut self, network: Network) -> bool {
+        let changed = network != self.network;
+        if changed {
+            self.network = network;
+            self.rtts = Rtts::default();
+        }
+        changed
+    }
+
+    pub(super) fn interval_ms(&self, config: &Config) -> u32 {
+        config.heartbeat_ms.unwrap_or_else(|| self.rtts.interval_ms(heartbeat::base_ms(self.network)))
+    }
+
+    /// A new Ping's payload: our clock and the highest sequence id sent, 8 bytes each, big endian.
+    pub(super) fn ping(&mut self, now: Millis) -> Bytes {
+        let ping = Ping { sent_ms: now, seq: self.sent };
+        if self.pings.len() == MAX_PINGS {
+            self.pings.pop_front();
+        }
+        self.pings.push_back(ping);
+        Bytes::from(Vec::from(ping.payload()))
+    }
+
+    /// The round trip of a Pong that echoes a Ping under way. One echo measures once; earlier
+    /// Pings are settled with it, since a Pong may answer only the latest (RFC 6455 §5.5.3).
+    pub(super) fn take_pong(&mut self, now: Millis, payload: &[u8]) -> Option<u64> {
+        let at = self.pings.iter().position(|p| p.payload() == payload)?;
+        let ping = self.pings.drain(..=at).next_back()?;
+        let rtt_ms = now.saturating_sub(ping.sent_ms);
+        self.rtts.push(rtt_ms);
+        Some(rtt_ms)
+    }
+}

@@ -1,0 +1,58 @@
+//! How a server's connection speaks, and its limits.
+
+use crate::{heartbeat, limits};
+
+/// Encoding of frames, chosen by the WebSocket subprotocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Encoding {
+    /// `rolecall.bsp.v1`.
+    BspV1,
+    /// `rolecall.json.v1`.
+    JsonV1,
+}
+
+impl Encoding {
+    /// The WebSocket subprotocol that stands for it.
+    #[must_use]
+    pub const fn subprotocol(self) -> &'static str {
+        match self {
+            Self::BspV1 => "rolecall.bsp.v1",
+            Self::JsonV1 => "rolecall.json.v1",
+        }
+    }
+
+    /// The encoding a subprotocol stands for.
+    #[must_use]
+    pub fn from_subprotocol(name: &str) -> Option<Self> {
+        [Self::BspV1, Self::JsonV1].into_iter().find(|e| e.subprotocol() == name)
+    }
+}
+
+/// Timers and limits of a connection.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Silence after which the connection expires; default 30,000 ms.
+    pub timeout_ms: u32,
+    /// Largest frame payload accepted; default 256 KiB.
+    pub max_payload: usize,
+    /// The interval between beats in place of the table by network type; a contract's
+    /// `heartbeat {}`. Default none.
+    pub heartbeat_ms: Option<u32>,
+    /// Frames a client may send per second in the long run; default 50.
+    pub frames_per_second: u32,
+    /// Frames a client may send at once; default 200. More close the connection with
+    /// [`close::TOO_MANY_FRAMES`].
+    pub frame_burst: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            timeout_ms: heartbeat::DEFAULT_TIMEOUT_MS,
+            max_payload: limits::MAX_PAYLOAD,
+            heartbeat_ms: None,
+            frames_per_second: 50,
+            frame_burst: 200,
+        }
+    }
+}

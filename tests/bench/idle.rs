@@ -1,0 +1,94 @@
+//! Many idle sessions: memory per session and the cost of a handshake.
+
+use std::future::Future;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use rolecall_tests::api;
+use rolecall_tests::server::{Options, Server};
+use rolecall_tests::ws::{self, Hello, Socket};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio_tungstenite::WebSocketStream;
+
+use super::bare::Bare;
+use super::probe;
+use super::table::Row;
+
+/// Handshakes in flight.
+const AT_ONCE: usize = 64;
+
+/// Connections from one source address: far below the ports that one has.
+const PER_SOURCE: usize = 5_000;
+
+pub(crate) async fn run(count: usize) -> Result<Vec<Row>> {
+    probe::open_files(count as u64 + 1_000)?;
+    let (bare_rss, bare_cpu) = bare(count).await.context("the baseline")?;
+    let server = Server::start(Options { quiet: true, ..Options::default() }.flag("--log-level", "warn")).await?;
+    let (to, pid) = (server.address(), server.pid()?);
+    let rss_at_start = probe::rss(pid)?;
+    let cpu_at_start = probe::cpu(pid)?;
+    let sessions = many(count, |_| api::create(to, "storyteller")).await?;
+    let cpu_created = probe::cpu(pid)?;
+    let rss_created = probe::rss(pid)?;
+    let sockets =
+        many(count, |index| attach(to, sessions.get(index).map(|session| session.token.clone()), index)).await?;
+    let cpu_attached = probe::cpu(pid)?;
+    // Whatever the handshakes left to be freed is freed by now.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let rss_idle = probe::rss(pid)?;
+    ensure!(sockets.len() == count, "{} of {count} sessions are connected", sockets.len());
+    let cpu_idle = probe::cpu(pid)?;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let per_second = (probe::cpu(pid)? - cpu_idle) / 5.0;
+    let each = count as f64;
+    Ok(vec![
+        Row::new("idle sessions connected", each, ""),
+        Row::new("server RSS per idle session", (rss_idle - rss_at_start) / each, "B")
+            .against("bare echo connection", bare_rss),
+        Row::new("  of which before connecting", (rss_created - rss_at_start) / each, "B"),
+        Row::new("server CPU per session created", (cpu_created - cpu_at_start) * 1e6 / each, "µs"),
+        Row::new("server CPU per handshake with resume", (cpu_attached - cpu_created) * 1e6 / each, "µs")
+            .against("bare handshake", bare_cpu),
+        Row::new("handshakes per server CPU second", each / (cpu_attached - cpu_created).max(0.01), "1/s"),
+        Row::new("server CPU per idle session", per_second * 1e6 / each, "µs/s"),
+    ])
+}
+
+/// Memory and processor time of one connection that does nothing, with the same buffers.
+async fn bare(count: usize) -> Result<(f64, f64)> {
+    let server = Bare::start()?;
+    let (to, pid) = (server.address, server.pid()?);
+    let (rss, cpu) = (probe::rss(pid)?, probe::cpu(pid)?);
+    let sockets = many(count, |index| handshake(to, index)).await?;
+    let used = probe::cpu(pid)? - cpu;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let grown = probe::rss(pid)? - rss;
+    ensure!(sockets.len() == count, "{} of {count} are connected", sockets.len());
+    Ok((grown / count as f64, used * 1e6 / count as f64))
+}
+
+async fn many<T, F: Future<Output = Result<T>>>(count: usize, one: impl Fn(usize) -> F) -> Result<Vec<T>> {
+    stream::iter((0..count).map(one)).buffered(AT_ONCE).try_collect().await
+}
+
+async fn attach(to: SocketAddr, token: Option<String>, index: usize) -> Result<Socket> {
+    let hello = Hello { source: Some(source(index)?), ..Hello::fresh(&token.context("no session")?) };
+    let mut socket = ws::connect(to, &hello).await?;
+    socket.until("resumed", |_| Ok(())).await?;
+    Ok(socket)
+}
+
+async fn handshake(to: SocketAddr, index: usize) -> Result<WebSocketStream<TcpStream>> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(SocketAddr::from((source(index)?, 0)))?;
+    let stream = socket.connect(to).await?;
+    let url = format!("ws://{to}/");
+    let (socket, _) = tokio_tungstenite::client_async_with_config(url, stream, Some(ws::small_buffers())).await?;
+    Ok(socket)
+}
+
+fn source(index: usize) -> Result<Ipv4Addr> {
+    Ok(Ipv4Addr::new(127, 0, 1, u8::try_from(index / PER_SOURCE + 1)?))
+}

@@ -1,0 +1,45 @@
+//! `rolecall-bench [idle|check|deliver]… [--sessions N]`: what rolecall costs, each figure beside a
+//! baseline measured in the same run. `make bench` runs all of them on a release build.
+
+#![allow(clippy::indexing_slicing, reason = "only JSON values are indexed, where a missing field is null")]
+
+mod bare;
+mod check;
+mod deliver;
+mod idle;
+mod probe;
+mod table;
+
+use anyhow::{Context, Result, bail};
+use table::Row;
+
+/// Sessions of the idle bench.
+const SESSIONS: usize = 10_000;
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let mut args = std::env::args().skip(1);
+    let mut chosen = Vec::new();
+    let mut sessions = SESSIONS;
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            // The baseline's own server process; started by the idle bench.
+            "bare-server" => return bare::serve().await,
+            "--sessions" => sessions = args.next().context("--sessions takes a number")?.parse()?,
+            "idle" | "check" | "deliver" => chosen.push(arg),
+            other => bail!("{other} is not a bench; there are idle, check and deliver"),
+        }
+    }
+    if chosen.is_empty() {
+        chosen = ["check", "deliver", "idle"].map(str::to_owned).to_vec();
+    }
+    let mut rows: Vec<Row> = Vec::new();
+    for bench in &chosen {
+        rows.extend(match bench.as_str() {
+            "check" => check::run()?,
+            "deliver" => deliver::run().await?,
+            _ => idle::run(sessions).await?,
+        });
+    }
+    table::print(&rows)
+}

@@ -1,0 +1,41 @@
+//! The result, for people.
+
+use std::io::Write;
+
+use anyhow::Result;
+
+/// One figure.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) what: String,
+    pub(crate) value: f64,
+    pub(crate) unit: &'static str,
+    /// What it is held against, with its value in the same unit.
+    pub(crate) baseline: Option<(&'static str, f64)>,
+}
+
+impl Row {
+    pub(crate) fn new(what: impl Into<String>, value: f64, unit: &'static str) -> Self {
+        Self { what: what.into(), value, unit, baseline: None }
+    }
+
+    pub(crate) fn against(mut self, what: &'static str, value: f64) -> Self {
+        self.baseline = Some((what, value));
+        self
+    }
+}
+
+/// Prints figures as an aligned table.
+pub(crate) fn print(rows: &[Row]) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{:<46} {:>14} {:<8} {:>12}  baseline", "what", "value", "unit", "× baseline")?;
+    for row in rows {
+        let (ratio, beside) = match row.baseline {
+            Some((what, value)) if value > 0.0 => (format!("{:.2}", row.value / value), format!("{what}: {value:.2}")),
+            Some((what, _)) => ("-".to_owned(), format!("{what}: nothing measured")),
+            None => (String::new(), String::new()),
+        };
+        writeln!(out, "{:<46} {:>14.2} {:<8} {ratio:>12}  {beside}", row.what, row.value, row.unit)?;
+    }
+    Ok(())
+}

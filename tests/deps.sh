@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Installs what building and testing need and is missing; says what to do where it cannot.
+set -euo pipefail
+
+need_rust="1.95"
+missing=0
+
+say() { printf '%s\n' "$*" >&2; }
+
+if ! command -v cargo >/dev/null; then
+  say "cargo is missing. Install Rust $need_rust or newer: https://rustup.rs"
+  exit 1
+fi
+
+have_rust=$(rustc --version | awk '{print $2}')
+if [ "$(printf '%s\n%s\n' "$need_rust" "$have_rust" | sort -V | head -n 1)" != "$need_rust" ]; then
+  say "Rust $have_rust is too old; $need_rust or newer is needed: rustup update stable"
+  exit 1
+fi
+
+# The standard library for wasm, with or without rustup.
+if [ ! -d "$(rustc --print sysroot)/lib/rustlib/wasm32-unknown-unknown" ]; then
+  if command -v rustup >/dev/null; then
+    rustup target add wasm32-unknown-unknown
+  else
+    say "The wasm32-unknown-unknown target is missing. Install your distribution's package for it,"
+    say "or use rustup: rustup target add wasm32-unknown-unknown"
+    missing=1
+  fi
+fi
+
+if ! cargo nextest --version >/dev/null 2>&1; then
+  cargo install --locked cargo-nextest
+fi
+
+# Debian's python3 comes without the module that makes environments.
+if ! python3 -c 'import venv, ensurepip' >/dev/null 2>&1; then
+  as_root=()
+  [ "$(id -u)" -eq 0 ] || as_root=(sudo -n)
+  if command -v apt-get >/dev/null && "${as_root[@]}" true 2>/dev/null; then
+    "${as_root[@]}" apt-get update -q
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends python3 python3-venv
+  else
+    say "Python 3 with the venv module is missing; the tests of the OpenAI client need it."
+    say "On Debian and Ubuntu: sudo apt-get install python3 python3-venv"
+    missing=1
+  fi
+fi
+
+exit "$missing"

@@ -1,0 +1,267 @@
+"""The public `openai` client against rolecall, in front of a model server that misbehaves.
+
+Run by tests/openai_python.rs, which starts both servers and sets ROLECALL_URL.
+"""
+
+import http.client
+import json
+import os
+import unittest
+
+import openai
+
+URL = os.environ["ROLECALL_URL"] + "/v1"
+TERMS = ["AI", "算法", "2024"]
+# Ways to write the terms that a plain substring search does not see.
+DISGUISES = ["ＡＩ", "A\u200bI", "ai", "算\u200b法", "２０２４"]
+# Roles with the same forbidden terms: one streams at once, one holds the whole reply back.
+ROLES = ["storyteller", "zhanguoce_scholar"]
+ROUNDS_OF_NOISE = [
+    {},
+    {"line_end": "cr_lf"},
+    {"line_end": "cr"},
+    {"escape": True},
+    {"noise": True},
+    {"end": "no_done"},
+]
+
+
+def told(*scripts):
+    """The user message that tells the upstream what to do, call by call."""
+    return "@upstream" + json.dumps(list(scripts), ensure_ascii=False)
+
+
+def client(**settings):
+    # No retries: each error must be the answer to one call.
+    return openai.OpenAI(base_url=URL, api_key="unused", max_retries=0, timeout=60, **settings)
+
+
+def ask(role, message, stream):
+    return client().chat.completions.create(
+        model=role, stream=stream, messages=[{"role": "user", "content": message}]
+    )
+
+
+def heard(role, message):
+    """The text and the finish reason of a streamed reply; an API error ends it."""
+    text, finish, error = "", None, None
+    try:
+        for chunk in ask(role, message, stream=True):
+            for choice in chunk.choices:
+                text += choice.delta.content or ""
+                finish = choice.finish_reason or finish
+    except openai.APIError as failure:
+        error = failure
+    return text, finish, error
+
+
+def posted(body):
+    """A chat completion without the client library: the connection and the running answer."""
+    connection = http.client.HTTPConnection(os.environ["ROLECALL_URL"].removeprefix("http://"), timeout=60)
+    connection.request("POST", "/v1/chat/completions", json.dumps(body), {"content-type": "application/json"})
+    return connection, connection.getresponse()
+
+
+def splits(term):
+    """Every way to cut a term in two, the term in single characters, and whole."""
+    yield [term]
+    yield list(term)
+    for at in range(1, len(term)):
+        yield [term[:at], term[at:]]
+
+
+class Models(unittest.TestCase):
+    def test_lists_roles_as_models(self):
+        ids = [model.id for model in client().models.list()]
+        for role in ROLES:
+            self.assertIn(role, ids)
+        self.assertEqual(client().models.retrieve(ROLES[0]).id, ROLES[0])
+
+    def test_an_unknown_role_is_not_found(self):
+        with self.assertRaises(openai.NotFoundError):
+            ask("nobody", "hello", stream=False)
+        with self.assertRaises(openai.NotFoundError):
+            ask("nobody", "hello", stream=True)
+
+
+class Replies(unittest.TestCase):
+    GOOD = ["难道", "唇亡齿寒", "之理不明？合纵", "则安。岂可", "坐视？"]
+
+    def test_streams_and_answers_whole(self):
+        for noise in ROUNDS_OF_NOISE:
+            for write in [0, 1, 7]:
+                message = told({"pieces": self.GOOD, "write_bytes": write, **noise})
+                with self.subTest(noise=noise, write=write):
+                    text, finish, error = heard("zhanguoce_scholar", message)
+                    self.assertEqual((text, finish, error), ("".join(self.GOOD), "stop", None))
+        whole = ask("zhanguoce_scholar", told({"pieces": self.GOOD}), stream=False)
+        self.assertEqual(whole.choices[0].message.content, "".join(self.GOOD))
+        self.assertEqual(whole.choices[0].finish_reason, "stop")
+        self.assertEqual(whole.model, "zhanguoce_scholar")
+        self.assertEqual(whole.usage.completion_tokens, 11)
+
+    def test_an_open_role_streams_more_than_one_chunk(self):
+        pieces = [f"第{n}回。" for n in range(8)]
+        message = told({"pieces": pieces, "gap_ms": 20})
+        chunks = [c for c in ask("storyteller", message, stream=True) if c.choices and c.choices[0].delta.content]
+        self.assertGreater(len(chunks), 1, "nothing was streamed before the end")
+
+    def test_five_sentences_are_cut_to_three(self):
+        said = ["One is here. Two", " is here. Three is", " here. Four is here. ", "Five is here."]
+        for stream in [True, False]:
+            with self.subTest(stream=stream):
+                message = told({"pieces": said, "gap_ms": 5})
+                if stream:
+                    text, finish, error = heard("brief", message)
+                    self.assertIsNone(error)
+                else:
+                    choice = ask("brief", message, stream=False).choices[0]
+                    text, finish = choice.message.content, choice.finish_reason
+                self.assertEqual(text.rstrip(), "One is here. Two is here. Three is here.")
+                self.assertIn(finish, ["stop", "length", "content_filter"])
+
+    def test_a_redacted_term_is_replaced_wherever_it_is_split(self):
+        for parts in splits("password"):
+            with self.subTest(parts=parts):
+                text, _, error = heard("redactor", told({"pieces": ["The ", *parts, " is kept."]}))
+                self.assertIsNone(error)
+                self.assertEqual(text, "The [removed] is kept.")
+
+
+class Forbidden(unittest.TestCase):
+    """No byte of a forbidden match reaches the client."""
+
+    def check(self, role, term, script):
+        # Nothing else in the reply holds a character of the term: one of them is proof of a leak.
+        text, finish, error = heard(role, told(script))
+        leaked = [c for c in term if not c.isspace() and c != "\u200b" and c in text]
+        self.assertEqual(leaked, [], f"leaked in {text!r}")
+        self.assertTrue(error is not None or finish is not None, "the stream ended without a word")
+        self.assertTrue(error is not None or finish != "stop" or text, "an empty reply that claims to be whole")
+
+    def test_split_over_deltas_at_every_point(self):
+        for role in ROLES:
+            for term in TERMS + DISGUISES:
+                for parts in splits(term):
+                    with self.subTest(role=role, term=term, parts=parts):
+                        self.check(role, term, {"pieces": ["难道用", *parts, "就能治国？", "岂不可笑？"]})
+
+    def test_split_over_writes_at_every_byte(self):
+        for role in ROLES:
+            for write in range(1, 12):
+                for escape in [False, True]:
+                    script = {"pieces": ["难道用算", "法就能治国？"], "write_bytes": write, "escape": escape}
+                    with self.subTest(role=role, write=write, escape=escape):
+                        self.check(role, "算法", script)
+
+    def test_at_the_end_where_only_the_finish_decides(self):
+        for role in ROLES:
+            for end in ["done", "no_done", "cut", "error_event", "garbage"]:
+                for parts in splits("AI"):
+                    with self.subTest(role=role, end=end, parts=parts):
+                        text, _, _ = heard(role, told({"pieces": ["难道用", *parts], "end": end}))
+                        self.assertNotIn("I", text)
+                        if role == "zhanguoce_scholar" or end == "done":
+                            self.assertNotIn("A", text)
+
+    def test_unstreamed(self):
+        for role in ROLES:
+            for term in TERMS + DISGUISES:
+                with self.subTest(role=role, term=term):
+                    try:
+                        reply = ask(role, told({"pieces": ["难道用", term, "？"]}), stream=False)
+                        text = reply.choices[0].message.content or ""
+                    except openai.APIError as error:
+                        text = str(error.body)
+                    self.assertEqual([c for c in term if c != "\u200b" and c in text], [])
+
+    def test_the_raw_bytes(self):
+        """Below the client: no chunk, alone or joined, escaped or not, holds a part of a match."""
+        for role in ROLES:
+            for term in ["算法", "2024"]:
+                for parts in splits(term):
+                    body = {
+                        "model": role,
+                        "stream": True,
+                        "messages": [{"role": "user", "content": told({"pieces": ["难道用", *parts, "？"], "gap_ms": 5})}],
+                    }
+                    connection, answer = posted(body)
+                    raw = answer.read()
+                    connection.close()
+                    content = "".join(
+                        choice["delta"].get("content") or ""
+                        for line in raw.decode().splitlines()
+                        if line.startswith("data: {")
+                        for choice in json.loads(line[6:]).get("choices", [])
+                    )
+                    with self.subTest(role=role, parts=parts):
+                        self.assertEqual([c for c in term if c in content], [])
+                        if not term.isascii():
+                            for c in term:
+                                self.assertNotIn(c.encode(), raw)
+                                self.assertNotIn(json.dumps(c)[1:-1].encode(), raw.lower())
+
+    def test_a_repaired_reply_takes_the_place_of_a_bad_one(self):
+        bad = {"pieces": ["用算法。"]}
+        good = {"pieces": ["难道不知唇亡齿寒？", "岂可坐视？"]}
+        reply = ask("zhanguoce_scholar", told(bad, good), stream=False)
+        self.assertEqual(reply.choices[0].message.content, "".join(good["pieces"]))
+        self.assertEqual(reply.choices[0].finish_reason, "stop")
+
+
+class Failures(unittest.TestCase):
+    """What goes wrong upstream arrives as an API error of the right class."""
+
+    def expect(self, kinds, script, role="storyteller"):
+        for stream in [True, False]:
+            with self.subTest(script=script, stream=stream):
+                with self.assertRaises(kinds) as caught:
+                    reply = ask(role, told(script), stream)
+                    if stream:
+                        for _ in reply:
+                            pass
+                error = caught.exception
+                # A proxy's page may name hosts; an API's own message is for people.
+                if script.get("body") == "html":
+                    self.assertNotIn("secret-host", str(error) + str(error.body))
+                body = error.body
+                self.assertTrue(body and body.get("code") and body.get("message"), f"no code or message: {body}")
+
+    def test_error_answers(self):
+        for kind in ["json", "html", "empty"]:
+            self.expect(openai.BadRequestError, {"status": 400, "body": kind})
+            # rolecall's own key was refused: the operator's fault, not this caller's.
+            self.expect(openai.InternalServerError, {"status": 401, "body": kind})
+            self.expect(openai.RateLimitError, {"status": 429, "body": kind})
+            self.expect(openai.InternalServerError, {"status": 500, "body": kind})
+
+    def test_a_stream_that_breaks(self):
+        for end in ["cut", "error_event", "garbage"]:
+            self.expect(openai.APIError, {"pieces": ["从前有座山，"], "end": end})
+            self.expect(openai.APIError, {"pieces": [], "end": end})
+
+    def test_a_stall(self):
+        self.expect(openai.APIError, {"pieces": ["从前"], "end": "stall"})
+        self.expect(openai.APIError, {"pieces": [], "end": "stall"})
+
+    def test_bad_requests(self):
+        with self.assertRaises(openai.BadRequestError):
+            client().chat.completions.create(model="storyteller", messages=[])
+        with self.assertRaises(openai.BadRequestError):
+            client().chat.completions.create(
+                model="storyteller", messages=[{"role": "user", "content": "hi"}], extra_body={"temperature": "hot"}
+            )
+
+    def test_others_are_served_while_one_stalls(self):
+        stalled = told({"pieces": ["等"], "end": "stall"})
+        connection, answer = posted(
+            {"model": "storyteller", "stream": True, "messages": [{"role": "user", "content": stalled}]}
+        )
+        self.assertEqual(answer.status, 200)
+        text, finish, error = heard("storyteller", told({"pieces": ["从前有座山。"]}))
+        connection.close()
+        self.assertEqual((text, finish, error), ("从前有座山。", "stop", None))
+
+
+if __name__ == "__main__":
+    unittest.main()
