@@ -40,9 +40,11 @@ test: deps fmt-check plugins build lint ## Everything that CI checks
 	@$(MAKE) test-docs
 	@$(MAKE) verify-contracts
 
+# The documentation is for those who work on rolecall: private items are in it, and linked to.
 test-docs: ## Examples in the documentation, and the documentation itself
 	@$(CARGO) test --doc -q --workspace --exclude rolecall-hostile
-	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps -q
+	@RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" \
+		$(CARGO) doc -q --no-deps --document-private-items
 
 verify-contracts: plugins build ## Prove and try every contract in contracts/
 	@$(TARGET)/debug/rolecall verify contracts

@@ -42,6 +42,10 @@ async fn the_offline_example_shows_each_message_once() -> Result<()> {
     let server = shipped().await?;
     let said = run(program("offline", &server)?).await?;
     let delivered = said.split_once("delivered").context("nothing was delivered")?.1;
+    for news in ["is packed", "has left our shop", "arrives on Friday"] {
+        ensure!(delivered.matches(news).count() == 1, "{news:?} in {said}");
+    }
+    ensure!(said.matches("delivered").count() == 1, "not merged: {said}");
     for id in ["order-17-packed", "order-17-shipped", "order-17-arrives"] {
         ensure!(delivered.matches(id).count() == 1, "{id} in {said}");
     }

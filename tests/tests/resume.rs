@@ -17,9 +17,9 @@ use rolecall_tests::{dirs, http};
 const ROUNDS: u64 = 24;
 
 /// A reply of thirty pieces, slow enough to be hit in the middle.
-fn story(round: u64) -> String {
+fn story(round: u64, gap_ms: u64) -> String {
     let pieces = (0..30).map(|part| format!("第{round}回之{part}，且听下文分解。")).collect();
-    directive(&[Script { pieces, gap_ms: 4, ..Script::default() }])
+    directive(&[Script { pieces, gap_ms, ..Script::default() }])
 }
 
 fn dice() -> Dice {
@@ -72,10 +72,12 @@ async fn a_connection_cut_mid_stream_resumes_without_a_trace() -> Result<()> {
     let mut dice = dice();
     let mut person = Person::meet(server.address(), "storyteller").await?;
     let mut socket = person.attach().await?;
+    let mut hits = 0;
     for round in 0..ROUNDS {
-        let text = story(round);
+        let text = story(round, 4);
         let id = person.say(&mut socket, &text).await?;
         hear_some(&mut person, &mut socket, &mut dice).await?;
+        hits += u64::from(person.ledger.reply_to(&id).is_none());
         if dice.below(4) == 0 {
             drop(socket);
         } else {
@@ -83,6 +85,7 @@ async fn a_connection_cut_mid_stream_resumes_without_a_trace() -> Result<()> {
         }
         socket = go_on(&mut person, &id, &text, &mut dice).await.with_context(|| format!("round {round}"))?;
     }
+    ensure!(hits >= ROUNDS / 2, "only {hits} of {ROUNDS} accidents hit a running reply");
     person.settle().await
 }
 
@@ -93,21 +96,26 @@ async fn a_server_killed_mid_stream_goes_on_after_its_restart() -> Result<()> {
     let upstream = Upstream::loopback().await?;
     let mut server = Server::start(Options::upstream(&upstream.url())).await?;
     let mut dice = dice();
-    let mut people = Vec::new();
+    let (mut people, mut hits) = (Vec::new(), 0);
     for _ in 0..2 {
         people.push(Person::meet(server.address(), "storyteller").await?);
     }
     for round in 0..ROUNDS {
         let mut talks = Vec::new();
-        for person in &mut people {
+        // The second reply runs long enough to be running still when the first has been listened to.
+        for (person, gap_ms) in people.iter_mut().zip([4, 15]) {
             let mut socket = person.attach().await?;
-            let text = story(round);
+            let text = story(round, gap_ms);
             let id = person.say(&mut socket, &text).await?;
             talks.push((socket, id, text));
         }
-        for (person, (socket, ..)) in people.iter_mut().zip(&mut talks) {
+        // The last one is heard up to the kill.
+        let mut running = false;
+        for (person, (socket, id, _)) in people.iter_mut().zip(&mut talks) {
             hear_some(person, socket, &mut dice).await?;
+            running = person.ledger.reply_to(id).is_none();
         }
+        hits += u64::from(running);
         server.kill()?;
         server.restart().await.with_context(|| format!("restart {round}"))?;
         for (person, (socket, id, text)) in people.iter_mut().zip(talks) {
@@ -115,6 +123,7 @@ async fn a_server_killed_mid_stream_goes_on_after_its_restart() -> Result<()> {
             go_on(person, &id, &text, &mut dice).await.with_context(|| format!("round {round}"))?;
         }
     }
+    ensure!(hits >= ROUNDS / 3, "only {hits} of {ROUNDS} kills hit a running reply");
     for person in &people {
         person.settle().await?;
     }
@@ -128,7 +137,7 @@ async fn a_turn_interrupted_by_a_kill_is_finished_while_nobody_is_connected() ->
     let mut server = Server::start(Options::upstream(&upstream.url())).await?;
     let mut person = Person::meet(server.address(), "storyteller").await?;
     let mut socket = person.attach().await?;
-    let id = person.say(&mut socket, &story(0)).await?;
+    let id = person.say(&mut socket, &story(0, 4)).await?;
     while person.ledger.shown().len() < 4 {
         let Arrival::Frame(frame) = socket.next().await? else { anyhow::bail!("cut too early") };
         person.ledger.frame(&frame)?;

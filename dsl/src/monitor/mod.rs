@@ -49,7 +49,7 @@ pub enum Residual {
 /// A broken rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
-    /// Index into [`Contract::rules`].
+    /// Index into [`Contract::rules`](crate::Contract::rules).
     pub rule: usize,
     /// That rule's id.
     pub id: Arc<str>,

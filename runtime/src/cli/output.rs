@@ -13,7 +13,7 @@ pub fn print(text: &str) -> io::Result<()> {
 /// Writes a line to standard output.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn print_line(text: &str) -> io::Result<()> {
     print(&format!("{text}\n"))
 }

@@ -9,7 +9,7 @@ use rolecall_wire::server::Transmit;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::error::{CapacityError, Error};
+use tokio_tungstenite::tungstenite::error::{CapacityError, Error, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes};
 
@@ -99,6 +99,8 @@ fn broken(error: &Error) -> Received {
         Error::Capacity(CapacityError::MessageTooLong { .. }) => {
             Received::Broken(close::TOO_LARGE, format!("a frame has at most {MAX_FRAME} bytes"))
         }
+        // The link was cut: what a lost network looks like, and nobody's breach of the protocol.
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Received::Closed(None),
         Error::Protocol(fault) => Received::Broken(close::WS_PROTOCOL, fault.to_string()),
         Error::Utf8(_) => Received::Broken(1007, "a text frame is not UTF-8".to_owned()),
         _ => Received::Closed(None),

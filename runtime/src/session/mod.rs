@@ -2,7 +2,7 @@
 //!
 //! A session lives in the store; while it is used, an actor in memory owns it. The actor's `select!`
 //! only classifies ([`event`]), a plain value decides ([`state`]), and effects follow: commits through
-//! the [`outbox`](crate::outbox), turns in tasks of their own ([`generation`]), frames to the one
+//! the [`crate::outbox`], turns in tasks of their own ([`generation`]), frames to the one
 //! attached connection ([`attach`]). A newer connection takes over from an older one. Idle actors
 //! leave memory.
 

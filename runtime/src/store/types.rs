@@ -44,7 +44,7 @@ pub struct Commit {
     /// The actor's new state.
     pub state: Option<Bytes>,
     /// Whether a reply is unfinished after this commit; sets or clears the mark that
-    /// [`Store::interrupted`] lists.
+    /// [`Store::interrupted`](super::Store::interrupted) lists.
     pub running: Option<bool>,
 }
 

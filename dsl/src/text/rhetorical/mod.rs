@@ -72,7 +72,7 @@ pub struct Reader {
     cue: bool,
     /// An indirect question began in this clause.
     indirect: bool,
-    /// The [`Gap`]s open in this clause.
+    /// The `Gap`s open in this clause.
     open: u8,
     /// The last thing read was a space.
     space: bool,

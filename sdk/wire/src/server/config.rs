@@ -41,7 +41,7 @@ pub struct Config {
     /// Frames a client may send per second in the long run; default 50.
     pub frames_per_second: u32,
     /// Frames a client may send at once; default 200. More close the connection with
-    /// [`close::TOO_MANY_FRAMES`].
+    /// [`close::TOO_MANY_FRAMES`](crate::close::TOO_MANY_FRAMES).
     pub frame_burst: u32,
 }
 
