@@ -36,9 +36,9 @@ run: deps plugins build ## Set everything up, start the server on loopback and p
 	@exec $(TARGET)/debug/rolecall serve --listen $(LISTEN)
 
 test: deps fmt-check plugins build lint ## Everything that CI checks
-	@$(CARGO) nextest run --workspace --exclude rolecall-hostile
 	@$(MAKE) test-docs
 	@$(MAKE) verify-contracts
+	@$(CARGO) nextest run --workspace --exclude rolecall-hostile
 
 # The documentation is for those who work on rolecall: private items are in it, and linked to.
 test-docs: ## Examples in the documentation, and the documentation itself

@@ -1,6 +1,6 @@
 //! The checked contract: what the rest of rolecall works with. It does not know how it was written.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::constraint::Constraint;
@@ -42,6 +42,26 @@ pub struct Contract {
     pub span: Span,
     /// Its rules, compiled.
     pub program: Arc<Program>,
+    /// See [`Contract::for_notices`]; built when it is first asked for.
+    pub(crate) notices: OnceLock<Arc<Contract>>,
+}
+
+impl Contract {
+    /// The contract as it binds texts that the role does not phrase: messages posted for somebody who
+    /// is away. What is said must keep to it (forbidden terms and patterns, policies); how a reply is
+    /// shaped (its length, its closing words, its share of questions) is only noted, because a notice
+    /// such as "Order 17 is packed." has a shape of its own and must not be lost for it.
+    #[must_use]
+    pub fn for_notices(&self) -> &Arc<Self> {
+        self.notices.get_or_init(|| {
+            let mut notices = Self { notices: OnceLock::new(), ..self.clone() };
+            for rule in notices.rules.iter_mut().filter(|rule| !rule.constraint.binds_notices()) {
+                rule.severity = Severity::Note;
+            }
+            notices.program = Arc::new(Program::new(&notices.rules));
+            Arc::new(notices)
+        })
+    }
 }
 
 /// A language that a contract declares.

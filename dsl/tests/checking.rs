@@ -295,3 +295,17 @@ fn shares_agree_with_brute_force() {
         }
     }
 }
+
+// Fails when a replacement is put into replies although no reply may hold it, or nobody sees it.
+#[test]
+fn replacements_keep_the_rules_too() {
+    for by in ["[removed by AI]", "", "\\u{200B}", " ", "a1", "One. Two. Three.", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"] {
+        let text = format!(
+            "forbidden_terms \"password\" | \"a1\" {{ on_violation redact \"{by}\" }}\n\
+             forbidden_terms \"AI\"\nmax_sentences 2\nmax_chars 30\nmin_sentences 2"
+        );
+        assert_eq!(codes(&rules(&text)), ["RC0406"], "{by}");
+    }
+    let sound = "forbidden_terms \"password\" { on_violation redact \"[removed]\" }\nmin_sentences 2\nresponse_style question >= 50%";
+    assert_eq!(codes(&rules(sound)), [""; 0]);
+}

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::program;
+use common::{program, program_replacing};
 use rolecall_dsl::contract::Language;
 use rolecall_dsl::diagnostic::Severity;
 use rolecall_dsl::monitor::{DeliveryMode, Residual};
@@ -85,10 +85,47 @@ fn redaction_replaces_whole_overlapping_matches_and_goes_on() {
     assert_eq!(releases(han, &["甲乙丙", "戊"]), ["", "＊戊", ""]);
 }
 
+// Fails when a replacement that nobody sees, or that reads as a letter, joins its neighbours to a match.
+#[test]
+fn no_replacement_can_bring_a_match_about() {
+    let redact = "{ on_violation redact \"※\" }";
+    for (rules, by, text, released) in [
+        (format!("forbidden_terms \"甲乙\" | \"丙\" {redact}"), "\u{200B}", "我甲丙乙好。", "我"),
+        (format!("forbidden_terms \"丙\" {redact} forbidden_terms \"甲乙\""), "乙", "我甲丙好。", "我"),
+        (format!("forbidden_terms \"password\" {redact} forbidden_terms \"AI\""), "[AI]", "The password", "The ["),
+        (format!("forbidden_terms \"丙\" {redact} must_not_match /a.?b+c/"), "b", "x丙a丙丙c", "xb"),
+    ] {
+        let program = program_replacing(&rules, by);
+        for (at, _) in text.char_indices() {
+            let mut monitor = program.monitor();
+            let (head, tail) = text.split_at(at);
+            let mut steps = [monitor.push(head), monitor.push(tail), monitor.finish()];
+            let got: String = steps.iter().map(|step| step.released.as_str()).collect();
+            assert_eq!(got, released, "{rules}");
+            assert_eq!(steps[2].residual, Residual::Dead);
+            let blocking = steps.iter_mut().flat_map(|step| step.violations.drain(..));
+            let blocking: Vec<_> = blocking.filter(|v| !v.redacted && v.severity == Severity::Error).collect();
+            assert_eq!((blocking.len(), blocking[0].at), (1, released.len()), "{rules} {blocking:?}");
+        }
+    }
+}
+
+// Fails when a cut behind a replacement is given where it would be without one.
+#[test]
+fn places_behind_a_replacement_are_those_of_the_released_text() {
+    let rules = r#"forbidden_terms "密码" { on_violation redact "[removed]" } max_chars 12 must_not_match /z+/"#;
+    let step = program(rules).monitor().push("密码abc密码zy");
+    let at: Vec<usize> = step.violations.iter().map(|violation| violation.at).collect();
+    assert_eq!(at, [0, 12, 12, 21], "{step:?}");
+    let limit = step.violations.iter().find(|v| v.message.contains("characters")).unwrap();
+    assert_eq!((limit.cut, step.released.as_str()), (Some(12), "[removed]abc"));
+}
+
 #[test]
 fn an_empty_redaction_cannot_join_its_neighbours_to_a_match() {
-    let rules = r#"forbidden_terms "甲乙" | "丙" { on_violation redact "" }"#;
-    assert_eq!(releases(rules, &["甲丙乙"]).concat(), "甲…乙");
+    let program = program_replacing(r#"forbidden_terms "甲乙" | "丙" { on_violation redact "※" }"#, "");
+    let mut monitor = program.monitor();
+    assert_eq!([monitor.push("甲丙乙").released, monitor.finish().released].concat(), "甲…乙");
 }
 
 #[test]

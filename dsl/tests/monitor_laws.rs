@@ -8,7 +8,7 @@ mod common;
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
-use common::program;
+use common::{program, program_replacing};
 use proptest::prelude::*;
 use rolecall_dsl::Program;
 use rolecall_dsl::monitor::{DeliveryMode, Residual, Violation};
@@ -84,6 +84,10 @@ const PIECES: [&str; 62] = [
 
 static BLOCKING: LazyLock<Arc<Program>> = LazyLock::new(|| program(&terms("")));
 static REDACTING: LazyLock<Arc<Program>> = LazyLock::new(|| program(&terms("{ on_violation redact \"※\" }")));
+static HOSTILE: LazyLock<Vec<Arc<Program>>> = LazyLock::new(|| {
+    let by = ["\u{200B}", "A", "I", "算", "red ", "AI", " ", "4", ""];
+    by.iter().map(|by| program_replacing(&terms("{ on_violation redact \"※\" }"), by)).collect()
+});
 static MIXED: LazyLock<Vec<Arc<Program>>> = LazyLock::new(|| {
     [
         "max_sentences 2".to_owned(),
@@ -228,6 +232,18 @@ proptest! {
     fn redaction_replaces_every_match_and_nothing_else(text in text(), at in prop::collection::vec(any::<prop::sample::Index>(), 0..6)) {
         let outcome = run(&REDACTING, &cut(&text, &at));
         prop_assert_eq!(outcome.released, redacted(&text, &oracle(&text)));
+    }
+
+    /// A replacement that is a part of a match, or joins its neighbours to one, would show here.
+    #[test]
+    fn no_replacement_brings_a_match_about(text in text(), at in prop::collection::vec(any::<prop::sample::Index>(), 0..6)) {
+        for program in HOSTILE.iter() {
+            let outcome = run(program, &cut(&text, &at));
+            let left = oracle(&outcome.released);
+            prop_assert!(left.is_empty(), "{:?} {:?}", left, outcome);
+            let whole = run(program, &[&text]);
+            prop_assert_eq!(outcome, whole);
+        }
     }
 
     /// What is held after a push is the head of a term, and nothing else: holding a whole sentence or

@@ -1,6 +1,5 @@
 //! Messages for somebody who is away: posted while nobody is connected, one of them twice, delivered
-//! once and merged when the person is back. The contract judges what is delivered like any reply, so
-//! the texts keep the rules of `support_agent`.
+//! once and merged when the person is back.
 //!
 //! `cargo run -p rolecall-examples --bin offline [URL] [ROLE]`, beside `make run`.
 
@@ -27,10 +26,10 @@ async fn main() -> Result<()> {
     session.close().await;
 
     for (biz_id, turn, text) in [
-        ("order-17-packed", 1, "Order 17 is packed, anything else we can do?"),
-        ("order-17-shipped", 2, "Order 17 has left our shop, anything else?"),
-        ("order-17-shipped", 2, "Order 17 has left our shop, anything else?"),
-        ("order-17-arrives", 3, "Order 17 arrives on Friday, happy reading!"),
+        ("order-17-packed", 1, "Order 17 is packed."),
+        ("order-17-shipped", 2, "Order 17 has left our shop."),
+        ("order-17-shipped", 2, "Order 17 has left our shop."),
+        ("order-17-arrives", 3, "Order 17 arrives on Friday."),
     ] {
         let message = json!({"biz_id": biz_id, "role": "support", "intent": "support", "turn_id": turn, "text": text});
         let state = post(&format!("{url}/v1/sessions/{id}/messages"), &message).await?;

@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use crate::config::{Config, ModelKind, StoreKind};
 use crate::contracts::{Contracts, ContractsError};
 use crate::gateway::token::{TokenError, Tokens};
-use crate::model::{self, CallLimits, Model, ModelError, OpenAi, OpenAiConfig, Rehearsal};
+use crate::model::{Model, ModelError, OpenAi, OpenAiConfig, Rehearsal};
 use crate::session::Sessions;
 use crate::session::turn::Turns;
 use crate::shutdown::Shutdown;
@@ -77,6 +77,14 @@ pub enum AppError {
     /// The model cannot be set up.
     #[error(transparent)]
     Model(#[from] ModelError),
+}
+
+impl AppError {
+    /// Whether the configuration names what is not there or cannot work, rather than a part failing.
+    #[must_use]
+    pub fn is_a_setting(&self) -> bool {
+        matches!(self, Self::Contracts(_) | Self::Model(ModelError::Config(_)))
+    }
 }
 
 impl App {
@@ -200,15 +208,9 @@ fn open_model(config: &Config) -> Result<Arc<dyn Model>, ModelError> {
     let model = OpenAi::new(OpenAiConfig {
         base_url: config.model_url.clone().unwrap_or_default(),
         model: config.model_name.clone().unwrap_or_default(),
-        key: config.model_key.as_ref().and_then(|key| model::Secret::new(key.reveal())),
+        key: config.model_key.clone(),
         proxy: config.model_proxy.clone(),
-        limits: CallLimits {
-            first_text: config.model_first_text,
-            stall: config.model_stall,
-            total: config.model_total,
-            retries: config.model_retries,
-            ..CallLimits::default()
-        },
+        limits: config.call_limits(),
     })?;
     Ok(Arc::new(model))
 }

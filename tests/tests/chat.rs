@@ -2,14 +2,19 @@
 
 #![allow(clippy::indexing_slicing, reason = "only JSON values are indexed, where a missing field is null")]
 
-use std::io::Write;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::{FromRawFd, OwnedFd};
 use std::process::Stdio;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use rolecall_dsl::Contract;
 use rolecall_dsl::source::Source;
 use rolecall_tests::api::Person;
+use rolecall_tests::clock::PATIENCE;
 use rolecall_tests::naive::{self, Reading};
 use rolecall_tests::paths;
 use rolecall_tests::server::{self, Options, Server};
@@ -79,4 +84,86 @@ async fn a_session_streams_replies_that_keep_the_contract() -> Result<()> {
         ensure!(deltas >= 1, "nothing was streamed before {reply}");
     }
     person.settle().await
+}
+
+/// The two ends of a new pseudo terminal: ours, and the program's.
+#[allow(unsafe_code, reason = "std has no safe call for a pseudo terminal")]
+fn pseudo_terminal() -> Result<(File, OwnedFd)> {
+    let (mut ours, mut theirs) = (-1, -1);
+    let null = std::ptr::null_mut();
+    // SAFETY: openpty(3) writes two descriptors through valid pointers; the others may be null.
+    let outcome = unsafe { libc::openpty(&raw mut ours, &raw mut theirs, null, null.cast(), null.cast()) };
+    ensure!(outcome == 0, "no pseudo terminal: {}", std::io::Error::last_os_error());
+    // SAFETY: both are open, and nobody else owns them.
+    Ok(unsafe { (File::from_raw_fd(ours), OwnedFd::from_raw_fd(theirs)) })
+}
+
+/// What a program shows in a terminal.
+struct Shown {
+    pieces: Receiver<Vec<u8>>,
+    text: String,
+}
+
+impl Shown {
+    fn of(mut terminal: File) -> Self {
+        let (sender, pieces) = sync_channel(64);
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            // Reading fails when the program has closed its end.
+            while let Ok(count @ 1..) = terminal.read(&mut buffer) {
+                if sender.send(buffer.iter().take(count).copied().collect()).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { pieces, text: String::new() }
+    }
+
+    /// Waits until the editor has opened its prompt this often, and returns what it shows since the
+    /// last time.
+    fn prompt(&mut self, times: usize) -> Result<String> {
+        const OPENED: &str = "\u{1b}[?2004h";
+        while self.text.matches(OPENED).count() < times {
+            let piece = self.pieces.recv_timeout(PATIENCE);
+            let piece = piece.with_context(|| format!("no prompt {times} after {:?}", self.text))?;
+            self.text.push_str(&String::from_utf8_lossy(&piece));
+        }
+        Ok(self.text.split(OPENED).nth(times - 1).unwrap_or_default().to_owned())
+    }
+}
+
+// Fails when a line that is typed some time after its prompt is not said until the user types another
+// one: whoever waits for the user must not hold up the connection.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_typed_after_a_pause_is_answered_without_another() -> Result<()> {
+    let server = Server::start(shipped()?).await?;
+    let (mut keyboard, terminal) = pseudo_terminal()?;
+    let mut command = server::bare(&paths::binary()?, server.home());
+    command.args(["chat", ROLE, "--url", &server.url()]).env("TERM", "xterm");
+    command.stdin(terminal.try_clone()?).stdout(terminal.try_clone()?).stderr(terminal);
+    let mut child = command.spawn()?;
+    drop(command);
+    let talked = tokio::task::spawn_blocking(move || {
+        let mut shown = Shown::of(keyboard.try_clone()?);
+        shown.prompt(1)?;
+        for (said, pause) in [300, 1500, 0, 1000].into_iter().enumerate() {
+            std::thread::sleep(Duration::from_millis(pause));
+            write!(keyboard, "{}\r", QUESTIONS[0])?;
+            let answer = shown.prompt(said + 2)?;
+            server::show("chat", &answer);
+            // Behind the line that the user typed, which the editor ends with this.
+            let reply = answer.rsplit("\u{1b}[?2004l").next().unwrap_or_default();
+            ensure!(!reply.is_ascii(), "no reply in {answer:?}");
+        }
+        write!(keyboard, "/quit\r")?;
+        anyhow::Ok(())
+    })
+    .await?;
+    if talked.is_err() {
+        child.kill()?;
+    }
+    let status = tokio::task::spawn_blocking(move || child.wait()).await??;
+    talked?;
+    ensure!(status.success(), "chat ended with {status}");
+    Ok(())
 }

@@ -65,6 +65,7 @@ pub(super) fn check(role: &Role, file: &File, report: &mut Report<'_>) -> Option
         source: report.source.clone(),
         span: role.span,
         program,
+        notices: std::sync::OnceLock::new(),
     })
 }
 

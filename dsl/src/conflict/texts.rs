@@ -1,17 +1,23 @@
 //! The contract's own texts under the contract's own checker.
 
 use super::Texts;
-use crate::constraint::Class;
-use crate::contract::{Case, Expect, Rule};
+use crate::constraint::{Class, Fact};
+use crate::contract::{Case, Expect, OnViolation, Rule};
 use crate::diagnostic::{Code, Finding, Severity, codes};
 use crate::monitor::Violation;
 use crate::source::Source;
 use crate::span::{Span, Spanned};
+use crate::text::fold;
 
 pub(super) fn check(texts: &Texts<'_>, source: &Source, findings: &mut Vec<Finding>) {
     if let Some(fallback) = texts.fallback {
         let help = "the fallback is what is said when no reply complies: change it or the rule";
         complies(texts, fallback, codes::FALLBACK_VIOLATES, "the fallback", help, source, findings);
+    }
+    for rule in texts.rules {
+        if let OnViolation::Redact(by) = &rule.on_violation {
+            replacement(texts, rule, by, source, findings);
+        }
     }
     for case in texts.cases {
         let Some(reply) = &case.reply else { continue };
@@ -37,9 +43,9 @@ fn complies(
 ) {
     let mut told: Vec<usize> = Vec::new();
     for violation in texts.program.check(&text.value).violations {
-        let Some(rule) = texts.rules.get(violation.rule).filter(|_| violation.severity == Severity::Error) else {
-            continue;
-        };
+        // A text that is said as it stands must hold nothing to be replaced, whatever the rule's weight.
+        let blocks = violation.severity == Severity::Error || (violation.redacted && code == codes::FALLBACK_VIOLATES);
+        let Some(rule) = texts.rules.get(violation.rule).filter(|_| blocks) else { continue };
         if told.contains(&violation.rule) || judged(rule) {
             continue;
         }
@@ -51,6 +57,40 @@ fn complies(
                 .with_help(help),
         );
     }
+}
+
+/// A finding for a replacement that no reply can hold, or that closes the gap it should mark.
+fn replacement(texts: &Texts<'_>, rule: &Rule, by: &str, source: &Source, findings: &mut Vec<Finding>) {
+    let help = "write a short visible text that keeps every rule, such as `redact \"[removed]\"`";
+    if fold::folded(by).trim().is_empty() {
+        let message = format!("the replacement of `{}` shows nothing, so the text around a match closes up", rule.id);
+        findings.push(Finding::new(codes::REPLACEMENT_VIOLATES, source, rule.span, message).with_help(help));
+        return;
+    }
+    let mut told: Vec<usize> = Vec::new();
+    for violation in texts.program.check(by).violations {
+        let Some(other) = texts.rules.get(violation.rule).filter(|other| said(other)) else { continue };
+        // What is missing in it may stand elsewhere in the reply; what only warns does not block.
+        let blocks = violation.severity == Severity::Error || violation.redacted;
+        if !blocks || told.contains(&violation.rule) {
+            continue;
+        }
+        told.push(violation.rule);
+        let message = format!("the replacement of `{}` breaks `{}`: {}", rule.id, other.id, violation.message);
+        findings.push(
+            Finding::new(codes::REPLACEMENT_VIOLATES, source, rule.span, message)
+                .with_related(other.span, "the rule")
+                .with_help(help),
+        );
+    }
+}
+
+/// Whether a rule is broken by something said, whatever else the reply says.
+fn said(rule: &Rule) -> bool {
+    matches!(
+        rule.constraint.fact(),
+        Fact::Forbidden(_) | Fact::Pattern { must: false, .. } | Fact::MaxChars(_) | Fact::MaxSentences(_)
+    )
 }
 
 /// The part of a text that breaks a rule, when it is written as it reads.

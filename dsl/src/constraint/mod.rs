@@ -48,6 +48,11 @@ pub trait Constraint: std::fmt::Debug + Send + Sync {
     fn prompt(&self, language: Language) -> String;
     /// What the static analysis may assume about the rule.
     fn fact(&self) -> Fact<'_>;
+    /// Whether the rule is about what is said rather than how a reply is shaped, and so binds every
+    /// text that reaches people ([`Contract::for_notices`](crate::Contract::for_notices)).
+    fn binds_notices(&self) -> bool {
+        matches!(self.demand(), Demand::Forbid { .. }) || self.policy().is_some()
+    }
     /// The plugin to ask, for `policy`.
     fn policy(&self) -> Option<&PolicyRef> {
         None

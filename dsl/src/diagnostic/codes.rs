@@ -97,6 +97,7 @@ codes! {
     RC0403 CASE_PASSES "case-passes" Error "the reply of a case keeps a rule that it should break"
     RC0404 UNKNOWN_RULE "unknown-rule" Error "a case names a rule that the role does not have"
     RC0405 MALFORMED_CASE "malformed-case" Error "a case lacks a part or has one that does not fit"
+    RC0406 REPLACEMENT_VIOLATES "replacement-violates" Error "a replacement breaks a rule of its own contract, or is nothing"
     // Plugins.
     RC0501 WRONG_PARAMETER "wrong-parameter" Error "a plugin parameter is not of the form `name value`"
     RC0502 DUPLICATE_PARAMETER "duplicate-parameter" Error "a plugin parameter is given twice"

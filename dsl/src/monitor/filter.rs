@@ -1,6 +1,7 @@
 //! The first stage: holds back what could become a forbidden match, and decides what becomes of
 //! matches.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -12,7 +13,13 @@ use crate::text::terms::Search;
 /// Further matches block or are replaced like the first ones, but are no longer reported one by one.
 const REPORTED: usize = 256;
 
-/// The state of the first stage.
+/// Text that was passed on is let go once there is this much of it, so that one character that is
+/// always held does not keep the whole reply.
+const PASSED_KEPT: usize = 4096;
+
+/// The state of the first stage, or of its *guard*: the same search over what the first stage wrote,
+/// where a replacement may have joined its neighbours to a match. A guard replaces nothing; what it
+/// finds blocks.
 #[derive(Debug, Clone)]
 pub(super) struct Filter {
     terms: Search,
@@ -22,11 +29,14 @@ pub(super) struct Filter {
     start: usize,
     passed: usize,
     /// Matches to be replaced, in order, apart from each other.
-    redactions: Vec<Redaction>,
+    redactions: VecDeque<Redaction>,
     /// Where the first match that blocks starts.
     blocked: Option<usize>,
     sealed: bool,
     reported: usize,
+    guards: bool,
+    /// Matches that reach beyond this byte are known already.
+    known_from: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -59,11 +69,23 @@ impl Filter {
             text: String::new(),
             start: 0,
             passed: 0,
-            redactions: Vec::new(),
+            redactions: VecDeque::new(),
             blocked: None,
             sealed: false,
             reported: 0,
+            guards: false,
+            known_from: usize::MAX,
         }
+    }
+
+    /// The guard behind a first stage that replaces; one that does not needs none.
+    pub(super) fn guard(program: &Program) -> Option<Self> {
+        program.redacts().then(|| Self { guards: true, ..Self::new(program) })
+    }
+
+    /// Of a guard: a match that the first stage blocks begins here, and is not told again.
+    pub(super) fn known_from(&mut self, at: usize) {
+        self.known_from = at;
     }
 
     /// Takes the next character.
@@ -78,7 +100,7 @@ impl Filter {
         if !program.patterns.is_empty() {
             let mut patterns = std::mem::take(&mut self.patterns);
             for (threads, (pattern, by)) in patterns.iter_mut().zip(&program.patterns) {
-                let longest = matches!(by.effect, Effect::Redact(_));
+                let longest = !self.guards && matches!(by.effect, Effect::Redact(_));
                 threads.push(pattern, c, longest, &mut |span| matches.add(self, by, span));
             }
             self.patterns = patterns;
@@ -103,6 +125,23 @@ impl Filter {
         self.start + self.text.len()
     }
 
+    /// Where a byte that was not passed on yet will stand, when the next one passed on will be
+    /// written at `next`. A match found later may still move it.
+    pub(super) fn written(&self, at: usize, next: usize) -> Option<usize> {
+        let mut written = next + at.checked_sub(self.passed)?;
+        for redaction in &self.redactions {
+            let span = &redaction.span;
+            if span.start >= at {
+                break;
+            }
+            written = (written + redaction.by.len()).saturating_sub(span.end.min(at).saturating_sub(span.start));
+            if span.end > at {
+                return Some(written.saturating_sub(redaction.by.len()));
+            }
+        }
+        Some(written)
+    }
+
     /// The first byte that must not be passed on yet.
     pub(super) fn hold(&self, program: &Program) -> usize {
         let terms = self.terms.hold(&program.forbidden);
@@ -119,7 +158,7 @@ impl Filter {
 
     /// The next piece of the text before `hold`.
     pub(super) fn next(&mut self, hold: usize) -> Option<Piece> {
-        let redaction = self.redactions.first();
+        let redaction = self.redactions.front();
         let end = redaction.map_or(self.passed, |redaction| redaction.span.end);
         let due = redaction.is_some_and(|redaction| redaction.span.start <= self.passed);
         if !self.sealed && self.blocked.is_some_and(|start| start <= self.passed || (due && start < end)) {
@@ -131,7 +170,7 @@ impl Filter {
             if end > hold {
                 return None;
             }
-            let Redaction { span, by } = self.redactions.remove(0);
+            let Redaction { span, by } = self.redactions.pop_front()?;
             self.advance(span.end.saturating_sub(self.passed));
             return Some(Piece::Replaced { by, span });
         }
@@ -148,6 +187,9 @@ impl Filter {
         if self.passed == self.read() {
             self.start = self.passed;
             self.text.clear();
+        } else if self.passed - self.start >= PASSED_KEPT {
+            self.text.drain(..self.passed - self.start);
+            self.start = self.passed;
         }
     }
 
@@ -157,8 +199,7 @@ impl Filter {
 
     /// Matches that overlap become one, replaced as the first of them asks.
     fn redact(&mut self, mut span: Range<usize>, by: &Arc<str>) {
-        let first = self.redactions.iter().position(|other| other.span.end > span.start);
-        let first = first.unwrap_or(self.redactions.len());
+        let first = self.redactions.partition_point(|other| other.span.end <= span.start);
         let overlapping = self.redactions.iter().skip(first).take_while(|other| other.span.start < span.end).count();
         let mut by = Arc::clone(by);
         for other in self.redactions.drain(first..first + overlapping) {
@@ -186,14 +227,22 @@ impl Matches<'_> {
 
     fn add(&mut self, filter: &mut Filter, by: &Forbidden, span: Range<usize>) {
         match &by.effect {
-            Effect::Block => filter.block(span.start),
-            Effect::Redact(text) => filter.redact(span.clone(), text),
+            Effect::Report if filter.guards => return,
             Effect::Report => {}
+            Effect::Redact(text) if !filter.guards => filter.redact(span.clone(), text),
+            Effect::Block | Effect::Redact(_) => filter.block(span.start),
+        }
+        if span.end > filter.known_from {
+            return;
         }
         filter.reported += 1;
         if filter.reported <= REPORTED {
-            let message = format!("the reply contains `{}`, which is forbidden", by.name);
-            let redacted = matches!(by.effect, Effect::Redact(_));
+            let redacted = !filter.guards && matches!(by.effect, Effect::Redact(_));
+            let message = if filter.guards {
+                format!("what replaces a match makes the reply contain `{}`, which is forbidden", by.name)
+            } else {
+                format!("the reply contains `{}`, which is forbidden", by.name)
+            };
             let cut = (!redacted).then_some(span.start);
             self.violations.push(self.program.violation(by.rule, span, message, cut, redacted));
         }

@@ -1,7 +1,8 @@
 //! The one checker: whole texts and streams take the same path.
 //!
 //! A character goes through two stages. The *filter* holds back what could still become a forbidden
-//! match, finds the matches and puts replacements in their place. What passes it goes to the *tally*,
+//! match, finds the matches and puts replacements in their place; behind a filter that replaces stands
+//! a *guard*, which blocks what a replacement joined to a match. What passes goes to the *tally*,
 //! which counts sentences, characters, forms and required terms. The *outlet* releases it, never past
 //! a limit that a rule has set. Every step is taken per character, so the way a text is cut into
 //! deltas cannot matter.
@@ -59,7 +60,11 @@ pub struct Violation {
     pub span: Range<usize>,
     /// One sentence for people.
     pub message: String,
-    /// Where the reply can be cut so that this rule holds (for `truncate`), in bytes pushed.
+    /// Where what breaks it begins in the text as released: behind replacements, that differs from
+    /// the span.
+    pub at: usize,
+    /// Where the reply can be cut so that this rule holds (for `truncate`), in bytes of the text as
+    /// released.
     pub cut: Option<usize>,
     /// Whether the match was already replaced (`on_violation redact`), so that the text may go on.
     pub redacted: bool,
@@ -101,6 +106,7 @@ impl Verdict {
 pub struct Monitor {
     program: Arc<Program>,
     filter: Filter,
+    guard: Option<Filter>,
     tally: Tally,
     outlet: Outlet,
     finished: bool,
@@ -110,6 +116,7 @@ impl Monitor {
     fn new(program: &Arc<Program>) -> Self {
         Self {
             filter: Filter::new(program),
+            guard: Filter::guard(program),
             tally: Tally::new(program),
             outlet: Outlet::default(),
             program: Arc::clone(program),
@@ -123,7 +130,9 @@ impl Monitor {
         if !self.finished {
             let program = Arc::clone(&self.program);
             for c in delta.chars() {
+                let known = step.violations.len();
                 self.filter.push(&program, c, &mut step.violations);
+                self.place(step.violations.iter_mut().skip(known));
                 self.drain(&program, self.filter.hold(&program), &mut step);
             }
         }
@@ -136,7 +145,15 @@ impl Monitor {
         if !self.finished {
             let program = Arc::clone(&self.program);
             self.filter.finish(&program, &mut step.violations);
+            self.place(step.violations.iter_mut());
             self.drain(&program, self.filter.read(), &mut step);
+            if let Some(mut guard) = self.guard.take() {
+                let known = step.violations.len();
+                guard.finish(&program, &mut step.violations);
+                self.blame(step.violations.iter_mut().skip(known));
+                self.let_through(&program, &mut guard, usize::MAX, &mut step);
+                self.guard = Some(guard);
+            }
             self.finished = true;
             let end = self.tally.finish(&program);
             self.outlet.open(end);
@@ -156,16 +173,75 @@ impl Monitor {
             .collect()
     }
 
+    /// Bytes of the pushed text, from its beginning, that no continuation can turn into part of a
+    /// forbidden match. Unlike what is released, they are counted behind a match that blocks, too.
+    #[must_use]
+    pub fn decided(&self) -> usize {
+        if self.finished { self.filter.read() } else { self.filter.hold(&self.program) }
+    }
+
+    /// Bytes written by the filter.
+    fn written(&self) -> usize {
+        self.guard.as_ref().map_or_else(|| self.outlet.written(), Filter::read)
+    }
+
+    /// Says where the filter's matches stand in the text as released.
+    fn place<'v>(&self, found: impl Iterator<Item = &'v mut Violation>) {
+        let next = self.written();
+        let stands = |at: usize| self.filter.written(at, next).unwrap_or_else(|| self.outlet.stands(at));
+        for violation in found {
+            violation.at = stands(violation.at);
+            violation.cut = violation.cut.map(stands);
+        }
+    }
+
+    /// Says where the guard's matches come from. They block, whatever their rule's weight: it asked
+    /// for a replacement, and none is left to make.
+    fn blame<'v>(&self, found: impl Iterator<Item = &'v mut Violation>) {
+        for violation in found {
+            violation.severity = Severity::Error;
+            violation.span = self.outlet.pushed(violation.span.start)..self.outlet.pushed(violation.span.end);
+        }
+    }
+
     /// Passes on everything before `hold`, in order.
     fn drain(&mut self, program: &Program, hold: usize, step: &mut Step) {
         while let Some(piece) = self.filter.next(hold) {
             match piece {
+                Piece::Seal => {
+                    let at = self.written();
+                    self.outlet.limit(at);
+                    if let Some(guard) = &mut self.guard {
+                        guard.known_from(at);
+                    }
+                }
+                Piece::Text(c) => self.write(program, c, step),
+                Piece::Replaced { by, span } => {
+                    by.chars().for_each(|c| self.write(program, c, step));
+                    self.outlet.shift(self.written(), span.end);
+                }
+            }
+        }
+    }
+
+    /// One character that the filter wrote.
+    fn write(&mut self, program: &Program, c: char, step: &mut Step) {
+        let Some(mut guard) = self.guard.take() else { return self.pass(program, c, step) };
+        let known = step.violations.len();
+        guard.push(program, c, &mut step.violations);
+        self.blame(step.violations.iter_mut().skip(known));
+        let hold = guard.hold(program);
+        self.let_through(program, &mut guard, hold, step);
+        self.guard = Some(guard);
+    }
+
+    /// Passes on everything of the guard's before `hold`.
+    fn let_through(&mut self, program: &Program, guard: &mut Filter, hold: usize, step: &mut Step) {
+        while let Some(piece) = guard.next(hold) {
+            match piece {
                 Piece::Seal => self.outlet.limit(self.outlet.written()),
                 Piece::Text(c) => self.pass(program, c, step),
-                Piece::Replaced { by, span } => {
-                    by.chars().for_each(|c| self.pass(program, c, step));
-                    self.outlet.shift(span.end);
-                }
+                Piece::Replaced { .. } => {}
             }
         }
     }
@@ -184,7 +260,7 @@ impl Monitor {
         for (limits, count, start, cut) in found.into_iter().flatten() {
             for limit in limits.iter().filter(|limit| limit.most + 1 == count) {
                 let span = self.outlet.pushed(start)..self.outlet.pushed(at) + c.len_utf8();
-                step.violations.push(limit.violation(program, span, self.outlet.pushed(cut)));
+                step.violations.push(limit.violation(program, span, start, cut));
                 if limit.blocks {
                     self.outlet.limit(cut);
                 }
@@ -207,6 +283,7 @@ impl Monitor {
                     severity: rule.severity,
                     span: end..end,
                     message,
+                    at: self.outlet.written(),
                     cut: None,
                     redacted: false,
                 });
@@ -222,7 +299,7 @@ impl Monitor {
     }
 
     fn residual(&self) -> Residual {
-        if self.filter.is_sealed() {
+        if self.filter.is_sealed() || self.guard.as_ref().is_some_and(Filter::is_sealed) {
             return Residual::Dead;
         }
         let mut residual = Residual::Holds;

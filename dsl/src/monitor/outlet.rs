@@ -45,18 +45,29 @@ impl Outlet {
         }
     }
 
-    /// A replacement was written; what follows comes from byte `pushed` on.
-    pub(super) fn shift(&mut self, pushed: usize) {
-        self.shifts.push((self.written(), pushed));
+    /// A replacement ends before byte `written`; what is written there comes from byte `pushed` on.
+    pub(super) fn shift(&mut self, written: usize, pushed: usize) {
+        self.shifts.push((written, pushed));
+    }
+
+    /// Where a byte of the pushed text stands that was passed on.
+    pub(super) fn stands(&self, pushed: usize) -> usize {
+        let behind = self.shifts.partition_point(|(_, from)| *from <= pushed);
+        match behind.checked_sub(1).and_then(|last| self.shifts.get(last)) {
+            Some((written, from)) => written + (pushed - from),
+            None => pushed,
+        }
     }
 
     /// The byte of the pushed text that a written byte comes from.
     pub(super) fn pushed(&self, written: usize) -> usize {
         let behind = self.shifts.partition_point(|(from, _)| *from <= written);
-        match behind.checked_sub(1).and_then(|last| self.shifts.get(last)) {
+        let pushed = match behind.checked_sub(1).and_then(|last| self.shifts.get(last)) {
             Some((from, pushed)) => pushed + (written - from),
             None => written,
-        }
+        };
+        // A place in a replacement comes from the match.
+        self.shifts.get(behind).map_or(pushed, |(_, next)| pushed.min(*next))
     }
 
     /// Moves what may go, and the ends of sentences in it, into a step.

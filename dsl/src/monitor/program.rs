@@ -85,9 +85,9 @@ pub(super) struct Limit {
 }
 
 impl Limit {
-    pub(super) fn violation(&self, program: &Program, span: Range<usize>, cut: usize) -> Violation {
+    pub(super) fn violation(&self, program: &Program, span: Range<usize>, at: usize, cut: usize) -> Violation {
         let message = format!("the reply has more than {} {}", self.most, self.what);
-        program.violation(self.rule, span, message, Some(cut), false)
+        Violation { at, ..program.violation(self.rule, span, message, Some(cut), false) }
     }
 }
 
@@ -131,11 +131,18 @@ impl Program {
         self.mode
     }
 
+    /// Whether any rule puts something in place of its matches.
+    pub(super) fn redacts(&self) -> bool {
+        let mut forbidden = self.forbidden_by.iter().chain(self.patterns.iter().map(|(_, by)| by));
+        forbidden.any(|by| matches!(by.effect, Effect::Redact(_)))
+    }
+
     /// The rules that can block a reply.
     pub(super) fn blocking(&self) -> impl Iterator<Item = (usize, &Compiled)> {
         self.rules.iter().enumerate().filter(|(_, rule)| rule.severity == Severity::Error)
     }
 
+    /// A violation; `at` and a match's `cut` are still those of the pushed text.
     pub(super) fn violation(
         &self,
         rule: usize,
@@ -148,6 +155,7 @@ impl Program {
         Violation {
             rule,
             id: compiled.map_or_else(|| Arc::from(""), |rule| Arc::clone(&rule.id)),
+            at: span.start,
             severity: compiled.map_or(Severity::Error, |rule| rule.severity),
             span,
             message,

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use rolecall_dsl::contract::OnViolation;
 use rolecall_dsl::source::Source;
 use rolecall_dsl::{Contract, Program, compile};
 
@@ -22,4 +23,17 @@ pub(crate) fn contract(rules: &str) -> Arc<Contract> {
 /// Its program.
 pub(crate) fn program(rules: &str) -> Arc<Program> {
     Arc::clone(&contract(rules).program)
+}
+
+/// The same with other replacements than loading lets through: what is checked when a contract is read
+/// is not relied on when it runs.
+#[allow(dead_code, reason = "each test file uses some of it")]
+pub(crate) fn program_replacing(rules: &str, by: &str) -> Arc<Program> {
+    let mut rules = contract(rules).rules.clone();
+    for rule in &mut rules {
+        if let OnViolation::Redact(text) = &mut rule.on_violation {
+            by.clone_into(text);
+        }
+    }
+    Arc::new(Program::new(&rules))
 }

@@ -4,7 +4,11 @@
 //! their turns; a message alone stays as it is. Parameters:
 //!
 //! - `max_group` (integer, default 20): so many messages are merged into one; a longer group is
-//!   split, but never between turn n and turn n + 1.
+//!   split, but never between turn n and turn n + 1. Messages without a turn (turn 0) may be split
+//!   anywhere.
+//!
+//! A merged text has at most 64 KiB, and all of them together 768 KiB, which is what the server takes;
+//! messages too long for that stay as they are.
 
 mod group;
 mod phrase;
@@ -14,6 +18,10 @@ use serde::Deserialize;
 
 /// Groups of more than this would be no digest.
 const MAX_GROUP: usize = 500;
+/// Bytes of one merged text: the server takes no longer one.
+const MAX_TEXT_BYTES: usize = 64 << 10;
+/// Bytes of all merged texts: the server takes 1 MiB, with everything around the texts.
+const MAX_RESULT_BYTES: usize = 768 << 10;
 
 /// The policy.
 #[derive(Debug)]
@@ -54,15 +62,25 @@ impl DeliveryPolicy for Digest {
     }
 
     fn merge(&self, window: &[OfflineMessage]) -> Result<Vec<MergedGroup>, PolicyError> {
-        let groups = group::groups(window, self.max_group);
-        Ok(groups.into_iter().map(|members| merged(window, members)).collect())
+        let mut room = MAX_RESULT_BYTES;
+        let mut merged = Vec::new();
+        for members in group::groups(window, self.max_group, MAX_TEXT_BYTES) {
+            let parts: Vec<&OfflineMessage> = members.iter().filter_map(|member| window.get(*member)).collect();
+            let text = (parts.len() > 1).then(|| phrase::digest(&parts));
+            match text {
+                Some(text) if text.len() <= room => {
+                    room -= text.len();
+                    merged.push(MergedGroup { members, text: Some(text) });
+                }
+                _ => merged.extend(members.into_iter().map(alone)),
+            }
+        }
+        Ok(merged)
     }
 }
 
-fn merged(window: &[OfflineMessage], members: Vec<usize>) -> MergedGroup {
-    let parts: Vec<&OfflineMessage> = members.iter().filter_map(|member| window.get(*member)).collect();
-    let text = (parts.len() > 1).then(|| phrase::digest(&parts));
-    MergedGroup { members, text }
+fn alone(member: usize) -> MergedGroup {
+    MergedGroup { members: vec![member], text: None }
 }
 
 rolecall_plugin::export_delivery!(Digest);

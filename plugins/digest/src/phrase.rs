@@ -13,6 +13,16 @@ pub(crate) fn digest(parts: &[&OfflineMessage]) -> String {
     text
 }
 
+/// The most bytes of a header for this role and intent.
+pub(crate) fn header_bytes(role: &str, intent: &str) -> usize {
+    role.len() + intent.len() + 128
+}
+
+/// The most bytes that a message takes in a digest: its text, its number, and the indents of its lines.
+pub(crate) fn item_bytes(part: &OfflineMessage) -> usize {
+    part.text.len() + 16 + 3 * part.text.lines().count()
+}
+
 fn header(first: &OfflineMessage, count: usize, chinese: bool) -> String {
     let (role, intent) = (first.role.trim(), first.intent.trim());
     match (chinese, intent.is_empty()) {

@@ -59,6 +59,38 @@ fn continuous_turns_are_never_split() {
     assert_eq!(split(&[u64::MAX, 0]), [vec![1, 0]]);
 }
 
+/// Messages that nobody gave a turn all have turn 0; as one run, `max_group` would never apply.
+#[test]
+fn messages_without_a_turn_are_split() {
+    let turns = |turns: &[u64]| turns.iter().map(|turn| message("a", "b", *turn, "x")).collect::<Vec<_>>();
+    let split = |window: &[u64]| members(&merge(r#"{"max_group": 2}"#, &turns(window)));
+    assert_eq!(split(&[0, 0, 0, 0, 0]), [vec![0, 1], vec![2, 3], vec![4]]);
+    assert_eq!(split(&[0, 1, 2]), [vec![0, 1, 2]]);
+    assert_eq!(split(&[0, 0, 1, 1]), [vec![0], vec![1, 2, 3]]);
+}
+
+/// Fails when large messages make a text that the server refuses. Each message is there once.
+#[test]
+fn texts_stay_within_what_the_server_takes() {
+    let window = |bytes: usize, count: u64, step: u64| -> Vec<OfflineMessage> {
+        (1..=count).map(|turn| message("a", "b", turn * step, &"a\n".repeat(bytes / 2))).collect()
+    };
+    for (bytes, count, step) in [(30 << 10, 5, 1), (30 << 10, 5, 9), (70 << 10, 3, 1), (10 << 10, 100, 1)] {
+        let groups = merge(r#"{"max_group": 500}"#, &window(bytes, count, step));
+        let texts: Vec<usize> = groups.iter().filter_map(|group| group.text.as_ref()).map(String::len).collect();
+        assert!(texts.iter().all(|bytes| *bytes <= 64 << 10), "{texts:?}");
+        assert!(texts.iter().sum::<usize>() <= 768 << 10, "{texts:?}");
+        let all: Vec<usize> = members(&groups).into_iter().flatten().collect();
+        assert!(all.iter().copied().eq(0..all.len()) && all.len() as u64 == count, "{all:?}");
+    }
+    let groups = merge("{}", &window(20 << 10, 4, 1));
+    assert_eq!(members(&groups), [vec![0], vec![1], vec![2], vec![3]], "each line takes three bytes more");
+    let long = "长".repeat(7 << 10);
+    let groups = merge("{}", &(1..=4).map(|turn| message("a", "b", turn, &long)).collect::<Vec<_>>());
+    assert_eq!(members(&groups), [vec![0, 1, 2], vec![3]]);
+    assert_eq!(groups[1].text, None);
+}
+
 #[test]
 fn unusable_parameters_are_named() {
     for params in [r#"{"max_group": 1}"#, r#"{"max_group": 501}"#, r#"{"max_groups": 3}"#] {

@@ -19,6 +19,8 @@ use serde::Deserialize;
 pub enum Mode {
     /// Not at all; finds the word "bad".
     Honest,
+    /// As honest, but opens no stream.
+    NoStream,
     /// Never returns.
     Spin,
     /// Never returns from making the policy.
@@ -120,7 +122,7 @@ impl ConstraintPolicy for Hostile {
     }
 
     fn open_stream(self: &Rc<Self>, _context: &Context) -> Option<Stream> {
-        Some(Stream { mode: self.0, text: String::new(), reported: 0 })
+        (self.0 != Mode::NoStream).then(|| Stream { mode: self.0, text: String::new(), reported: 0 })
     }
 }
 

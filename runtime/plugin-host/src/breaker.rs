@@ -36,6 +36,17 @@ pub(crate) enum Admission {
     Trial,
 }
 
+/// How an admitted call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// As it should.
+    Good,
+    /// By the plugin's fault.
+    Failed,
+    /// It says nothing of the plugin; another call may be the trial.
+    Unknown,
+}
+
 impl Breaker {
     /// Lets a call through, or says how long the plugin rests yet. After a rest one call per rest
     /// goes through as a trial, also if the one before it was never heard of again.
@@ -51,18 +62,19 @@ impl Breaker {
     }
 
     /// Hears how an admitted call ended. While open, only trials count.
-    pub(crate) fn record(&mut self, now: Instant, admission: Admission, failed: bool) {
-        match (&mut self.open, admission) {
-            (Some(open), Admission::Trial) if failed => {
+    pub(crate) fn record(&mut self, now: Instant, admission: Admission, outcome: Outcome) {
+        match (&mut self.open, admission, outcome) {
+            (Some(open), Admission::Trial, Outcome::Failed) => {
                 open.rest = (open.rest * 2).min(LONGEST_REST);
                 open.until = now + open.rest;
             }
-            (Some(_), Admission::Trial) => {
+            (Some(open), Admission::Trial, Outcome::Unknown) => open.until = open.until.min(now),
+            (Some(_), Admission::Trial, Outcome::Good) => {
                 self.open = None;
                 self.failures.clear();
             }
-            (None, _) if failed => self.fail(now),
-            (Some(_), Admission::Normal) | (None, _) => {}
+            (None, _, Outcome::Failed) => self.fail(now),
+            (Some(_), Admission::Normal, _) | (None, _, Outcome::Good | Outcome::Unknown) => {}
         }
     }
 
@@ -91,7 +103,7 @@ mod tests {
 
     fn fail(breaker: &mut Breaker, now: Instant) {
         let admission = breaker.admit(now).expect("admitted");
-        breaker.record(now, admission, true);
+        breaker.record(now, admission, Outcome::Failed);
     }
 
     #[test]
@@ -119,14 +131,17 @@ mod tests {
             assert_eq!(breaker.admit(now), Ok(Admission::Trial));
             // Only one trial at a time.
             assert!(breaker.admit(now).is_err());
-            breaker.record(now, Admission::Trial, true);
+            breaker.record(now, Admission::Trial, Outcome::Failed);
         }
         now += SECOND * 300;
         assert_eq!(breaker.admit(now), Ok(Admission::Trial));
         // A call from before the opening says nothing about the plugin now.
-        breaker.record(now, Admission::Normal, false);
+        breaker.record(now, Admission::Normal, Outcome::Good);
         assert!(breaker.admit(now).is_err());
-        breaker.record(now, Admission::Trial, false);
+        // Neither does a trial that came to nothing, and the next call is one.
+        breaker.record(now, Admission::Trial, Outcome::Unknown);
+        assert_eq!(breaker.admit(now), Ok(Admission::Trial));
+        breaker.record(now, Admission::Trial, Outcome::Good);
         assert_eq!(breaker.admit(now), Ok(Admission::Normal));
     }
 }

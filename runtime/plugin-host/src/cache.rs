@@ -5,18 +5,20 @@
 //! is wrong with an entry, it is a miss.
 
 use std::fs;
-use std::hash::{Hash, Hasher};
-use std::io::Write;
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
 /// Entries that are kept; the oldest go.
 const MAX_ENTRIES: usize = 128;
+/// A temporary file of this age was left by a process that is gone.
+const STALE: Duration = Duration::from_secs(3_600);
 const DIGEST: usize = blake3::OUT_LEN;
 
 /// A folder of compiled components for one engine.
@@ -24,26 +26,24 @@ pub(crate) struct Cache {
     dir: PathBuf,
     engine: Engine,
     compatibility: String,
+    /// Who this process is, and when the folder was opened, by the folder's own clock.
+    owner: u32,
+    opened: SystemTime,
 }
 
 impl Cache {
     /// Opens the folder; `None`, and a line in the log, when it cannot be used. Compiled code is
-    /// trusted as much as our own, so a folder that others may write to is refused.
+    /// trusted as much as our own, so a folder that somebody else owns or may write to is refused.
     pub(crate) fn open(dir: &Path, engine: &Engine) -> Option<Self> {
-        let opened = fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).and_then(|()| fs::metadata(dir));
-        match opened {
-            Ok(facts) if facts.mode() & 0o022 != 0 => {
-                tracing::warn!(dir = %dir.display(), "others may write to the plugin cache; it is not used (chmod 700)");
-                None
-            }
-            Ok(_) => {
+        match claim(dir) {
+            Ok((owner, opened)) => {
                 let mut hasher = Blake3(blake3::Hasher::new());
                 engine.precompile_compatibility_hash().hash(&mut hasher);
                 let compatibility = hasher.0.finalize().to_hex().chars().take(16).collect();
-                Some(Self { dir: dir.to_owned(), engine: engine.clone(), compatibility })
+                Some(Self { dir: dir.to_owned(), engine: engine.clone(), compatibility, owner, opened })
             }
-            Err(error) => {
-                tracing::warn!(dir = %dir.display(), %error, "the plugin cache cannot be used");
+            Err(why) => {
+                tracing::warn!(dir = %dir.display(), why, "the plugin cache is not used");
                 None
             }
         }
@@ -52,15 +52,15 @@ impl Cache {
     /// A compiled component, if its entry is there and whole.
     pub(crate) fn get(&self, digest: &blake3::Hash) -> Option<Component> {
         let path = self.path(digest);
-        let bytes = fs::read(&path).ok()?;
+        let bytes = self.read(&path)?;
         let (stored, code) = bytes.split_at_checked(DIGEST)?;
         if blake3::hash(code).as_bytes().as_slice() != stored {
             tracing::warn!(entry = %path.display(), "damaged plugin cache entry; compiling again");
             return None;
         }
         // SAFETY: the bytes are what `put` wrote after `Component::serialize`, for this content and
-        // this engine's compatibility hash: the digest covers them, and nobody else may write to
-        // the folder.
+        // this engine's compatibility hash: the digest covers them, the file is our own, and nobody
+        // else may write to it or to the folder.
         #[allow(unsafe_code, reason = "deserialising compiled code is unsafe by nature; see SAFETY")]
         let component = unsafe { Component::deserialize(&self.engine, code) };
         component.inspect_err(|error| tracing::warn!(%error, "unusable plugin cache entry; compiling again")).ok()
@@ -78,24 +78,44 @@ impl Cache {
         }
     }
 
-    /// Removes the oldest entries beyond the bound.
+    /// Removes the oldest entries beyond the bound, and temporary files that nobody writes any more.
     pub(crate) fn trim(&self) {
         let Ok(entries) = fs::read_dir(&self.dir) else { return };
-        let mut entries: Vec<(SystemTime, PathBuf)> = entries
+        let files: Vec<(SystemTime, PathBuf)> = entries
             .filter_map(|entry| {
                 let entry = entry.ok()?;
                 let modified = entry.metadata().ok()?.modified().ok()?;
                 Some((modified, entry.path()))
             })
-            .filter(|(_, path)| path.extension().is_some_and(|extension| extension == "cwasm"))
             .collect();
+        let is = |path: &Path, what: &str| path.extension().is_some_and(|extension| extension == what);
+        let stale = |modified: &SystemTime| self.opened.duration_since(*modified).is_ok_and(|age| age > STALE);
+        let left = files.iter().filter(|(modified, path)| is(path, "tmp") && stale(modified));
+        let mut entries: Vec<_> = files.iter().filter(|(_, path)| is(path, "cwasm")).collect();
         entries.sort();
         let surplus = entries.len().saturating_sub(MAX_ENTRIES);
-        for (_, path) in entries.into_iter().take(surplus) {
-            if let Err(error) = fs::remove_file(&path) {
+        for (_, path) in entries.into_iter().take(surplus).chain(left) {
+            if let Err(error) = fs::remove_file(path) {
                 tracing::warn!(entry = %path.display(), %error, "old plugin cache entry not removed");
             }
         }
+    }
+
+    /// An entry's bytes, if it is a file of our own that nobody else may write to.
+    fn read(&self, path: &Path) -> Option<Vec<u8>> {
+        if fs::symlink_metadata(path).ok()?.is_symlink() {
+            tracing::warn!(entry = %path.display(), "a plugin cache entry is a link; compiling again");
+            return None;
+        }
+        let mut file = fs::File::open(path).ok()?;
+        let facts = file.metadata().ok()?;
+        if let Some(why) = distrust(&facts, self.owner) {
+            tracing::warn!(entry = %path.display(), why, "plugin cache entry not trusted; compiling again");
+            return None;
+        }
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).ok()?;
+        Some(bytes)
     }
 
     fn path(&self, digest: &blake3::Hash) -> PathBuf {
@@ -103,20 +123,60 @@ impl Cache {
     }
 }
 
+/// Makes sure that the folder is there and ours alone, and says who we are and what time it is there.
+/// Both are read from a file made for that: it belongs to whoever this process acts as.
+fn claim(dir: &Path) -> Result<(u32, SystemTime), String> {
+    let unusable = |error: std::io::Error| error.to_string();
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(unusable)?;
+    // The folder itself, not what a link in its place points to.
+    let facts = fs::symlink_metadata(dir).map_err(unusable)?;
+    if !facts.is_dir() {
+        return Err("it is a link or no folder; name the folder itself".into());
+    }
+    let (path, file) = temporary(&dir.join("owner")).map_err(unusable)?;
+    let probe = file.metadata();
+    fs::remove_file(&path).map_err(unusable)?;
+    let probe = probe.map_err(unusable)?;
+    match distrust(&facts, probe.uid()) {
+        Some(why) => Err(format!("{why}; make it your own, with mode 700")),
+        None => Ok((probe.uid(), probe.modified().map_err(unusable)?)),
+    }
+}
+
+/// Why somebody other than the user, or root, may have written this.
+fn distrust(facts: &fs::Metadata, user: u32) -> Option<&'static str> {
+    if facts.uid() != user && facts.uid() != 0 {
+        Some("it belongs to somebody else")
+    } else if facts.mode() & 0o022 != 0 {
+        Some("others may write to it")
+    } else {
+        None
+    }
+}
+
 /// Readers see the old file or the whole new one.
 fn write_by_rename(path: &Path, parts: &[&[u8]]) -> std::io::Result<()> {
+    let (temporary, mut file) = temporary(path)?;
+    let mut write = || {
+        for part in parts {
+            file.write_all(part)?;
+        }
+        file.sync_all()?;
+        fs::rename(&temporary, path)
+    };
+    write().inspect_err(|_| drop(fs::remove_file(&temporary)))
+}
+
+/// A new file beside this one, under a name that nobody can foresee. Nothing that is there already,
+/// link or file, is opened.
+fn temporary(path: &Path) -> std::io::Result<(PathBuf, fs::File)> {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-    let temporary = path.with_extension(format!("{}-{number}.tmp", std::process::id()));
-    let written =
-        fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary).and_then(|mut file| {
-            for part in parts {
-                file.write_all(part)?;
-            }
-            file.sync_all()?;
-            fs::rename(&temporary, path)
-        });
-    written.inspect_err(|_| drop(fs::remove_file(&temporary)))
+    // A hasher's keys are random in each process.
+    let random = RandomState::new().hash_one(number);
+    let path = path.with_extension(format!("{random:016x}-{number}.tmp"));
+    let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+    Ok((path, file))
 }
 
 /// A hasher whose result does not change with the compiler.
@@ -131,5 +191,27 @@ impl Hasher for Blake3 {
         let mut first = [0; 8];
         self.0.finalize_xof().fill(&mut first);
         u64::from_le_bytes(first)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Fails when only the mode counts: then whoever made the folder first decides what runs.
+    #[test]
+    fn only_the_user_and_root_are_trusted() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let (owner, _) = claim(dir.path()).unwrap();
+        let facts = fs::symlink_metadata(dir.path()).unwrap();
+        assert_eq!((facts.uid(), distrust(&facts, owner)), (owner, None));
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "the probe is gone");
+        if owner == 0 {
+            assert_eq!(distrust(&facts, 1), None, "root is trusted");
+            std::os::unix::fs::chown(dir.path(), Some(1), None).unwrap();
+            assert!(claim(dir.path()).unwrap_err().contains("somebody else"));
+        } else {
+            assert_eq!(distrust(&facts, owner + 1), Some("it belongs to somebody else"));
+        }
     }
 }

@@ -209,8 +209,6 @@ pub enum BadGroups {
     Left(usize),
     /// The group of this first member has several members and no text.
     NoText(usize),
-    /// The text of the group of this first member is too long.
-    TextTooLong(usize),
 }
 
 impl fmt::Display for BadGroups {
@@ -221,7 +219,6 @@ impl fmt::Display for BadGroups {
             Self::Twice(at) => write!(f, "message {at} is in two groups"),
             Self::Left(at) => write!(f, "message {at} is in no group"),
             Self::NoText(at) => write!(f, "the group that begins with message {at} merges several and has no text"),
-            Self::TextTooLong(at) => write!(f, "the group that begins with message {at} has too long a text"),
         }
     }
 }

@@ -13,7 +13,8 @@ pub const MAX_WINDOW: usize = 500;
 pub(crate) const MAX_WINDOW_BYTES: usize = 1 << 20;
 /// Plugins in a folder; further files are refused by name.
 pub(crate) const MAX_PLUGINS: usize = 64;
-/// Instances alive at once, streams included; one more is [`crate::CallError::Busy`].
+/// Instances alive at once, streams included; one more is [`crate::CallError::Busy`]. Of several plugins
+/// one gets half of them at most.
 pub(crate) const MAX_INSTANCES: u32 = 512;
 /// Stack of a guest; enough even for a JavaScript or Python interpreter.
 pub(crate) const WASM_STACK_BYTES: usize = 512 << 10;
@@ -27,7 +28,8 @@ pub struct HostConfig {
     pub dir: PathBuf,
     /// Limits of every call.
     pub limits: Limits,
-    /// Threads that run guests; the default is the number of cores. 0 counts as 1.
+    /// Threads that run guests; the default is the number of cores. 0 counts as 1. Of several plugins,
+    /// one gets all threads but one at most.
     pub workers: usize,
     /// Where compiled components are kept; `None` compiles at every start.
     pub cache: Option<PathBuf>,
@@ -66,7 +68,8 @@ impl HostConfig {
 /// What one call may use. Each limit has a named outcome in [`crate::CallError`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Guest time of `create`, `describe` and of `merge`; default 250 ms.
+    /// Guest time of `create`, `describe` and of `merge`; default 250 ms. `create` and the call that
+    /// follows on the same instance have together the longer of their two limits.
     pub merge: Duration,
     /// Guest time of a whole-text `check` and of `finish`; default 50 ms.
     pub check: Duration,

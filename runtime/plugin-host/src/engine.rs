@@ -9,10 +9,11 @@ use crate::Limits;
 use crate::config::{MAX_INSTANCES, WASM_STACK_BYTES};
 
 /// Core instances, memories and tables of one component; Python needs 17 instances, JavaScript a
-/// table of 7 693.
-pub(crate) const MAX_CORE_INSTANCES: u32 = 64;
-pub(crate) const MAX_MEMORIES: u32 = 8;
-pub(crate) const MAX_TABLES: u32 = 32;
+/// table of 7 693. The pool has as many for each instance, so that no crafted plugin exhausts it;
+/// only memories, whose address space is dear, are counted by [`crate::instances`].
+pub(crate) const MAX_CORE_INSTANCES: u32 = 32;
+pub(crate) const MAX_MEMORIES: u32 = 4;
+pub(crate) const MAX_TABLES: u32 = 16;
 pub(crate) const MAX_TABLE_ELEMENTS: usize = 20_000;
 
 /// Makes an engine that takes instances from a pool, or from the system where the address space for
@@ -57,10 +58,9 @@ fn pool(limits: &Limits) -> PoolingAllocationConfig {
         .table_keep_resident(4 << 10)
         .pagemap_scan(Enabled::Auto)
         .total_component_instances(MAX_INSTANCES)
-        .total_core_instances(MAX_INSTANCES * 4)
-        // A packed component is three core instances: the code, and the glue before and behind it.
+        .total_core_instances(MAX_INSTANCES * MAX_CORE_INSTANCES)
         .total_memories(MAX_INSTANCES)
-        .total_tables(MAX_INSTANCES * 4)
+        .total_tables(MAX_INSTANCES * MAX_TABLES)
         .total_stacks(1)
         .max_core_instances_per_component(MAX_CORE_INSTANCES)
         .max_memories_per_component(MAX_MEMORIES)

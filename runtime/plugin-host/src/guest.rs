@@ -3,6 +3,7 @@
 mod constraint;
 mod delivery;
 mod failure;
+mod instance;
 mod state;
 
 use std::sync::Arc;
@@ -16,7 +17,6 @@ pub(crate) use failure::Call;
 pub(crate) use state::State;
 
 use crate::Limits;
-use crate::bindings::constraint::rolecall::policy::types;
 use crate::ticker::TICK;
 use failure::DeadlinePassed;
 
@@ -35,18 +35,18 @@ pub(crate) fn store(engine: &Engine, plugin: &Arc<str>, limits: &Limits) -> Stor
     store
 }
 
-/// Gives the next call its time and its log lines.
+/// Gives the next calls time that they share.
+pub(crate) fn grant(store: &mut Store<State>, time: Duration) {
+    store.data_mut().grant(ticks(time));
+}
+
+/// Gives the next call its time, of what is left of that granted, and its log lines.
 pub(crate) fn arm(store: &mut Store<State>, time: Duration) {
-    // The first tick is a partial one.
-    let ticks = u64::try_from(time.as_millis() / TICK.as_millis()).unwrap_or(u64::MAX).saturating_add(1);
-    store.data_mut().arm(ticks);
+    store.data_mut().arm(ticks(time));
     store.set_epoch_deadline(1);
 }
 
-/// A policy's own report of its failure.
-fn policy_error(call: &Call<'_>, error: types::PolicyError) -> crate::CallError {
-    match error {
-        types::PolicyError::BadParams(bad) => call.bad_params(&bad.param, &bad.message),
-        types::PolicyError::Internal(message) => call.internal(&message),
-    }
+fn ticks(time: Duration) -> u64 {
+    // The first tick is a partial one.
+    u64::try_from(time.as_millis() / TICK.as_millis()).unwrap_or(u64::MAX).saturating_add(1)
 }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use tokio::sync::oneshot;
 
-use crate::breaker::Admission;
+use crate::breaker::{Admission, Outcome};
 use crate::config::{MAX_TEXT_BYTES, MAX_WINDOW, MAX_WINDOW_BYTES};
 use crate::guest::{ConstraintGuest, DeliveryGuest};
-use crate::plugin::{InstancePermit, Instances, Plugin};
+use crate::plugin::Plugin;
 use crate::ticker::Ticker;
 use crate::workers::Workers;
 use crate::{
@@ -57,7 +57,6 @@ pub struct PluginHost {
 pub(crate) struct Inner {
     plugins: BTreeMap<String, Arc<Plugin>>,
     workers: Workers,
-    instances: Instances,
     pub(crate) limits: Limits,
     observer: Arc<dyn Observer>,
 }
@@ -72,10 +71,11 @@ impl PluginHost {
         let failed = |what: &str, error: &dyn fmt::Display| StartError(format!("{what}: {error}"));
         let engine = engine::start(&config.limits).map_err(|error| failed("no engine", &error))?;
         let ticker = Ticker::start(engine.clone()).map_err(|error| failed("no thread for the ticker", &error))?;
-        let workers = Workers::start(config.workers, config.limits.queue, ticker.clone())
+        let loaded = load::folder(&engine, &ticker, &config).inspect_err(|_| ticker.close());
+        let (plugins, report) = loaded?;
+        let workers = Workers::start(config.workers, plugins.len(), config.limits.queue, ticker)
             .map_err(|error| failed("no threads for guests", &error))?;
-        let (plugins, report) = load::folder(&engine, &ticker, &config)?;
-        let inner = Inner { plugins, workers, instances: Instances::default(), limits: config.limits, observer };
+        let inner = Inner { plugins, workers, limits: config.limits, observer };
         Ok((Self { inner: Arc::new(inner) }, report))
     }
 
@@ -100,11 +100,10 @@ impl PluginHost {
             CallError::BadParams { param, message, .. } => vec![(param, message)],
             other => vec![(String::new(), other.to_string())],
         };
-        let entered = self.inner.enter(name, "create", None).map_err(whole)?;
-        let Entered { plugin, admission, permit } = entered;
+        let (plugin, admission) = self.inner.enter(name, "create", None).map_err(whole)?;
         let (limits, params) = (self.inner.limits.clone(), params.clone());
         let owner = Arc::clone(&plugin);
-        let created = self.inner.call(&plugin, "create", Some(admission), move || {
+        let created = self.inner.call(&plugin, "create", (admission, Proof::Nothing), move || {
             let params = Value::Object(params);
             let findings = load::schema_findings(&owner.schema, &params);
             if !findings.is_empty() {
@@ -112,8 +111,8 @@ impl PluginHost {
             }
             let params = params.to_string();
             match owner.constraint {
-                Some(_) => ConstraintGuest::create(&owner, &limits, permit, &params).map(drop)?,
-                None => DeliveryGuest::create(&owner, &limits, permit, &params).map(drop)?,
+                Some(_) => ConstraintGuest::create(&owner, &limits, &params).map(drop)?,
+                None => DeliveryGuest::create(&owner, &limits, &params).map(drop)?,
             }
             Ok(Ok(()))
         });
@@ -132,11 +131,11 @@ impl PluginHost {
         reply: &str,
     ) -> Result<Vec<PolicyViolation>, CallError> {
         self.inner.fits(name, "check", "the text", reply.len(), MAX_TEXT_BYTES)?;
-        let Entered { plugin, admission, permit } = self.inner.enter(name, "check", Some(World::ConstraintPolicy))?;
+        let (plugin, admission) = self.inner.enter(name, "check", Some(World::ConstraintPolicy))?;
         let (limits, params) = (self.inner.limits.clone(), json(params));
         let (context, reply, owner) = (context.clone(), reply.to_owned(), Arc::clone(&plugin));
-        let judged = self.inner.call(&plugin, "check", Some(admission), move || {
-            ConstraintGuest::create(&owner, &limits, permit, &params)?.check(&owner, &limits, &context, &reply)
+        let judged = self.inner.call(&plugin, "check", (admission, Proof::Whole), move || {
+            ConstraintGuest::create(&owner, &limits, &params)?.check(&owner, &limits, &context, &reply)
         });
         judged.await
     }
@@ -151,18 +150,24 @@ impl PluginHost {
         params: &Map<String, Value>,
         context: &Context,
     ) -> Result<Option<PolicyStream>, CallError> {
-        let Entered { plugin, admission, permit } =
-            self.inner.enter(name, "open-stream", Some(World::ConstraintPolicy))?;
-        if !plugin.manifest.streaming {
+        let loaded = self.inner.plugins.get(name);
+        if loaded.is_some_and(|plugin| plugin.constraint.is_some() && !plugin.manifest.streaming) {
+            // Nothing is called, so the breaker is not asked: a trial would be lost.
             return Ok(None);
         }
+        let (plugin, admission) = self.inner.enter(name, "open-stream", Some(World::ConstraintPolicy))?;
         let (limits, params) = (self.inner.limits.clone(), json(params));
         let (context, owner) = (context.clone(), Arc::clone(&plugin));
-        let opened = self.inner.call(&plugin, "open-stream", Some(admission), move || {
-            ConstraintGuest::create(&owner, &limits, permit, &params)?.open_stream(&owner, &limits, &context)
+        let opened = self.inner.call(&plugin, "open-stream", (admission, Proof::Later), move || {
+            ConstraintGuest::create(&owner, &limits, &params)?.open_stream(&owner, &limits, &context)
         });
-        let guest = opened.await?;
-        Ok(guest.map(|guest| PolicyStream::new(Arc::clone(&self.inner), plugin, guest)))
+        match opened.await? {
+            Some(guest) => Ok(Some(PolicyStream::new(Arc::clone(&self.inner), plugin, admission, guest))),
+            None => {
+                plugin.breaker.lock().record(clock::breaker(), admission, Outcome::Unknown);
+                Ok(None)
+            }
+        }
     }
 
     /// Lets a delivery policy merge a window.
@@ -178,11 +183,11 @@ impl PluginHost {
         self.inner.fits(name, "merge", "the number of messages in the window", window.len(), MAX_WINDOW)?;
         let bytes = window.iter().map(|message| message.text.len()).sum();
         self.inner.fits(name, "merge", "the window's text", bytes, MAX_WINDOW_BYTES)?;
-        let Entered { plugin, admission, permit } = self.inner.enter(name, "merge", Some(World::DeliveryPolicy))?;
+        let (plugin, admission) = self.inner.enter(name, "merge", Some(World::DeliveryPolicy))?;
         let (limits, params) = (self.inner.limits.clone(), json(params));
         let (window, owner) = (window.to_vec(), Arc::clone(&plugin));
-        let merged = self.inner.call(&plugin, "merge", Some(admission), move || {
-            DeliveryGuest::create(&owner, &limits, permit, &params)?.merge(&owner, &limits, &window)
+        let merged = self.inner.call(&plugin, "merge", (admission, Proof::Whole), move || {
+            DeliveryGuest::create(&owner, &limits, &params)?.merge(&owner, &limits, &window)
         });
         merged.await
     }
@@ -194,16 +199,25 @@ impl fmt::Debug for PluginHost {
     }
 }
 
-/// A call that may be made.
-struct Entered {
-    plugin: Arc<Plugin>,
-    admission: Admission,
-    permit: InstancePermit,
+/// What the good end of a call says of its plugin. A bad one always counts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Proof {
+    /// The plugin is well.
+    Whole,
+    /// What follows tells: a stream is judged when it ends.
+    Later,
+    /// Nothing: a policy that can be made may still fail at its work.
+    Nothing,
 }
 
 impl Inner {
-    /// Finds the plugin and asks its breaker and the bound of instances.
-    fn enter(&self, name: &str, export: &'static str, world: Option<World>) -> Result<Entered, CallError> {
+    /// Finds the plugin and asks its breaker.
+    fn enter(
+        &self,
+        name: &str,
+        export: &'static str,
+        world: Option<World>,
+    ) -> Result<(Arc<Plugin>, Admission), CallError> {
         let entered = self.admit(name, world);
         if let Err(error) = &entered {
             self.observer.call(name, export, 0.0, Some(error.reason()));
@@ -211,25 +225,19 @@ impl Inner {
         entered
     }
 
-    fn admit(&self, name: &str, world: Option<World>) -> Result<Entered, CallError> {
+    fn admit(&self, name: &str, world: Option<World>) -> Result<(Arc<Plugin>, Admission), CallError> {
         let plugin = self.plugins.get(name).ok_or_else(|| CallError::Missing(name.to_owned()))?;
         match world {
             Some(World::ConstraintPolicy) => plugin.constraint().map(drop)?,
             Some(World::DeliveryPolicy) => plugin.delivery().map(drop)?,
             None => {}
         }
-        // The instance first: a trial that does not get one would be lost.
-        let permit = self.instances.permit().map_err(|waiting| CallError::Busy {
-            plugin: name.to_owned(),
-            waiting,
-            what: "instances are alive",
-        })?;
         let admission = plugin
             .breaker
             .lock()
             .admit(clock::breaker())
             .map_err(|retry_in| CallError::BreakerOpen { plugin: name.to_owned(), retry_in })?;
-        Ok(Entered { plugin: Arc::clone(plugin), admission, permit })
+        Ok((Arc::clone(plugin), admission))
     }
 
     fn fits(
@@ -254,32 +262,47 @@ impl Inner {
         &self,
         plugin: &Arc<Plugin>,
         export: &'static str,
-        admission: Option<Admission>,
+        (admission, proof): (Admission, Proof),
         run: impl FnOnce() -> Result<T, CallError> + Send + 'static,
     ) -> Result<T, CallError> {
         let (answer, answered) = oneshot::channel();
         let (judged, observer, asked) = (Arc::clone(plugin), Arc::clone(&self.observer), clock::breaker());
         let job = move || {
             if answer.is_closed() {
+                judged.breaker.lock().record(asked, admission, Outcome::Unknown);
                 return;
             }
             let began = clock::now();
             let result = run();
             let seconds = began.elapsed().as_secs_f64();
-            let failure = result.as_ref().err();
-            let failed = failure.is_some_and(CallError::is_plugin_fault);
-            judged.breaker.lock().record(asked, admission.unwrap_or(Admission::Normal), failed);
-            observer.call(&judged.manifest.name, export, seconds, failure.map(CallError::reason));
+            if let Some(outcome) = proof.outcome(&result) {
+                judged.breaker.lock().record(asked, admission, outcome);
+            }
+            let failure = result.as_ref().err().map(CallError::reason);
+            observer.call(&judged.manifest.name, export, seconds, failure);
             // The asker may have gone meanwhile; what it asked for goes with it.
             drop(answer.send(result));
         };
         if let Err(full) = self.workers.submit(plugin.id, Box::new(job)) {
+            plugin.breaker.lock().record(asked, admission, Outcome::Unknown);
             let name = plugin.manifest.name.clone();
             let error = CallError::Busy { plugin: name, waiting: full.0, what: "calls wait" };
             self.observer.call(&plugin.manifest.name, export, 0.0, Some(error.reason()));
             return Err(error);
         }
         answered.await.unwrap_or_else(|_| Err(CallError::Aborted { plugin: plugin.manifest.name.clone() }))
+    }
+}
+
+impl Proof {
+    /// What the breaker hears; `None` if it hears of it later.
+    fn outcome<T>(self, result: &Result<T, CallError>) -> Option<Outcome> {
+        match (result, self) {
+            (Err(error), _) if error.is_plugin_fault() => Some(Outcome::Failed),
+            (Ok(_), Self::Whole) => Some(Outcome::Good),
+            (Ok(_), Self::Later) => None,
+            (Ok(_), Self::Nothing) | (Err(_), _) => Some(Outcome::Unknown),
+        }
     }
 }
 

@@ -23,6 +23,7 @@ mod engine;
 mod guest;
 mod host;
 mod inspect;
+mod instances;
 mod lift;
 mod load;
 mod manifest;

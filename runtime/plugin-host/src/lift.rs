@@ -15,7 +15,7 @@ const RULE: usize = 128;
 /// Bytes of a message; the rest is cut off.
 const MESSAGE: usize = 2 << 10;
 /// Bytes of a suggestion, which is left out when longer (half of it would be another text), and of
-/// a merged text, which is refused.
+/// a merged text, which leaves its messages unmerged.
 const TEXT: usize = 64 << 10;
 
 /// Takes over violations of a text.
@@ -65,12 +65,30 @@ pub(crate) fn groups(
     window: usize,
     groups: Vec<types::MergedGroup>,
 ) -> Result<Vec<MergedGroup>, CallError> {
-    partition(window, groups).map_err(|why| CallError::BadGroups { plugin: call.plugin.to_owned(), window, why })
+    let lifted = partition(window, groups).map_err(|why| CallError::BadGroups {
+        plugin: call.plugin.to_owned(),
+        window,
+        why,
+    })?;
+    if lifted.too_long > 0 {
+        let (plugin, groups) = (call.plugin, lifted.too_long);
+        tracing::warn!(plugin, groups, "merged texts of more than {TEXT} bytes; their messages stay unmerged");
+    }
+    Ok(lifted.groups)
 }
 
-fn partition(window: usize, groups: Vec<types::MergedGroup>) -> Result<Vec<MergedGroup>, BadGroups> {
+/// Groups that partition their window.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Lifted {
+    groups: Vec<MergedGroup>,
+    /// How many groups had too long a text. Long messages make long texts, which is not the
+    /// plugin's fault: their messages come out one by one.
+    too_long: usize,
+}
+
+fn partition(window: usize, groups: Vec<types::MergedGroup>) -> Result<Lifted, BadGroups> {
     let mut seen = vec![false; window];
-    let mut lifted = Vec::with_capacity(groups.len().min(window));
+    let mut lifted = Lifted::default();
     for group in groups {
         let mut members = Vec::with_capacity(group.members.len().min(window));
         for position in group.members {
@@ -85,14 +103,17 @@ fn partition(window: usize, groups: Vec<types::MergedGroup>) -> Result<Vec<Merge
         let first = *members.first().ok_or(BadGroups::Empty)?;
         match &group.text {
             None if members.len() > 1 => return Err(BadGroups::NoText(first)),
-            Some(text) if text.len() > TEXT => return Err(BadGroups::TextTooLong(first)),
-            _ => lifted.push(MergedGroup { members, text: group.text }),
+            Some(text) if text.len() > TEXT => {
+                lifted.too_long += 1;
+                lifted.groups.extend(members.into_iter().map(|at| MergedGroup { members: vec![at], text: None }));
+            }
+            _ => lifted.groups.push(MergedGroup { members, text: group.text }),
         }
     }
     if let Some(left) = seen.iter().position(|seen| !seen) {
         return Err(BadGroups::Left(left));
     }
-    lifted.sort_unstable_by(|a, b| a.members.cmp(&b.members));
+    lifted.groups.sort_unstable_by(|a, b| a.members.cmp(&b.members));
     Ok(lifted)
 }
 

@@ -1,5 +1,6 @@
 //! From files to plugins. Every file gets a verdict; none is fatal.
 
+mod complexity;
 mod component;
 mod schema;
 mod trial;
@@ -19,7 +20,9 @@ pub(crate) use trial::{Tried, run as trial};
 
 use crate::cache::Cache;
 use crate::config::{MAX_FILE_BYTES, MAX_PLUGINS, WORKER_STACK_BYTES};
+use crate::engine::MAX_MEMORIES;
 use crate::host::StartError;
+use crate::instances::Instances;
 use crate::plugin::Plugin;
 use crate::ticker::Ticker;
 use crate::{HostConfig, LoadReport};
@@ -69,6 +72,7 @@ fn files(dir: &Path) -> Result<Vec<PathBuf>, StartError> {
 
 fn load_all(engine: &Engine, config: &HostConfig, files: &[PathBuf]) -> (BTreeMap<String, Arc<Plugin>>, LoadReport) {
     let cache = config.cache.as_deref().and_then(|dir| Cache::open(dir, engine));
+    let instances = Instances::default();
     let mut plugins = BTreeMap::new();
     let mut report = LoadReport::default();
     for path in files {
@@ -76,7 +80,7 @@ fn load_all(engine: &Engine, config: &HostConfig, files: &[PathBuf]) -> (BTreeMa
             report.refused.push((path.clone(), format!("{MAX_PLUGINS} plugins are loaded already; remove some")));
             continue;
         }
-        match load_one(engine, config, cache.as_ref(), plugins.len(), path) {
+        match load_one(engine, config, cache.as_ref(), &instances, path) {
             Ok((plugin, compiled)) => {
                 report.compiled += usize::from(compiled);
                 report.loaded.push(Arc::clone(&plugin.manifest));
@@ -98,7 +102,7 @@ fn load_one(
     engine: &Engine,
     config: &HostConfig,
     cache: Option<&Cache>,
-    id: usize,
+    instances: &Instances,
     path: &Path,
 ) -> Result<(Plugin, bool), String> {
     let bytes = read(path)?;
@@ -109,9 +113,20 @@ fn load_one(
     if manifest.name != stem {
         return Err(format!("the plugin is called {0}; name the file {0}.wasm", manifest.name));
     }
-    let breaker = Mutex::default();
-    let name = Arc::from(stem);
-    Ok((Plugin { id, name, manifest: Arc::new(manifest), schema, breaker, constraint, delivery }, compiled))
+    // Unknown when the component takes modules from outside, which none of ours can.
+    let memories = examined.component.resources_required().map_or(MAX_MEMORIES, |needed| needed.num_memories.max(1));
+    let plugin = Plugin {
+        id: instances.register(),
+        name: Arc::from(stem),
+        manifest: Arc::new(manifest),
+        schema,
+        breaker: Mutex::default(),
+        constraint,
+        delivery,
+        instances: instances.clone(),
+        memories: memories as usize,
+    };
+    Ok((plugin, compiled))
 }
 
 /// Reads a plugin's file, if it is one and not too large.

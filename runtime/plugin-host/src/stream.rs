@@ -1,23 +1,26 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::breaker::{Admission, Outcome};
 use crate::config::MAX_TEXT_BYTES;
 use crate::guest::StreamGuest;
-use crate::host::Inner;
+use crate::host::{Inner, Proof};
 use crate::plugin::Plugin;
-use crate::{CallError, PolicyViolation};
+use crate::{CallError, PolicyViolation, clock};
 
 /// One reply's judgement, growing. Dropping it frees the instance.
 pub struct PolicyStream {
     host: Arc<Inner>,
     plugin: Arc<Plugin>,
+    /// What the stream was opened with. The breaker hears of it when the stream ends, well or not.
+    admission: Admission,
     /// Away while a call runs; gone for good when the call failed or was dropped.
     guest: Option<Box<StreamGuest>>,
 }
 
 impl PolicyStream {
-    pub(crate) fn new(host: Arc<Inner>, plugin: Arc<Plugin>, guest: StreamGuest) -> Self {
-        Self { host, plugin, guest: Some(Box::new(guest)) }
+    pub(crate) fn new(host: Arc<Inner>, plugin: Arc<Plugin>, admission: Admission, guest: StreamGuest) -> Self {
+        Self { host, plugin, admission, guest: Some(Box::new(guest)) }
     }
 
     /// Judges the next piece. Spans count from the beginning of the stream. Cancel-unsafe: a dropped
@@ -41,7 +44,7 @@ impl PolicyStream {
         *parked.lock() = Some(guest);
         let result = self
             .host
-            .call(&self.plugin, "push", None, move || {
+            .call(&self.plugin, "push", (self.admission, Proof::Later), move || {
                 let Some(mut guest) = back.lock().take() else {
                     return Err(CallError::Poisoned { plugin: plugin.manifest.name.clone() });
                 };
@@ -67,11 +70,23 @@ impl PolicyStream {
     pub async fn finish(mut self) -> Result<Vec<PolicyViolation>, CallError> {
         let guest = self.take()?;
         let (plugin, limits) = (Arc::clone(&self.plugin), self.host.limits.clone());
-        self.host.call(&self.plugin, "finish", None, move || guest.finish(&plugin, &limits)).await
+        self.host
+            .call(&self.plugin, "finish", (self.admission, Proof::Whole), move || guest.finish(&plugin, &limits))
+            .await
     }
 
     fn take(&mut self) -> Result<Box<StreamGuest>, CallError> {
         self.guest.take().ok_or_else(|| CallError::Poisoned { plugin: self.plugin.manifest.name.clone() })
+    }
+}
+
+impl Drop for PolicyStream {
+    /// A reply that was given up in good order: what was judged of it counts.
+    fn drop(&mut self) {
+        if let Some(guest) = &self.guest {
+            let outcome = if guest.len() > 0 { Outcome::Good } else { Outcome::Unknown };
+            self.plugin.breaker.lock().record(clock::breaker(), self.admission, outcome);
+        }
     }
 }
 

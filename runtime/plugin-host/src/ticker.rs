@@ -50,7 +50,7 @@ impl Ticker {
         Running(&self.0)
     }
 
-    /// Ends the thread.
+    /// Ends the thread, as soon as no guest runs: without ticks it would run for ever.
     pub(crate) fn close(&self) {
         self.0.closed.store(true, Ordering::SeqCst);
         let _asleep = self.0.asleep.lock();
@@ -67,12 +67,12 @@ impl Drop for Running<'_> {
 impl Inner {
     fn tick(&self, engine: &Engine) {
         let mut idle = 0;
-        while !self.closed.load(Ordering::SeqCst) {
-            if self.running.load(Ordering::SeqCst) > 0 {
-                idle = 0;
-            } else {
-                idle += 1;
+        loop {
+            let running = self.running.load(Ordering::SeqCst) > 0;
+            if !running && self.closed.load(Ordering::SeqCst) {
+                return;
             }
+            idle = if running { 0 } else { idle + 1 };
             if idle > LINGER_TICKS {
                 let mut asleep = self.asleep.lock();
                 while self.running.load(Ordering::SeqCst) == 0 && !self.closed.load(Ordering::SeqCst) {

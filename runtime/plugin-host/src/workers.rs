@@ -1,7 +1,8 @@
 //! The threads that run guests, fed in turn from one bounded queue per plugin.
 //!
 //! Plugins take turns, so that a plugin with many waiting calls, or slow ones, delays another by
-//! one call at most per thread.
+//! one call at most per thread; and where there are several plugins and threads, one plugin never
+//! has them all.
 
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,16 +11,13 @@ use std::sync::Arc;
 use parking_lot::{Condvar, Mutex};
 
 use crate::config::WORKER_STACK_BYTES;
-use crate::ticker::Ticker;
+use crate::ticker::{Running, Ticker};
 
 /// What a worker runs.
 pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
 /// The threads. They end when this is dropped; calls that still wait are dropped with it.
-pub(crate) struct Workers {
-    shared: Arc<Shared>,
-    ticker: Ticker,
-}
+pub(crate) struct Workers(Arc<Shared>);
 
 /// The queue is full; it has this many calls.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,94 +27,170 @@ struct Shared {
     queues: Mutex<Queues>,
     wake: Condvar,
     limit: usize,
+    ticker: Ticker,
 }
 
-#[derive(Default)]
 struct Queues {
-    by_plugin: HashMap<usize, VecDeque<Job>>,
-    /// Plugins with waiting calls, in turn.
+    by_plugin: HashMap<usize, Queue>,
+    /// Plugins with waiting calls that may run one more, in turn.
     turns: VecDeque<usize>,
+    /// Threads that one plugin may have at once.
+    share: usize,
     closed: bool,
 }
 
+/// The calls of one plugin.
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<Job>,
+    running: usize,
+}
+
 impl Workers {
-    /// Starts the threads; `limit` calls may wait per plugin.
-    pub(crate) fn start(count: usize, limit: usize, ticker: Ticker) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared { queues: Mutex::default(), wake: Condvar::new(), limit });
-        let workers = Self { shared, ticker };
-        for number in 0..count.max(1) {
-            let (shared, ticker) = (Arc::clone(&workers.shared), workers.ticker.clone());
+    /// Starts the threads; `limit` calls may wait per plugin. One plugin of several leaves a thread to
+    /// the others, if there is more than one.
+    pub(crate) fn start(count: usize, plugins: usize, limit: usize, ticker: Ticker) -> std::io::Result<Self> {
+        let count = count.max(1);
+        let share = if plugins > 1 { count.saturating_sub(1).max(1) } else { count };
+        let queues = Queues { by_plugin: HashMap::new(), turns: VecDeque::new(), share, closed: false };
+        let workers = Self(Arc::new(Shared { queues: Mutex::new(queues), wake: Condvar::new(), limit, ticker }));
+        for number in 0..count {
+            let shared = Arc::clone(&workers.0);
             std::thread::Builder::new()
                 .name(format!("plugin-{number}"))
                 .stack_size(WORKER_STACK_BYTES)
-                .spawn(move || shared.work(&ticker))?;
+                .spawn(move || shared.work())?;
         }
         Ok(workers)
     }
 
     /// Queues a call of a plugin.
     pub(crate) fn submit(&self, plugin: usize, job: Job) -> Result<(), Full> {
-        let mut queues = self.shared.queues.lock();
-        let queue = queues.by_plugin.entry(plugin).or_default();
-        if queue.len() >= self.shared.limit {
-            return Err(Full(queue.len()));
-        }
-        queue.push_back(job);
-        if queue.len() == 1 {
-            queues.turns.push_back(plugin);
-        }
+        let mut queues = self.0.queues.lock();
+        queues.push(plugin, job, self.0.limit)?;
         drop(queues);
-        self.shared.wake.notify_one();
+        self.0.wake.notify_one();
         Ok(())
     }
 }
 
 impl Drop for Workers {
     fn drop(&mut self) {
-        let mut queues = self.shared.queues.lock();
+        let mut queues = self.0.queues.lock();
         queues.closed = true;
         let dropped = std::mem::take(&mut queues.by_plugin);
         queues.turns.clear();
         drop(queues);
         drop(dropped);
-        self.shared.wake.notify_all();
-        self.ticker.close();
+        self.0.wake.notify_all();
+        self.0.ticker.close();
     }
 }
 
 impl Shared {
-    fn work(&self, ticker: &Ticker) {
-        while let Some(job) = self.next() {
-            let _ticks = ticker.running();
+    fn work(&self) {
+        while let Some((plugin, job, ticks)) = self.next() {
             if catch_unwind(AssertUnwindSafe(job)).is_err() {
                 tracing::error!("the plugin host panicked during a call; the call is aborted");
             }
+            drop(ticks);
+            self.queues.lock().done(plugin);
         }
     }
 
-    /// Waits for the next call; `None` at the end.
-    fn next(&self) -> Option<Job> {
+    /// Waits for the next call; `None` at the end. The ticks are counted before the lock goes: a
+    /// host that is dropped right then must not leave a guest without them.
+    fn next(&self) -> Option<(usize, Job, Running<'_>)> {
         let mut queues = self.queues.lock();
         loop {
             if queues.closed {
                 return None;
             }
-            if let Some(job) = queues.take() {
-                return Some(job);
+            if let Some((plugin, job)) = queues.take() {
+                return Some((plugin, job, self.ticker.running()));
             }
             self.wake.wait(&mut queues);
         }
     }
 }
 
+/// A plugin is in `turns`, once, exactly while it has waiting calls and threads left of its share.
 impl Queues {
-    fn take(&mut self) -> Option<Job> {
-        let plugin = self.turns.pop_front()?;
-        let queue = self.by_plugin.get_mut(&plugin)?;
-        let job = queue.pop_front();
-        if !queue.is_empty() {
+    fn push(&mut self, plugin: usize, job: Job, limit: usize) -> Result<(), Full> {
+        let queue = self.by_plugin.entry(plugin).or_default();
+        if queue.waiting.len() >= limit {
+            return Err(Full(queue.waiting.len()));
+        }
+        queue.waiting.push_back(job);
+        if queue.waiting.len() == 1 && queue.running < self.share {
             self.turns.push_back(plugin);
         }
-        job
+        Ok(())
+    }
+
+    fn take(&mut self) -> Option<(usize, Job)> {
+        let plugin = self.turns.pop_front()?;
+        let queue = self.by_plugin.get_mut(&plugin)?;
+        let job = queue.waiting.pop_front()?;
+        queue.running += 1;
+        if !queue.waiting.is_empty() && queue.running < self.share {
+            self.turns.push_back(plugin);
+        }
+        Some((plugin, job))
+    }
+
+    /// A call ended. The thread that ran it looks for the next one itself, so nobody is woken.
+    fn done(&mut self, plugin: usize) {
+        let Some(queue) = self.by_plugin.get_mut(&plugin) else { return };
+        if queue.running == self.share && !queue.waiting.is_empty() {
+            self.turns.push_back(plugin);
+        }
+        queue.running = queue.running.saturating_sub(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn queues(share: usize) -> Queues {
+        Queues { by_plugin: HashMap::new(), turns: VecDeque::new(), share, closed: false }
+    }
+
+    fn push(queues: &mut Queues, plugins: &[usize]) {
+        for plugin in plugins {
+            queues.push(*plugin, Box::new(|| {}), 3).expect("room");
+        }
+    }
+
+    fn take(queues: &mut Queues) -> Option<usize> {
+        queues.take().map(|(plugin, _)| plugin)
+    }
+
+    /// Fails when a plugin gets more than its share, or when a call is forgotten that waited because
+    /// the share was used up.
+    #[test]
+    fn a_plugin_runs_no_more_than_its_share() {
+        let mut queues = queues(2);
+        push(&mut queues, &[7, 7, 7, 8]);
+        assert_eq!((take(&mut queues), take(&mut queues), take(&mut queues)), (Some(7), Some(8), Some(7)));
+        assert_eq!(take(&mut queues), None, "two of three calls run");
+        queues.done(8);
+        assert_eq!(take(&mut queues), None);
+        push(&mut queues, &[7]);
+        assert_eq!(take(&mut queues), None);
+        queues.done(7);
+        assert_eq!((take(&mut queues), take(&mut queues)), (Some(7), None));
+        queues.done(7);
+        queues.done(7);
+        assert_eq!((take(&mut queues), take(&mut queues)), (Some(7), None));
+    }
+
+    #[test]
+    fn a_full_queue_says_so() {
+        let mut queues = queues(1);
+        push(&mut queues, &[1, 1, 1]);
+        assert_eq!(queues.push(1, Box::new(|| {}), 3), Err(Full(3)));
+        assert_eq!(queues.push(2, Box::new(|| {}), 3), Ok(()));
     }
 }

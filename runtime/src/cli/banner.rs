@@ -32,6 +32,7 @@ fn access(out: &mut String, app: &App) -> std::fmt::Result {
     match (config.api_keys.len(), config.is_exposed()) {
         (0, true) => writeln!(out, "  access    INSECURE: no API keys, and anybody who reaches this port may use it"),
         (0, false) => writeln!(out, "  access    open, to this machine only"),
+        (1, _) => writeln!(out, "  access    with the API key"),
         (count, _) => writeln!(out, "  access    with one of {count} API keys"),
     }
 }

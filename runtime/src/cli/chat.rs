@@ -1,9 +1,10 @@
 //! `rolecall chat ROLE`: talk to a role in the terminal, over a connection that may drop.
 //!
 //! A line is said as soon as the running reply has ended; a command acts at once. Without a
-//! terminal, plain lines are read, and the end of the input waits for the running reply.
+//! terminal, plain lines are read, and the end of the input, or `/quit`, waits for the running reply.
 
 mod input;
+mod prompt;
 mod saved;
 mod screen;
 
@@ -38,7 +39,7 @@ pub struct ChatArgs {
     pub resume: Option<PathBuf>,
 }
 
-/// After the end of the input, a connection that does not come back is waited for this long.
+/// Without a terminal, or after the end of the input, a lost connection is waited for this long.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 const HELP: &str = "\
@@ -58,7 +59,8 @@ pub async fn run(args: ChatArgs) -> anyhow::Result<()> {
     let terminal = io::stdin().is_terminal();
     let session = open(&args).await?;
     let mut lines = Lines::start(terminal).context("the input cannot be read")?;
-    let mut chat = Chat::new(session, Screen::new(io::stdout(), io::stderr()), args);
+    let (out, notices) = (lines.prompt().around(io::stdout()), lines.prompt().around(io::stderr()));
+    let mut chat = Chat::new(session, Screen::new(out, notices), args);
     let talked = chat.talk(&mut lines).await;
     // Also after a failure: what was processed is worth keeping.
     let kept = chat.keep();
@@ -78,11 +80,19 @@ async fn open(args: &ChatArgs) -> anyhow::Result<Session> {
         return Ok(client.resume(saved)?);
     }
     client.create_session(&args.role).await.map_err(|error| match error {
-        Error::Transport { .. } => anyhow::Error::new(error).context("is `rolecall serve` running there?"),
+        Error::Transport { detail, .. } => unreachable(&args.url, &detail),
         error => error.into(),
     })
 }
 
+/// The detail is a chain of causes; the last one is what the user can act on.
+fn unreachable(url: &str, detail: &str) -> anyhow::Error {
+    let cause = detail.rsplit(": ").next().unwrap_or(detail);
+    let cause = cause.split(" (os error").next().unwrap_or(cause).to_lowercase();
+    anyhow::anyhow!("cannot reach {url}: {cause}; is `rolecall serve` running there?")
+}
+
+type Interrupted = Pin<Box<dyn Future<Output = ()> + Send>>;
 type Sending = Pin<Box<dyn Future<Output = Result<u64, Error>> + Send>>;
 
 struct Chat<O, E> {
@@ -96,6 +106,15 @@ struct Chat<O, E> {
     /// The line to say when the running reply has ended.
     next: Option<String>,
     input_ended: bool,
+    /// Whether the connection was up to date once.
+    ready: bool,
+    greeted: bool,
+    /// The turn that was asked to stop.
+    stopped: Option<u64>,
+    /// Kept from one wait to the next, so that no signal falls between two.
+    interrupted: Option<Interrupted>,
+    /// When the connection was lost.
+    lost_at_ms: Option<u64>,
 }
 
 /// Whether to go on.
@@ -116,7 +135,20 @@ enum Happens {
 
 impl<O: Write, E: Write> Chat<O, E> {
     fn new(session: Session, screen: Screen<O, E>, args: ChatArgs) -> Self {
-        Self { session, args, screen, sending: None, awaiting: false, next: None, input_ended: false }
+        Self {
+            session,
+            args,
+            screen,
+            sending: None,
+            awaiting: false,
+            next: None,
+            input_ended: false,
+            ready: false,
+            greeted: false,
+            stopped: None,
+            interrupted: None,
+            lost_at_ms: None,
+        }
     }
 
     async fn talk(&mut self, lines: &mut Lines) -> anyhow::Result<()> {
@@ -126,7 +158,7 @@ impl<O: Write, E: Write> Chat<O, E> {
             {
                 self.say(line);
             }
-            if self.input_ended && !self.running() {
+            if self.input_ended && !self.running() && !self.screen.resuming() {
                 return Ok(());
             }
             if self.happens(lines).await? == Flow::Quit {
@@ -136,27 +168,39 @@ impl<O: Write, E: Write> Chat<O, E> {
     }
 
     async fn happens(&mut self, lines: &mut Lines) -> anyhow::Result<Flow> {
-        let (running, terminal) = (self.running(), lines.is_terminal());
-        let listening = !self.input_ended && self.next.is_none();
-        let lost = self.input_ended && self.screen.disconnected();
+        let terminal = lines.is_terminal();
+        let settled = self.ready && !self.screen.resuming();
+        let listening = !self.input_ended && self.next.is_none() && (terminal || settled);
+        let idle = settled && !self.running();
+        let patience = self.patience(terminal);
+        let interrupted = self.interrupted.get_or_insert_with(|| Box::pin(input::interrupt(terminal)));
         let happens = tokio::select! {
             event = self.session.next_event() => Happens::Event(event),
             accepted = accepted(&mut self.sending) => Happens::Accepted(accepted),
-            input = lines.next(!running), if listening => Happens::Input(input),
-            () = tokio::time::sleep(PATIENCE), if lost => Happens::GaveUp,
-            () = input::interrupt(terminal), if running => Happens::Interrupt,
+            input = lines.next(idle), if listening => Happens::Input(input),
+            () = tokio::time::sleep(patience.unwrap_or(PATIENCE)), if patience.is_some() => Happens::GaveUp,
+            () = interrupted => Happens::Interrupt,
         };
         match happens {
             Happens::Event(Some(event)) => self.event(&event),
             Happens::Event(None) => bail!("the session has ended"),
             Happens::Accepted(outcome) => self.accepted(outcome),
-            Happens::Input(input) => self.input(input).await,
-            Happens::Interrupt => {
-                self.stop().await?;
-                Ok(Flow::On)
-            }
+            Happens::Input(input) => self.input(input, terminal).await,
+            Happens::Interrupt => self.interrupt().await,
             Happens::GaveUp => bail!("the connection did not come back within {} s", PATIENCE.as_secs()),
         }
+    }
+
+    /// How much longer a lost connection is waited for; `None` when it is not lost, or the user can decide.
+    fn patience(&mut self, terminal: bool) -> Option<Duration> {
+        if !self.screen.disconnected() {
+            self.lost_at_ms = None;
+            return None;
+        }
+        let now = clock::monotonic_ms();
+        let lost_at = *self.lost_at_ms.get_or_insert(now);
+        let waited = Duration::from_millis(now.saturating_sub(lost_at));
+        (self.input_ended || !terminal).then(|| PATIENCE.saturating_sub(waited))
     }
 
     /// Whether a reply is awaited or coming.
@@ -165,11 +209,18 @@ impl<O: Write, E: Write> Chat<O, E> {
     }
 
     fn event(&mut self, event: &Event) -> anyhow::Result<Flow> {
+        if let Event::Connected { role, .. } = event
+            && *role == self.args.role
+            && !std::mem::replace(&mut self.greeted, true)
+        {
+            self.screen.note(&format!("{role}: connected; /help lists the commands"))?;
+        }
         self.screen.show(event, clock::monotonic_ms())?;
         match event {
             Event::Connected { role, .. } if *role != self.args.role => {
                 bail!("the saved session is with {role}, not with {}; name another file", self.args.role)
             }
+            Event::CaughtUp { .. } => self.ready = true,
             Event::Message(message) if matches!(message.body, rolecall_client::Body::Reply { .. }) => {
                 self.awaiting = false;
                 self.keep()?;
@@ -192,7 +243,7 @@ impl<O: Write, E: Write> Chat<O, E> {
         Ok(Flow::On)
     }
 
-    async fn input(&mut self, input: Input) -> anyhow::Result<Flow> {
+    async fn input(&mut self, input: Input, terminal: bool) -> anyhow::Result<Flow> {
         let line = match input {
             Input::Line(line) => line,
             Input::End => {
@@ -203,7 +254,8 @@ impl<O: Write, E: Write> Chat<O, E> {
         };
         match line.trim() {
             "" => {}
-            "/quit" | "/exit" => return Ok(Flow::Quit),
+            "/quit" | "/exit" if terminal => return Ok(Flow::Quit),
+            "/quit" | "/exit" => self.input_ended = true,
             "/help" => self.screen.answer(HELP)?,
             "/status" => self.screen.status(&self.session.status())?,
             "/stop" => self.stop().await?,
@@ -223,6 +275,18 @@ impl<O: Write, E: Write> Chat<O, E> {
         self.awaiting = true;
         let session = self.session.clone();
         self.sending = Some(Box::pin(async move { session.send(&text).await }));
+    }
+
+    /// Stops the reply that is running; leaves when there is none, or it was asked to stop already.
+    async fn interrupt(&mut self) -> anyhow::Result<Flow> {
+        self.interrupted = None;
+        match self.screen.turn() {
+            Some(turn) if self.stopped.replace(turn) != Some(turn) => {
+                self.session.cancel(turn).await?;
+                Ok(Flow::On)
+            }
+            _ => Ok(Flow::Quit),
+        }
     }
 
     async fn stop(&mut self) -> anyhow::Result<()> {

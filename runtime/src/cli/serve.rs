@@ -4,9 +4,9 @@ use anyhow::Context;
 use clap::Args;
 use tokio::net::TcpListener;
 
-use super::{DONE, ERRORS, banner, print};
-use crate::app::App;
-use crate::config::{Resolved, SettingFlags, Sources};
+use super::{DONE, ERRORS, banner, output, print};
+use crate::app::{App, AppError};
+use crate::config::{Config, Resolved, SettingFlags, Sources};
 use crate::telemetry;
 
 /// Serves the roles of a folder.
@@ -30,6 +30,20 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<u8> {
     for warning in &warnings {
         tracing::warn!("{warning}");
     }
+    // From here on the call itself was right, and what fails is the start.
+    match start(config).await {
+        Ok(ended) => Ok(if ended { DONE } else { ERRORS }),
+        // A folder that is not there, or a model that cannot be meant: the configuration again.
+        Err(error) if error.downcast_ref().is_some_and(AppError::is_a_setting) => Err(error),
+        Err(error) => {
+            output::complain(&format!("rolecall: {error:#}"));
+            Ok(ERRORS)
+        }
+    }
+}
+
+/// Serves until a signal. Says whether everything ended in time.
+async fn start(config: Config) -> anyhow::Result<bool> {
     // Before the parts start: a taken port is found out at once. Callers wait in the backlog.
     let listener = TcpListener::bind(config.listen).await.with_context(|| {
         format!("cannot listen on {}; stop what listens there or choose another address with --listen", config.listen)
@@ -38,8 +52,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<u8> {
     let stop = stop_signal()?;
     let (app, report) = App::build(config).await?;
     print(&banner::text(&app, &report, address))?;
-    let ended = app.serve(listener, stop).await;
-    Ok(if ended { DONE } else { ERRORS })
+    Ok(app.serve(listener, stop).await)
 }
 
 fn shown(resolved: &Resolved) -> String {

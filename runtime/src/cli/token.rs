@@ -1,11 +1,11 @@
 //! `rolecall token`: session tokens by hand.
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 
 use super::{DONE, ERRORS, print_line};
 use crate::config::{SettingFlags, Sources};
-use crate::gateway::token::Tokens;
+use crate::gateway::token::{KEY_FILE, Tokens};
 use crate::ids::SessionId;
 
 /// Issues or inspects session tokens with the server's key: `token-key`, else the data directory's.
@@ -17,7 +17,7 @@ pub(super) struct TokenArgs {
 
 #[derive(Debug, Subcommand)]
 enum TokenCommand {
-    /// Issue a token for an existing session.
+    /// Issue a token for an existing session. Nothing is looked up: the server judges it when it is used.
     Issue {
         /// The session, `s_…`.
         session: String,
@@ -38,6 +38,11 @@ pub(super) fn run(args: TokenArgs) -> anyhow::Result<u8> {
     let config = Sources::process(SettingFlags::default()).read()?.config;
     let tokens = match &config.token_key {
         Some(key) => Tokens::with_key(key.reveal().as_bytes(), config.token_ttl),
+        // Opening would make a new key, which signs nothing that a server knows.
+        None if !config.data.join(KEY_FILE).is_file() => bail!(
+            "{} has no {KEY_FILE}; name the server's data directory in ROLECALL_DATA or rolecall.toml",
+            config.data.display()
+        ),
         None => Tokens::open(&config.data, config.token_ttl)?,
     };
     match args.command {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::file::{self, Given, suggestion};
 use super::settings::{SETTINGS, Setting, Shape};
+use super::values::masked;
 use super::{Config, ConfigError, ConfigErrors, DEFAULT_FILE, ENV_PREFIX, Place, SettingFlags};
 
 /// Where settings are looked for. Not `Debug`: the environment holds secrets.
@@ -151,8 +152,10 @@ fn setting(key: &str) -> Option<&'static Setting> {
 }
 
 fn shown_value(setting: &Setting, values: &[String]) -> Option<String> {
-    let quoted = |value: &String| {
-        if setting.secret { "\"***\"".to_owned() } else { toml::Value::from(value.as_str()).to_string() }
+    let quoted = |value: &String| match setting {
+        Setting { secret: true, .. } => "\"***\"".to_owned(),
+        Setting { value_name: "URL", .. } => toml::Value::from(masked(value)).to_string(),
+        _ => toml::Value::from(value.as_str()).to_string(),
     };
     match (setting.shape, values) {
         (_, []) => None,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// A key. It cannot be printed: `Debug` gives asterisks and there is no `Display`.
+/// A key, or a URL that may carry a password. It cannot be printed: `Debug` gives asterisks and there is no `Display`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Box<str>);
 

@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::values::{Problem, address, duration, flag, many, maybe, number, one, path, secret, size, text, url};
+use super::values::{Problem, address, duration, flag, many, maybe, number, one, path, proxy, secret, size, text, url};
 use super::{ConfigError, Secret};
+use crate::model::CallLimits;
 
 /// How a setting is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,7 +114,7 @@ settings! {
     /// The key sent to the model's server. Prefer the environment: flags are visible to others.
     model_key: Option<Secret>, "model-key", None, Single, "KEY", true, |v: &[String]| maybe(v, |t| secret(t, 1));
     /// A proxy for calls to the model, `http://host:port`; proxy variables of the environment are not read.
-    model_proxy: Option<String>, "model-proxy", None, Single, "URL", false, |v: &[String]| maybe(v, url);
+    model_proxy: Option<Secret>, "model-proxy", None, Single, "URL", false, |v: &[String]| maybe(v, proxy);
     /// How long a try may take to its first text.
     model_first_text: Duration, "model-first-text", Some("30s"), Single, "DURATION", false, |v: &[String]| one(v, model_time);
     /// How long a model may be silent between two pieces.
@@ -185,6 +186,18 @@ impl Config {
             );
         }
         found
+    }
+
+    /// What a call of the model may take.
+    #[must_use]
+    pub fn call_limits(&self) -> CallLimits {
+        CallLimits {
+            first_text: self.model_first_text,
+            stall: self.model_stall,
+            total: self.model_total,
+            retries: self.model_retries,
+            ..CallLimits::default()
+        }
     }
 
     /// Whether other machines can call without a key.

@@ -172,6 +172,37 @@ fn secrets_are_never_shown() {
     assert!(!text.contains("s3cret") && text.contains("***"), "{text}");
 }
 
+// Fails when a password in a URL is taken where it would be shown, or is shown anywhere.
+#[test]
+fn passwords_in_urls_are_refused_or_masked() {
+    for url in [
+        "http://u:hunter2@h/v1",
+        "http://hunter2@h/v1",
+        "u:hunter2@h:80",
+        "http://h/v1?key=hunter2",
+        "http://u:hu/hunter2@h",
+    ] {
+        let text = complaint(None, &[], &["--model-url", url]);
+        assert!(!text.contains("hunter2") && text.contains("***"), "{text}");
+    }
+    let remedy = complaint(None, &[("ROLECALL_MODEL_URL", "http://u:hunter2@h/v1")], &[]);
+    assert!(remedy.contains("model-key"), "{remedy}");
+    let resolved = resolve(None, &[], &["--model-proxy", "http://u:hunter2@proxy:3128"]).unwrap();
+    assert_eq!(resolved.config.model_proxy.as_ref().map(Secret::reveal), Some("http://u:hunter2@proxy:3128"));
+    assert!(!format!("{resolved:?}").contains("hunter2"));
+    let shown = resolved.shown.iter().find(|shown| shown.key == "model-proxy").unwrap();
+    assert_eq!(shown.value.as_deref(), Some("\"http://***@proxy:3128\""));
+    let text = complaint(None, &[], &["--model-proxy", "socks5://u:hunter2@proxy"]);
+    assert!(!text.contains("hunter2") && text.contains("socks5://***@proxy"), "{text}");
+}
+
+// Fails when a call of the model has other limits by default than the settings declare.
+#[test]
+fn the_models_limits_have_one_default() {
+    let config = resolve(None, &[], &[]).unwrap().config;
+    assert_eq!(config.call_limits(), crate::model::CallLimits::default());
+}
+
 // Fails when the printed configuration is not one that gives the same configuration again.
 #[test]
 fn what_is_printed_can_be_read_again() {

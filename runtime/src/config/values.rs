@@ -127,13 +127,42 @@ pub(super) fn text(value: &str) -> Result<String, Problem> {
     Ok(value.to_owned())
 }
 
+/// A base URL. It is shown and logged, so it carries no password.
 pub(super) fn url(value: &str) -> Result<String, Problem> {
     let remedy = "write the base URL of an OpenAI-compatible server, such as http://127.0.0.1:8000/v1";
-    let rest = value.strip_prefix("http://").or_else(|| value.strip_prefix("https://"));
-    match rest {
-        Some(host) if !host.is_empty() && !host.starts_with('/') => Ok(value.trim_end_matches('/').to_owned()),
-        _ => Err(Problem::new("not an http or https URL", remedy)),
+    authority(value).ok_or_else(|| Problem::new("not an http or https URL", remedy))?;
+    // Anywhere: an unescaped slash in a password ends what is formally the authority.
+    if value.contains('@') {
+        return Err(Problem::new("carries a user or password", "leave out what is before the @ and set model-key"));
     }
+    if value.contains(['?', '#']) {
+        return Err(Problem::new("has a query or a fragment", remedy));
+    }
+    Ok(value.trim_end_matches('/').to_owned())
+}
+
+/// A proxy's URL, with or without a user and password. It is never shown whole; see [`masked`].
+pub(super) fn proxy(value: &str) -> Result<Secret, Problem> {
+    let remedy = "write http://host:port, or http://user:password@host:port";
+    authority(value).map(|_| Secret::new(value)).ok_or_else(|| Problem::new("not an http or https URL", remedy))
+}
+
+/// What is between the scheme and the path.
+fn authority(url: &str) -> Option<&str> {
+    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"))?;
+    rest.split(['/', '?', '#']).next().filter(|authority| !authority.is_empty())
+}
+
+/// A URL, or what was meant as one, as it can be shown: what could be a password is asterisks.
+pub(super) fn masked(url: &str) -> String {
+    let (scheme, rest) = match url.split_once("://") {
+        Some((scheme, rest)) if !scheme.contains('@') => (format!("{scheme}://"), rest),
+        _ => (String::new(), url),
+    };
+    // The last @ of all: a password with an unescaped slash must not come out.
+    let (user, rest) = rest.rsplit_once('@').map_or(("", rest), |(_, rest)| ("***@", rest));
+    let (rest, query) = rest.split_once('?').map_or((rest, ""), |(rest, _)| (rest, "?***"));
+    format!("{scheme}{user}{rest}{query}")
 }
 
 pub(super) fn secret(value: &str, least: usize) -> Result<Secret, Problem> {

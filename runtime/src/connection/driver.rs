@@ -207,15 +207,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                     self.metrics.heartbeat_latency(seconds(rtt_ms));
                     self.metrics.heartbeat_interval(f64::from(self.machine.heartbeat_ms()) / 1_000.0);
                 }
+                Event::Unsendable { seq, reason } => {
+                    tracing::error!(session = %id, seq, reason, "a message is larger than any frame and is skipped");
+                }
                 Event::Network(_) => {
                     self.metrics.heartbeat_interval(f64::from(self.machine.heartbeat_ms()) / 1_000.0);
                 }
                 Event::Ended { code, reason } => {
                     self.ended = true;
-                    let code = self.peer_code.unwrap_or(code);
                     if code == close::EXPIRED {
                         self.metrics.heartbeat("timeout");
                     }
+                    let code = self.peer_code.unwrap_or(code);
                     self.metrics.closed(code);
                     tracing::debug!(session = %id, code, reason, "a connection ended");
                 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use rolecall_wire::close;
-use rolecall_wire::limits::MAX_PAYLOAD;
+use rolecall_wire::limits::{MAX_PAYLOAD, MAX_SERVER_PAYLOAD};
 use rolecall_wire::server::Transmit;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
@@ -18,7 +18,7 @@ const READ_BUFFER: usize = 1_024;
 /// Bytes that are gathered before they are written.
 const WRITE_BUFFER: usize = 8 * 1_024;
 /// Bytes that may wait to be written: one full frame behind a full buffer.
-const MAX_WRITE_BUFFER: usize = 8 * 1_024 * 1_024;
+const MAX_WRITE_BUFFER: usize = 2 * MAX_SERVER_PAYLOAD;
 /// Bytes of a frame that are read: the largest payload and a BSP header.
 const MAX_FRAME: usize = MAX_PAYLOAD + 64;
 /// How long the peer may take to answer a close. A round trip of most networks, and short enough that

@@ -45,7 +45,7 @@ pub struct RefusedRole {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ContractsError {
     /// The folder or file is not there or not readable.
-    #[error("contracts {}: {detail}; name an existing folder with --contracts", path.display())]
+    #[error("contracts {}: {detail}; name an existing folder", path.display())]
     Unreadable {
         /// The folder or file.
         path: PathBuf,

@@ -48,7 +48,8 @@ async fn check(
             let message = format!("plugin `{name}` does not accept its parameter{about}: {problem}");
             let finding =
                 Finding::new(codes::PARAMETER_REFUSED, &contract.source, span.unwrap_or(policy.span), message);
-            findings.push(finding.with_help(format!("`rolecall plugin inspect {name}` shows the parameters")));
+            findings
+                .push(finding.with_help(format!("`rolecall plugin inspect plugins/{name}.wasm` shows the parameters")));
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use rolecall_dsl::Contract;
+use rolecall_dsl::diagnostic::Severity;
 use rolecall_wire::frame::Hit;
 
 use super::Permitted;
@@ -11,7 +12,7 @@ use super::probe::Probe;
 use super::record::{Broken, Record};
 use crate::telemetry::Metrics;
 
-/// Judges a whole text by rules and policies. Matches of rules with `on_violation redact` are
+/// Judges a whole text by the rules that bind notices ([`Contract::for_notices`]) and the policies. Matches of rules with `on_violation redact` are
 /// replaced; any other broken rule refuses the text.
 ///
 /// # Errors
@@ -22,12 +23,15 @@ pub async fn admit_delivery(
     metrics: &Metrics,
     text: &str,
 ) -> Result<Permitted<String>, Vec<Hit>> {
+    let contract = contract.for_notices();
     let mut record = Record::new(&contract.name, metrics.clone());
     let piece = Probe::behind(contract, "").end_with(text);
     let mut wrong: Vec<Broken> = piece.blocking.iter().map(|f| f.broken.clone()).collect();
     if wrong.is_empty() {
         let policies = Policies::of(contract, judges);
-        wrong = policies.check(&piece.text).await.broken;
+        let judgement = policies.check(&piece.text).await;
+        judgement.allowed.iter().for_each(|(rule, message)| record.note(rule, "warn", message));
+        wrong = judgement.broken;
     }
     if wrong.is_empty() && piece.clean() && contract.program.check(&piece.text).passes() {
         for r in &piece.redacted {
@@ -38,7 +42,8 @@ pub async fn admit_delivery(
     if wrong.is_empty() {
         // Only what was put in place of a match can still be wrong.
         let verdict = contract.program.check(&piece.text);
-        verdict.violations.iter().for_each(|v| record.edit(&v.id, "reject", &v.message));
+        let errors = verdict.violations.iter().filter(|v| v.severity == Severity::Error || v.redacted);
+        errors.for_each(|v| record.edit(&v.id, "reject", &v.message));
     }
     record.edit_all(&wrong, "reject");
     Err(record.hits().to_vec())

@@ -7,6 +7,8 @@
 
 mod delivery;
 mod inbound;
+mod mode;
+mod outward;
 mod permit;
 mod policy;
 mod probe;
@@ -18,6 +20,8 @@ pub(crate) mod testing;
 
 pub use delivery::admit_delivery;
 pub use inbound::{MAX_USER_BYTES, Refused, UserText, admit};
+pub use mode::delivery_mode;
+pub use outward::outward;
 pub use permit::Permitted;
 pub use policy::{Judge, Judges};
 pub use prompt::{Additions, Line, MAX_HISTORY_BYTES, Overrides, Prompt, Speaker};

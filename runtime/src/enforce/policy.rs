@@ -125,14 +125,8 @@ impl Policies {
         Self { judges, context, blocking: all(blocking), warning: all(warning) }
     }
 
-    /// Whether any policy can stand in a reply's way.
-    pub(super) fn any(&self) -> bool {
-        !self.blocking.is_empty()
-    }
-
-    /// Whether every one of them judges piece by piece. A missing plugin does: it fails at once.
-    pub(super) fn streaming(&self) -> bool {
-        self.blocking.iter().all(|p| self.judges.streaming(&p.policy.plugin) != Some(false))
+    pub(super) fn judges(&self) -> &dyn Judges {
+        self.judges.as_ref()
     }
 
     /// Judges the piece that follows `out`.

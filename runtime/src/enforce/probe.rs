@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rolecall_dsl::contract::{Contract, OnViolation};
+use rolecall_dsl::contract::Contract;
 use rolecall_dsl::diagnostic::Severity;
 use rolecall_dsl::monitor::{Monitor, Residual, Step, Violation};
 
@@ -10,8 +10,7 @@ use super::record::{Broken, Cause};
 
 /// A monitor fed with the reply so far. Its clones try continuations.
 ///
-/// The monitor speaks in bytes pushed to it; a probe speaks in bytes of the reply, which differ
-/// behind redactions, and never hands out again what the reply already has.
+/// It never hands out again what the reply already has.
 #[derive(Debug, Clone)]
 pub(super) struct Probe {
     monitor: Monitor,
@@ -19,8 +18,6 @@ pub(super) struct Probe {
     /// Reply text that the monitor still holds although it is out: it was released by a probe that
     /// knew what came next, and what came next was dropped.
     ahead: String,
-    /// Pushed offset behind each redaction, with the bytes it added or removed.
-    shifts: Vec<(usize, isize)>,
     residual: Residual,
 }
 
@@ -89,7 +86,6 @@ impl Probe {
             monitor: contract.program.monitor(),
             contract: Arc::clone(contract),
             ahead: text.to_owned(),
-            shifts: Vec::new(),
             residual: Residual::Open,
         };
         let _ = probe.push("");
@@ -126,6 +122,18 @@ impl Probe {
         piece
     }
 
+    /// Whether the reply complies if these words come as they are and it ends there.
+    pub(super) fn ends_well_with(&self, words: &str) -> bool {
+        let piece = self.end_with(words);
+        piece.clean() && piece.redacted.is_empty() && piece.text == words
+    }
+
+    /// Whether these words may come as they are. What follows may still be wrong.
+    pub(super) fn bears(&self, words: &str) -> bool {
+        let piece = self.clone().push(words);
+        piece.clean() && piece.redacted.is_empty()
+    }
+
     /// Whether the reply complies if it ends here.
     pub(super) fn complete(&self) -> bool {
         self.end().clean()
@@ -145,17 +153,12 @@ impl Probe {
         self.residual = step.residual;
         let (text, taken_back) = self.fresh(step.released);
         let mut piece = Piece { text, dead: step.residual == Residual::Dead, ..Piece::default() };
-        for violation in &step.violations {
-            if violation.redacted {
-                self.shift(violation);
-            }
-        }
         for violation in step.violations {
             // A redaction of what is out already comes too late: it is a plain violation.
             let redacted = violation.redacted && !taken_back;
             if redacted {
-                let at = self.in_reply(violation.span.start);
-                piece.redacted.push(Redaction { rule: violation.id.to_string(), message: violation.message, at });
+                let Violation { id, message, at, .. } = violation;
+                piece.redacted.push(Redaction { rule: id.to_string(), message, at });
             } else if violation.severity == Severity::Error {
                 piece.blocking.push(self.fault(violation));
             }
@@ -182,25 +185,10 @@ impl Probe {
         (String::new(), true)
     }
 
-    fn shift(&mut self, violation: &Violation) {
-        let Some(OnViolation::Redact(with)) = self.contract.rules.get(violation.rule).map(|r| &r.on_violation) else {
-            return;
-        };
-        let signed = |n: usize| isize::try_from(n).unwrap_or(isize::MAX);
-        self.shifts.push((violation.span.end, signed(with.len()) - signed(violation.span.len())));
-    }
-
     fn fault(&self, violation: Violation) -> Fault {
         let action = self.contract.rules.get(violation.rule).map(|r| r.on_violation.clone()).unwrap_or_default();
-        let cut = violation.cut.map(|cut| self.in_reply(cut));
-        let (at, said) = (self.in_reply(violation.span.start), !violation.span.is_empty());
+        let said = !violation.span.is_empty();
         let broken = Broken { id: violation.id.to_string(), message: violation.message, action, cause: Cause::Text };
-        Fault { rule: violation.rule, broken, at, said, cut }
-    }
-
-    /// The reply's byte that a pushed byte became.
-    fn in_reply(&self, pushed: usize) -> usize {
-        let by: isize = self.shifts.iter().filter(|(end, _)| *end <= pushed).map(|(_, by)| by).sum();
-        pushed.saturating_add_signed(by)
+        Fault { rule: violation.rule, broken, at: violation.at, said, cut: violation.cut }
     }
 }

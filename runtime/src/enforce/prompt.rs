@@ -8,7 +8,8 @@ use rolecall_dsl::contract::Language;
 
 use super::{Permitted, UserText};
 
-/// Earlier lines are sent newest first up to this many bytes of text; older ones are left out.
+/// Of a session's earlier lines the newest are sent, up to this many bytes of text; older ones are
+/// left out. Callers who keep the dialogue themselves, as on the OpenAI surface, are refused instead.
 pub const MAX_HISTORY_BYTES: usize = 64 << 10;
 
 /// Who said something.

@@ -36,6 +36,29 @@ pub(super) enum Cause {
     Excused,
 }
 
+/// The broken rules of one attempt that are kept, for the next prompt: further ones say nothing new
+/// to a model.
+const MAX_BROKEN: usize = 64;
+
+/// What stood in the way of an attempt, each thing once.
+#[derive(Debug, Default)]
+pub(super) struct Grievances(Vec<Broken>);
+
+impl Grievances {
+    pub(super) fn add(&mut self, broken: impl IntoIterator<Item = Broken>) {
+        for b in broken {
+            let known = self.0.iter().any(|other| other.id == b.id && other.message == b.message);
+            if !known && self.0.len() < MAX_BROKEN {
+                self.0.push(b);
+            }
+        }
+    }
+
+    pub(super) fn all(&self) -> &[Broken] {
+        &self.0
+    }
+}
+
 /// Collects hits and counts them.
 #[derive(Debug)]
 pub(super) struct Record {

@@ -40,6 +40,11 @@ pub(crate) fn compile(text: &str) -> Arc<Contract> {
     compiled.contracts.into_iter().next().unwrap_or_else(|| panic!("{findings:#?}\n{text}"))
 }
 
+/// A text as if it had been checked.
+pub(crate) fn permitted(text: &str) -> Permitted<String> {
+    Permitted::new(text.to_owned())
+}
+
 pub(crate) fn prompt(contract: &Arc<Contract>, user: &str, already: &str) -> Permitted<Prompt> {
     Prompt::first(Arc::clone(contract), Vec::new(), admit(user).unwrap(), already, &Overrides::default())
 }

@@ -1,5 +1,7 @@
 //! JSON bodies: bounded, typed, and precise about what is wrong.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use axum::http::{StatusCode, header};
@@ -13,6 +15,9 @@ pub const MAX_BODY_BYTES: usize = 1 << 20;
 
 /// How much of a body that is too large is read before the connection is given up, in bytes (8 MiB).
 const MAX_DRAINED_BYTES: usize = 8 << 20;
+
+/// How long a body may take to arrive; later ones get status 408.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A JSON body of type `T`. Its content type must say so, which also keeps foreign web pages from
 /// posting here without the browser asking first.
@@ -28,7 +33,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
             let message = "send the header `Content-Type: application/json`";
             return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message));
         }
-        let bytes = read(request.into_body()).await?;
+        let bytes = tokio::time::timeout(PATIENCE, read(request.into_body())).await.map_err(|_| {
+            let message = format!("the body did not arrive within {} s; send it again", PATIENCE.as_secs());
+            ApiError::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", message)
+        })??;
         parse(&bytes).map(Self)
     }
 }

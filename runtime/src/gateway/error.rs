@@ -1,6 +1,8 @@
 //! One shape for every HTTP error, compatible with OpenAI's clients:
 //! `{"error":{"message":"…","type":"…","code":"…","param":null}}`.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -18,6 +20,7 @@ pub struct ApiError {
     code: String,
     message: String,
     param: Option<String>,
+    retry_after: Option<Duration>,
 }
 
 impl ApiError {
@@ -25,7 +28,7 @@ impl ApiError {
     /// people.
     #[must_use]
     pub fn new(status: StatusCode, code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { status, code: code.into(), message: message.into(), param: None }
+        Self { status, code: code.into(), message: message.into(), param: None, retry_after: None }
     }
 
     /// 400: the request is wrong.
@@ -38,6 +41,13 @@ impl ApiError {
     #[must_use]
     pub fn param(mut self, param: impl Into<String>) -> Self {
         self.param = Some(param.into());
+        self
+    }
+
+    /// Says when to come back. A status 429 that does not know says after a second.
+    #[must_use]
+    pub fn retry_after(mut self, after: Option<Duration>) -> Self {
+        self.retry_after = after;
         self
     }
 
@@ -92,7 +102,7 @@ impl ApiError {
 
 fn kind(status: StatusCode) -> &'static str {
     match status.as_u16() {
-        401 | 403 => "authentication_error",
+        401 => "authentication_error",
         404 | 410 => "not_found_error",
         429 => "rate_limit_error",
         503 | 529 => "overloaded_error",
@@ -107,11 +117,18 @@ impl IntoResponse for ApiError {
         if self.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if self.status == StatusCode::TOO_MANY_REQUESTS {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        let soon = (self.status == StatusCode::TOO_MANY_REQUESTS).then_some(Duration::from_secs(1));
+        if let Some(after) = self.retry_after.or(soon) {
+            // Whole seconds, rather late than early.
+            let seconds = after.as_millis().div_ceil(1_000);
+            response.headers_mut().insert(header::RETRY_AFTER, seconds_value(seconds));
         }
         response
     }
+}
+
+fn seconds_value(seconds: u128) -> HeaderValue {
+    HeaderValue::from(u64::try_from(seconds).unwrap_or(u64::MAX))
 }
 
 impl From<TokenError> for ApiError {

@@ -33,7 +33,7 @@ pub(super) async fn healthz() -> Response {
     Json(json!({"status": "ok"})).into_response()
 }
 
-/// Whether sessions can be served: contracts are in force, the store answers, no shutdown runs.
+/// Whether sessions can be served: contracts are in force, the store reads and writes, no shutdown runs.
 ///
 /// # Errors
 /// 503 with what is missing.
@@ -45,6 +45,7 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Result<Response, ApiE
     if app.contracts.list().is_empty() {
         return Err(unready("no_contracts", "no contract is in force; `rolecall verify` shows why"));
     }
+    app.store.healthy()?;
     let probe = SessionId::random().map_err(|error| unready("no_randomness", &error.to_string()))?;
     app.store.session(&probe).await?;
     Ok(Json(json!({"status": "ready"})).into_response())
@@ -55,6 +56,10 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Result<Response, ApiE
 /// # Errors
 /// Never in practice.
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
+    // Nobody looks at a message when it expires; how old it was is not known any more, save that it waited.
+    for _ in 0..app.store.take_expired() {
+        app.metrics.offline("batch", "expired");
+    }
     let text = app
         .metrics
         .render()

@@ -10,7 +10,7 @@ use axum::body::Body;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
@@ -49,7 +49,7 @@ pub async fn serve(listener: TcpListener, router: Router, limit: usize, shutdown
     }
 }
 
-async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> io::Result<(Held, SocketAddr)> {
+async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> io::Result<(Held<TcpStream>, SocketAddr)> {
     let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
     let (stream, peer) = listener.accept().await?;
     // Replies are many small writes; waiting to fill packets would be felt. It only fails on a stream
@@ -58,7 +58,7 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> io::Result<(
     Ok((Held::new(stream, place), peer))
 }
 
-async fn connection(stream: Held, peer: SocketAddr, router: Router, shutdown: Shutdown) {
+async fn connection(stream: Held<TcpStream>, peer: SocketAddr, router: Router, shutdown: Shutdown) {
     let service = service_fn(move |request: hyper::Request<Incoming>| router.clone().oneshot(request.map(Body::new)));
     let serving = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())

@@ -88,6 +88,9 @@ fn ws_url(app: &App, headers: &HeaderMap) -> String {
 pub(super) struct ReconnectRequest {
     session_token: String,
     last_sequence_id: Seq,
+    /// The epoch that it belongs to; 0 when the client does not know one.
+    #[serde(default)]
+    epoch: Epoch,
 }
 
 #[derive(Debug, Serialize)]
@@ -99,6 +102,9 @@ struct ReconnectResponse {
     resumed: bool,
     /// Whether the client is ahead: the store lost a tail. Attaching starts a new epoch.
     regressed: bool,
+    /// The first message that the client has otherwise: the store lost it, and another has its number
+    /// now. The client forgets what it has from there on.
+    forked_at: Option<Seq>,
     missing: Option<Missing>,
 }
 
@@ -119,7 +125,8 @@ pub(super) async fn reconnect(
 ) -> Result<Response, ApiError> {
     let claims = app.tokens.verify(&request.session_token)?;
     let position = app.sessions.position(&claims.sid).await?;
-    let last = request.last_sequence_id;
+    let forked_at = app.sessions.forked(&claims.sid, request.epoch, request.last_sequence_id).await?;
+    let last = forked_at.map_or(request.last_sequence_id, |first| first.saturating_sub(1));
     let from = last.saturating_add(1).max(position.floor.saturating_add(1));
     let missing =
         (from <= position.head).then(|| Missing { from, to: position.head, url: format!("/v1/diff?from={from}") });
@@ -127,8 +134,9 @@ pub(super) async fn reconnect(
         session_id: claims.sid.to_string(),
         epoch: position.epoch,
         next_sequence_id: position.head.saturating_add(1),
-        resumed: last >= position.floor && last <= position.head,
+        resumed: forked_at.is_none() && last >= position.floor && last <= position.head,
         regressed: last > position.head,
+        forked_at,
         missing,
     };
     Ok(Json(body).into_response())
@@ -142,12 +150,37 @@ pub(super) struct DiffQuery {
     limit: Option<usize>,
 }
 
+/// Sequence ids that never come.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Hole {
+    from: Seq,
+    to: Seq,
+}
+
+/// The holes in messages that begin with `from`; without any, nothing up to the head comes.
+fn holes(from: Seq, messages: &[Message], head: Seq) -> Vec<Hole> {
+    if messages.is_empty() && from <= head {
+        return vec![Hole { from, to: head }];
+    }
+    let mut next = from;
+    let mut holes = Vec::new();
+    for message in messages {
+        if message.seq > next {
+            holes.push(Hole { from: next, to: message.seq.saturating_sub(1) });
+        }
+        next = message.seq.saturating_add(1);
+    }
+    holes
+}
+
 #[derive(Debug, Serialize)]
 struct DiffResponse {
     session_id: String,
     epoch: Epoch,
     /// The committed messages from `from` on, in order.
     messages: Vec<Message>,
+    /// Sequence ids among these that never come: the store lost them.
+    skipped: Vec<Hole>,
     /// Where the next page begins; null at the end.
     next: Option<Seq>,
     /// The sequence id of the last committed message.
@@ -185,7 +218,26 @@ pub(super) async fn diff(
         epoch: position.epoch,
         next: (last < position.head && !messages.is_empty()).then(|| last + 1),
         head: position.head.max(last),
+        skipped: holes(from, &messages, position.head),
         messages,
     };
     Ok(Json(body).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use rolecall_wire::frame::Body;
+
+    use super::*;
+
+    // Fails when a page passes over what the store lost without naming it.
+    #[test]
+    fn holes_of_a_page_are_named() {
+        let message = |seq| Message { seq, turn: 1, at_ms: 1, body: Body::Delta { text: "x".into() } };
+        let page = [message(3), message(4), message(7)];
+        assert_eq!(holes(2, &page, 9), [Hole { from: 2, to: 2 }, Hole { from: 5, to: 6 }]);
+        assert_eq!(holes(3, &page[..2], 9), []);
+        assert_eq!(holes(8, &[], 9), [Hole { from: 8, to: 9 }]);
+        assert_eq!(holes(10, &[], 9), []);
+    }
 }

@@ -94,7 +94,7 @@ struct Encoded {
 }
 
 /// The name of the key file in the data directory.
-const KEY_FILE: &str = "token.key";
+pub const KEY_FILE: &str = "token.key";
 
 /// The longest token that is looked at, in bytes.
 const MAX_TOKEN_BYTES: usize = 4_096;

@@ -18,7 +18,7 @@ pub struct CallLimits {
     pub first_text: Duration,
     /// Between two chunks after the first text; beyond it, [`ModelError::Stalled`].
     pub stall: Duration,
-    /// The whole call with its retries; beyond it, [`ModelError::Overdue`].
+    /// The whole call with its retries and the waits between them; beyond it, [`ModelError::Overdue`].
     pub total: Duration,
     /// Further tries after a retryable error, and only while no text has come.
     pub retries: u32,
@@ -167,11 +167,14 @@ impl Call {
             return None;
         }
         let backoff = self.limits.backoff.saturating_mul(1 << self.tries.saturating_sub(1).min(16)).min(MAX_WAIT);
-        match error {
-            ModelError::RateLimited { retry_after: Some(after), .. } if *after > MAX_WAIT => None,
-            ModelError::RateLimited { retry_after: Some(after), .. } => Some(backoff.max(*after)),
-            _ => Some(backoff),
-        }
+        let wait = match error.retry_after() {
+            Some(after) if after > MAX_WAIT => return None,
+            Some(after) => backoff.max(after),
+            None => backoff,
+        };
+        // A try that could only begin behind the deadline is not waited for.
+        let spent = Duration::from_millis(clock::monotonic_ms().saturating_sub(self.began_ms));
+        (spent.saturating_add(wait) < self.limits.total).then_some(wait)
     }
 }
 

@@ -85,6 +85,38 @@ impl ModelError {
         status_of(self.code())
     }
 
+    /// What a client of ours is told. The server's own words stay with the operator, but for a request
+    /// that the client itself must change.
+    #[must_use]
+    pub fn outward(&self) -> String {
+        let text = match self {
+            Self::Rejected { status: 400 | 413 | 422, message } => {
+                return format!("the model rejected the request: {message}");
+            }
+            Self::Rejected { .. } => "the model rejected the request; the server's log says why",
+            Self::Auth { .. } => "the model refused this server; its operator must mend the key",
+            Self::RateLimited { .. } => "the model is rate limited; try again later",
+            Self::Unavailable(_) => "the model is unavailable; try again shortly",
+            Self::Cut(_) => "the model's answer was cut before its end; try again",
+            Self::BadStream(_) => "the model's answer could not be read; the server's log says more",
+            Self::Config(_) => "the model is misconfigured; the server's log says how",
+            // Times and bounds of ours.
+            Self::FirstTextTimeout(_) | Self::Stalled(_) | Self::Overdue(_) | Self::TooLarge { .. } => {
+                return self.to_string();
+            }
+        };
+        text.to_owned()
+    }
+
+    /// When the server asked to come back.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
     /// Whether the same request may succeed a moment later.
     #[must_use]
     pub fn retryable(&self) -> bool {

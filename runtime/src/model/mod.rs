@@ -13,7 +13,7 @@ use futures_util::stream::BoxStream;
 
 pub use call::{Call, CallLimits, MAX_WAIT};
 pub use error::{ModelError, status_of};
-pub use openai::{OpenAi, OpenAiConfig, Secret};
+pub use openai::{OpenAi, OpenAiConfig};
 pub use rehearsal::{Answer, AnswerSource, Rehearsal};
 
 use crate::enforce::{Permitted, Prompt};

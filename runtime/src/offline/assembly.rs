@@ -6,7 +6,7 @@ use rolecall_dsl::Contract;
 use rolecall_wire::frame::Hit;
 
 use super::item::{self, TEXT_BYTES};
-use super::{Merger, WINDOW, bucket};
+use super::{Merger, WINDOW};
 use crate::clock;
 use crate::enforce::Permitted;
 use crate::ids::SessionId;
@@ -27,6 +27,17 @@ pub struct Outgoing {
     pub intent: String,
     /// The ids it stands for, in order.
     pub parts: Vec<String>,
+    /// What becomes of them, to be counted when it is committed.
+    pub counts: Vec<Count>,
+}
+
+/// A posted message and what became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Count {
+    /// When it was posted, ms since the Unix epoch.
+    pub created_ms: u64,
+    /// `merged`, `delivered` or `refused`.
+    pub outcome: &'static str,
 }
 
 /// What one window became.
@@ -108,9 +119,9 @@ impl Assembly {
         if let Some(text) = group.text {
             match self.admit_merged(contract, &text).await {
                 Ok(text) => {
-                    self.count(&members, if members.len() > 1 { "merged" } else { "delivered" });
+                    let counts = counts(&members, if members.len() > 1 { "merged" } else { "delivered" });
                     let parts = members.iter().map(|message| message.biz_id.clone()).collect();
-                    ready.push(Outgoing { text: Some(text), intent: intent(&members), parts });
+                    ready.push(Outgoing { text: Some(text), intent: intent(&members), parts, counts });
                     return;
                 }
                 Err(reason) => {
@@ -135,12 +146,10 @@ impl Assembly {
         let parts = vec![message.biz_id.clone()];
         let hits = match self.turns.admit_delivery(contract, &message.text).await {
             Ok(text) => {
-                self.count(&[message], "delivered");
-                return Outgoing { text: Some(text), intent, parts };
+                return Outgoing { text: Some(text), intent, parts, counts: counts(&[message], "delivered") };
             }
             Err(hits) => hits,
         };
-        self.count(&[message], "refused");
         tracing::warn!(
             role = contract.name,
             biz_id = message.biz_id,
@@ -151,15 +160,12 @@ impl Assembly {
             Some(fallback) => self.turns.admit_delivery(contract, &fallback.value).await.ok(),
             None => None,
         };
-        Outgoing { text: fallback, intent, parts }
+        Outgoing { text: fallback, intent, parts, counts: counts(&[message], "refused") }
     }
+}
 
-    fn count(&self, messages: &[&OfflineMessage], outcome: &str) {
-        let now_ms = clock::unix_ms();
-        for message in messages {
-            self.metrics.offline(bucket(message.created_at_ms, now_ms), outcome);
-        }
-    }
+fn counts(messages: &[&OfflineMessage], outcome: &'static str) -> Vec<Count> {
+    messages.iter().map(|message| Count { created_ms: message.created_at_ms, outcome }).collect()
 }
 
 /// The messages of the window, and those that cannot be read, which are given up.
@@ -177,7 +183,12 @@ fn take(items: Vec<InboxItem>) -> (Vec<OfflineMessage>, Vec<Outgoing>) {
             }
             Err(error) => {
                 tracing::error!(%error, "a waiting message cannot be read and is given up");
-                unreadable.push(Outgoing { text: None, intent: String::new(), parts: vec![item.biz_id] });
+                unreadable.push(Outgoing {
+                    text: None,
+                    intent: String::new(),
+                    parts: vec![item.biz_id],
+                    counts: Vec::new(),
+                });
             }
         }
     }

@@ -9,15 +9,16 @@
 //! an urgent one. A window is merged by the plugin that the contract names; a plugin that fails leaves
 //! it unmerged, which the plugin's own metrics and the log show.
 //!
-//! The contract judges every text before it is said. A merged text that breaks it falls back to its
+//! The contract judges every text before it is said, by its rules about what is said; those about the
+//! shape of a reply do not bind a notice ([`Contract::for_notices`](rolecall_dsl::Contract::for_notices)). A merged text that breaks it falls back to its
 //! single messages. A single message that breaks it is withheld: the contract's fallback is said in
 //! its place and names the message's id, so that both the user and the application see that something
 //! came; without a fallback the message is dropped, with a log line and the outcome `refused` in the
 //! metrics. Where no plugin merges, the text posted is the text delivered, and a message that breaks
 //! the contract is refused when it is posted, which tells the sender at once.
 //!
-//! Rejected: judging single messages at the post whatever happens to them later, because a rule such
-//! as `min_sentences` may hold for the merged text alone.
+//! Rejected: judging single messages at the post whatever happens to them later, because a policy may
+//! allow the merged text alone.
 
 mod age;
 mod assembly;
@@ -30,7 +31,7 @@ use async_trait::async_trait;
 use serde_json::{Map, Value};
 
 pub use age::bucket;
-pub use assembly::{Assembly, Outgoing, Window};
+pub use assembly::{Assembly, Count, Outgoing, Window};
 pub(crate) use courier::Courier;
 pub use item::{encode, validate};
 

@@ -91,6 +91,21 @@ async fn groups_that_are_no_partition_are_not_used() {
     }
 }
 
+// Fails when a notice is lost, or left unmerged, for the want of a reply's shape.
+#[tokio::test]
+async fn the_shape_of_a_reply_does_not_bind_a_notice() {
+    let shaped = compile(
+        "role clerk { version 1.0.0 language en persona \"p\" constraints { \
+         max_sentences 1 required_terms \"Anything else?\" response_style question >= 50% \
+         forbidden_terms \"password\" } fallback \"Anything else?\" delivery { policy \"digest\" } }",
+    );
+    let (assembly, id) = house(vec![group(&[0, 1], "Order 17 is packed. Order 18 is packed.")]).await;
+    post(&assembly, &id, "a", "Order 17 is packed.").await;
+    post(&assembly, &id, "b", "Order 18 is packed.").await;
+    let window = assembly.window(&id, &shaped).await.unwrap();
+    assert_eq!(texts(&window), [(Some("Order 17 is packed. Order 18 is packed."), vec!["a", "b"])]);
+}
+
 // Fails when a merged text that may not be said is said, or takes its parts with it.
 #[tokio::test]
 async fn a_merged_text_that_may_not_be_said_falls_back_to_its_parts() {
@@ -115,8 +130,10 @@ async fn what_cannot_be_said_is_given_up_by_name() {
     post(&assembly, &id, "good", "Hello").await;
     let window = assembly.window(&id, &contract("")).await.unwrap();
     assert_eq!(texts(&window), [(None, vec!["damaged"]), (None, vec!["bad"]), (Some("Hello"), vec!["good"])]);
+    let outcomes = window.messages.iter().flat_map(|out| &out.counts).map(|count| count.outcome);
+    assert_eq!(outcomes.collect::<Vec<_>>(), ["refused", "delivered"]);
     let metrics = assembly.metrics.render().unwrap();
-    assert!(metrics.contains("offline_messages_total{bucket=\"realtime\",outcome=\"refused\"} 1"), "{metrics}");
+    assert!(!metrics.contains("outcome=\"delivered\""), "nothing is committed yet: {metrics}");
 }
 
 // Fails when a window is not bounded in messages or bytes, or does not say that more waits.

@@ -15,12 +15,14 @@ mod tests;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 use rolecall_wire::frame::Message;
+use rolecall_wire::limits::MAX_MESSAGE;
 use tokio::sync::watch;
 
-pub use entry::{Entry, ReplyText};
-pub use reader::{Batch, Reader, decode};
+pub use entry::{Entry, REPLY_BYTES, ReplyText};
+pub use reader::{Batch, Reader, decode, within};
 use ring::Ring;
 
 use crate::ids::{Epoch, Seq, SessionId};
@@ -63,15 +65,16 @@ impl Outbox {
     /// step may have happened.
     ///
     /// # Errors
-    /// As [`Store::commit`].
+    /// As [`Store::commit`]; and [`StoreError::Oversized`], before anything is written, for an entry
+    /// that no frame carries: committed, it could never be shown.
     pub async fn commit(&self, epoch: Epoch, step: Step) -> Result<Committed, StoreError> {
         let messages: Vec<Message> = step.entries.into_iter().map(Entry::into_message).collect();
-        let commit = Commit {
-            entries: messages.iter().map(|message| message.to_bytes().into()).collect(),
-            delivered: step.delivered,
-            state: step.state.map(Into::into),
-            running: step.running,
-        };
+        let entries: Vec<Bytes> = messages.iter().map(|message| message.to_bytes().into()).collect();
+        if let Some(len) = entries.iter().map(Bytes::len).find(|len| *len > MAX_MESSAGE) {
+            return Err(StoreError::Oversized { id: self.0.id.clone(), len, max: MAX_MESSAGE });
+        }
+        let commit =
+            Commit { entries, delivered: step.delivered, state: step.state.map(Into::into), running: step.running };
         let committed = self.0.store.commit(&self.0.id, epoch, commit).await?;
         self.0.ring.lock().push(committed.first, messages);
         self.0.head.send_if_modified(|head| std::mem::replace(head, committed.head) != committed.head);

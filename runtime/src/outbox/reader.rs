@@ -6,8 +6,14 @@ use rolecall_wire::frame::Message;
 use tokio::sync::watch;
 
 use super::Shared;
+use super::entry::text_len;
 use crate::ids::Seq;
 use crate::store::{LogEntry, StoreError};
+
+/// Bytes of text in one batch, unless its first message alone has more.
+const BATCH_BYTES: usize = 256 * 1_024;
+/// Messages read from the store at once.
+const PAGE: usize = 32;
 
 /// What follows a cursor.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,10 +59,11 @@ impl Reader {
         // The sender lives as long as `shared`, so this cannot fail.
         let head = self.head.wait_for(|head| *head >= next).await.map_or(next, |head| *head);
         let recent = self.shared.ring.lock().read(next, limit.max(1)).filter(|messages| !messages.is_empty());
-        let messages = match recent {
+        let mut messages = match recent {
             Some(messages) => messages,
-            None => self.read_store(head, limit.max(1)).await?,
+            None => self.read_store(head, limit.clamp(1, PAGE)).await?,
         };
+        within(&mut messages, BATCH_BYTES);
         let first = messages.first().map_or(head.saturating_add(1), |first| first.seq);
         if first > next {
             self.next = first;
@@ -73,6 +80,17 @@ impl Reader {
         let dense = (first..=head).zip(&entries).take_while(|(seq, entry)| *seq == entry.seq);
         dense.map(|(_, entry)| decode(entry)).collect()
     }
+}
+
+/// Keeps as many messages as have at most so many bytes of text, but at least one.
+pub fn within(messages: &mut Vec<Message>, bytes: usize) {
+    let mut sum = 0usize;
+    let fitting = messages.iter().take_while(|message| {
+        sum = sum.saturating_add(text_len(&message.body));
+        sum <= bytes
+    });
+    let kept = fitting.count().max(1);
+    messages.truncate(kept);
 }
 
 /// The message that a log entry holds.

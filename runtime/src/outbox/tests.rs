@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use rolecall_wire::frame::{Body, Outcome};
 
 use super::*;
+use crate::enforce::testing::permitted;
 use crate::store::{MemoryStore, NewSession};
 
 async fn outbox() -> (Outbox, Arc<dyn Store>, SessionId) {
@@ -91,7 +92,7 @@ async fn a_lagging_reader_learns_what_it_missed() {
 async fn a_reader_names_the_hole_of_a_lost_tail() {
     let (outbox, store, id) = outbox().await;
     outbox.commit(1, step(0..2)).await.unwrap();
-    store.advance_epoch(&id, 1, 6).await.unwrap();
+    store.advance_epoch(&id, 1, 1, 6).await.unwrap();
     outbox.skip_to(5);
     let mut early = outbox.reader(2);
     assert_eq!(messages(early.next_batch(9).await).len(), 1);
@@ -108,8 +109,37 @@ async fn a_reader_names_the_hole_of_a_lost_tail() {
 #[tokio::test]
 async fn nothing_uncommitted_is_visible() {
     let (outbox, store, id) = outbox().await;
-    store.advance_epoch(&id, 1, 1).await.unwrap();
+    store.advance_epoch(&id, 1, 1, 1).await.unwrap();
     assert!(matches!(outbox.commit(1, step(0..3)).await, Err(StoreError::Fenced { .. })));
     assert_eq!(outbox.head(), 0);
     assert!(outbox.0.ring.lock().read(1, 9).is_none());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    // Fails when a long piece becomes a message that a frame cannot carry, or loses a character.
+    #[test]
+    fn long_pieces_become_several_messages(lead in 0usize..4, filler in prop::sample::select(vec!["h", "字", "😀", "\u{1}"]), times in 0usize..40_000) {
+        let text = "x".repeat(lead) + &filler.repeat(times);
+        let deltas: Vec<Entry> = Entry::deltas(1, 1, &permitted(&text)).collect();
+        prop_assert!(deltas.iter().all(|delta| delta.len() <= 32 * 1_024 && !delta.is_empty()));
+        let whole: String = deltas.into_iter().map(|delta| match delta.into_message().body {
+            Body::Delta { text } => text,
+            other => panic!("{other:?}"),
+        }).collect();
+        prop_assert_eq!(whole, text);
+    }
+}
+
+// Fails when something is committed that no connection can ever show.
+#[tokio::test]
+async fn what_no_frame_carries_is_not_committed() {
+    let (outbox, store, id) = outbox().await;
+    let mut said = ReplyText::default();
+    said.recover(1, &Message { seq: 1, turn: 1, at_ms: 1, body: Body::Delta { text: "h".repeat(MAX_MESSAGE) } });
+    let entries = vec![entry(1), Entry::reply(1, 1, said, Outcome::Complete, Vec::new())];
+    let refused = outbox.commit(1, Step { entries, ..Step::default() }).await;
+    assert!(matches!(refused, Err(StoreError::Oversized { .. })), "{refused:?}");
+    assert_eq!((outbox.head(), store.read(&id, 1, 9).await.unwrap().len()), (0, 0));
 }

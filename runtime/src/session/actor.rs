@@ -17,13 +17,13 @@ use super::attach::Control;
 use super::error::SessionError;
 use super::event::{Command, Event};
 use super::generation::Generation;
-use super::registry::{Deps, Loaded};
+use super::registry::{Deps, Loaded, Presence};
 use super::state::{ConnectionId, Machine, Send, Start};
 use super::turn::TurnEvent;
 use crate::clock;
 use crate::ids::{Epoch, SessionId};
-use crate::offline::{Courier, Window};
-use crate::outbox::{Outbox, Step};
+use crate::offline::{self, Count, Courier, Window};
+use crate::outbox::{Outbox, REPLY_BYTES, Step};
 use crate::store::{Committed, StoreError};
 
 /// How long a session without client and without work stays in memory.
@@ -37,8 +37,7 @@ pub(super) struct Actor {
     outbox: Outbox,
     machine: Machine,
     mailbox: mpsc::Receiver<Command>,
-    /// Lent to attachments.
-    sender: mpsc::WeakSender<Command>,
+    presence: Presence,
     attached: Option<Attached>,
     connections: ConnectionId,
     generation: Option<Generation>,
@@ -50,6 +49,8 @@ pub(super) struct Actor {
 struct Attached {
     id: ConnectionId,
     control: mpsc::Sender<Control>,
+    /// The place of a last word, which is there however many frames wait.
+    last: Option<mpsc::OwnedPermit<Control>>,
 }
 
 /// A commit under way.
@@ -57,6 +58,7 @@ struct InFlight {
     commit: Pin<Box<dyn Future<Output = Result<Committed, StoreError>> + std::marker::Send>>,
     answers: Vec<(ConnectionId, ServerFrame)>,
     delivers: bool,
+    counts: Vec<Count>,
 }
 
 impl Actor {
@@ -64,8 +66,9 @@ impl Actor {
         deps: Arc<Deps>,
         loaded: Loaded,
         mailbox: mpsc::Receiver<Command>,
-        sender: mpsc::WeakSender<Command>,
+        presence: Presence,
     ) -> (Self, Option<Start>) {
+        deps.metrics.session_entered("detached");
         let Loaded { row, saved, said } = loaded;
         let id = row.created.id;
         let outbox = Outbox::new(deps.store.clone(), id.clone(), row.head);
@@ -79,7 +82,7 @@ impl Actor {
             outbox,
             machine,
             mailbox,
-            sender,
+            presence,
             attached: None,
             connections: 0,
             generation: None,
@@ -92,7 +95,6 @@ impl Actor {
 
     /// Lives until the process stops, the store fails, or nothing happens for long.
     pub(super) async fn run(mut self, start: Option<Start>) {
-        self.deps.metrics.session_entered("detached");
         self.begin(start);
         let outcome = loop {
             self.flush();
@@ -108,8 +110,12 @@ impl Actor {
             self.close_attached(close::TRY_LATER, "the session cannot be stored now");
         }
         self.detach();
-        self.deps.metrics.session_left("detached");
-        self.deps.forget(&self.id, &self.sender);
+        self.generation = None;
+        // The next actor reads the store: what may still be written must be decided first, or a
+        // message could be accepted twice.
+        if let Some(flight) = self.in_flight.take() {
+            let _ = flight.commit.await;
+        }
     }
 
     /// Only classifies.
@@ -144,7 +150,12 @@ impl Actor {
             Event::Committed(outcome) => self.committed(outcome?)?,
             Event::Command(command) => self.command(command).await?,
             Event::Turn(event) => self.turn(event),
-            Event::Assembled(window) => self.assembled(window?),
+            Event::Assembled(Ok(window)) => self.assembled(window),
+            Event::Assembled(Err(error)) => {
+                // What is said lives elsewhere: a damaged inbox does not take the session with it.
+                tracing::error!(session = %self.id, %error, "the waiting messages cannot be read and stay where they are");
+                self.settle_courier();
+            }
             Event::Detached => self.detach(),
             Event::Idle => return Ok(!self.deps.unload(&self.id, &mut self.mailbox)),
         }
@@ -223,7 +234,7 @@ impl Actor {
     }
 
     fn generate(&mut self, contract: Arc<Contract>, start: Start) -> Result<(), SessionError> {
-        let generation = Generation::start(&self.deps.turns, &self.deps.shutdown, contract, start)?;
+        let generation = Generation::start(&self.deps, contract, start)?;
         self.generation = Some(generation);
         Ok(())
     }
@@ -231,7 +242,14 @@ impl Actor {
     fn turn(&mut self, event: Option<Box<TurnEvent>>) {
         let now_ms = clock::unix_ms();
         let start = match event.map(|event| *event) {
-            Some(TurnEvent::Released(piece)) => return self.machine.released(now_ms, &piece),
+            Some(TurnEvent::Released(piece)) => {
+                if self.machine.released(now_ms, &piece) {
+                    return;
+                }
+                let message = format!("the reply is longer than {REPLY_BYTES} bytes; what was said stands");
+                self.tell_attached("reply_too_long", message);
+                self.machine.failed(now_ms)
+            }
             Some(TurnEvent::Ended(end)) => {
                 if let Some((code, message)) = &end.failure {
                     self.tell_attached(code, message.clone());
@@ -266,12 +284,16 @@ impl Actor {
         let step = Step { entries: pending.entries, delivered: pending.delivered, state, running: pending.running };
         let (outbox, epoch) = (self.outbox.clone(), self.epoch);
         let commit = Box::pin(async move { outbox.commit(epoch, step).await });
-        self.in_flight = Some(InFlight { commit, answers: pending.answers, delivers });
+        self.in_flight = Some(InFlight { commit, answers: pending.answers, delivers, counts: pending.counts });
     }
 
     fn committed(&mut self, committed: Committed) -> Result<(), StoreError> {
         let Some(flight) = self.in_flight.take() else { return Ok(()) };
         self.machine.check(committed.head)?;
+        let now_ms = clock::unix_ms();
+        for count in flight.counts {
+            self.deps.metrics.offline(offline::bucket(count.created_ms, now_ms), count.outcome);
+        }
         self.answer(flight.answers);
         self.settle_courier();
         Ok(())
@@ -287,8 +309,9 @@ impl Actor {
     fn answer(&mut self, answers: Vec<(ConnectionId, ServerFrame)>) {
         for (to, frame) in answers {
             let Some(attached) = self.attached.as_ref().filter(|attached| attached.id == to) else { continue };
-            // A connection that takes nothing is let go; its channel closes, which ends it.
+            // A connection that takes nothing is let go.
             if attached.control.try_send(Control::Frame(Box::new(frame))).is_err() {
+                self.close_attached(close::TRY_LATER, "the connection does not take what it is told");
                 self.detach();
             }
         }
@@ -320,9 +343,8 @@ impl Actor {
     }
 
     fn close_attached(&mut self, code: u16, reason: &'static str) {
-        if let Some(attached) = &self.attached {
-            // A full channel closes instead, which ends the connection as well.
-            let _ = attached.control.try_send(Control::Close { code, reason });
+        if let Some(last) = self.attached.as_mut().and_then(|attached| attached.last.take()) {
+            last.send(Control::Close { code, reason });
         }
     }
 
@@ -332,6 +354,14 @@ impl Actor {
             self.deps.metrics.session_left("attached");
             self.deps.metrics.session_entered("detached");
         }
+    }
+}
+
+impl Drop for Actor {
+    fn drop(&mut self) {
+        // Here, so that one that panicked is counted out too.
+        self.detach();
+        self.deps.metrics.session_left("detached");
     }
 }
 

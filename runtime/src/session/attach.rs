@@ -4,13 +4,14 @@ use rolecall_wire::frame::{ClientFrame, ServerFrame};
 use tokio::sync::mpsc;
 
 use super::event::Command;
-use super::state::ConnectionId;
+use super::state::{ConnectionId, PENDING_ANSWERS};
 use crate::ids::{Epoch, Seq};
 use crate::outbox::Reader;
 
-/// Frames that may wait for a connection besides what it reads from the outbox. A connection that
-/// takes none for so long is cut.
-pub(super) const CONTROLS: usize = 32;
+/// Frames that may wait for a connection besides what it reads from the outbox: the answers of a commit
+/// under way, of the next one, and to what waits in the mailbox, however a client pipelines its sends;
+/// and one place for a last word. A connection that takes none of so many is cut.
+pub(super) const CONTROLS: usize = 4 * PENDING_ANSWERS;
 
 /// What a session tells its connection besides committed messages.
 #[derive(Debug)]

@@ -29,6 +29,17 @@ pub enum SessionError {
         /// The client's.
         epoch: Epoch,
     },
+    /// The client's messages are of a tail that the store lost, and others have their numbers now.
+    #[error(
+        "messages from {first} on were lost and are others now; forget them, and start again from last_seq={} \
+         with epoch={current}", first.saturating_sub(1)
+    )]
+    Forked {
+        /// The first sequence id that differs.
+        first: Seq,
+        /// The epoch now.
+        current: Epoch,
+    },
     /// The session is being moved or closed; the next attempt finds it.
     #[error("the session is busy; try again")]
     Busy,
@@ -63,7 +74,7 @@ impl SessionError {
     pub fn status(&self) -> u16 {
         match self {
             Self::NoSession(_) | Self::NoRole(_) => 404,
-            Self::Gone { .. } => 410,
+            Self::Gone { .. } | Self::Forked { .. } => 410,
             Self::Refused(_) | Self::BadMessage(_) | Self::Impossible { .. } => 400,
             Self::Violation { .. } => 422,
             Self::Store(StoreError::InboxFull(_)) => 429,
@@ -79,6 +90,7 @@ impl SessionError {
             Self::NoSession(_) => "session_not_found",
             Self::NoRole(_) => "role_not_found",
             Self::Gone { .. } => "messages_gone",
+            Self::Forked { .. } => "epoch_forked",
             Self::Impossible { .. } => "last_seq_impossible",
             Self::Busy => "session_busy",
             Self::Refused(refused) => refusal_code(refused),

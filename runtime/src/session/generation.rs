@@ -6,9 +6,9 @@ use rolecall_dsl::Contract;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::registry::Deps;
 use super::state::Start;
-use super::turn::{Overrides, Refused, TurnEvent, TurnRequest, Turns};
-use crate::shutdown::Shutdown;
+use super::turn::{Overrides, Refused, TurnEvent, TurnRequest};
 
 /// Reports that may wait for the actor; the model's reader waits beyond it.
 const REPORTS: usize = 16;
@@ -23,20 +23,26 @@ pub(super) struct Generation {
 impl Generation {
     /// Starts answering. The words were let in when they were sent; they pass the door again, since
     /// the contract may have changed while they waited.
-    pub(super) fn start(
-        turns: &Turns,
-        shutdown: &Shutdown,
-        contract: Arc<Contract>,
-        start: Start,
-    ) -> Result<Self, Refused> {
-        let user = turns.admit(&contract, &start.text)?;
+    ///
+    /// The task waits for one of the slots that all sessions share, so that a restart does not call the
+    /// model for every unfinished reply at once.
+    pub(super) fn start(deps: &Deps, contract: Arc<Contract>, start: Start) -> Result<Self, Refused> {
+        let user = deps.turns.admit(&contract, &start.text)?;
         let Start { history, already, .. } = start;
         let history = if contract.stateful { history } else { Vec::new() };
         let request = TurnRequest { contract, history, user, already, overrides: Overrides::default() };
         let (reports, events) = mpsc::channel(REPORTS);
         let cancel = CancellationToken::new();
-        let (turns, stop) = (turns.clone(), cancel.clone());
-        shutdown.spawn(Box::pin(async move { turns.run(request, reports, stop).await }));
+        let (turns, slots, stop) = (deps.turns.clone(), Arc::clone(&deps.slots), cancel.clone());
+        deps.shutdown.spawn(Box::pin(async move {
+            let _slot = tokio::select! {
+                biased;
+                // A turn that is cancelled while it waits calls no model, and needs no slot to end.
+                () = stop.cancelled() => None,
+                slot = slots.acquire_owned() => slot.ok(),
+            };
+            turns.run(request, reports, stop).await;
+        }));
         Ok(Self { events, cancel })
     }
 

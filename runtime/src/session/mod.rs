@@ -26,16 +26,18 @@ use parking_lot::Mutex;
 use rolecall_dsl::Contract;
 use rolecall_dsl::contract::DEFAULT_EXPIRE;
 use rolecall_wire::frame::{Hello, Message};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 pub use attach::{Attachment, Control, Resume};
 pub use error::SessionError;
 use event::Command;
 use registry::Deps;
+use saved::Saved;
 use turn::Turns;
 
 use crate::clock;
 use crate::contracts::Contracts;
+use crate::enforce;
 use crate::ids::{Epoch, Seq, SessionId};
 use crate::offline::{self, Assembly, Merger};
 use crate::outbox;
@@ -44,6 +46,12 @@ use crate::shutdown::Shutdown;
 use crate::store::{Enqueued, NewSession, Store, StoreError};
 use crate::telemetry::Metrics;
 
+/// Replies made at once; further turns wait for their slot.
+const TURNS: usize = 256;
+/// Bytes of text in a page of messages.
+const PAGE_BYTES: usize = 1_024 * 1_024;
+/// Messages read from the store at once.
+const PAGE: usize = 64;
 /// How often an attachment is tried again when it meets an actor that is just leaving memory.
 const ATTEMPTS: usize = 3;
 /// The priority from which on a message is delivered without waiting for others.
@@ -113,8 +121,9 @@ impl Sessions {
         shutdown: Shutdown,
     ) -> Self {
         let assembly = Assembly { store: store.clone(), merger, turns: turns.clone(), metrics: metrics.clone() };
+        let slots = Arc::new(Semaphore::new(TURNS));
         let (stop, actors) = (shutdown.signal(), Mutex::new(HashMap::new()));
-        Self(Arc::new(Deps { store, turns, contracts, assembly, metrics, shutdown, stop, actors }))
+        Self(Arc::new(Deps { store, turns, contracts, assembly, metrics, shutdown, stop, slots, actors }))
     }
 
     /// Goes on with the replies that an earlier process left unfinished, and says how many. Sessions
@@ -179,18 +188,40 @@ impl Sessions {
         Ok(Position { epoch: row.epoch, head: row.head, floor: row.floor, role: row.created.role })
     }
 
-    /// Committed messages from `from` on, in order, at most `limit`.
+    /// The first sequence id that a client with everything up to `last_seq` of `epoch` has otherwise
+    /// than the log, because the store lost its messages and others have their numbers now.
+    ///
+    /// # Errors
+    /// When there is no such session, or the store cannot be read.
+    pub async fn forked(&self, id: &SessionId, epoch: Epoch, last_seq: Seq) -> Result<Option<Seq>, SessionError> {
+        let row = self.0.store.session(id).await?.ok_or_else(|| SessionError::NoSession(id.clone()))?;
+        Ok(Saved::decode_stored(&row.state, id)?.forked(row.epoch, epoch, last_seq))
+    }
+
+    /// Committed messages from `from` on, in order, at most `limit`, and of at most 1 MiB of text unless
+    /// the first alone has more.
     ///
     /// # Errors
     /// [`SessionError::Gone`] when the first of them is no longer kept; when there is no such session,
     /// or the store cannot be read.
     pub async fn read(&self, id: &SessionId, from: Seq, limit: usize) -> Result<Vec<Message>, SessionError> {
+        let (mut messages, mut next, mut bytes) = (Vec::new(), from, 0usize);
+        while messages.len() < limit && bytes < PAGE_BYTES {
+            let entries = self.0.store.read(id, next, PAGE.min(limit.saturating_sub(messages.len()))).await?;
+            let Some(last) = entries.last() else { break };
+            next = last.seq.saturating_add(1);
+            for entry in &entries {
+                bytes = bytes.saturating_add(entry.bytes.len());
+                messages.push(outbox::decode(entry)?);
+            }
+        }
+        // Behind the reading: what was dropped meanwhile is no hole that goes without a name.
         let floor = self.position(id).await?.floor;
         if from <= floor && floor > 0 {
             return Err(SessionError::Gone { floor });
         }
-        let entries = self.0.store.read(id, from, limit).await?;
-        Ok(entries.iter().map(outbox::decode).collect::<Result<_, _>>()?)
+        outbox::within(&mut messages, PAGE_BYTES);
+        Ok(messages)
     }
 
     /// Takes a message for a user who may be away. Posting a `biz_id` again has no effect.
@@ -230,7 +261,7 @@ impl Sessions {
         let admitted = self.0.turns.admit_delivery(contract, &message.text).await;
         admitted.map(|_| ()).map_err(|hits| {
             self.0.metrics.offline(offline::bucket(message.created_at_ms, clock::unix_ms()), "refused");
-            SessionError::Violation { role: contract.name.clone(), hits }
+            SessionError::Violation { role: contract.name.clone(), hits: enforce::outward(hits) }
         })
     }
 }

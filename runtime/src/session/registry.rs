@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::actor::Actor;
@@ -27,7 +27,7 @@ const ACTORS: usize = 100_000;
 /// Commands that may wait for an actor; further ones wait in their callers.
 const MAILBOX: usize = 32;
 /// Log entries read at once when an interrupted reply is looked up.
-const PAGE: usize = 500;
+const PAGE: usize = 32;
 
 /// What sessions share.
 pub(super) struct Deps {
@@ -38,6 +38,8 @@ pub(super) struct Deps {
     pub(super) metrics: Metrics,
     pub(super) shutdown: Shutdown,
     pub(super) stop: CancellationToken,
+    /// Replies being made at once; others wait.
+    pub(super) slots: Arc<Semaphore>,
     pub(super) actors: Mutex<HashMap<SessionId, mpsc::Sender<Command>>>,
 }
 
@@ -47,6 +49,25 @@ pub(super) struct Loaded {
     pub(super) saved: Saved,
     /// What an interrupted reply had said.
     pub(super) said: ReplyText,
+}
+
+/// An actor's place among those in memory, which it leaves however it ends, also by a panic.
+pub(super) struct Presence {
+    deps: Arc<Deps>,
+    id: SessionId,
+    /// Lent to attachments.
+    pub(super) sender: mpsc::WeakSender<Command>,
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        // Without a sender it has left already.
+        let Some(sender) = self.sender.upgrade() else { return };
+        let mut actors = self.deps.actors.lock();
+        if actors.get(&self.id).is_some_and(|current| current.same_channel(&sender)) {
+            actors.remove(&self.id);
+        }
+    }
 }
 
 impl Deps {
@@ -61,7 +82,7 @@ impl Deps {
         let loaded = self.load(id).await?;
         let mut actors = self.actors.lock();
         // Another caller may have loaded it meanwhile; there is one actor per session.
-        if let Some(sender) = actors.get(id) {
+        if let Some(sender) = actors.get(id).filter(|sender| !sender.is_closed()) {
             return Ok(sender.clone());
         }
         if actors.len() >= ACTORS {
@@ -70,14 +91,15 @@ impl Deps {
         let (sender, mailbox) = mpsc::channel(MAILBOX);
         actors.insert(id.clone(), sender.clone());
         drop(actors);
-        let (actor, start) = Actor::new(self.clone(), loaded, mailbox, sender.downgrade());
+        let presence = Presence { deps: self.clone(), id: id.clone(), sender: sender.downgrade() };
+        let (actor, start) = Actor::new(self.clone(), loaded, mailbox, presence);
         self.shutdown.spawn(Box::pin(actor.run(start)));
         Ok(sender)
     }
 
     /// The mailbox of a session's actor, if it is in memory.
     pub(super) fn live(&self, id: &SessionId) -> Option<mpsc::Sender<Command>> {
-        self.actors.lock().get(id).cloned()
+        self.actors.lock().get(id).filter(|sender| !sender.is_closed()).cloned()
     }
 
     /// Takes a session out of memory, unless somebody asks for it just now. Says whether it did.
@@ -90,15 +112,6 @@ impl Deps {
         // Whoever holds a sender finds it closed, and asks for the session again.
         mailbox.close();
         true
-    }
-
-    /// An actor ended.
-    pub(super) fn forget(&self, id: &SessionId, sender: &mpsc::WeakSender<Command>) {
-        let Some(sender) = sender.upgrade() else { return };
-        let mut actors = self.actors.lock();
-        if actors.get(id).is_some_and(|current| current.same_channel(&sender)) {
-            actors.remove(id);
-        }
     }
 
     /// Makes a session's waiting messages ready for delivery.

@@ -11,8 +11,8 @@ use super::error::refusal_code;
 use super::saved::{Known, Saved, Waiting};
 use super::turn::{Line, Refused, TurnEnd};
 use crate::enforce::{Permitted, UserText};
-use crate::ids::Seq;
-use crate::offline::Outgoing;
+use crate::ids::{Epoch, Seq};
+use crate::offline::{Count, Outgoing};
 use crate::outbox::{Entry, ReplyText};
 use crate::store::{Delivered, StoreError};
 
@@ -21,7 +21,7 @@ pub(super) const QUEUE: usize = 8;
 /// Bytes of text in a pending step beyond which no more of a running reply is taken in.
 const PENDING_BYTES: usize = 32 * 1_024;
 /// Answers in a pending step beyond which no more commands are taken in.
-const PENDING_ANSWERS: usize = 64;
+pub(super) const PENDING_ANSWERS: usize = 64;
 
 /// A connection of the session, counted by its actor.
 pub(super) type ConnectionId = u64;
@@ -57,6 +57,8 @@ pub(super) struct Start {
 pub(super) struct Pending {
     pub(super) entries: Vec<Entry>,
     pub(super) delivered: Vec<Delivered>,
+    /// What became of posted messages.
+    pub(super) counts: Vec<Count>,
     /// The state must be written.
     pub(super) changed: bool,
     pub(super) running: Option<bool>,
@@ -117,18 +119,25 @@ impl Machine {
             }
             // With the id it was accepted for: a client that lost count sees that it was not this message.
             Known::Accepted(first) => self.duplicate(from, first.id, client_seq, first.seq),
-            Known::Forgotten => self.duplicate(from, id, client_seq, 0),
+            Known::Forgotten => {
+                let message = format!("client_seq {client_seq} took effect so long ago that its outcome is not known");
+                self.refuse(from, "client_seq_forgotten", message, Some(id))
+            }
         }
     }
 
-    /// The next piece of the running reply.
-    pub(super) fn released(&mut self, now_ms: u64, piece: &Permitted<String>) {
-        let Some((turn, _)) = self.running() else { return };
-        self.said.push(piece);
-        if self.pending.entries.last_mut().is_some_and(|last| last.extend(turn, piece)) {
-            return;
+    /// The next piece of the running reply. Says whether the reply has room for it; if not, it is not
+    /// said, and the reply must end.
+    #[must_use]
+    pub(super) fn released(&mut self, now_ms: u64, piece: &Permitted<String>) -> bool {
+        let Some((turn, _)) = self.running() else { return true };
+        if !self.said.push(piece) {
+            return false;
         }
-        self.push(Entry::delta(turn, now_ms, piece));
+        if !self.pending.entries.last_mut().is_some_and(|last| last.extend(turn, piece)) {
+            Entry::deltas(turn, now_ms, piece).for_each(|entry| self.push(entry));
+        }
+        true
     }
 
     /// The end of the running reply. What was said stands, whatever `end` takes its text to be.
@@ -168,10 +177,15 @@ impl Machine {
     pub(super) fn deliver(&mut self, now_ms: u64, messages: Vec<Outgoing>) {
         for message in messages {
             let entry = self.pending.entries.len();
+            self.pending.counts.extend(message.counts);
             let parts = message.parts.iter().cloned();
             self.pending.delivered.extend(parts.map(|biz_id| Delivered { biz_id, entry }));
-            if let Some(text) = message.text {
-                self.push(Entry::delivery(now_ms, text, message.intent, message.parts));
+            let Some(text) = message.text else { continue };
+            let delivery = Entry::delivery(now_ms, text, message.intent, message.parts);
+            if delivery.fits() {
+                self.push(delivery);
+            } else {
+                tracing::error!(bytes = delivery.len(), "a message for delivery is too long for a frame; given up");
             }
         }
     }
@@ -219,6 +233,17 @@ impl Machine {
         let pending = std::mem::take(&mut self.pending);
         let state = pending.changed.then(|| self.saved.encode_stored());
         (pending, state)
+    }
+
+    /// The first sequence id that a client of an earlier epoch has otherwise than the log.
+    pub(super) fn forked(&self, current: Epoch, epoch: Epoch, last_seq: Seq) -> Option<Seq> {
+        self.saved.forked(current, epoch, last_seq)
+    }
+
+    /// An epoch is about to begin with this sequence id.
+    pub(super) fn begin_epoch(&mut self, epoch: Epoch, first: Seq) {
+        self.saved.begin_epoch(epoch, first);
+        self.pending.changed = true;
     }
 
     /// The log goes on elsewhere, because the store lost a tail. Only when everything is committed.

@@ -24,10 +24,14 @@ pub(super) async fn all(subject: &Subject) {
     commits_state_and_running_mark_with_the_entries(subject).await;
     fences_a_writer_of_an_old_epoch(subject).await;
     never_reuses_a_sequence_id_after_a_lost_tail(subject).await;
+    begins_an_epoch_behind_every_known_one(subject).await;
     drops_the_oldest_entries_beyond_the_limit(subject).await;
+    counts_entries_not_numbers(subject).await;
     delivers_each_id_once(subject).await;
     lets_items_expire(subject).await;
+    counts_what_expires_once(subject).await;
     forgets_deliveries_after_a_day(subject).await;
+    remembers_an_id_delivered_twice_at_once(subject).await;
     bounds_the_inbox(subject).await;
     knows_no_session_that_was_not_created(subject).await;
     serves_sessions_at_the_same_time(subject).await;
@@ -36,8 +40,10 @@ pub(super) async fn all(subject: &Subject) {
 /// Refusals after `close`; run last.
 pub(super) async fn closed(subject: &Subject) {
     let id = fresh(subject).await;
+    subject.store.healthy().unwrap();
     subject.store.close().await;
     subject.store.close().await;
+    assert!(matches!(subject.store.healthy(), Err(StoreError::Closed)));
     assert!(matches!(subject.store.session(&id).await, Err(StoreError::Closed)));
     assert!(matches!(subject.store.commit(&id, 1, entries(&["x"])).await, Err(StoreError::Closed)));
 }
@@ -140,11 +146,11 @@ async fn commits_state_and_running_mark_with_the_entries(subject: &Subject) {
 // Fails when a writer that lost its session can still write any part of a commit.
 async fn fences_a_writer_of_an_old_epoch(subject: &Subject) {
     let id = fresh(subject).await;
-    assert_eq!(subject.store.advance_epoch(&id, 1, 1).await.unwrap(), 2);
+    assert_eq!(subject.store.advance_epoch(&id, 1, 1, 1).await.unwrap(), 2);
     let stale = Commit { state: Some(Bytes::from_static(b"stale")), running: Some(true), ..entries(&["stale"]) };
     let refused = subject.store.commit(&id, 1, stale).await;
     assert!(matches!(refused, Err(StoreError::Fenced { expected: 1, actual: 2, .. })));
-    assert!(matches!(subject.store.advance_epoch(&id, 1, 9).await, Err(StoreError::Fenced { .. })));
+    assert!(matches!(subject.store.advance_epoch(&id, 1, 1, 9).await, Err(StoreError::Fenced { .. })));
     let row = subject.store.session(&id).await.unwrap().unwrap();
     assert_eq!((row.epoch, row.head, row.running, row.state.len()), (2, 0, false, 0));
     assert_eq!(subject.store.commit(&id, 2, entries(&["new"])).await.unwrap().head, 1);
@@ -154,15 +160,26 @@ async fn fences_a_writer_of_an_old_epoch(subject: &Subject) {
 async fn never_reuses_a_sequence_id_after_a_lost_tail(subject: &Subject) {
     let id = fresh(subject).await;
     subject.store.commit(&id, 1, entries(&["1", "2"])).await.unwrap();
-    assert_eq!(subject.store.advance_epoch(&id, 1, 10).await.unwrap(), 2);
+    assert_eq!(subject.store.advance_epoch(&id, 1, 1, 10).await.unwrap(), 2);
     assert_eq!(subject.store.commit(&id, 2, entries(&["10"])).await.unwrap(), Committed { first: 10, head: 10 });
     assert_eq!(subject.store.read(&id, 3, 9).await.unwrap()[0].seq, 10);
     // A client that is behind must not push the sequence back.
-    assert_eq!(subject.store.advance_epoch(&id, 2, 4).await.unwrap(), 3);
+    assert_eq!(subject.store.advance_epoch(&id, 2, 2, 4).await.unwrap(), 3);
     assert_eq!(subject.store.commit(&id, 3, entries(&["11"])).await.unwrap().first, 11);
-    assert_eq!(subject.store.advance_epoch(&id, 3, u64::MAX).await.unwrap(), 4);
+    assert_eq!(subject.store.advance_epoch(&id, 3, 3, u64::MAX).await.unwrap(), 4);
     assert_eq!(subject.store.commit(&id, 4, entries(&["last"])).await.unwrap().head, u64::MAX);
     assert!(matches!(subject.store.commit(&id, 4, entries(&["none left"])).await, Err(StoreError::Corrupt { .. })));
+}
+
+// Fails when a new epoch is one that a client has seen, takes several steps, or goes back to an old one at the end.
+async fn begins_an_epoch_behind_every_known_one(subject: &Subject) {
+    let id = fresh(subject).await;
+    assert_eq!(subject.store.advance_epoch(&id, 1, 40, 1).await.unwrap(), 41);
+    assert_eq!(subject.store.advance_epoch(&id, 41, 7, 1).await.unwrap(), 42);
+    assert!(matches!(subject.store.commit(&id, 41, entries(&["stale"])).await, Err(StoreError::Fenced { .. })));
+    assert_eq!(subject.store.session(&id).await.unwrap().unwrap().epoch, 42);
+    assert!(matches!(subject.store.advance_epoch(&id, 42, Epoch::MAX, 1).await, Err(StoreError::Corrupt { .. })));
+    assert_eq!(subject.store.commit(&id, 42, entries(&["on"])).await.unwrap().head, 1);
 }
 
 // Fails when the log grows without bound, or the floor does not say what is gone.
@@ -179,6 +196,27 @@ async fn drops_the_oldest_entries_beyond_the_limit(subject: &Subject) {
     subject.store.commit(&id, 1, Commit { entries: huge, ..Commit::default() }).await.unwrap();
     let kept = subject.store.read(&id, 0, usize::MAX).await.unwrap();
     assert_eq!((kept.len() as u64, kept[0].seq), (LOG_LIMIT, 22_500 - LOG_LIMIT + 1));
+}
+
+// Fails when a jump of the head drops entries although few are kept, or the hole it leaves lets the log grow.
+async fn counts_entries_not_numbers(subject: &Subject) {
+    let id = fresh(subject).await;
+    subject.store.commit(&id, 1, entries(&["1", "2", "3"])).await.unwrap();
+    subject.store.advance_epoch(&id, 1, 1, 900_001).await.unwrap();
+    subject.store.commit(&id, 2, entries(&["a", "b"])).await.unwrap();
+    let row = subject.store.session(&id).await.unwrap().unwrap();
+    assert_eq!((row.head, row.floor), (900_002, 0));
+    let kept: Vec<Seq> = log(subject, &id).await.into_iter().map(|(seq, _)| seq).collect();
+    assert_eq!(kept, [1, 2, 3, 900_001, 900_002]);
+    // One entry more than the limit, and the first one goes; then everything before the hole.
+    let filling = vec![Bytes::from_static(b"entry"); 9_996];
+    subject.store.commit(&id, 2, Commit { entries: filling, ..Commit::default() }).await.unwrap();
+    assert_eq!(subject.store.session(&id).await.unwrap().unwrap().floor, 1);
+    subject.store.commit(&id, 2, entries(&["x", "y", "z"])).await.unwrap();
+    let row = subject.store.session(&id).await.unwrap().unwrap();
+    assert_eq!((row.head, row.floor), (910_001, 900_001));
+    let kept = subject.store.read(&id, 0, usize::MAX).await.unwrap();
+    assert_eq!((kept.len() as u64, kept[0].seq), (LOG_LIMIT, 900_002));
 }
 
 // Fails when an id is delivered twice, or its delivery is reported at the wrong place.
@@ -211,6 +249,37 @@ async fn lets_items_expire(subject: &Subject) {
     assert_eq!(waiting(subject, &id).await, ["long", "short"]);
 }
 
+// Fails when expired messages are dropped uncounted, counted twice, or stay until the inbox is full.
+async fn counts_what_expires_once(subject: &Subject) {
+    let (id, other) = (fresh(subject).await, fresh(subject).await);
+    let now = subject.clock.load(Ordering::SeqCst);
+    subject.store.take_expired();
+    for (biz_id, keeps_ms) in [("first", 30), ("second", 10), ("kept", 1_000), ("third", 20), ("said", 20)] {
+        subject.store.enqueue(&id, item(biz_id, now + keeps_ms)).await.unwrap();
+    }
+    subject.store.enqueue(&other, item("second", now + 10)).await.unwrap();
+    subject.clock.store(now + 9, Ordering::SeqCst);
+    subject.store.commit(&id, 1, entries(&["x"])).await.unwrap();
+    assert_eq!(subject.store.take_expired(), 0);
+    // A commit drops them, except what it delivers.
+    subject.clock.store(now + 20, Ordering::SeqCst);
+    subject.store.commit(&id, 1, delivery("SAID", &["said"])).await.unwrap();
+    assert_eq!(subject.store.take_expired(), 2);
+    assert_eq!(subject.store.take_expired(), 0);
+    let everything = subject.store.inbox(&id, 0, usize::MAX).await.unwrap();
+    assert_eq!(everything.iter().map(|item| item.biz_id.as_str()).collect::<Vec<_>>(), ["first", "kept"]);
+    assert_eq!(subject.store.enqueue(&id, item("said", now + 99)).await.unwrap(), Enqueued::Delivered(2));
+    // So does a post, of the same id too and whatever its answer.
+    subject.clock.store(now + 30, Ordering::SeqCst);
+    assert_eq!(subject.store.enqueue(&id, item("kept", now + 99)).await.unwrap(), Enqueued::Waiting);
+    assert_eq!(subject.store.take_expired(), 1);
+    assert_eq!(subject.store.enqueue(&other, item("second", now + 99)).await.unwrap(), Enqueued::Fresh);
+    assert_eq!(subject.store.take_expired(), 1);
+    assert_eq!(subject.store.inbox(&other, 0, usize::MAX).await.unwrap(), [item("second", now + 99)]);
+    assert_eq!(subject.store.enqueue(&id, item("first", now + 99)).await.unwrap(), Enqueued::Fresh);
+    assert_eq!(waiting(subject, &id).await, ["kept", "first"]);
+}
+
 // Fails when a delivered id is forgotten within a day, or never.
 async fn forgets_deliveries_after_a_day(subject: &Subject) {
     let id = fresh(subject).await;
@@ -228,6 +297,19 @@ async fn forgets_deliveries_after_a_day(subject: &Subject) {
     assert_eq!(subject.store.enqueue(&id, item("x", never)).await.unwrap(), Enqueued::Waiting);
     subject.store.commit(&id, 1, delivery("X again", &["x"])).await.unwrap();
     assert_eq!(subject.store.enqueue(&id, item("x", never)).await.unwrap(), Enqueued::Delivered(3));
+}
+
+// Fails when delivering an id again in the same millisecond forgets it.
+async fn remembers_an_id_delivered_twice_at_once(subject: &Subject) {
+    let id = fresh(subject).await;
+    subject.store.enqueue(&id, item("x", u64::MAX)).await.unwrap();
+    subject.store.commit(&id, 1, delivery("X", &["x"])).await.unwrap();
+    subject.store.commit(&id, 1, delivery("X", &["x"])).await.unwrap();
+    assert_eq!(subject.store.enqueue(&id, item("x", u64::MAX)).await.unwrap(), Enqueued::Delivered(2));
+    // The id is still among those that are forgotten by their age.
+    subject.clock.fetch_add(DONE_KEPT_MS + 1, Ordering::SeqCst);
+    subject.store.commit(&id, 1, delivery("Y", &["y"])).await.unwrap();
+    assert_eq!(subject.store.enqueue(&id, item("x", u64::MAX)).await.unwrap(), Enqueued::Fresh);
 }
 
 // Fails when an inbox grows without bound, or expired items count.
@@ -259,7 +341,7 @@ async fn knows_no_session_that_was_not_created(subject: &Subject) {
     assert!(matches!(store.read(&id, 1, 1).await, Err(StoreError::NoSession(_))));
     assert!(matches!(store.enqueue(&id, item("x", 1)).await, Err(StoreError::NoSession(_))));
     assert!(matches!(store.inbox(&id, 1, 1).await, Err(StoreError::NoSession(_))));
-    assert!(matches!(store.advance_epoch(&id, 1, 1).await, Err(StoreError::NoSession(_))));
+    assert!(matches!(store.advance_epoch(&id, 1, 1, 1).await, Err(StoreError::NoSession(_))));
 }
 
 // Fails when commits that are written together mix sessions up or lose one.

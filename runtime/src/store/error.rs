@@ -35,6 +35,16 @@ pub enum StoreError {
         /// How.
         detail: String,
     },
+    /// An entry is larger than any frame carries, so that nobody could ever read it.
+    #[error("a message of session {id} has {len} bytes, which no frame carries ({max} at most)")]
+    Oversized {
+        /// The session.
+        id: SessionId,
+        /// Bytes of the entry.
+        len: usize,
+        /// Bytes of the largest one.
+        max: usize,
+    },
     /// A write could not be made durable. The store refuses all further writes.
     #[error("the store stopped writing after a failed write ({0}); check the disk and restart")]
     Poisoned(Arc<str>),

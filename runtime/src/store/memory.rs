@@ -1,6 +1,7 @@
 //! The store without a disk: for tests, and the model that the embedded store is compared with.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -17,6 +18,7 @@ use crate::ids::{Epoch, Seq, SessionId};
 pub struct MemoryStore {
     clock: StoreClock,
     inner: Mutex<Inner>,
+    expired: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -49,7 +51,7 @@ impl MemoryStore {
     /// An empty store that reads the time elsewhere.
     #[must_use]
     pub fn with_clock(clock: StoreClock) -> Self {
-        Self { clock, inner: Mutex::default() }
+        Self { clock, ..Self::default() }
     }
 
     fn with<T>(
@@ -92,7 +94,9 @@ impl Store for MemoryStore {
         let now_ms = self.clock.now_ms();
         self.with(id, |session| {
             session.fence(epoch)?;
-            session.commit(commit, now_ms)
+            let committed = session.commit(commit, now_ms)?;
+            self.expired.fetch_add(session.expire(now_ms), Ordering::Relaxed);
+            Ok(committed)
         })
     }
 
@@ -105,7 +109,10 @@ impl Store for MemoryStore {
 
     async fn enqueue(&self, id: &SessionId, item: InboxItem) -> Result<Enqueued, StoreError> {
         let now_ms = self.clock.now_ms();
-        self.with(id, |session| session.enqueue(item, now_ms))
+        self.with(id, |session| {
+            self.expired.fetch_add(session.expire(now_ms), Ordering::Relaxed);
+            session.enqueue(item, now_ms)
+        })
     }
 
     async fn inbox(&self, id: &SessionId, now_ms: u64, limit: usize) -> Result<Vec<InboxItem>, StoreError> {
@@ -114,10 +121,21 @@ impl Store for MemoryStore {
         })
     }
 
-    async fn advance_epoch(&self, id: &SessionId, epoch: Epoch, resume_at: Seq) -> Result<Epoch, StoreError> {
+    fn take_expired(&self) -> u64 {
+        self.expired.swap(0, Ordering::Relaxed)
+    }
+
+    async fn advance_epoch(
+        &self,
+        id: &SessionId,
+        epoch: Epoch,
+        beyond: Epoch,
+        resume_at: Seq,
+    ) -> Result<Epoch, StoreError> {
         self.with(id, |session| {
             session.fence(epoch)?;
-            session.epoch = session.epoch.saturating_add(1);
+            let next = session.epoch.max(beyond).checked_add(1);
+            session.epoch = next.ok_or_else(|| StoreError::exhausted(id))?;
             session.head = session.head.max(resume_at.saturating_sub(1));
             Ok(session.epoch)
         })
@@ -136,6 +154,10 @@ impl Store for MemoryStore {
             .collect();
         ids.sort();
         Ok(ids)
+    }
+
+    fn healthy(&self) -> Result<(), StoreError> {
+        if self.inner.lock().closed { Err(StoreError::Closed) } else { Ok(()) }
     }
 
     async fn close(&self) {
@@ -183,9 +205,10 @@ impl Session {
         let head = self.head.checked_add(count).ok_or_else(|| StoreError::exhausted(&self.created.id))?;
         self.log.extend((first..=head).zip(commit.entries));
         self.head = head;
-        if count > 0 && head.saturating_sub(self.floor) > LOG_LIMIT {
-            self.floor = head - LOG_LIMIT;
-            self.log = self.log.split_off(&(self.floor + 1));
+        while self.log.len() as u64 > LOG_LIMIT
+            && let Some((dropped, _)) = self.log.pop_first()
+        {
+            self.floor = dropped;
         }
         for delivered in commit.delivered {
             self.inbox.retain(|item| item.biz_id != delivered.biz_id);
@@ -216,10 +239,17 @@ impl Session {
         }
     }
 
+    /// Drops what waited too long. Returns how many items.
+    fn expire(&mut self, now_ms: u64) -> u64 {
+        let before = self.inbox.len();
+        self.inbox.retain(|waiting| waiting.expires_ms > now_ms);
+        before.saturating_sub(self.inbox.len()) as u64
+    }
+
     fn enqueue(&mut self, item: InboxItem, now_ms: u64) -> Result<Enqueued, StoreError> {
         match self.done.get(&item.biz_id) {
             Some((seq, at_ms)) if is_remembered(*at_ms, now_ms) => return Ok(Enqueued::Delivered(*seq)),
-            _ => self.inbox.retain(|waiting| waiting.expires_ms > now_ms),
+            _ => {}
         }
         if self.inbox.iter().any(|waiting| waiting.biz_id == item.biz_id) {
             return Ok(Enqueued::Waiting);

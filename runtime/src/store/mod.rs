@@ -19,6 +19,8 @@ use async_trait::async_trait;
 
 pub use clock::StoreClock;
 pub use embedded::EmbeddedStore;
+#[cfg(all(test, target_os = "linux"))]
+pub(crate) use embedded::faults::fill_disk;
 pub use error::StoreError;
 pub use memory::MemoryStore;
 pub use types::{Commit, Committed, Delivered, Enqueued, InboxItem, LogEntry, NewSession, SessionRow};
@@ -29,7 +31,8 @@ use crate::ids::{Epoch, Seq, SessionId};
 /// count.
 pub const INBOX_LIMIT: usize = 1_000;
 
-/// Log entries kept per session; older ones are dropped and the floor rises.
+/// Log entries kept per session; older ones are dropped and the floor rises. Entries are counted,
+/// not sequence ids: after a lost tail these have holes.
 pub const LOG_LIMIT: u64 = 10_000;
 
 /// How long a delivered `biz_id` is remembered, so that posting it again has no effect.
@@ -63,12 +66,26 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
     /// The waiting messages that have not expired at `now_ms`, in order of arrival, at most `limit`.
     async fn inbox(&self, id: &SessionId, now_ms: u64, limit: usize) -> Result<Vec<InboxItem>, StoreError>;
 
+    /// Messages that expired undelivered since this was last asked. They are dropped, and counted,
+    /// by the next commit or enqueue of their session.
+    fn take_expired(&self) -> u64;
+
     /// Starts a new epoch after a client proved that the log lost a tail: the next entry gets
-    /// `resume_at`, so that no sequence id is used twice. Returns the new epoch.
-    async fn advance_epoch(&self, id: &SessionId, epoch: Epoch, resume_at: Seq) -> Result<Epoch, StoreError>;
+    /// `resume_at`, so that no sequence id is used twice. The new epoch, which is returned, is the
+    /// one behind both the session's and `beyond`, the newest that a client knows.
+    async fn advance_epoch(
+        &self,
+        id: &SessionId,
+        epoch: Epoch,
+        beyond: Epoch,
+        resume_at: Seq,
+    ) -> Result<Epoch, StoreError>;
 
     /// Sessions whose last commit left a reply unfinished.
     async fn interrupted(&self) -> Result<Vec<SessionId>, StoreError>;
+
+    /// Whether writes are accepted, as far as is known without trying one.
+    fn healthy(&self) -> Result<(), StoreError>;
 
     /// Writes what is pending and stops accepting. Idempotent.
     async fn close(&self);

@@ -26,7 +26,7 @@ pub struct SessionRow {
     pub epoch: Epoch,
     /// The sequence id of the last committed entry; 0 when there is none.
     pub head: Seq,
-    /// The lowest sequence id that is still stored, minus one; 0 while nothing was dropped.
+    /// The highest sequence id that was dropped; 0 while nothing was.
     pub floor: Seq,
     /// The actor's state as of the last commit that carried one; empty at first.
     pub state: Bytes,

@@ -1,5 +1,6 @@
 //! Prometheus metrics. The names are public and stay.
 
+use rolecall_wire::close;
 use std::sync::Arc;
 
 use prometheus::{
@@ -159,9 +160,10 @@ impl Metrics {
         self.0.first_token.observe(seconds);
     }
 
-    /// A connection closed.
+    /// A connection closed. Peers choose their codes: those without a name count together.
     pub fn closed(&self, code: u16) {
-        self.0.close.with_label_values(&[code.to_string().as_str()]).inc();
+        let label = if close::is_named(code) { code.to_string() } else { "other".to_owned() };
+        self.0.close.with_label_values(&[label.as_str()]).inc();
     }
 
     /// A task began.

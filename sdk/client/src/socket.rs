@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use rolecall_wire::codec::HEADER_LEN;
 use rolecall_wire::frame::{Hello, Network};
-use rolecall_wire::limits::MAX_PAYLOAD;
+use rolecall_wire::limits::{MAX_PAYLOAD, MAX_SERVER_PAYLOAD};
 use rolecall_wire::server::Encoding;
 use rolecall_wire::{client, close};
 use tokio::net::TcpStream;
@@ -68,8 +68,8 @@ pub(crate) async fn open(request: Request) -> Incoming {
     config.read_buffer_size = BUFFER;
     config.write_buffer_size = 0;
     config.max_write_buffer_size = 4 * MAX_PAYLOAD;
-    config.max_message_size = Some(MAX_PAYLOAD + HEADER_LEN);
-    config.max_frame_size = Some(MAX_PAYLOAD + HEADER_LEN);
+    config.max_message_size = Some(MAX_SERVER_PAYLOAD + HEADER_LEN);
+    config.max_frame_size = Some(MAX_SERVER_PAYLOAD + HEADER_LEN);
     match connect_async_with_config(request, Some(config), true).await {
         Ok((stream, _)) => Incoming::Opened(Box::new(Socket(stream))),
         Err(WsError::Http(response)) => Incoming::Refused(response.status().as_u16()),

@@ -172,6 +172,7 @@ impl Client {
         if matches!(self.phase, Phase::Over) {
             return Err(SendError::Ended);
         }
+        self.check_escaped(id, text)?;
         self.queue.push(id, text)?;
         self.pump();
         Ok(())
@@ -355,6 +356,18 @@ impl Client {
         }
     }
 
+    /// Text that is short enough may still be too long as JSON, where some characters take six bytes.
+    fn check_escaped(&self, id: &str, text: &str) -> Result<(), SendError> {
+        if matches!(self.config.encoding, Encoding::BspV1) || limits::check_send(id, text).is_err() {
+            return Ok(());
+        }
+        let frame = ClientFrame::Send { id: id.into(), client_seq: u64::MAX, text: text.into() };
+        match codec::to_json(&frame) {
+            Err(codec::EncodeError::TooLarge { len, .. }) => Err(limits::Illegal::Escaped(len).into()),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
     fn transmit(&mut self, frame: &ClientFrame) {
         let encoded = match self.config.encoding {
             Encoding::BspV1 => codec::encode_client(frame).map(Transmit::Binary),
@@ -362,7 +375,7 @@ impl Client {
         };
         match encoded {
             Ok(transmit) => self.transmits.push_back(transmit),
-            // A checked message is far below the limit, even escaped.
+            // Every message was checked when it was queued.
             Err(error) => self.events.push_back(Event::Error { code: "internal".into(), message: error.to_string() }),
         }
     }

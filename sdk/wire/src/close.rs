@@ -72,6 +72,29 @@ pub enum Advice {
     Stop,
 }
 
+/// Whether a code has a name here, or in the WebSocket standard.
+#[must_use]
+pub const fn is_named(code: u16) -> bool {
+    matches!(
+        code,
+        1000..=1015
+            | EXPIRED
+            | SEQUENCE
+            | HANDOVER
+            | MIGRATE
+            | TOKEN_EXPIRED
+            | TOKEN_REFUSED
+            | TOO_MANY_FRAMES
+            | HANDSHAKE_TIMEOUT
+            | BUSY
+            | PROTOCOL
+            | BAD_FRAME
+            | BAD_VERSION
+            | SESSION_GONE
+            | REPLACED
+    )
+}
+
 /// What a client does about a close code. Codes nobody has assigned act by their range.
 #[must_use]
 pub fn advice(code: u16) -> Advice {

@@ -4,8 +4,16 @@ use alloc::string::String;
 
 use crate::frame::ClientFrame;
 
-/// Most bytes of a BSP payload or of a JSON text, in both directions, unless configured lower.
+/// Most bytes of a BSP payload or of a JSON text from a client, unless configured lower.
 pub const MAX_PAYLOAD: usize = 256 * 1024;
+
+/// Most bytes of a BSP payload or of a JSON text from a server: the largest message, with every
+/// character escaped in JSON, and what stands around it.
+pub const MAX_SERVER_PAYLOAD: usize = 8 * 1024 * 1024;
+
+/// Most bytes of a committed message in Protobuf. JSON writes a byte with six at worst (`\u0001`),
+/// so that such a message fits [`MAX_SERVER_PAYLOAD`] in both encodings.
+pub const MAX_MESSAGE: usize = 1_280 * 1024;
 
 /// Most bytes a payload may decompress to, whatever its ratio.
 pub const MAX_DECOMPRESSED: usize = 4 * 1024 * 1024;
@@ -35,6 +43,9 @@ pub enum Illegal {
     /// The text is empty or too long.
     #[error("the text of a message has 1 to {MAX_TEXT} bytes, this one {0}")]
     Text(usize),
+    /// The text has so much to escape that its JSON is larger than a client's frame.
+    #[error("the text needs {0} bytes as JSON, a frame has at most {MAX_PAYLOAD}; shorten it, or use BSP")]
+    Escaped(usize),
     /// Client numbers count from 1.
     #[error("client_seq counts from 1, this one is 0")]
     ClientSeq,

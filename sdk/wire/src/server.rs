@@ -13,7 +13,7 @@ use self::budget::Budget;
 pub use self::config::{Config, Encoding};
 pub use self::io::{Event, Input, State, Transmit};
 use crate::codec::{self, DecodeError};
-use crate::frame::{ClientFrame, Hello, Network, ServerFrame};
+use crate::frame::{ClientFrame, Hello, Message, Network, ServerFrame};
 use crate::timer::Timers;
 use crate::{close, heartbeat, limits};
 
@@ -112,7 +112,7 @@ impl Server {
     /// the one before without a hole (or with a `Skipped` that names it), the first being
     /// `Welcome.resume_from`. A breach of either is
     /// our own bug and closes with [`close::INTERNAL`], so that no client takes a hole for the
-    /// truth. After the end of the connection, frames are dropped.
+    /// truth. In place of a message that no frame carries, `Skipped` is sent and reported. After the end of the connection, frames are dropped.
     pub fn send(&mut self, now: Millis, frame: &ServerFrame) {
         let sent = match (&mut self.phase, frame) {
             (Phase::Over(_), _) => return,
@@ -284,9 +284,14 @@ impl Server {
             Encoding::BspV1 => codec::encode_server(frame).map(Transmit::Binary),
             Encoding::JsonV1 => codec::to_json(frame).map(Transmit::Text),
         };
-        match encoded {
-            Ok(transmit) => self.transmits.push_back(transmit),
-            Err(error) => self.close(close::INTERNAL, &error.to_string()),
+        match (encoded, frame) {
+            (Ok(transmit), _) => self.transmits.push_back(transmit),
+            // Closing would bring the client back to the same message, for ever.
+            (Err(error), ServerFrame::Message(Message { seq, .. })) => {
+                self.events.push_back(Event::Unsendable { seq: *seq, reason: error.to_string() });
+                self.transmit(&ServerFrame::Skipped { from: *seq, to: *seq });
+            }
+            (Err(error), _) => self.close(close::INTERNAL, &error.to_string()),
         }
     }
 

@@ -14,7 +14,7 @@ use std::path::Path;
 
 use rolecall_wire::codec::{self, HEADER_LEN};
 use rolecall_wire::frame::{ClientFrame, Message, ServerFrame};
-use rolecall_wire::limits::MAX_PAYLOAD;
+use rolecall_wire::limits::{MAX_PAYLOAD, MAX_SERVER_PAYLOAD};
 use serde_json::Value;
 
 fn hex(bytes: &[u8]) -> String {
@@ -64,7 +64,7 @@ fn server_frames_are_golden() {
         let frame: ServerFrame = serde_json::from_value(frame.clone()).unwrap();
         codec::encode_server(&frame).unwrap().to_vec()
     };
-    let back = |bytes: &[u8]| serde_json::to_value(codec::decode_server(bytes, MAX_PAYLOAD).unwrap()).unwrap();
+    let back = |bytes: &[u8]| serde_json::to_value(codec::decode_server(bytes, MAX_SERVER_PAYLOAD).unwrap()).unwrap();
     assert!(each("server.json", to, back) >= 14);
 }
 
@@ -78,7 +78,7 @@ fn foreign_and_broken_frames_are_told_apart() {
         let bytes = unhex(entry["bsp"].as_str().unwrap());
         let server = entry["side"] == "server_frame";
         let read = if server {
-            codec::decode_server(&bytes, MAX_PAYLOAD).map(|f| serde_json::to_value(f).unwrap())
+            codec::decode_server(&bytes, MAX_SERVER_PAYLOAD).map(|f| serde_json::to_value(f).unwrap())
         } else {
             codec::decode_client(&bytes, MAX_PAYLOAD).map(|f| serde_json::to_value(f).unwrap())
         };

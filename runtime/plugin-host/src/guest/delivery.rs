@@ -1,38 +1,29 @@
-use wasmtime::Store;
 use wasmtime::component::ResourceAny;
 
-use super::{Call, State, arm, policy_error, store};
+use super::Call;
+use super::instance::Instance;
 use crate::bindings::constraint::rolecall::policy::types;
 use crate::bindings::delivery::DeliveryPolicy;
 use crate::lift;
-use crate::plugin::{InstancePermit, Plugin};
+use crate::plugin::Plugin;
 use crate::{CallError, Limits, MergedGroup, OfflineMessage};
 
 /// A fresh instance with its policy.
 pub(crate) struct DeliveryGuest {
-    store: Store<State>,
-    bindings: DeliveryPolicy,
+    instance: Instance<DeliveryPolicy>,
     policy: ResourceAny,
-    _permit: InstancePermit,
 }
 
 impl DeliveryGuest {
     /// Makes an instance and lets the policy compile its parameters.
-    pub(crate) fn create(
-        plugin: &Plugin,
-        limits: &Limits,
-        permit: InstancePermit,
-        params: &str,
-    ) -> Result<Self, CallError> {
-        let call = Call { plugin: &plugin.manifest.name, export: "create", limits, time: limits.merge };
+    pub(crate) fn create(plugin: &Plugin, limits: &Limits, params: &str) -> Result<Self, CallError> {
         let pre = plugin.delivery()?;
-        let mut store = store(pre.engine(), &plugin.name, limits);
-        arm(&mut store, call.time);
-        let bindings = pre.instantiate(&mut store).map_err(|error| call.failure(&mut store, &error))?;
-        let created = bindings.rolecall_policy_delivery().policy().call_create(&mut store, params);
-        let policy =
-            created.map_err(|error| call.failure(&mut store, &error))?.map_err(|error| policy_error(&call, error))?;
-        Ok(Self { store, bindings, policy, _permit: permit })
+        let (instance, policy) = Instance::create(plugin, pre.engine(), limits, limits.merge, |store| {
+            let bindings = pre.instantiate(&mut *store)?;
+            let created = bindings.rolecall_policy_delivery().policy().call_create(store, params)?;
+            Ok(created.map(|policy| (bindings, policy)))
+        })?;
+        Ok(Self { instance, policy })
     }
 
     /// Merges a window.
@@ -43,14 +34,10 @@ impl DeliveryGuest {
         window: &[OfflineMessage],
     ) -> Result<Vec<MergedGroup>, CallError> {
         let call = Call { plugin: &plugin.manifest.name, export: "merge", limits, time: limits.merge };
-        arm(&mut self.store, call.time);
         let messages: Vec<_> = window.iter().map(lower).collect();
-        let guest = self.bindings.rolecall_policy_delivery();
-        let groups = guest
-            .policy()
-            .call_merge(&mut self.store, self.policy, &messages)
-            .map_err(|error| call.failure(&mut self.store, &error))?
-            .map_err(|error| policy_error(&call, error))?;
+        let groups = self.instance.call(&call, |guest, store| {
+            guest.rolecall_policy_delivery().policy().call_merge(store, self.policy, &messages)
+        })?;
         lift::groups(&call, window.len(), groups)
     }
 }

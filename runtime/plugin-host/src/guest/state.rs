@@ -18,7 +18,10 @@ pub(crate) struct State {
     plugin: Arc<str>,
     memory_limit: usize,
     memory: usize,
+    /// Ticks left for the call.
     ticks_left: u64,
+    /// Ticks left for this call and those that share its time.
+    granted: u64,
     lines: usize,
     bytes: usize,
     dropped: usize,
@@ -44,6 +47,7 @@ impl State {
             memory_limit: limits.memory_bytes,
             memory: 0,
             ticks_left: 0,
+            granted: 0,
             lines: 0,
             bytes: 0,
             dropped: 0,
@@ -51,18 +55,24 @@ impl State {
         }
     }
 
+    /// Sets the time that the next calls share.
+    pub(super) fn grant(&mut self, ticks: u64) {
+        self.granted = ticks;
+    }
+
     /// Begins a call.
     pub(super) fn arm(&mut self, ticks: u64) {
         if self.dropped > 0 {
             tracing::warn!(plugin = %self.plugin, lines = self.dropped, "log lines left out: too many in one call");
         }
-        (self.ticks_left, self.lines, self.bytes, self.dropped) = (ticks, 0, 0, 0);
+        (self.ticks_left, self.lines, self.bytes, self.dropped) = (ticks.min(self.granted), 0, 0, 0);
         self.last_error = None;
     }
 
     /// A tick went by; whether the call may go on.
     pub(super) fn spend_tick(&mut self) -> bool {
         self.ticks_left = self.ticks_left.saturating_sub(1);
+        self.granted = self.granted.saturating_sub(1);
         self.ticks_left > 0
     }
 
@@ -140,3 +150,25 @@ impl fmt::Display for TableLimit {
 }
 
 impl std::error::Error for TableLimit {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Fails when a call gets its whole limit again after `create` has used up most of it.
+    #[test]
+    fn calls_share_the_time_granted() {
+        let mut state = State::new("p".into(), &Limits::default());
+        let mut run = |limit| {
+            state.arm(limit);
+            (1..).take_while(|_| state.spend_tick()).count()
+        };
+        assert_eq!(run(5), 0, "nothing is granted yet");
+        state.grant(100);
+        let mut run = |limit| {
+            state.arm(limit);
+            (1..).take_while(|_| state.spend_tick()).count()
+        };
+        assert_eq!((run(60), run(60), run(60)), (59, 39, 0));
+    }
+}

@@ -37,10 +37,10 @@ fn group(members: &[u32], text: Option<&str>) -> types::MergedGroup {
 
 #[test]
 fn groups_come_out_in_order() {
-    let lifted = partition(3, vec![group(&[2], None), group(&[1, 0], Some("t"))]).unwrap();
+    let lifted = partition(3, vec![group(&[2], None), group(&[1, 0], Some("t"))]).unwrap().groups;
     assert_eq!(lifted[0], MergedGroup { members: vec![0, 1], text: Some("t".into()) });
     assert_eq!(lifted[1], MergedGroup { members: vec![2], text: None });
-    assert_eq!(partition(0, vec![]), Ok(vec![]));
+    assert_eq!(partition(0, vec![]), Ok(Lifted::default()));
 }
 
 #[test]
@@ -53,8 +53,19 @@ fn groups_that_do_not_partition_are_named() {
     assert_eq!(partition(1, vec![group(&[u32::MAX], None)]), Err(BadGroups::OutOfRange(u32::MAX)));
     assert_eq!(partition(1, vec![group(&[0], None), group(&[], None)]), Err(BadGroups::Empty));
     assert_eq!(partition(2, vec![group(&[1, 0], None)]), Err(BadGroups::NoText(0)));
-    let long = "x".repeat(TEXT + 1);
-    assert_eq!(partition(2, vec![group(&[1, 0], Some(&long))]), Err(BadGroups::TextTooLong(0)));
+}
+
+/// As a fault it would rest the plugin for everybody, and lose the window's other groups.
+#[test]
+fn too_long_a_text_leaves_only_its_own_messages_unmerged() {
+    let (long, longest) = ("x".repeat(TEXT + 1), "x".repeat(TEXT));
+    let lifted =
+        partition(5, vec![group(&[2, 0], Some(&long)), group(&[3, 1], Some(&longest)), group(&[4], Some(&long))]);
+    let lifted = lifted.unwrap();
+    let members: Vec<&[usize]> = lifted.groups.iter().map(|group| group.members.as_slice()).collect();
+    assert_eq!(members, [&[0][..], &[1, 3], &[2], &[4]]);
+    let merged: Vec<bool> = lifted.groups.iter().map(|group| group.text.is_some()).collect();
+    assert_eq!((merged, lifted.too_long), (vec![false, true, false, false], 2));
 }
 
 #[test]

@@ -3,6 +3,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use super::complexity;
 use crate::World;
 use crate::cache::Cache;
 
@@ -63,7 +64,9 @@ pub(crate) fn examine(engine: &Engine, cache: Option<&Cache>, bytes: &[u8]) -> R
     let shape = component.component_type();
     let imports: Vec<String> = shape.imports(engine).map(|(name, _)| name.to_owned()).collect();
     let exports: Vec<String> = shape.exports(engine).map(|(name, _)| name.to_owned()).collect();
-    let worlds = exports.iter().filter_map(|name| world(name)).collect();
+    let mut worlds: Vec<World> = exports.iter().filter_map(|name| world(name)).collect();
+    // In an order of their own: exports stand in the order of the linker.
+    worlds.sort_unstable();
     Ok(Examined { component, digest, worlds, imports, exports, compiled })
 }
 
@@ -92,6 +95,7 @@ impl Examined {
 
 /// wasmtime promises not to panic on any bytes; a plugin's file is not the place to find out.
 fn compile(engine: &Engine, bytes: &[u8]) -> Result<Component, String> {
+    complexity::limit(bytes)?;
     match catch_unwind(AssertUnwindSafe(|| Component::new(engine, bytes))) {
         Ok(Ok(component)) => Ok(component),
         Ok(Err(error)) => Err(format!("the component is damaged or cut off: {}", error.root_cause())),

@@ -69,6 +69,7 @@ fn describe(
 ) -> Result<types::Manifest, String> {
     let call = Call { plugin: name, export: "describe", limits, time: limits.merge };
     let mut store = guest::store(engine, &Arc::from(name), limits);
+    guest::grant(&mut store, call.time);
     guest::arm(&mut store, call.time);
     ask(&mut store).map_err(|error| match call.failure(&mut store, &error) {
         // Not a trap of the guest: its types are not those of this server.

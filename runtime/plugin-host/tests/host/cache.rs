@@ -1,6 +1,7 @@
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rolecall_plugin_host::{Context, HostConfig};
 
@@ -51,4 +52,53 @@ async fn a_folder_open_to_others_is_not_used() {
     assert_eq!((report.compiled, entries(cache.path())), (1, Vec::new()));
     let wrong = host.check("digest", &params("{}"), &Context::default(), "x").await;
     assert_eq!(wrong.expect_err("a delivery policy").reason(), "wrong_world");
+}
+
+/// How many plugins a start with this cache compiles.
+fn compiled(plugins: &Path, cache: &Path) -> usize {
+    start(HostConfig::new(plugins).with_workers(1).with_cache(cache)).1.compiled
+}
+
+/// Whoever can replace the link decides what runs.
+#[test]
+fn a_link_to_a_folder_or_to_an_entry_is_not_used() {
+    let plugins = folder(&[("digest.wasm", &component("digest"))]);
+    let cache = folder(&[]);
+    let (real, link) = (cache.path().join("real"), cache.path().join("link"));
+    assert_eq!(compiled(plugins.path(), &real), 1);
+    symlink(&real, &link).expect("a link");
+    assert_eq!((compiled(plugins.path(), &link), compiled(plugins.path(), &real)), (1, 0));
+
+    let entry = entries(&real).pop().expect("one entry");
+    let elsewhere = cache.path().join("elsewhere");
+    fs::rename(&entry, &elsewhere).expect("moved");
+    symlink(&elsewhere, &entry).expect("a link");
+    assert_eq!((compiled(plugins.path(), &real), compiled(plugins.path(), &real)), (1, 0));
+    assert!(fs::symlink_metadata(&entry).expect("written again").is_file());
+}
+
+/// Written while the folder was open to others, an entry may be anybody's.
+#[test]
+fn an_entry_open_to_others_is_not_used() {
+    let plugins = folder(&[("digest.wasm", &component("digest"))]);
+    let cache = folder(&[]);
+    assert_eq!(compiled(plugins.path(), cache.path()), 1);
+    let entry = entries(cache.path()).pop().expect("one entry");
+    fs::set_permissions(&entry, fs::Permissions::from_mode(0o666)).expect("permissions");
+    assert_eq!((compiled(plugins.path(), cache.path()), compiled(plugins.path(), cache.path())), (1, 0));
+}
+
+/// Killed processes leave temporary files; those of others that are being written stay.
+#[test]
+fn only_stale_temporary_files_are_removed() {
+    let plugins = folder(&[("digest.wasm", &component("digest"))]);
+    let cache = folder(&[("old.1.tmp", b"x"), ("new.2.tmp", b"x"), ("old.txt", b"x")]);
+    for name in ["old.1.tmp", "old.txt"] {
+        let file = fs::File::options().append(true).open(cache.path().join(name)).expect("the file");
+        let modified = file.metadata().and_then(|facts| facts.modified()).expect("its time");
+        file.set_modified(modified - Duration::from_secs(7_200)).expect("an old file");
+    }
+    assert_eq!(compiled(plugins.path(), cache.path()), 1);
+    let there = |name: &str| cache.path().join(name).exists();
+    assert_eq!((there("old.1.tmp"), there("new.2.tmp"), there("old.txt")), (false, true, true));
 }

@@ -147,3 +147,39 @@ fn window(messages: u64) -> Vec<OfflineMessage> {
     };
     (0..messages).map(message).collect()
 }
+
+/// Tells of ended calls.
+struct Ended(std::sync::mpsc::SyncSender<Option<String>>);
+
+impl rolecall_plugin_host::Observer for Ended {
+    fn call(&self, _plugin: &str, _export: &str, _seconds: f64, failure: Option<&str>) {
+        let _ = self.0.try_send(failure.map(str::to_owned));
+    }
+}
+
+/// Fails when the end of the host ends the clock of the guests that still run: this one would then
+/// occupy its thread for ever.
+#[tokio::test]
+async fn a_guest_outlives_its_host_by_its_time_at_most() {
+    let dir = folder(&[("hostile.wasm", &component("hostile"))]);
+    loop {
+        let (ended, end) = std::sync::mpsc::sync_channel(8);
+        let limits = Limits { check: Duration::from_millis(400), ..Limits::default() };
+        let config = HostConfig { limits, ..config(dir.path()) };
+        let (host, _) = PluginHost::start(config, std::sync::Arc::new(Ended(ended))).expect("a host");
+        let mut call = tokio::task::JoinSet::new();
+        call.spawn(async move { check(&host, "spin").await });
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        // The last owner of the host is the call.
+        call.shutdown().await;
+        match end.recv_timeout(Duration::from_secs(60)) {
+            Ok(failure) => {
+                assert_eq!(failure.as_deref(), Some("deadline"));
+                return;
+            }
+            // The call had not begun when the host went; once more.
+            Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => {}
+            Err(std::sync::mpsc::RecvTimeoutError::Timeout) => panic!("the guest runs on"),
+        }
+    }
+}

@@ -58,6 +58,11 @@ impl<O: Write, E: Write> Screen<O, E> {
         self.disconnected
     }
 
+    /// Whether a cut that the user asked for has not been made good yet.
+    pub(super) const fn resuming(&self) -> bool {
+        self.cut.is_some()
+    }
+
     /// Shows an event.
     pub(super) fn show(&mut self, event: &Event, now_ms: u64) -> io::Result<()> {
         match event {
@@ -72,8 +77,10 @@ impl<O: Write, E: Write> Screen<O, E> {
             }
             Event::CaughtUp { from, to } => self.caught_up(*from, *to, now_ms),
             Event::Disconnected { code, reason, retry_in } => {
-                self.disconnected = true;
+                // Said once, not for every attempt; the connection says when it is back.
+                let known = std::mem::replace(&mut self.disconnected, true);
                 match self.cut {
+                    _ if known => Ok(()),
                     None => self.note(&format!("{reason} (code {code}); trying again in {} ms", retry_in.as_millis())),
                     Some(_) => Ok(()),
                 }

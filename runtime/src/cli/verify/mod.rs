@@ -97,7 +97,7 @@ async fn verify(config: &Config, paths: &[PathBuf]) -> anyhow::Result<(Verificat
     }
     for contract in checked.roles.values() {
         let trial = stages::run(contract, &plugins, &turns).await;
-        verification.roles.push(RoleSummary::tried(contract, &trial));
+        verification.roles.push(RoleSummary::tried(contract, &trial, &plugins));
         verification.findings.extend(trial.findings);
     }
     verification.roles.sort_by(|a, b| a.role.cmp(&b.role));

@@ -7,11 +7,12 @@ use rolecall_dsl::Contract;
 use rolecall_dsl::diagnostic::Severity;
 use rolecall_dsl::diagnostic::{Format as Findings, JsonFinding, render as render_findings};
 use rolecall_dsl::monitor::DeliveryMode;
-use rolecall_plugin_host::LoadReport;
+use rolecall_plugin_host::{LoadReport, PluginHost};
 use serde::Serialize;
 
 use super::stages::Trial;
 use super::{Format, Verification};
+use crate::enforce::delivery_mode;
 
 /// What became of one role.
 #[derive(Debug, Serialize)]
@@ -20,7 +21,7 @@ pub(super) struct RoleSummary {
     /// Whether it can be served.
     pub(super) accepted: bool,
     version: Option<String>,
-    /// `token`, `sentence` or `full`; plugins may demand a stricter one.
+    /// `token`, `sentence` or `full`, as replies go out with the plugins that are loaded.
     mode: Option<&'static str>,
     rules: usize,
     /// Replies judged: cases and the fallback.
@@ -46,13 +47,13 @@ impl RoleSummary {
     }
 
     /// A role that went through the later stages.
-    pub(super) fn tried(contract: &Contract, trial: &Trial) -> Self {
+    pub(super) fn tried(contract: &Contract, trial: &Trial, plugins: &PluginHost) -> Self {
         let errors = trial.findings.iter().filter(|finding| finding.severity == Severity::Error).count();
         Self {
             role: contract.name.clone(),
             accepted: errors == 0,
             version: Some(contract.version.to_string()),
-            mode: Some(match contract.program.delivery_mode() {
+            mode: Some(match delivery_mode(contract, plugins) {
                 DeliveryMode::Token => "token",
                 DeliveryMode::Sentence => "sentence",
                 DeliveryMode::Full => "full",

@@ -46,6 +46,22 @@ async fn a_sound_contract_passes_every_stage() {
     assert!(shown.ends_with("1 file: 0 errors, 0 warnings\n"), "{shown}");
 }
 
+// Fails when verifying names another mode than replies go out in.
+#[tokio::test]
+async fn the_mode_is_the_one_that_replies_go_out_in() {
+    let late = "    constraints { closing: required_terms any \"Anything else?\" }";
+    let fallback = "\n    fallback \"Pardon. Anything else?\"";
+    for (text, mode) in [
+        (role(RULES), "delivered by token"),
+        (role(&format!("{late}{fallback}")), "delivered by sentence"),
+        (role(late), "delivered by full"),
+    ] {
+        let (_dir, verified) = check(&[("clerk.role", &text)]).await;
+        let shown = summary::render(Format::Human, &verified.unwrap(), &LoadReport::default());
+        assert!(shown.contains(mode), "{shown}");
+    }
+}
+
 // Fails when a case is believed instead of tried.
 #[tokio::test]
 async fn cases_are_tried() {

@@ -23,7 +23,8 @@ impl ReplyStream {
             if self.finished(&mut release).await {
                 return self.done(release).await;
             }
-            self.attempt.stop_if_wanted(&self.attempt.broken.clone());
+            let wrong = self.attempt.broken.all().to_vec();
+            self.attempt.stop_if_wanted(&wrong);
         }
         match self.attempt.stop {
             Some(Stop::Reject) => self.refuse(release).await,
@@ -36,8 +37,8 @@ impl ReplyStream {
     /// Whether the reply is good as it stands, or with the contract's own closing words.
     async fn finished(&mut self, release: &mut String) -> bool {
         if self.out.trim().is_empty() {
-            if self.attempt.broken.is_empty() {
-                self.attempt.broken.push(empty_reply());
+            if self.attempt.broken.all().is_empty() {
+                self.attempt.broken.add([empty_reply()]);
             }
             return false;
         }
@@ -48,7 +49,7 @@ impl ReplyStream {
         let wrong = broken(&end.blocking);
         for closer in self.closers() {
             let words = join::behind(&self.out, &closer);
-            if !self.base.end_with(&words).clean() {
+            if !self.base.ends_well_with(&words) {
                 continue;
             }
             let judgement = self.policies.push(&self.out, &words).await;
@@ -59,7 +60,7 @@ impl ReplyStream {
                 return self.policies_agree().await;
             }
         }
-        self.attempt.broken.extend(wrong);
+        self.attempt.broken.add(wrong);
         false
     }
 
@@ -73,7 +74,7 @@ impl ReplyStream {
         self.note_allowed(&judgement);
         self.policies.reopen();
         let agree = judgement.broken.is_empty();
-        self.attempt.broken.extend(judgement.broken);
+        self.attempt.broken.add(judgement.broken);
         agree
     }
 
@@ -83,21 +84,21 @@ impl ReplyStream {
     }
 
     fn may_repair(&self) -> bool {
-        let allowed = self.attempt.broken.iter().map(|b| match b.action {
+        let allowed = self.attempt.broken.all().iter().map(|b| match b.action {
             OnViolation::Repair(n) => n,
             OnViolation::Truncate | OnViolation::Redact(_) => DEFAULT_REPAIRS,
             OnViolation::Reject | OnViolation::Fallback => 0,
         });
-        let hopeless = self.attempt.broken.iter().any(|b| b.cause == Cause::Missing);
+        let hopeless = self.attempt.broken.all().iter().any(|b| b.cause == Cause::Missing);
         !hopeless && !self.base.dead() && allowed.max().is_some_and(|n| self.repairs < n)
     }
 
     fn repair(&mut self, release: String) -> End {
-        let wrong = self.attempt.broken.clone();
+        let wrong = self.attempt.broken.all().to_vec();
         self.record.edit_all(&wrong, "repair");
         self.repairs += 1;
         self.policies.reopen();
-        self.attempt = Attempt::behind(&self.out, &self.base);
+        self.attempt = Attempt::behind(&self.contract, &self.out, &self.base);
         let mut messages: Vec<String> = Vec::new();
         for b in wrong {
             if !messages.contains(&b.message) {
@@ -113,13 +114,13 @@ impl ReplyStream {
             return self.refuse(release).await;
         };
         self.policies.reopen();
-        if !self.base.end_with(&fallback).clean() || !self.policies_let_fall_back(&fallback).await {
+        if !self.base.ends_well_with(&fallback) || !self.policies_let_fall_back(&fallback).await {
             return self.refuse(release).await;
         }
         self.let_out_last(&fallback);
         release.push_str(&fallback);
         let wrong = std::mem::take(&mut self.attempt.broken);
-        self.record.edit_all(&wrong, "fallback");
+        self.record.edit_all(wrong.all(), "fallback");
         self.over(release, Outcome::Fallback).await
     }
 
@@ -129,13 +130,20 @@ impl ReplyStream {
         self.note_allowed(&judgement);
         let wrong: Vec<Broken> = judgement.broken.into_iter().filter(|b| b.cause != Cause::Excused).collect();
         let agree = wrong.is_empty();
-        self.attempt.broken.extend(wrong);
+        self.attempt.broken.add(wrong);
         agree
     }
 
     async fn refuse(&mut self, release: String) -> End {
-        let wrong = std::mem::take(&mut self.attempt.broken);
-        self.record.edit_all(&wrong, "reject");
+        let mut wrong = std::mem::take(&mut self.attempt.broken);
+        if wrong.all().is_empty() {
+            // A refusal names what stood in the way: at least what is wrong with what is out.
+            wrong.add(broken(&self.base.end().blocking));
+        }
+        if wrong.all().is_empty() {
+            wrong.add([empty_reply()]);
+        }
+        self.record.edit_all(wrong.all(), "reject");
         self.over(release, Outcome::Refused).await
     }
 
@@ -144,8 +152,8 @@ impl ReplyStream {
         self.over(release, outcome).await
     }
 
-    /// Reports warnings, and never calls a text good that the whole-text check does not pass.
-    async fn over(&mut self, release: String, mut outcome: Outcome) -> End {
+    /// Reports warnings, never lets out a last piece with which the whole-text check fails, and never calls a text good that the whole-text check does not pass.
+    pub(super) async fn over(&mut self, mut release: String, mut outcome: Outcome) -> End {
         if outcome != Outcome::Refused {
             let verdict = self.contract.program.check(&self.out);
             for v in verdict.violations.iter().filter(|v| v.severity < Severity::Error) {
@@ -157,6 +165,9 @@ impl ReplyStream {
                     self.record.edit(&v.id, "reject", &v.message);
                 }
                 outcome = Outcome::Refused;
+                // What went out before was judged piece by piece; this piece is not to follow.
+                self.out.truncate(self.out.len() - release.len());
+                release.clear();
             }
             self.policies.warn(&self.out, &mut self.record).await;
         }

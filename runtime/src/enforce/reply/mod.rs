@@ -6,6 +6,8 @@
 //! known before any of it goes out ([`whole`]). What follows the model's end is the same for all
 //! ([`ladder`]). Nothing released is ever taken back.
 
+mod gate;
+mod held;
 mod join;
 mod ladder;
 mod opening;
@@ -19,20 +21,22 @@ mod whole;
 use std::sync::Arc;
 
 use rolecall_dsl::Contract;
-use rolecall_dsl::constraint::{Class, Fact};
+use rolecall_dsl::constraint::Fact;
 use rolecall_dsl::contract::OnViolation;
 use rolecall_dsl::diagnostic::Severity;
 use rolecall_dsl::monitor::DeliveryMode;
 use rolecall_wire::frame::{Hit, Outcome};
 
+use self::gate::Gate;
+use self::held::Held;
 use self::opening::Opening;
-use self::sentence::Held;
 use self::splitter::Splitter;
 use super::Permitted;
+use super::mode::delivery_mode;
 use super::policy::{Judgement, Judges, Policies};
 use super::probe::{Fault, Probe, Redaction};
 use super::prompt::Additions;
-use super::record::{Broken, Cause, Record};
+use super::record::{Broken, Cause, Grievances, Record};
 use crate::clock;
 use crate::telemetry::Metrics;
 
@@ -88,14 +92,20 @@ struct Attempt {
     /// Behind `out` and everything of the answer that is not decided yet.
     probe: Probe,
     splitter: Splitter,
+    /// Where matches are in what the model said.
+    gate: Gate,
+    /// Mode *Sentence*: bytes of the answer that were split into sentences and decided.
+    decided: usize,
     /// Mode *Sentence*: what waits for a good end.
     held: Held,
     /// Mode *Full*: the sentences known so far.
     sentences: Vec<String>,
     /// Mode *Full*: whether the answer as it is cannot pass.
     trouble: bool,
+    /// Mode *Full*: sentences that may still be tried while the answer comes.
+    trials: usize,
     stop: Option<Stop>,
-    broken: Vec<Broken>,
+    broken: Grievances,
     /// Characters taken in and let out, for the metric of what is held.
     taken: usize,
     given: usize,
@@ -121,9 +131,9 @@ impl ReplyStream {
         let policies = Policies::of(contract, judges);
         let base = Probe::behind(contract, already);
         Self {
-            mode: mode(contract, &policies),
+            mode: delivery_mode(contract, policies.judges()),
             out: already.to_owned(),
-            attempt: Attempt::behind(already, &base),
+            attempt: Attempt::behind(contract, already, &base),
             base,
             policies,
             record: Record::new(&contract.name, metrics),
@@ -251,16 +261,19 @@ impl ReplyStream {
 }
 
 impl Attempt {
-    fn behind(out: &str, base: &Probe) -> Self {
+    fn behind(contract: &Arc<Contract>, out: &str, base: &Probe) -> Self {
         Self {
             opening: Opening::default(),
             probe: base.clone(),
             splitter: Splitter::behind(out),
-            held: Held::nothing(base),
+            gate: Gate::behind(contract, out),
+            decided: 0,
+            held: Held::nothing(base, out.len()),
             sentences: Vec::new(),
             trouble: false,
+            trials: whole::MAX_TRIALS,
             stop: None,
-            broken: Vec::new(),
+            broken: Grievances::default(),
             taken: 0,
             given: 0,
         }
@@ -280,23 +293,6 @@ impl Attempt {
         self.stop = Some(stop);
         true
     }
-}
-
-/// The mode that the strictest rule demands.
-fn mode(contract: &Contract, policies: &Policies) -> DeliveryMode {
-    let mut mode = contract.program.delivery_mode();
-    if policies.any() {
-        // A policy wants whole sentences to judge, and whole replies if it does not stream.
-        mode = mode.max(if policies.streaming() { DeliveryMode::Sentence } else { DeliveryMode::Full });
-    }
-    let decided_late = contract
-        .rules
-        .iter()
-        .any(|r| r.severity == Severity::Error && matches!(r.constraint.class(), Class::EndOnly | Class::Ratio));
-    if decided_late && contract.fallback.is_none() {
-        mode = DeliveryMode::Full;
-    }
-    mode
 }
 
 fn permitted(text: String) -> Option<Permitted<String>> {

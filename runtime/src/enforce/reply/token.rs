@@ -27,7 +27,7 @@ impl ReplyStream {
             faults = self.attempt.probe.end().blocking;
         }
         let wrong: Vec<Broken> = broken(&faults);
-        self.attempt.broken.extend(wrong.iter().cloned());
+        self.attempt.broken.add(wrong.iter().cloned());
         let (cutting, at) = self.cut_of(&faults);
         if self.attempt.stop_if_wanted(&in_front(&faults, at)) {
             return String::new();

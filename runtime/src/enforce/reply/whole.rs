@@ -2,14 +2,16 @@
 
 use rolecall_dsl::constraint::Fact;
 
+use super::held::together;
 use super::{Broken, ReplyStream, Stop, broken, in_front, join};
 use crate::enforce::probe::{Fault, Piece, Probe, Redaction, before};
 
 /// Sentences of an answer that are considered when some must be dropped; later ones are.
 const MAX_SENTENCES: usize = 32;
 
-/// Sentences tried while looking for a selection that complies; beyond it, none was found.
-const MAX_TRIALS: usize = 4096;
+/// Sentences tried while looking for a selection that complies, once while the answer comes and once
+/// at its end; beyond it, none was found.
+pub(super) const MAX_TRIALS: usize = 4096;
 
 /// A text that complies, and what was done to get there.
 struct Candidate {
@@ -22,6 +24,7 @@ struct Candidate {
 impl ReplyStream {
     /// Collects; lets nothing out.
     pub(super) fn push_whole(&mut self, delta: &str) -> String {
+        self.attempt.gate.push(delta);
         let piece = self.attempt.probe.push(delta);
         self.attempt.trouble |= !piece.clean();
         let sentences = self.attempt.splitter.push(delta);
@@ -29,8 +32,8 @@ impl ReplyStream {
         self.attempt.sentences.extend(sentences);
         let (_, cut) = self.cut_of(&piece.blocking);
         if self.attempt.stop_if_wanted(&in_front(&piece.blocking, cut)) {
-            self.attempt.broken.extend(broken(&piece.blocking));
-        } else if self.attempt.trouble && grown && self.is_full_selection() {
+            self.attempt.broken.add(broken(&piece.blocking));
+        } else if self.attempt.trouble && grown && self.finds_full_selection() {
             self.attempt.stop = Some(Stop::Cut);
         }
         String::new()
@@ -42,8 +45,12 @@ impl ReplyStream {
         let tail = self.attempt.splitter.take_pending();
         let raw = format!("{}{tail}", sentences.concat());
         // When the model was stopped, the beginning of a sentence is there: it only shows what is wrong.
-        if self.attempt.stop.is_none() && !tail.trim().is_empty() {
-            sentences.push(tail);
+        let over = self.attempt.stop.is_none();
+        if over {
+            self.attempt.gate.finish();
+            if !tail.trim().is_empty() {
+                sentences.push(tail);
+            }
         }
         let mut trial = self.base.clone();
         let pushed = trial.push(&raw);
@@ -55,7 +62,8 @@ impl ReplyStream {
         self.attempt.stop = None;
         let mut candidate = None;
         if !self.attempt.stop_if_wanted(&urgent) {
-            candidate = self.as_it_is(&raw).or_else(|| self.cut_at(&pushed, cutting, cut?));
+            let whole = if over { self.as_it_is(&raw) } else { None };
+            candidate = whole.or_else(|| self.cut_at(&pushed, cutting, cut?));
             if candidate.is_none() && !self.attempt.stop_if_wanted(&violated) {
                 candidate = self.without_some(&sentences, &faults);
             }
@@ -63,7 +71,7 @@ impl ReplyStream {
         match candidate {
             Some(candidate) => self.settle_whole(candidate).await,
             None => {
-                self.attempt.broken.extend(broken(&faults));
+                self.attempt.broken.add(broken(&faults));
                 String::new()
             }
         }
@@ -86,29 +94,59 @@ impl ReplyStream {
     fn without_some(&self, sentences: &[String], faults: &[Fault]) -> Option<Candidate> {
         let mut closers = self.closers();
         closers.insert(0, String::new());
-        closers.iter().find_map(|closer| self.selected(sentences, closer, faults))
+        let (open, closed) = self.open_sentences(sentences);
+        let mut trials = MAX_TRIALS;
+        closers.iter().find_map(|closer| self.selected(&open, closed, closer, faults, &mut trials))
     }
 
-    fn selected(&self, sentences: &[String], closer: &str, faults: &[Fault]) -> Option<Candidate> {
-        let kept = select(&self.base, sentences, closer)?;
+    /// The sentences of which no byte belongs to a match, and the number of the others.
+    fn open_sentences(&self, sentences: &[String]) -> (Vec<String>, usize) {
+        let parts = sentences.iter().scan(0, |end, sentence| {
+            let start = std::mem::replace(end, *end + sentence.len());
+            Some((sentence.clone(), start..*end))
+        });
+        let units = together(parts, &self.attempt.gate);
+        let all = units.len();
+        let open: Vec<String> =
+            units.into_iter().filter(|(_, part)| self.attempt.gate.is_open(part)).map(|(raw, _)| raw).collect();
+        let closed = all - open.len();
+        (open, closed)
+    }
+
+    fn selected(
+        &self,
+        sentences: &[String],
+        closed: usize,
+        closer: &str,
+        faults: &[Fault],
+        trials: &mut usize,
+    ) -> Option<Candidate> {
+        let kept = select(&self.base, sentences, closer, trials)?;
         let text: String = sentences.iter().zip(&kept).filter(|(_, keep)| **keep).map(|(s, _)| s.as_str()).collect();
         let text = format!("{text}{}", join::behind(&text, closer));
         let piece = self.base.end_with(&text);
-        let dropped = kept.iter().filter(|keep| !**keep).count();
+        let dropped = closed + kept.iter().filter(|keep| !**keep).count();
         let action = if dropped > 0 { "drop" } else { "repair" };
         piece.clean().then(|| Candidate { text: piece.text, redacted: piece.redacted, edits: broken(faults), action })
     }
 
     /// Whether a selection complies that no further sentence could join: there is nothing to wait
-    /// for.
-    fn is_full_selection(&self) -> bool {
+    /// for. Once there are more sentences than are looked at, or the trials are used up, the end of the
+    /// answer is waited for.
+    fn finds_full_selection(&mut self) -> bool {
         let bound = self.contract.rules.iter().filter_map(|r| match r.constraint.fact() {
             Fact::MaxSentences(n) => usize::try_from(n).ok(),
             _ => None,
         });
         let Some(bound) = bound.min() else { return false };
-        select(&self.base, &self.attempt.sentences, "")
-            .is_some_and(|kept| kept.iter().filter(|keep| **keep).count() >= bound)
+        if self.attempt.trials == 0 || self.attempt.sentences.len() > MAX_SENTENCES {
+            return false;
+        }
+        let (open, _) = self.open_sentences(&self.attempt.sentences);
+        let mut trials = self.attempt.trials;
+        let kept = select(&self.base, &open, "", &mut trials);
+        self.attempt.trials = trials;
+        kept.is_some_and(|kept| kept.iter().filter(|keep| **keep).count() >= bound)
     }
 
     async fn settle_whole(&mut self, candidate: Candidate) -> String {
@@ -117,7 +155,7 @@ impl ReplyStream {
         if !judgement.broken.is_empty() {
             self.attempt.stop = Some(Stop::Dead);
             self.attempt.stop_if_wanted(&judgement.broken);
-            self.attempt.broken.extend(judgement.broken);
+            self.attempt.broken.add(judgement.broken);
             return String::new();
         }
         self.note_redactions(&candidate.redacted);
@@ -130,9 +168,9 @@ impl ReplyStream {
 /// Which sentences to keep so that the reply complies with `closer` behind them: the first such
 /// selection when keeping is tried before dropping, sentence by sentence. A branch ends as soon as
 /// no continuation complies.
-pub(super) fn select(base: &Probe, sentences: &[String], closer: &str) -> Option<Vec<bool>> {
+pub(super) fn select(base: &Probe, sentences: &[String], closer: &str, trials: &mut usize) -> Option<Vec<bool>> {
     let sentences = sentences.get(..sentences.len().min(MAX_SENTENCES)).unwrap_or(sentences);
-    let mut search = Search { sentences, closer, kept: Vec::new(), trials: MAX_TRIALS };
+    let mut search = Search { sentences, closer, kept: Vec::new(), trials };
     search.from(base).then_some(search.kept)
 }
 
@@ -140,7 +178,7 @@ struct Search<'a> {
     sentences: &'a [String],
     closer: &'a str,
     kept: Vec<bool>,
-    trials: usize,
+    trials: &'a mut usize,
 }
 
 impl Search<'_> {
@@ -149,10 +187,10 @@ impl Search<'_> {
             let last = self.sentences.iter().zip(&self.kept).rev().find(|(_, keep)| **keep).map(|(s, _)| s.as_str());
             return last.is_some_and(|last| probe.end_with(&join::behind(last, self.closer)).clean());
         };
-        if self.trials == 0 {
+        if *self.trials == 0 {
             return false;
         }
-        self.trials -= 1;
+        *self.trials -= 1;
         let mut with = probe.clone();
         if with.push(sentence).clean() && self.branch(true, &with) {
             return true;

@@ -2,8 +2,10 @@
 //!
 //! The contract's prompt leads. A caller's own system messages are context, spoken by the user:
 //! they cannot outrank the contract, which is enforced on the reply in any case. What the contract
-//! did is told by the finish reason and, where the reply is whole, by headers; a stream carries no
-//! chunk that a strict client would not know.
+//! did is told by the finish reason: `content_filter` where the reply is not the model's any more, the
+//! fallback or nothing at all; `stop` for a reply of the model's, also one that was cut or redacted.
+//! Where the reply is whole, headers name each rule and what it did; a stream carries no chunk that a
+//! strict client would not know.
 
 mod parameters;
 mod request;
@@ -136,8 +138,8 @@ impl Running {
 fn finish_reason(end: &TurnEnd) -> Result<&'static str, ApiError> {
     match end.outcome {
         Outcome::Complete | Outcome::Repaired if end.length_limited => Ok("length"),
-        Outcome::Complete | Outcome::Repaired | Outcome::Fallback => Ok("stop"),
-        Outcome::Refused => Ok("content_filter"),
+        Outcome::Complete | Outcome::Repaired => Ok("stop"),
+        Outcome::Fallback | Outcome::Refused => Ok("content_filter"),
         Outcome::Cancelled => Err(ApiError::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "shutting_down",
@@ -149,7 +151,7 @@ fn finish_reason(end: &TurnEnd) -> Result<&'static str, ApiError> {
                 .clone()
                 .unwrap_or_else(|| ("model_failed".to_owned(), "the model failed; see the server's log".to_owned()));
             let status = StatusCode::from_u16(model::status_of(&code)).unwrap_or(StatusCode::BAD_GATEWAY);
-            Err(ApiError::new(status, code, message))
+            Err(ApiError::new(status, code, message).retry_after(end.retry_after))
         }
     }
 }

@@ -1,19 +1,31 @@
-//! Parameters of OpenAI's API that roles do not have: accepted where they change nothing, refused
-//! where they would.
+//! Parameters beyond those that roles carry out: accepted where they are known to change nothing in
+//! the reply, refused otherwise. What is not known is refused too: servers have many parameters of
+//! their own, and a `guided_json` or `stop_token_ids` that passes silently is a reply of another shape.
 
 use serde_json::{Map, Value};
 
 use crate::gateway::error::ApiError;
 
-/// Parameters that describe the caller and change no reply.
-const INDIFFERENT: &[&str] =
-    &["user", "metadata", "safety_identifier", "prompt_cache_key", "prompt_cache_retention", "parallel_tool_calls"];
+/// Parameters about the caller, accounting and caches, which change no reply.
+const HARMLESS: &[&str] = &[
+    "user",
+    "metadata",
+    "store",
+    "safety_identifier",
+    "prompt_cache_key",
+    "prompt_cache_retention",
+    "parallel_tool_calls",
+];
+
+/// What is repeated of a parameter's name, in characters.
+const MAX_SHOWN: usize = 64;
 
 /// Whether a value asks for nothing.
 type Neutral = fn(&Value) -> bool;
 
-/// Parameters that would change the reply, each with the values that ask for nothing.
-const UNSUPPORTED: &[(&str, Neutral)] = &[
+/// Parameters that would change the reply, with the values that ask for nothing. Clients send these
+/// by default; what is not in the list asks for something whatever its value.
+const NEUTRAL: &[(&str, Neutral)] = &[
     ("n", |value| value.as_u64() == Some(1)),
     ("tools", is_empty),
     ("functions", is_empty),
@@ -24,34 +36,23 @@ const UNSUPPORTED: &[(&str, Neutral)] = &[
     ("response_format", |value| value.get("type").and_then(Value::as_str) == Some("text")),
     ("logit_bias", is_empty),
     ("stop", is_empty),
-    ("seed", |_| false),
     ("top_p", |value| value.as_f64() == Some(1.0)),
-    ("top_k", |_| false),
     ("min_p", |value| value.as_f64() == Some(0.0)),
     ("presence_penalty", |value| value.as_f64() == Some(0.0)),
     ("frequency_penalty", |value| value.as_f64() == Some(0.0)),
     ("repetition_penalty", |value| value.as_f64() == Some(1.0)),
     ("modalities", |value| value.as_array().is_some_and(|all| all.iter().all(|one| one == "text"))),
-    ("audio", |_| false),
-    ("prediction", |_| false),
-    ("reasoning_effort", |_| false),
-    ("verbosity", |_| false),
-    ("web_search_options", |_| false),
     ("service_tier", |value| matches!(value.as_str(), Some("auto" | "default"))),
-    ("store", |value| *value == Value::Bool(false)),
 ];
 
-/// Refuses what is left of a request when it would change the reply. Names that are no parameters
-/// of OpenAI's API are extras of some clients, and are passed over.
+/// Refuses what is left of a request unless it is known to change nothing.
 pub(super) fn refuse_unsupported(rest: &Map<String, Value>) -> Result<(), ApiError> {
     for (name, value) in rest {
-        if value.is_null() || INDIFFERENT.contains(&name.as_str()) {
-            continue;
-        }
-        let asks = UNSUPPORTED.iter().find(|(known, _)| known == name).is_some_and(|(_, neutral)| !neutral(value));
-        if asks {
-            let message = format!("`{name}` is not supported for roles; leave it out");
-            return Err(ApiError::invalid("unsupported_parameter", message).param(name.as_str()));
+        let neutral = || NEUTRAL.iter().any(|(known, neutral)| known == name && neutral(value));
+        if !value.is_null() && !HARMLESS.contains(&name.as_str()) && !neutral() {
+            let shown: String = name.chars().take(MAX_SHOWN).collect();
+            let message = format!("`{shown}` is not supported for roles; leave it out");
+            return Err(ApiError::invalid("unsupported_parameter", message).param(shown));
         }
     }
     Ok(())

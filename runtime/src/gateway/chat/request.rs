@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::parameters::refuse_unsupported;
+use crate::enforce::MAX_HISTORY_BYTES;
 use crate::gateway::error::ApiError;
 use crate::session::turn::{Line, Overrides, Speaker};
 
@@ -91,13 +92,27 @@ fn dialogue(messages: Vec<Value>) -> Result<(Vec<Line>, String), ApiError> {
         lines.push(line(index, value)?);
     }
     match lines.pop() {
-        Some(Line { speaker: Speaker::User, text }) => Ok((lines, text)),
+        Some(Line { speaker: Speaker::User, text }) => within_bounds(&lines).map(|()| (lines, text)),
         Some(_) => {
             let message = "the last message must be the user's; replies cannot be prefilled";
             Err(ApiError::invalid("last_message_not_user", message).param("messages"))
         }
         None => Err(ApiError::invalid("missing_messages", "`messages` is empty; send at least one").param("messages")),
     }
+}
+
+/// What the model would not be sent is refused: here the caller keeps the dialogue, and only the
+/// caller knows what may be left out of it. A system message never disappears silently.
+fn within_bounds(earlier: &[Line]) -> Result<(), ApiError> {
+    let bytes: usize = earlier.iter().map(|line| line.text.len()).sum();
+    if bytes <= MAX_HISTORY_BYTES {
+        return Ok(());
+    }
+    let message = format!(
+        "the messages before the last one have {bytes} bytes of text, system messages included; at most \
+         {MAX_HISTORY_BYTES} are sent to the model, so shorten them or leave out the oldest"
+    );
+    Err(ApiError::invalid("context_length_exceeded", message).param("messages"))
 }
 
 fn line(index: usize, value: Value) -> Result<Line, ApiError> {

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::config::Secret;
+use crate::ids::SessionId;
+use crate::store::{Commit, InboxItem, NewSession};
 
 const KEY: &str = "an-api-key-of-a-good-length";
 
@@ -102,7 +104,7 @@ async fn refused_and_unknown_roles_are_told_apart() {
     assert_eq!(unknown.param(), "model");
     let models = house.get("/v1/models").await.json();
     let ids: Vec<&str> = models["data"].as_array().unwrap().iter().map(|model| model["id"].as_str().unwrap()).collect();
-    assert_eq!((models["object"].as_str(), ids), (Some("list"), vec!["clerk", "短"]));
+    assert_eq!((models["object"].as_str(), ids), (Some("list"), vec!["clerk", "guard", "短"]));
     assert_eq!(house.get("/v1/models/clerk").await.json()["object"], "model");
     assert_eq!(house.get("/readyz").await.status, StatusCode::OK);
 }
@@ -116,4 +118,35 @@ async fn operators_see_metrics_and_readiness() {
     assert!(house.get("/").await.text.contains("clerk"));
     assert!(house.app.end().await, "tasks outlived the shutdown");
     house.get("/readyz").await.refused(503, "shutting_down");
+}
+
+// Fails when a server whose disk takes no more calls itself ready, or alive no more.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_server_that_cannot_write_is_not_ready() {
+    let house = House::with(says(&["Hi."]), |config| config.store = StoreKind::Embedded).await;
+    assert_eq!(house.get("/readyz").await.status, StatusCode::OK);
+    crate::store::fill_disk(&house.app.config.data);
+    house.post("/v1/sessions", &json!({"role": "clerk"})).await.refused(503, "store_unavailable");
+    let message = house.get("/readyz").await.refused(503, "store_unavailable");
+    assert!(message.contains("check the disk and restart"), "{message}");
+    assert_eq!(house.get("/healthz").await.status, StatusCode::OK);
+}
+
+// Fails when messages vanish from inboxes uncounted, or are counted at every scrape.
+#[tokio::test]
+async fn expired_messages_are_counted_once() {
+    let house = House::open(says(&["Hi."])).await;
+    let id = SessionId::random().unwrap();
+    let new = NewSession { id: id.clone(), role: "clerk".into(), user: String::new(), created_ms: 0 };
+    house.app.store.create(new).await.unwrap();
+    for biz_id in ["a", "b"] {
+        let item = InboxItem { biz_id: biz_id.into(), bytes: "x".into(), expires_ms: 1 };
+        house.app.store.enqueue(&id, item).await.unwrap();
+    }
+    house.app.store.commit(&id, 1, Commit::default()).await.unwrap();
+    for _ in 0..2 {
+        let metrics = house.get("/metrics").await.text;
+        assert!(metrics.contains("offline_messages_total{bucket=\"batch\",outcome=\"expired\"} 2"), "{metrics}");
+    }
 }

@@ -103,6 +103,58 @@ async fn a_refused_reply_is_content_filter() {
     assert_eq!(events[events.len() - 2]["choices"][0]["finish_reason"], "content_filter");
 }
 
+// Fails when the fallback in the reply's place looks like a reply of the model's.
+#[tokio::test]
+async fn a_fallback_is_content_filter() {
+    let house = House::open(says(&["The password is 1234."])).await;
+    let answer = house.post(PATH, &hello("guard")).await;
+    let choice = &answer.json()["choices"][0];
+    assert_eq!(
+        (&choice["message"]["content"], &choice["finish_reason"]),
+        (&json!("Ask me later."), &json!("content_filter"))
+    );
+    assert_eq!(answer.header("x-rolecall-rules"), "secrets=fallback");
+    let events = events(&house.post(PATH, &streamed("guard", &Value::Null)).await);
+    assert_eq!(events[events.len() - 2]["choices"][0]["finish_reason"], "content_filter");
+}
+
+// Fails when a caller's context disappears silently because it is too long.
+#[tokio::test]
+async fn context_that_would_be_left_out_is_refused() {
+    let house = House::open(says(&["Hi."])).await;
+    let limit = crate::enforce::MAX_HISTORY_BYTES;
+    let with = |system: usize, earlier: usize| {
+        json!({"model": "clerk", "messages": [
+            {"role": "system", "content": "s".repeat(system)},
+            {"role": "assistant", "content": "a".repeat(earlier)},
+            {"role": "user", "content": "hello"},
+        ]})
+    };
+    assert_eq!(house.post(PATH, &with(10, limit - 10)).await.status, StatusCode::OK);
+    for (system, earlier) in [(limit + 1, 0), (10, limit - 9)] {
+        let answer = house.post(PATH, &with(system, earlier)).await;
+        let message = answer.refused(400, "context_length_exceeded");
+        assert!(message.contains(&limit.to_string()), "{message}");
+        assert_eq!(answer.param(), "messages");
+    }
+}
+
+// Fails when a caller is told another time than the model's server asked for, or its words.
+#[tokio::test]
+async fn a_rate_limit_is_passed_on_with_its_time() {
+    let after = std::time::Duration::from_millis(41_500);
+    for (retry_after, expected) in [(Some(after), "42"), (None, "1")] {
+        let limited = ModelError::RateLimited { message: "org-4711 is over quota".to_owned(), retry_after };
+        let house = House::open(Scripted(vec![Err(limited)])).await;
+        for body in [hello("clerk"), streamed("clerk", &Value::Null)] {
+            let answer = house.post(PATH, &body).await;
+            answer.refused(429, "model_rate_limited");
+            assert_eq!(answer.header("retry-after"), expected);
+            assert!(!answer.text.contains("4711"), "{}", answer.text);
+        }
+    }
+}
+
 // Fails when the model's own limit looks like a natural end.
 #[tokio::test]
 async fn a_reply_that_ran_into_the_token_limit_says_length() {
@@ -155,7 +207,10 @@ async fn parameters_are_carried_out_or_refused() {
         ("seed", json!(1)),
         ("top_p", json!(0.5)),
         ("presence_penalty", json!(1)),
-        ("store", json!(true)),
+        ("guided_json", json!({})),
+        ("stop_token_ids", json!([1])),
+        ("chat_id", json!("extra")),
+        ("reasoning_effort", json!("low")),
         ("audio", json!({})),
     ] {
         let mut body = hello("clerk");
@@ -175,8 +230,8 @@ async fn parameters_are_carried_out_or_refused() {
         ("top_p", json!(1)),
         ("user", json!("u")),
         ("metadata", json!({"a": "b"})),
-        ("store", json!(false)),
-        ("chat_id", json!("extra")),
+        ("store", json!(true)),
+        ("guided_json", json!(null)),
         ("temperature", json!(0.5)),
         ("max_tokens", json!(50)),
         ("frequency_penalty", json!(0.0)),

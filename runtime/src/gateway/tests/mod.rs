@@ -25,6 +25,10 @@ use crate::session::turn::Usage;
 const ROLE: &str = "role clerk {\n    version 1.2.3\n    language en\n    persona \"A clerk\"\n    constraints {\n        \
                     secrets: forbidden_terms \"password\" { on_violation reject }\n    }\n}\n";
 
+const GUARD: &str = "role guard {\n    version 1.0.0\n    language en\n    persona \"A guard\"\n    constraints {\n        \
+                     secrets: forbidden_terms \"password\" { on_violation fallback }\n    }\n    \
+                     fallback \"Ask me later.\"\n}\n";
+
 const SHORT: &str = "role 短 {\n    version 1.0.0\n    language zh\n    persona \"言简\"\n    constraints {\n        \
                      长度: max_sentences 1 { on_violation truncate }\n    }\n}\n";
 
@@ -72,7 +76,7 @@ impl House {
         let folder = tempfile::tempdir().unwrap();
         let contracts = folder.path().join("contracts");
         std::fs::create_dir(&contracts).unwrap();
-        for (name, text) in [("clerk", ROLE), ("short", SHORT), ("broken", BROKEN)] {
+        for (name, text) in [("clerk", ROLE), ("guard", GUARD), ("short", SHORT), ("broken", BROKEN)] {
             std::fs::write(contracts.join(format!("{name}.role")), text).unwrap();
         }
         let sources = Sources { directory: folder.path().to_owned(), ..Sources::default() };

@@ -36,7 +36,7 @@ async fn a_returning_client_is_told_where_it_stands() {
     let level = house.post("/v1/reconnect", &at(&token, 0)).await.json();
     assert_eq!(
         level,
-        json!({"session_id": id, "epoch": 1, "next_sequence_id": 1, "resumed": true, "regressed": false, "missing": null})
+        json!({"session_id": id, "epoch": 1, "next_sequence_id": 1, "resumed": true, "regressed": false, "forked_at": null, "missing": null})
     );
     let ahead = house.post("/v1/reconnect", &at(&token, 7)).await.json();
     assert_eq!((&ahead["resumed"], &ahead["regressed"]), (&json!(false), &json!(true)));
@@ -52,7 +52,7 @@ async fn missed_messages_are_for_the_bearer_only() {
     let house = House::open(says(&["Hi."])).await;
     let (id, token) = open(&house).await;
     let page = house.get_as("/v1/diff?from=1", &token).await.json();
-    assert_eq!(page, json!({"session_id": id, "epoch": 1, "messages": [], "next": null, "head": 0}));
+    assert_eq!(page, json!({"session_id": id, "epoch": 1, "messages": [], "skipped": [], "next": null, "head": 0}));
     house.get("/v1/diff?from=1").await.refused(401, "token_missing");
     house.get_as("/v1/diff?from=1", "nonsense").await.refused(401, "token_invalid");
     for query in ["from=x", "from=-1", "limit=0", "limit=100000", "form=1"] {

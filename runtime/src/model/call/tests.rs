@@ -115,6 +115,17 @@ async fn each_silence_has_its_deadline() {
     assert_eq!(call(vec![endless], limits.clone()).await.1, Some(ModelError::Overdue(limits.total)));
 }
 
+/// Fails when the waits between tries are not part of the whole call's time.
+#[tokio::test(start_paused = true)]
+async fn waits_count_against_the_whole() {
+    let limits = CallLimits { total: Duration::from_secs(8), retries: 9, ..CallLimits::default() };
+    let limited = |s| ModelError::RateLimited { message: "slow".into(), retry_after: Some(Duration::from_secs(s)) };
+    let began = clock::monotonic_ms();
+    let tries = vec![Try::Refuse(limited(5)), Try::Refuse(limited(5)), Try::Say(vec![text(0, "late"), stop()])];
+    assert_eq!(call(tries, limits).await, (String::new(), Some(limited(5))));
+    assert_eq!(clock::monotonic_ms() - began, 5_000, "the second wait would have ended behind the deadline");
+}
+
 /// Fails when a stream without a stop passes, or an endless answer fills the memory.
 #[tokio::test(start_paused = true)]
 async fn cut_and_endless_answers_are_errors() {

@@ -8,17 +8,23 @@ use serde_json::Value;
 
 use super::refusal;
 use super::sse::{MAX_BYTES, Parser};
+use crate::config::Secret;
 use crate::model::{ModelChunk, ModelError, ModelStream};
 use crate::session::turn::Usage;
 
 /// Reads an answer: events, or, from servers that do not stream, one JSON document.
-pub(super) async fn read(response: Response, answer_bytes: usize) -> Result<ModelStream, ModelError> {
+pub(super) async fn read(
+    response: Response,
+    key: Option<&Secret>,
+    answer_bytes: usize,
+) -> Result<ModelStream, ModelError> {
     let json = response.headers().get("content-type").is_some_and(|v| v.as_bytes().starts_with(b"application/json"));
     if json {
-        return whole(response, answer_bytes.saturating_mul(2)).await;
+        return whole(response, key, answer_bytes.saturating_mul(2)).await;
     }
     let reader = Reader {
         response: Some(response),
+        key: key.cloned(),
         parser: Parser::default(),
         chunks: VecDeque::new(),
         finish: None,
@@ -30,6 +36,8 @@ pub(super) async fn read(response: Response, answer_bytes: usize) -> Result<Mode
 struct Reader {
     /// `None` when nothing more is read.
     response: Option<Response>,
+    /// To be masked where the server repeats it.
+    key: Option<Secret>,
     parser: Parser,
     chunks: VecDeque<Result<ModelChunk, ModelError>>,
     /// Whether the token limit was met, once a `finish_reason` came.
@@ -68,28 +76,19 @@ impl Reader {
             return self.end();
         }
         let Ok(json) = serde_json::from_str::<Value>(data) else {
-            let shown: String = data.chars().take(80).collect();
-            return self.fail(ModelError::BadStream(format!("an event is not JSON: {shown:?}")));
+            let shown = refusal::quote(data, self.key.as_ref());
+            return self.fail(ModelError::BadStream(format!("an event is not JSON: {shown}")));
         };
-        if json.get("error").is_some_and(|e| !e.is_null()) {
-            let message = refusal::of_json(&json).unwrap_or_else(|| "an error without a message".into());
-            return self.fail(ModelError::Unavailable(format!("it reported an error: {message}")));
+        if let Some(error) = refusal::reported(&json, self.key.as_ref()) {
+            return self.fail(error);
         }
-        self.usage(&json);
-        let Some(choice) = json.pointer("/choices/0") else { return };
+        self.chunks.extend(usage(&json).map(|u| Ok(ModelChunk::Usage(u))));
+        let Some(choice) = Choice::of(&json, "delta") else { return };
         self.text = true;
-        if let Some(text) = choice.pointer("/delta/content").and_then(Value::as_str)
-            && !text.is_empty()
-        {
+        if let Some(text) = choice.text.filter(|text| !text.is_empty()) {
             self.chunks.push_back(Ok(ModelChunk::Text(text.to_owned())));
         }
-        if let Some(reason) = choice.get("finish_reason").and_then(Value::as_str) {
-            self.finish = Some(reason == "length");
-        }
-    }
-
-    fn usage(&mut self, json: &Value) {
-        self.chunks.extend(usage(json).map(|u| Ok(ModelChunk::Usage(u))));
+        self.finish = choice.finish.or(self.finish);
     }
 
     /// `[DONE]`, or the end of the body. `[DONE]` itself is optional; a finish reason is not.
@@ -121,7 +120,7 @@ impl Reader {
     }
 }
 
-async fn whole(mut response: Response, limit: usize) -> Result<ModelStream, ModelError> {
+async fn whole(mut response: Response, key: Option<&Secret>, limit: usize) -> Result<ModelStream, ModelError> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|e| ModelError::Cut(refusal::transport(&e).to_string()))? {
         if body.len() + chunk.len() > limit {
@@ -131,18 +130,34 @@ async fn whole(mut response: Response, limit: usize) -> Result<ModelStream, Mode
     }
     let json: Value =
         serde_json::from_slice(&body).map_err(|e| ModelError::BadStream(format!("the answer is not JSON: {e}")))?;
-    if json.get("error").is_some_and(|e| !e.is_null()) {
-        let message = refusal::of_json(&json).unwrap_or_else(|| "an error without a message".into());
-        return Err(ModelError::Unavailable(format!("it reported an error: {message}")));
+    if let Some(error) = refusal::reported(&json, key) {
+        return Err(error);
     }
-    let Some(text) = json.pointer("/choices/0/message/content").and_then(Value::as_str) else {
+    let choice = Choice::of(&json, "message");
+    let Some(text) = choice.as_ref().and_then(|choice| choice.text) else {
         return Err(ModelError::BadStream("the answer holds no message".into()));
     };
-    let length = json.pointer("/choices/0/finish_reason").and_then(Value::as_str) == Some("length");
     let mut chunks = vec![Ok(ModelChunk::Text(text.to_owned()))];
     chunks.extend(usage(&json).map(|u| Ok(ModelChunk::Usage(u))));
-    chunks.push(Ok(ModelChunk::Stop { length }));
+    chunks.push(Ok(ModelChunk::Stop { length: choice.and_then(|choice| choice.finish).unwrap_or(false) }));
     Ok(stream::iter(chunks).boxed())
+}
+
+/// The first choice of a completion, or of a chunk of one.
+struct Choice<'a> {
+    text: Option<&'a str>,
+    /// Whether the token limit was met, once there is a finish reason.
+    finish: Option<bool>,
+}
+
+impl<'a> Choice<'a> {
+    /// `part` is `delta` in chunks and `message` in whole completions.
+    fn of(json: &'a Value, part: &str) -> Option<Self> {
+        let choice = json.pointer("/choices/0")?;
+        let text = choice.get(part).and_then(|part| part.get("content")).and_then(Value::as_str);
+        let finish = choice.get("finish_reason").and_then(Value::as_str).map(|reason| reason == "length");
+        Some(Self { text, finish })
+    }
 }
 
 fn usage(json: &Value) -> Option<Usage> {

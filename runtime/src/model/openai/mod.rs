@@ -5,7 +5,6 @@ mod refusal;
 mod request;
 mod sse;
 
-use std::fmt;
 use std::sync::Once;
 use std::time::Duration;
 
@@ -14,11 +13,8 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Proxy, Url};
 
 use super::{CallLimits, Model, ModelError, ModelStream};
+use crate::config::Secret;
 use crate::enforce::{Permitted, Prompt};
-
-/// A key that never appears in logs.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
 
 /// Where a model is and how it is called.
 #[derive(Debug, Clone)]
@@ -29,8 +25,9 @@ pub struct OpenAiConfig {
     pub model: String,
     /// The bearer token; local servers need none.
     pub key: Option<Secret>,
-    /// `http://host:port` of a proxy. The environment's proxy variables are not read.
-    pub proxy: Option<String>,
+    /// `http://host:port` of a proxy, which may carry a user and password. The environment's proxy
+    /// variables are not read.
+    pub proxy: Option<Secret>,
     /// Deadlines and retries.
     pub limits: CallLimits,
 }
@@ -43,25 +40,6 @@ pub struct OpenAi {
     model: String,
     key: Option<Secret>,
     limits: CallLimits,
-}
-
-impl Secret {
-    /// Wraps a key; `None` when it is blank.
-    #[must_use]
-    pub fn new(key: &str) -> Option<Self> {
-        let key = key.trim();
-        (!key.is_empty()).then(|| Self(key.to_owned()))
-    }
-
-    fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
 }
 
 impl OpenAi {
@@ -79,8 +57,9 @@ impl OpenAi {
         let mut builder = Client::builder().redirect(Policy::none()).connect_timeout(config.limits.connect).no_proxy();
         builder = builder.tcp_nodelay(true).pool_idle_timeout(Duration::from_secs(60));
         if let Some(proxy) = &config.proxy {
-            let proxy = Proxy::all(proxy)
-                .map_err(|e| ModelError::Config(format!("the proxy {proxy:?} cannot be used: {e}")))?;
+            let proxy = Proxy::all(proxy.reveal()).map_err(|e| {
+                ModelError::Config(format!("the proxy of --model-proxy cannot be used: {}", e.without_url()))
+            })?;
             builder = builder.proxy(proxy);
         }
         let client =
@@ -105,7 +84,7 @@ impl Model for OpenAi {
         if !response.status().is_success() {
             return Err(refusal::read(response, self.key.as_ref()).await);
         }
-        answer::read(response, self.limits.answer_bytes).await
+        answer::read(response, self.key.as_ref(), self.limits.answer_bytes).await
     }
 
     fn limits(&self) -> CallLimits {
@@ -114,12 +93,16 @@ impl Model for OpenAi {
 }
 
 fn endpoint(base: &str) -> Result<Url, ModelError> {
+    // The URL itself is not repeated: where it is wrong, it may be wrong by a password.
     let bad = |why: &str| {
-        ModelError::Config(format!("the model URL {base:?} {why}; expected something like http://127.0.0.1:8000/v1"))
+        ModelError::Config(format!("the model's URL {why}; expected something like http://127.0.0.1:8000/v1"))
     };
     let mut url = Url::parse(base.trim()).map_err(|e| bad(&format!("is not a URL ({e})")))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(bad("is neither http nor https"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(bad("carries a user or password, which belong into model-key"));
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err(bad("has a query or a fragment"));

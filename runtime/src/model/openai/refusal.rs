@@ -1,4 +1,4 @@
-//! Answers that are errors.
+//! Answers that are errors, and the one way in which a server's words are repeated.
 
 use std::error::Error as _;
 use std::time::Duration;
@@ -6,14 +6,37 @@ use std::time::Duration;
 use reqwest::Response;
 use serde_json::Value;
 
-use super::Secret;
+use crate::config::Secret;
 use crate::model::ModelError;
 
 /// What is read of an error's body, in bytes.
 const MAX_BODY: usize = 64 << 10;
 
-/// What is kept of its message, in characters.
-const MAX_MESSAGE: usize = 300;
+/// What is kept of a server's words, in characters.
+const MAX_QUOTE: usize = 300;
+
+/// A server's words as they may be repeated: on one line, short, without control characters, and
+/// with every echo of the key masked. Nothing of a server's goes into an error any other way.
+pub(super) fn quote(words: &str, key: Option<&Secret>) -> String {
+    // Masked before it is cut: half a key is half too much.
+    let masked = match key.map(Secret::reveal).filter(|key| !key.is_empty()) {
+        Some(key) => words.replace(key, "[key]"),
+        None => words.to_owned(),
+    };
+    let visible: String = masked.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let line = visible.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(MAX_QUOTE) {
+        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
+        None => line,
+    }
+}
+
+/// The error that a server reports inside a document of status 200, if it does.
+pub(super) fn reported(json: &Value, key: Option<&Secret>) -> Option<ModelError> {
+    json.get("error").filter(|error| !error.is_null())?;
+    let message = of_json(json).map_or_else(|| "an error without a message".to_owned(), |words| quote(&words, key));
+    Some(ModelError::Unavailable(format!("it reported an error: {message}")))
+}
 
 /// A connection that failed.
 pub(super) fn transport(error: &reqwest::Error) -> ModelError {
@@ -25,7 +48,7 @@ pub(super) fn transport(error: &reqwest::Error) -> ModelError {
     }
     // The URL is left out: it may carry credentials.
     let what = if error.is_connect() { "no connection" } else { "the request failed" };
-    ModelError::Unavailable(format!("{what} ({})", shortened(&cause)))
+    ModelError::Unavailable(format!("{what} ({})", quote(&cause, None)))
 }
 
 /// A status that is not a success.
@@ -43,10 +66,9 @@ pub(super) async fn read(mut response: Response, key: Option<&Secret>) -> ModelE
             break;
         }
     }
-    let mut message = message(&String::from_utf8_lossy(&body)).unwrap_or_else(|| format!("HTTP {status}"));
-    if let Some(key) = key {
-        message = message.replace(key.reveal(), "[key]");
-    }
+    let words = of_body(&String::from_utf8_lossy(&body));
+    let message = words.map(|words| quote(&words, key)).filter(|m| !m.is_empty());
+    let message = message.unwrap_or_else(|| format!("HTTP {status}"));
     match status {
         401 | 403 => ModelError::Auth { status, message },
         429 => ModelError::RateLimited { message, retry_after },
@@ -56,17 +78,15 @@ pub(super) async fn read(mut response: Response, key: Option<&Secret>) -> ModelE
 }
 
 /// The message of an error body: OpenAI's shape, its common variants, or the text of a page.
-pub(super) fn message(body: &str) -> Option<String> {
-    let text = match serde_json::from_str::<Value>(body) {
-        Ok(json) => of_json(&json)?,
-        Err(_) => of_page(body),
-    };
-    let text = shortened(&text);
-    (!text.is_empty()).then_some(text)
+fn of_body(body: &str) -> Option<String> {
+    match serde_json::from_str::<Value>(body) {
+        Ok(json) => of_json(&json),
+        Err(_) => Some(of_page(body)),
+    }
 }
 
 /// `{"error":{"message":…}}`, `{"error":"…"}`, `{"message":…}`, `{"detail":…}`.
-pub(super) fn of_json(json: &Value) -> Option<String> {
+fn of_json(json: &Value) -> Option<String> {
     let error = json.get("error").unwrap_or(json);
     let candidates = [error.get("message"), Some(error), json.get("detail")];
     candidates.into_iter().flatten().find_map(|v| v.as_str()).map(str::to_owned)
@@ -87,12 +107,4 @@ fn of_page(body: &str) -> String {
         },
         str::to_owned,
     )
-}
-
-fn shortened(text: &str) -> String {
-    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match words.char_indices().nth(MAX_MESSAGE) {
-        Some((end, _)) => format!("{}…", words.get(..end).unwrap_or_default()),
-        None => words,
-    }
 }

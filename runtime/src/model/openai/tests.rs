@@ -94,7 +94,7 @@ fn model(base: &str) -> OpenAi {
     OpenAi::new(OpenAiConfig {
         base_url: base.into(),
         model: "m".into(),
-        key,
+        key: Some(key),
         proxy: None,
         limits: CallLimits::default(),
     })
@@ -189,6 +189,82 @@ async fn refusals_say_whose_fault_they_are() {
     assert_eq!(ask(&model(&base)).await.unwrap_err().code(), "model_unavailable");
 }
 
+/// Fails when a server that repeats the key, in a stream or a document of status 200, makes it known,
+/// or when what it says is not kept short and on one line.
+#[tokio::test]
+async fn what_a_server_repeats_is_masked_and_short() {
+    let long = "z".repeat(3000);
+    let report = json!({"error": {"message": format!("bad key Bearer sk-secret\n\u{1b}[1m {long}")}}).to_string();
+    // The key lies across the place where the words are cut.
+    let across = json!({"error": {"message": format!("{} sk-secret {long}", "z".repeat(295))}}).to_string();
+    let events = [format!("data: {report}\n\n"), format!("data: {across}\n\n"), format!("data: sk-secret {long}\n\n")];
+    let mut errors = Vec::new();
+    for body in &events {
+        errors.push(ask(&Server::streaming(body).await.model()).await.unwrap().pop().unwrap().unwrap_err());
+    }
+    for head in ["200 OK\r\ncontent-type: application/json", "400 Bad Request", "503 Unavailable"] {
+        for body in [&report, &across] {
+            errors.push(ask(&Server::failing(head, body).await.model()).await.unwrap_err());
+        }
+    }
+    assert_eq!(errors.len(), 9);
+    for error in errors {
+        let text = error.to_string();
+        assert!(!text.contains("sk-se") && !error.outward().contains("sk-se"), "{text}");
+        assert!(text.chars().count() < 400 && !text.contains(char::is_control), "{text}");
+        assert!(text.contains("[key]") || text.ends_with('…'), "{text}");
+    }
+}
+
+/// Fails when a client hears the server's words about what is not the client's doing.
+#[test]
+fn clients_hear_the_servers_words_about_their_own_request_only() {
+    let said = "upstream-words";
+    let rejected = |status| ModelError::Rejected { status, message: said.into() };
+    assert!(rejected(400).outward().contains(said));
+    for error in [
+        rejected(404),
+        ModelError::Auth { status: 401, message: said.into() },
+        ModelError::RateLimited { message: said.into(), retry_after: None },
+        ModelError::Unavailable(said.into()),
+        ModelError::Cut(said.into()),
+        ModelError::BadStream(said.into()),
+        ModelError::Config(said.into()),
+    ] {
+        assert!(!error.outward().contains(said) && error.to_string().contains(said), "{error}");
+    }
+}
+
+/// Fails when two messages of one speaker stand next to each other, which many chat templates refuse.
+#[tokio::test]
+async fn neighbouring_lines_of_a_speaker_are_one_message() {
+    let mut server = Server::streaming(&format!("{}{}", text("a"), finish("stop"))).await;
+    let contract = role("en", "max_sentences 3", "");
+    let line = |speaker, text: &str| Line { speaker, text: text.into() };
+    let lines = vec![
+        line(Speaker::User, "Context."),
+        line(Speaker::User, "Hi"),
+        line(Speaker::Role, ""),
+        line(Speaker::User, "Still there?"),
+        line(Speaker::Role, "Yes."),
+        line(Speaker::Role, "Here."),
+    ];
+    let first = Prompt::first(contract, lines, admit("Good.").unwrap(), "", &Overrides::default());
+    let again = first.get().again(Additions { broken: vec!["it was long".into()], ..Additions::default() });
+    server.model().stream(again).await.unwrap().collect::<Vec<_>>().await;
+    let (_, body) = server.requests.recv().await.unwrap();
+    let said: Vec<(&str, &str)> = body["messages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .skip(1)
+        .map(|m| (m["role"].as_str().unwrap(), m["content"].as_str().unwrap()))
+        .collect();
+    assert_eq!(said[..2], [("user", "Context.\n\nHi\n\nStill there?"), ("assistant", "Yes.\n\nHere.")]);
+    assert_eq!((said.len(), said[2].0), (3, "user"));
+    assert!(said[2].1.starts_with("Good.\n\n") && said[2].1.contains("it was long"), "{}", said[2].1);
+}
+
 /// Fails when a server that does not stream is not understood.
 #[tokio::test]
 async fn a_whole_json_answer_is_read() {
@@ -242,8 +318,9 @@ fn base_urls_may_end_in_a_slash_and_bad_ones_are_named() {
     for base in ["http://h:1/v1", "http://h:1/v1/", " http://h:1/v1// "] {
         assert_eq!(endpoint(base).unwrap().as_str(), "http://h:1/v1/chat/completions");
     }
-    for base in ["", "h:1/v1", "ftp://h/v1", "http://h/v1?x=1", "http://"] {
-        assert_eq!(endpoint(base).unwrap_err().code(), "model_config", "{base}");
+    for base in ["", "h:1/v1", "ftp://h/v1", "http://h/v1?x=pw", "http://", "http://u:pw@h/v1"] {
+        let error = endpoint(base).unwrap_err();
+        assert!(error.code() == "model_config" && !error.to_string().contains("pw"), "{error}");
     }
 }
 
@@ -251,5 +328,4 @@ fn base_urls_may_end_in_a_slash_and_bad_ones_are_named() {
 #[test]
 fn keys_are_redacted() {
     assert!(!format!("{:?}", model("http://h/v1")).contains("sk-secret"));
-    assert_eq!(Secret::new("  "), None);
 }

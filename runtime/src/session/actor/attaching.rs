@@ -25,7 +25,8 @@ impl Actor {
         self.detach();
         self.connections = self.connections.saturating_add(1);
         let (control, controls) = mpsc::channel(CONTROLS);
-        self.attached = Some(Attached { id: self.connections, control });
+        let last = control.clone().try_reserve_owned().ok();
+        self.attached = Some(Attached { id: self.connections, control, last });
         self.deps.metrics.session_left("detached");
         self.deps.metrics.session_entered("attached");
         self.courier.attached();
@@ -41,30 +42,34 @@ impl Actor {
             reader: self.outbox.reader(first),
             control: controls,
             id: self.connections,
-            mailbox: self.sender.upgrade().ok_or(SessionError::Busy)?,
+            mailbox: self.presence.sender.upgrade().ok_or(SessionError::Busy)?,
         })
     }
 
     /// Finds the client's place, on a new footing if the store lost what the client has seen.
     async fn position(&mut self, hello: &Hello) -> Result<Resume, SessionError> {
         let head = self.outbox.head();
-        if hello.last_seq <= head && hello.epoch <= self.epoch {
-            return Ok(if hello.last_seq == 0 { Resume::Fresh } else { Resume::Resumed });
-        }
         let lost = hello.last_seq.saturating_sub(head);
         if lost > MAX_LOST || hello.epoch.saturating_sub(self.epoch) > MAX_LOST_EPOCHS {
             return Err(SessionError::Impossible { last_seq: hello.last_seq, epoch: hello.epoch });
         }
-        tracing::warn!(session = %self.id, head, client = hello.last_seq, "the store lost a tail; a new epoch begins");
-        self.settle().await?;
-        let resume_at = hello.last_seq.saturating_add(1);
-        loop {
-            self.epoch = self.deps.store.advance_epoch(&self.id, self.epoch, resume_at).await?;
-            if self.epoch > hello.epoch {
-                break;
-            }
+        if let Some(first) = self.machine.forked(self.epoch, hello.epoch, hello.last_seq) {
+            return Err(SessionError::Forked { first, current: self.epoch });
         }
+        if hello.last_seq <= head && hello.epoch <= self.epoch {
+            return Ok(if hello.last_seq == 0 { Resume::Fresh } else { Resume::Resumed });
+        }
+        tracing::warn!(session = %self.id, head, client = hello.last_seq, "the store lost a tail; a new epoch begins");
+        // What is decided may hold new messages: the head is final behind their commit.
+        self.settle().await?;
         let head = self.outbox.head().max(hello.last_seq);
+        let resume_at = head.saturating_add(1);
+        // Remembered first: an epoch that begins without it would leave no way to tell its forks.
+        for epoch in self.epoch..=hello.epoch.max(self.epoch) {
+            self.machine.begin_epoch(epoch.saturating_add(1), resume_at);
+        }
+        self.settle().await?;
+        self.epoch = self.deps.store.advance_epoch(&self.id, self.epoch, hello.epoch, resume_at).await?;
         self.outbox.skip_to(head);
         self.machine.skip_to(head);
         Ok(Resume::Regressed)

@@ -31,6 +31,43 @@ async fn a_client_that_is_ahead_begins_a_new_epoch() {
     }
 }
 
+// Fails when a client of a lost branch is taken for one that goes on, and gets a hole without a word.
+#[tokio::test]
+async fn a_client_of_a_lost_branch_is_told() {
+    let house = House::new(&["Yes."]);
+    house.permits.add_permits(99);
+    let id = house.session().await;
+    let mut client = house.attach(&id, 0).await;
+    client.send(1, "a", "One?").await;
+    client.until_reply().await;
+    let head = house.sessions.position(&id).await.unwrap().head;
+    // Two clients had more than the store kept. One comes back first and begins a new epoch.
+    let mut first = Client::new(house.sessions.attach(&id, &hello(head + 2, 1)).await.unwrap());
+    for n in 2..=4 {
+        first.send(n, &format!("m{n}"), "Again?").await;
+        first.until_reply().await;
+    }
+    let fork = head + 3;
+    assert!(house.sessions.position(&id).await.unwrap().head > head + 5, "the head has passed the other's place");
+    let on = async |house: &House| {
+        // Also one that is further than the head, which is no new loss.
+        for lost in [fork, head + 5, head + 500] {
+            let refused = house.sessions.attach(&id, &hello(lost, 1)).await.unwrap_err();
+            assert_eq!((refused.status(), refused.code()), (410, "epoch_forked"));
+            assert!(refused.to_string().contains(&format!("last_seq={} with epoch=2", fork - 1)), "{refused}");
+            assert_eq!(house.sessions.forked(&id, 1, lost).await.unwrap(), Some(fork));
+        }
+        assert_eq!(house.sessions.forked(&id, 1, fork - 1).await.unwrap(), None);
+        assert_eq!(house.sessions.forked(&id, 2, fork).await.unwrap(), None);
+        for good in [hello(fork - 1, 1), hello(head, 1), hello(0, 1), hello(fork, 2), hello(fork, 0)] {
+            assert_eq!(house.sessions.attach(&id, &good).await.unwrap().epoch, 2, "{good:?}");
+        }
+    };
+    on(&house).await;
+    house.end().await;
+    on(&House::on(house.store.clone(), &["Yes."], ROLE, true)).await;
+}
+
 // Fails when an actor stays in memory for ever, or a session cannot be used after it left.
 #[tokio::test(start_paused = true)]
 async fn idle_sessions_leave_memory() {
@@ -55,7 +92,7 @@ async fn a_fenced_actor_ends_and_the_next_one_goes_on() {
     house.permits.add_permits(9);
     let id = house.session().await;
     let mut client = house.attach(&id, 0).await;
-    house.store.advance_epoch(&id, 1, 1).await.unwrap();
+    house.store.advance_epoch(&id, 1, 1, 1).await.unwrap();
     client.send(1, "a", "Question?").await;
     assert!(matches!(client.control().await, Control::Close { code: close::TRY_LATER, .. }));
     assert!(client.attachment.control.recv().await.is_none(), "no answer without a commit");
@@ -91,7 +128,7 @@ async fn a_stateful_role_remembers_over_restarts() {
     client.until_reply().await;
     house.end().await;
     let row = house.store.session(&id).await.unwrap().unwrap();
-    let saved = saved::Saved::decode_stored(&row.state, &id).unwrap();
+    let saved = Saved::decode_stored(&row.state, &id).unwrap();
     let lines: Vec<String> = saved.history().into_iter().map(|line| line.text).collect();
     assert_eq!(lines, ["Remember me?", "I will."]);
 }

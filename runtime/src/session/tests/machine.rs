@@ -6,6 +6,8 @@ use super::super::saved::Saved;
 use super::super::state::{Machine, QUEUE, Send};
 use super::*;
 use crate::enforce::admit;
+use crate::enforce::testing::permitted;
+use crate::outbox::Entry;
 
 /// What a client and the outside do.
 #[derive(Debug, Clone)]
@@ -96,4 +98,19 @@ proptest! {
         prop_assert!(users.len() <= replies.len() + 1 + QUEUE);
         prop_assert!(accepted.windows(2).all(|pair| pair[0] < pair[1]), "no number is new twice");
     }
+}
+
+// Fails when a reply that several answers of the model make grows past what a frame carries.
+#[test]
+fn a_reply_is_bounded_as_a_whole() {
+    let mut machine = Machine::new(Saved::default(), 0);
+    machine.send(1, send(1));
+    let piece = permitted(&"h".repeat(600_000));
+    assert!(machine.released(1, &piece));
+    assert!(!machine.released(1, &piece));
+    machine.failed(1);
+    let (pending, _) = machine.take();
+    assert!(pending.entries.iter().all(Entry::fits));
+    let texts: usize = pending.entries.iter().map(Entry::len).sum();
+    assert_eq!(texts, "question 1".len() + 2 * 600_000, "the end says what the pieces said");
 }

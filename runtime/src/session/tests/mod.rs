@@ -1,3 +1,4 @@
+mod faults;
 mod lifecycle;
 mod machine;
 mod offline;

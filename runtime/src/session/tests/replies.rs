@@ -187,3 +187,42 @@ async fn a_newer_connection_takes_over() {
     assert!(matches!(new.frame().await, ServerFrame::Accepted { id, .. } if id == "b"));
     assert_eq!(house.log(&id).await.len(), 1);
 }
+
+// Fails when the end of a reply tells a client the word that its rule forbids, or not the rule.
+#[tokio::test]
+async fn a_client_learns_the_rule_and_not_what_it_forbids() {
+    let house = House::new(&["The pass", "word is 1234."]);
+    let id = house.session().await;
+    let mut client = house.attach(&id, 0).await;
+    house.permits.add_permits(9);
+    client.send(1, "a", "Question?").await;
+    let read = client.until_reply().await;
+    let Body::Reply { outcome, hits, .. } = &read.last().unwrap().body else { panic!("{read:?}") };
+    assert_eq!((*outcome, hits.len()), (Outcome::Refused, 1));
+    assert_eq!((hits[0].rule.as_str(), hits[0].action.as_str()), ("secrets", "reject"));
+    assert!(!format!("{read:?}").contains("password"), "{read:?}");
+    drop(client);
+    house.end().await;
+}
+
+// Fails when a long reply becomes messages that a connection cannot send: the session could not be
+// read any more, from there on and for ever.
+#[tokio::test]
+async fn long_replies_can_be_sent_in_both_encodings() {
+    for filler in ["h", "\u{1}", "字"] {
+        let piece = filler.repeat(300_000 / filler.len());
+        let house = House::new(&[&piece, &piece]);
+        house.permits.add_permits(9);
+        let id = house.session().await;
+        let mut client = house.attach(&id, 0).await;
+        client.send(1, "a", "At length?").await;
+        let messages = client.until_reply().await;
+        assert_eq!(check_turn(&messages, 1), piece.repeat(2));
+        for message in messages {
+            let frame = ServerFrame::Message(message);
+            rolecall_wire::codec::encode_server(&frame).unwrap();
+            rolecall_wire::codec::to_json(&frame).unwrap();
+        }
+        house.end().await;
+    }
+}

@@ -1,6 +1,7 @@
 //! One turn: a user's words in, a contract-abiding reply out.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rolecall_dsl::Contract;
 use rolecall_wire::frame::{Hit, Outcome};
@@ -13,6 +14,10 @@ pub use crate::enforce::{Line, Overrides, Refused, Speaker};
 use crate::model::{Call, Model, ModelChunk, ModelError};
 use crate::plugin::PluginHost;
 use crate::telemetry::Metrics;
+
+/// How long a receiver may take no piece of a reply before its turn is abandoned, as if it were gone:
+/// a reader that stalls must not hold a model call for ever.
+pub const MAX_STALL: Duration = Duration::from_secs(60);
 
 /// A turn to be answered.
 #[derive(Debug, Clone)]
@@ -59,10 +64,12 @@ pub struct TurnEnd {
     pub hits: Vec<Hit>,
     /// What the model counted.
     pub usage: Usage,
-    /// Whether the model itself stopped at its token limit.
+    /// Whether the model itself stopped its last answer at its token limit.
     pub length_limited: bool,
-    /// For `Outcome::Failed`: a stable code and a message for people.
+    /// For `Outcome::Failed`: a stable code and a message that clients may see.
     pub failure: Option<(String, String)>,
+    /// For `Outcome::Failed`: when the model's server asked to come back.
+    pub retry_after: Option<Duration>,
 }
 
 /// Answers turns. Cloning shares it.
@@ -111,7 +118,8 @@ impl Turns {
     }
 
     /// Answers one turn, sending what happens to `events` until `Ended`. Returns early when the
-    /// receiver is gone. Cancelling stops the model call and ends with `Outcome::Cancelled`.
+    /// receiver is gone, or took nothing for [`MAX_STALL`]. Cancelling stops the model call and ends
+    /// with `Outcome::Cancelled`.
     pub async fn run(&self, request: TurnRequest, events: mpsc::Sender<TurnEvent>, cancel: CancellationToken) {
         let TurnRequest { contract, history, user, already, overrides } = request;
         let reply = Box::new(ReplyStream::new(&contract, Arc::clone(&self.judges), self.metrics.clone(), &already));
@@ -169,6 +177,7 @@ impl Running<'_> {
     /// the call, which cancels it upstream.
     async fn attempt(&mut self, prompt: Permitted<Prompt>) -> Result<(), Ended> {
         let began_ms = clock::monotonic_ms();
+        self.length_limited = false;
         let mut call = Call::new(Arc::clone(&self.turns.model), prompt);
         let (mut usage, mut first) = (Usage::default(), true);
         let result = loop {
@@ -208,18 +217,29 @@ impl Running<'_> {
     async fn release(&self, piece: Option<Permitted<String>>) -> Result<(), Ended> {
         let Some(piece) = piece else { return Ok(()) };
         // What the reply counts as out is sent even when a cancellation is waiting; only a receiver
-        // that is gone stops it.
-        self.events.send(TurnEvent::Released(piece)).await.map_err(|_| Ended::Abandoned)
+        // that is gone, or as good as gone, stops it.
+        if self.send(TurnEvent::Released(piece)).await { Ok(()) } else { Err(Ended::Abandoned) }
+    }
+
+    /// Whether the receiver took it in time.
+    async fn send(&self, event: TurnEvent) -> bool {
+        let sent = tokio::time::timeout(MAX_STALL, self.events.send(event)).await;
+        if sent.is_err() {
+            tracing::warn!(stall = ?MAX_STALL, "nobody reads the reply; its turn is abandoned");
+        }
+        matches!(sent, Ok(Ok(())))
     }
 
     async fn end(self, ended: Ended) {
+        let mut retry_after = None;
         let (outcome, failure) = match ended {
             Ended::Abandoned => return,
             Ended::Reply(outcome) => (outcome, None),
             Ended::Cancelled => (Outcome::Cancelled, None),
             Ended::Failed(error) => {
                 tracing::warn!(model = self.turns.model.name(), code = error.code(), %error, "the model failed");
-                (Outcome::Failed, Some((error.code().to_owned(), error.to_string())))
+                retry_after = error.retry_after();
+                (Outcome::Failed, Some((error.code().to_owned(), error.outward())))
             }
         };
         let end = TurnEnd {
@@ -229,9 +249,10 @@ impl Running<'_> {
             usage: self.usage,
             length_limited: self.length_limited,
             failure,
+            retry_after,
         };
         // A receiver that is gone needs no end.
-        let _ = self.events.send(TurnEvent::Ended(end)).await;
+        let _ = self.send(TurnEvent::Ended(end)).await;
     }
 }
 

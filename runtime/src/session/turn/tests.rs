@@ -20,6 +20,8 @@ struct Scripted {
     error: Option<ModelError>,
     /// Never ends.
     hangs: bool,
+    /// The answers that stop at the token limit.
+    limited: Vec<bool>,
 }
 
 #[async_trait]
@@ -42,7 +44,8 @@ impl Model for Scripted {
             Ok(ModelChunk::Text(c.to_string()))
         });
         let usage = Ok(ModelChunk::Usage(Usage { prompt_tokens: 10, completion_tokens: 5 }));
-        let last = self.error.clone().map_or(Ok(ModelChunk::Stop { length: false }), Err);
+        let length = self.limited.get(at).copied().unwrap_or_default();
+        let last = self.error.clone().map_or(Ok(ModelChunk::Stop { length }), Err);
         let end = stream::iter([usage, last]);
         Ok(if self.hangs { text.chain(stream::pending()).boxed() } else { text.chain(end).boxed() })
     }
@@ -127,7 +130,7 @@ async fn a_failing_model_ends_the_turn_and_what_was_shown_stands() {
     let model = Scripted { answers: vec!["It is so"], error: Some(error.clone()), ..Scripted::default() };
     let (_, end) = answered(Arc::new(model), &role("en", "max_sentences 3", "fallback \"No.\""), "").await;
     assert_eq!((end.outcome, end.text.get().as_str()), (Outcome::Failed, "It is so"));
-    assert_eq!(end.failure, Some(("model_cut".to_owned(), error.to_string())));
+    assert_eq!(end.failure, Some(("model_cut".to_owned(), error.outward())));
 }
 
 /// Fails when a stalled model is waited for without end.
@@ -250,4 +253,28 @@ async fn the_shipped_roles_rehearse_their_own_cases() {
         }
     }
     assert!(cases >= 8, "{cases}");
+}
+
+/// Fails when a discarded attempt's token limit is told of the reply.
+#[tokio::test]
+async fn only_the_last_answers_limit_counts() {
+    let contract = role("en", "required_terms any \"please\"", "");
+    for (limited, told) in [(vec![true, false], false), (vec![false, true], true)] {
+        let model = Arc::new(Scripted { answers: vec!["Sit.", "Sit, please."], limited, ..Scripted::default() });
+        let (_, end) = answered(model, &contract, "").await;
+        assert_eq!((end.outcome, end.length_limited), (Outcome::Repaired, told), "{end:?}");
+    }
+}
+
+/// Fails when a receiver that is there but takes nothing holds its turn, and a model call, for ever.
+#[tokio::test(start_paused = true)]
+async fn a_stalled_receiver_is_given_up() {
+    let model = Arc::new(Scripted { answers: vec!["One. Two. Three."], hangs: true, ..Scripted::default() });
+    let turns = turns(model);
+    let (events, mut received) = mpsc::channel(1);
+    let contract = role("en", "max_sentences 9", "");
+    let run = turns.run(request(&turns, &contract, ""), events, CancellationToken::new());
+    tokio::time::timeout(2 * MAX_STALL, run).await.expect("the turn is over");
+    assert!(matches!(received.recv().await, Some(TurnEvent::Released(_))));
+    assert!(received.recv().await.is_none(), "an abandoned turn has no end");
 }

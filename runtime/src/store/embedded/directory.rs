@@ -16,7 +16,7 @@ const MARKER: &str = "rolecall-store";
 const LOCK: &str = "lock";
 const DATABASE: &str = "db";
 /// The marker's text. The number is raised by a release that cannot read what was written before.
-const FORMAT: &str = "rolecall store, format 1\n";
+const FORMAT: &str = "rolecall store, format 2\n";
 
 /// A directory that this process holds. Dropping it lets go.
 #[derive(Debug)]

@@ -3,7 +3,10 @@
 //! A write is decided and made durable by [`writer`]; reads take a snapshot on the runtime's blocking
 //! threads and see exactly what is durable, because a batch becomes visible after its fsync.
 
+mod changes;
 mod directory;
+#[cfg(test)]
+pub(super) mod faults;
 mod plan;
 mod record;
 mod tables;
@@ -14,32 +17,38 @@ mod writer;
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task;
 
 use self::directory::DataDirectory;
+use self::plan::Leap;
 use self::tables::{Tables, View};
-use self::writer::{Operation, Poison, Writer};
+use self::writer::{Operation, Poison, Queued, Writer};
 use super::{Commit, Committed, Enqueued, InboxItem, LogEntry, NewSession, SessionRow, Store, StoreClock, StoreError};
 use crate::ids::{Epoch, Seq, SessionId};
 
 /// Writes that may wait for the writer; further ones wait in their callers.
 const QUEUE: usize = 1_024;
+/// KiB that may wait for the writer; beyond it, too, callers wait.
+const QUEUE_KIB: u32 = 64 << 10;
 
 /// A store in a directory of the local disk. See [`Store`] for what it promises.
 pub struct EmbeddedStore {
     open: Mutex<Option<Open>>,
     poison: Poison,
+    expired: Arc<AtomicU64>,
+    room: Arc<Semaphore>,
 }
 
 /// What an open store holds.
 struct Open {
-    operations: mpsc::Sender<Operation>,
+    operations: mpsc::Sender<Queued>,
     shared: Arc<Shared>,
     writer: JoinHandle<()>,
 }
@@ -67,14 +76,19 @@ impl EmbeddedStore {
     pub fn open_with_clock(path: &Path, clock: StoreClock) -> Result<Self, StoreError> {
         let directory = DataDirectory::acquire(path)?;
         let tables = Arc::new(open_tables(path, &directory)?);
-        let poison: Poison = Arc::new(OnceLock::new());
+        let (poison, expired) = (Poison::default(), Arc::new(AtomicU64::new(0)));
         let (operations, queued) = mpsc::channel(QUEUE);
         let shared = Arc::new(Shared { tables, _directory: directory });
-        let writer = Writer { shared: shared.clone(), clock, poison: poison.clone() };
+        let writer = Writer { shared: shared.clone(), clock, poison: poison.clone(), expired: expired.clone() };
         let writer = thread::Builder::new().name("store-writer".to_owned()).spawn(move || writer.run(queued)).map_err(
             |error| cannot_use(path, format!("the writer could not start ({error}); raise the limit on threads")),
         )?;
-        Ok(Self { open: Mutex::new(Some(Open { operations, shared, writer })), poison })
+        Ok(Self {
+            open: Mutex::new(Some(Open { operations, shared, writer })),
+            poison,
+            expired,
+            room: Arc::new(Semaphore::new(QUEUE_KIB as usize)),
+        })
     }
 
     async fn write<T>(
@@ -86,7 +100,10 @@ impl EmbeddedStore {
         }
         let operations = self.open.lock().as_ref().map(|open| open.operations.clone()).ok_or(StoreError::Closed)?;
         let (answer, answered) = oneshot::channel();
-        if operations.send(operation(answer)).await.is_err() {
+        let operation = operation(answer);
+        let size = u32::try_from(operation.bytes() / 1_024).unwrap_or(u32::MAX).saturating_add(1).min(QUEUE_KIB);
+        let room = self.room.clone().acquire_many_owned(size).await.map_err(|_| StoreError::Closed)?;
+        if operations.send(Queued { operation, room }).await.is_err() {
             return Err(self.writer_died());
         }
         drop(operations);
@@ -136,19 +153,38 @@ impl Store for EmbeddedStore {
         let id = id.clone();
         self.view(move |view| {
             view.position(&id)?;
-            let wanted =
-                |entry: &Result<(u64, InboxItem), _>| !matches!(entry, Ok((_, item)) if item.expires_ms <= now_ms);
-            view.waiting(&id).filter(wanted).map(|entry| entry.map(|(_, item)| item)).take(limit).collect()
+            view.waiting(&id, now_ms).take(limit).collect()
         })
         .await
     }
 
-    async fn advance_epoch(&self, id: &SessionId, epoch: Epoch, resume_at: Seq) -> Result<Epoch, StoreError> {
-        self.write(|answer| Operation::AdvanceEpoch(id.clone(), epoch, resume_at, answer)).await
+    fn take_expired(&self) -> u64 {
+        self.expired.swap(0, Ordering::Relaxed)
+    }
+
+    async fn advance_epoch(
+        &self,
+        id: &SessionId,
+        epoch: Epoch,
+        beyond: Epoch,
+        resume_at: Seq,
+    ) -> Result<Epoch, StoreError> {
+        self.write(|answer| Operation::AdvanceEpoch(id.clone(), epoch, Leap { beyond, resume_at }, answer)).await
     }
 
     async fn interrupted(&self) -> Result<Vec<SessionId>, StoreError> {
         self.view(View::running).await
+    }
+
+    fn healthy(&self) -> Result<(), StoreError> {
+        if let Some(reason) = self.poison.get() {
+            return Err(StoreError::Poisoned(reason.clone()));
+        }
+        match &*self.open.lock() {
+            None => Err(StoreError::Closed),
+            Some(open) if open.writer.is_finished() => Err(self.writer_died()),
+            Some(_) => Ok(()),
+        }
     }
 
     async fn close(&self) {

@@ -6,34 +6,32 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
+use super::changes::Changes;
 use super::record::{self, Mark, Position};
-use super::tables::{self, Table, View};
+use super::tables::{self, Expiry, Table, View};
 use crate::ids::{Epoch, Seq, SessionId};
 use crate::store::{
     Commit, Committed, DONE_KEPT_MS, DONE_LIMIT, Delivered, Enqueued, INBOX_LIMIT, InboxItem, LOG_LIMIT, NewSession,
     StoreError,
 };
 
-/// One write to one table.
-#[derive(Debug)]
-pub(super) enum Change {
-    /// Sets a value.
-    Put(Table, Vec<u8>, Bytes),
-    /// Removes a key.
-    Delete(Table, Vec<u8>),
+/// Where a new epoch begins.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Leap {
+    /// The new epoch is behind this one.
+    pub(super) beyond: Epoch,
+    /// The next entry's sequence id, unless the head is there already.
+    pub(super) resume_at: Seq,
 }
-
-/// The changes of one operation.
-pub(super) type Changes = Vec<Change>;
 
 pub(super) fn create(view: &View, new: &NewSession) -> Result<Changes, StoreError> {
     if view.session(&new.id)?.is_some() {
         return Err(StoreError::Exists(new.id.clone()));
     }
-    Ok(vec![
-        Change::Put(Table::Sessions, tables::created_key(&new.id), record::encode_created(new).into()),
-        put_position(&new.id, &Position::FRESH),
-    ])
+    let mut changes = Changes::default();
+    changes.put(Table::Sessions, tables::created_key(&new.id), record::encode_created(new));
+    put_position(&new.id, &Position::FRESH, &mut changes);
+    Ok(changes)
 }
 
 pub(super) fn commit(
@@ -44,26 +42,27 @@ pub(super) fn commit(
     now_ms: u64,
 ) -> Result<(Committed, Changes), StoreError> {
     let mut position = fenced(view, id, epoch)?;
-    let mut changes = Changes::new();
+    let mut changes = Changes::default();
     let first = position.head.checked_add(1).ok_or_else(|| StoreError::exhausted(id))?;
     append(view, id, &mut position, commit.entries, &mut changes)?;
     let committed = Committed { first, head: position.head };
     if !commit.delivered.is_empty() {
         deliver(view, id, &mut position, &commit.delivered, committed, now_ms, &mut changes)?;
     }
+    expire(view, id, &mut position, now_ms, &mut changes)?;
     if let Some(state) = commit.state {
-        changes.push(Change::Put(Table::Sessions, tables::state_key(id), state));
+        changes.put(Table::Sessions, tables::state_key(id), state);
     }
     if let Some(running) = commit.running {
         position.running = running;
         let key = tables::running_key(id);
-        changes.push(if running {
-            Change::Put(Table::Running, key, Bytes::new())
+        if running {
+            changes.put(Table::Running, key, Bytes::new());
         } else {
-            Change::Delete(Table::Running, key)
-        });
+            changes.delete(Table::Running, key);
+        }
     }
-    changes.push(put_position(id, &position));
+    put_position(id, &position, &mut changes);
     Ok((committed, changes))
 }
 
@@ -74,31 +73,31 @@ pub(super) fn enqueue(
     now_ms: u64,
 ) -> Result<(Enqueued, Changes), StoreError> {
     let mut position = view.position(id)?;
-    let mut changes = Changes::new();
+    let mut changes = Changes::default();
+    if expire(view, id, &mut position, now_ms, &mut changes)? {
+        put_position(id, &position, &mut changes);
+    }
     match view.mark(id, &item.biz_id)? {
         Some(Mark::Done { seq, at_ms }) if is_remembered(at_ms, now_ms) => {
             return Ok((Enqueued::Delivered(seq), changes));
         }
         Some(Mark::Waiting { expires_ms, .. }) if expires_ms > now_ms => return Ok((Enqueued::Waiting, changes)),
-        Some(Mark::Waiting { arrival, .. }) => {
-            changes.push(Change::Delete(Table::Inbox, tables::waiting_key(id, arrival)));
-            position.waiting = position.waiting.saturating_sub(1);
-        }
-        Some(Mark::Done { .. }) | None => {}
-    }
-    if position.waiting as usize >= INBOX_LIMIT {
-        expire(view, id, &mut position, &item.biz_id, now_ms, &mut changes)?;
+        // Expired, hence gone by now, or forgotten.
+        Some(Mark::Waiting { .. } | Mark::Done { .. }) | None => {}
     }
     if position.waiting as usize >= INBOX_LIMIT {
         return Err(StoreError::InboxFull(id.clone()));
     }
     let arrival = position.next_arrival;
     let mark = Mark::Waiting { arrival, expires_ms: item.expires_ms };
-    changes.push(Change::Put(Table::Inbox, tables::waiting_key(id, arrival), record::encode_item(item).into()));
-    changes.push(Change::Put(Table::Inbox, tables::mark_key(id, &item.biz_id), mark.encode().into()));
+    let biz_id = Bytes::copy_from_slice(item.biz_id.as_bytes());
+    changes.put(Table::Inbox, tables::waiting_key(id, arrival), record::encode_item(item));
+    changes.put(Table::Inbox, tables::expiry_key(id, item.expires_ms, arrival), biz_id);
+    changes.put(Table::Inbox, tables::mark_key(id, &item.biz_id), mark.encode());
     position.next_arrival = arrival.saturating_add(1);
     position.waiting = position.waiting.saturating_add(1);
-    changes.push(put_position(id, &position));
+    position.next_expiry_ms = position.next_expiry_ms.min(item.expires_ms);
+    put_position(id, &position, &mut changes);
     Ok((Enqueued::Fresh, changes))
 }
 
@@ -106,12 +105,14 @@ pub(super) fn advance_epoch(
     view: &View,
     id: &SessionId,
     epoch: Epoch,
-    resume_at: Seq,
+    leap: Leap,
 ) -> Result<(Epoch, Changes), StoreError> {
     let mut position = fenced(view, id, epoch)?;
-    position.epoch = position.epoch.saturating_add(1);
-    position.head = position.head.max(resume_at.saturating_sub(1));
-    Ok((position.epoch, vec![put_position(id, &position)]))
+    let mut changes = Changes::default();
+    position.epoch = position.epoch.max(leap.beyond).checked_add(1).ok_or_else(|| StoreError::exhausted(id))?;
+    position.head = position.head.max(leap.resume_at.saturating_sub(1));
+    put_position(id, &position, &mut changes);
+    Ok((position.epoch, changes))
 }
 
 fn fenced(view: &View, id: &SessionId, expected: Epoch) -> Result<Position, StoreError> {
@@ -134,18 +135,27 @@ fn append(
         return Ok(());
     }
     let before = position.head;
-    position.head = before.checked_add(entries.len() as u64).ok_or_else(|| StoreError::exhausted(id))?;
-    let floor = position.head.saturating_sub(LOG_LIMIT);
-    for (seq, bytes) in (before.saturating_add(1)..=position.head).zip(entries).filter(|(seq, _)| *seq > floor) {
-        changes.push(Change::Put(Table::Log, tables::log_key(id, seq), bytes));
-    }
-    if floor > position.floor {
-        // The range is scanned, not counted: after a lost tail there are holes in it.
-        for key in view.log_keys(id, position.floor.saturating_add(1), floor.min(before))? {
-            changes.push(Change::Delete(Table::Log, key));
+    let count = entries.len() as u64;
+    position.head = before.checked_add(count).ok_or_else(|| StoreError::exhausted(id))?;
+    // The first ones of a commit that is longer than the log may be are dropped at once.
+    let dropped = count.saturating_sub(LOG_LIMIT);
+    let kept = count.saturating_sub(dropped);
+    let excess = position.stored.saturating_add(kept).saturating_sub(LOG_LIMIT);
+    if excess > 0 {
+        for seq in view.oldest(id, position.floor, excess)? {
+            changes.delete(Table::Log, tables::log_key(id, seq));
+            position.floor = seq;
+            position.stored = position.stored.saturating_sub(1);
         }
-        position.floor = floor;
     }
+    if dropped > 0 {
+        position.floor = before.saturating_add(dropped);
+    }
+    let floor = position.floor;
+    for (seq, bytes) in (before.saturating_add(1)..=position.head).zip(entries).filter(|(seq, _)| *seq > floor) {
+        changes.put(Table::Log, tables::log_key(id, seq), bytes);
+    }
+    position.stored = position.stored.saturating_add(kept);
     Ok(())
 }
 
@@ -161,26 +171,26 @@ fn deliver(
     let by_id: BTreeMap<&str, usize> = delivered.iter().map(|item| (item.biz_id.as_str(), item.entry)).collect();
     for (biz_id, entry) in by_id {
         match view.mark(id, biz_id)? {
-            Some(Mark::Waiting { arrival, .. }) => {
-                changes.push(Change::Delete(Table::Inbox, tables::waiting_key(id, arrival)));
+            Some(Mark::Waiting { arrival, expires_ms }) => {
+                changes.delete(Table::Inbox, tables::waiting_key(id, arrival));
+                changes.delete(Table::Inbox, tables::expiry_key(id, expires_ms, arrival));
                 position.waiting = position.waiting.saturating_sub(1);
                 position.done = position.done.saturating_add(1);
             }
             Some(Mark::Done { at_ms, .. }) => {
-                changes.push(Change::Delete(Table::Inbox, tables::done_key(id, at_ms, biz_id)));
+                changes.delete(Table::Inbox, tables::done_key(id, at_ms, biz_id));
             }
             None => position.done = position.done.saturating_add(1),
         }
         let seq: Seq = committed.first.saturating_add(entry as u64).min(committed.head);
         let mark = Mark::Done { seq, at_ms: now_ms };
-        changes.push(Change::Put(Table::Inbox, tables::mark_key(id, biz_id), mark.encode().into()));
-        changes.push(Change::Put(Table::Inbox, tables::done_key(id, now_ms, biz_id), Bytes::new()));
+        changes.put(Table::Inbox, tables::mark_key(id, biz_id), mark.encode());
+        changes.put(Table::Inbox, tables::done_key(id, now_ms, biz_id), Bytes::new());
     }
     forget(view, id, position, |biz_id| delivered.iter().any(|item| item.biz_id == biz_id), now_ms, changes)
 }
 
-/// Drops delivered ids that are old enough or too many, except those that this commit delivers: a
-/// batch must not name a key twice.
+/// Drops delivered ids that are old enough or too many, except those that this commit delivers anew.
 fn forget(
     view: &View,
     id: &SessionId,
@@ -197,41 +207,51 @@ fn forget(
         if is_new(&biz_id) {
             continue;
         }
-        changes.push(Change::Delete(Table::Inbox, tables::done_key(id, at_ms, &biz_id)));
+        changes.delete(Table::Inbox, tables::done_key(id, at_ms, &biz_id));
         // The id may have been posted anew since; then its mark is not this delivery's.
         if view.mark(id, &biz_id)?.is_some_and(|mark| matches!(mark, Mark::Done { at_ms: at, .. } if at == at_ms)) {
-            changes.push(Change::Delete(Table::Inbox, tables::mark_key(id, &biz_id)));
+            changes.delete(Table::Inbox, tables::mark_key(id, &biz_id));
         }
         position.done = position.done.saturating_sub(1);
     }
     Ok(())
 }
 
-/// Drops waiting items that nobody wants any more, except `kept`, which the caller replaces: a batch
-/// must not name a key twice.
+/// Drops waiting items that nobody wants any more, except what the changes deliver. Says whether it
+/// looked for any, which leaves the position changed.
 fn expire(
     view: &View,
     id: &SessionId,
     position: &mut Position,
-    kept: &str,
     now_ms: u64,
     changes: &mut Changes,
-) -> Result<(), StoreError> {
-    for entry in view.waiting(id) {
-        let (arrival, item) = entry?;
-        if item.expires_ms <= now_ms && item.biz_id != kept {
-            changes.push(Change::Delete(Table::Inbox, tables::waiting_key(id, arrival)));
-            changes.push(Change::Delete(Table::Inbox, tables::mark_key(id, &item.biz_id)));
+) -> Result<bool, StoreError> {
+    if position.next_expiry_ms > now_ms {
+        return Ok(false);
+    }
+    position.next_expiry_ms = u64::MAX;
+    for expiry in view.expiries(id) {
+        let Expiry { at_ms, arrival, biz_id } = expiry?;
+        if at_ms > now_ms {
+            position.next_expiry_ms = at_ms;
+            break;
+        }
+        let key = tables::expiry_key(id, at_ms, arrival);
+        if !changes.deletes(Table::Inbox, &key) {
+            changes.delete(Table::Inbox, key);
+            changes.delete(Table::Inbox, tables::waiting_key(id, arrival));
+            changes.delete(Table::Inbox, tables::mark_key(id, &biz_id));
+            changes.expire();
             position.waiting = position.waiting.saturating_sub(1);
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 fn is_remembered(at_ms: u64, now_ms: u64) -> bool {
     now_ms.saturating_sub(at_ms) <= DONE_KEPT_MS
 }
 
-fn put_position(id: &SessionId, position: &Position) -> Change {
-    Change::Put(Table::Sessions, tables::position_key(id), position.encode().into())
+fn put_position(id: &SessionId, position: &Position, changes: &mut Changes) {
+    changes.put(Table::Sessions, tables::position_key(id), position.encode());
 }

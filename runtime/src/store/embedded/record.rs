@@ -6,7 +6,7 @@
 use crate::ids::{Epoch, Seq, SessionId};
 use crate::store::{InboxItem, NewSession, StoreError};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Where a session's log and inbox stand. Rewritten by every commit, hence small.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,10 +17,14 @@ pub(super) struct Position {
     pub(super) head: Seq,
     /// Everything up to here is gone from the log.
     pub(super) floor: Seq,
+    /// Entries in the log. Not `head - floor`: a lost tail leaves a hole.
+    pub(super) stored: u64,
     /// Whether a reply is unfinished.
     pub(super) running: bool,
     /// Items in the inbox, expired ones included.
     pub(super) waiting: u32,
+    /// When the first of them expires, or earlier; so that looking for expired ones is rare.
+    pub(super) next_expiry_ms: u64,
     /// The place of the next item to arrive.
     pub(super) next_arrival: u64,
     /// Delivered ids remembered.
@@ -29,16 +33,27 @@ pub(super) struct Position {
 
 impl Position {
     /// Of a new session.
-    pub(super) const FRESH: Self =
-        Self { epoch: 1, head: 0, floor: 0, running: false, waiting: 0, next_arrival: 0, done: 0 };
+    pub(super) const FRESH: Self = Self {
+        epoch: 1,
+        head: 0,
+        floor: 0,
+        stored: 0,
+        running: false,
+        waiting: 0,
+        next_expiry_ms: u64::MAX,
+        next_arrival: 0,
+        done: 0,
+    };
 
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut out = vec![VERSION];
         out.extend_from_slice(&self.epoch.to_be_bytes());
         out.extend_from_slice(&self.head.to_be_bytes());
         out.extend_from_slice(&self.floor.to_be_bytes());
+        out.extend_from_slice(&self.stored.to_be_bytes());
         out.push(u8::from(self.running));
         out.extend_from_slice(&self.waiting.to_be_bytes());
+        out.extend_from_slice(&self.next_expiry_ms.to_be_bytes());
         out.extend_from_slice(&self.next_arrival.to_be_bytes());
         out.extend_from_slice(&self.done.to_be_bytes());
         out
@@ -50,8 +65,10 @@ impl Position {
             epoch: fields.u32()?,
             head: fields.u64()?,
             floor: fields.u64()?,
+            stored: fields.u64()?,
             running: fields.u8()? != 0,
             waiting: fields.u32()?,
+            next_expiry_ms: fields.u64()?,
             next_arrival: fields.u64()?,
             done: fields.u32()?,
         };
@@ -128,6 +145,11 @@ pub(super) fn decode_item(bytes: &[u8], id: &SessionId) -> Result<InboxItem, Sto
     let content = fields.bytes()?.to_vec();
     fields.close()?;
     Ok(InboxItem { biz_id, bytes: content.into(), expires_ms })
+}
+
+/// When an encoded inbox item expires, read without its content.
+pub(super) fn item_expiry(bytes: &[u8], id: &SessionId) -> Result<u64, StoreError> {
+    Fields::open(bytes, "inbox item", id)?.u64()
 }
 
 fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
@@ -217,13 +239,14 @@ mod tests {
             let _ = Mark::decode(&bytes, &id);
             let _ = decode_created(&bytes, &id);
             let _ = decode_item(&bytes, &id);
+            let _ = item_expiry(&bytes, &id);
         }
 
         // Fails when a field is forgotten or two fields change places.
         #[test]
         fn records_round_trip(numbers: [u64; 5], small: [u32; 3], running: bool, role: String, user: String, content: Vec<u8>) {
             let id = id();
-            let position = Position { epoch: small[0], head: numbers[0], floor: numbers[1], running, waiting: small[1], next_arrival: numbers[2], done: small[2] };
+            let position = Position { epoch: small[0], head: numbers[0], floor: numbers[1], stored: numbers[3], running, waiting: small[1], next_expiry_ms: numbers[4], next_arrival: numbers[2], done: small[2] };
             prop_assert_eq!(Position::decode(&position.encode(), &id).unwrap(), position);
             for mark in [Mark::Waiting { arrival: numbers[3], expires_ms: numbers[4] }, Mark::Done { seq: numbers[3], at_ms: numbers[4] }] {
                 prop_assert_eq!(Mark::decode(&mark.encode(), &id).unwrap(), mark);
@@ -231,12 +254,13 @@ mod tests {
             let new = NewSession { id: id.clone(), role: role.clone(), user, created_ms: numbers[0] };
             prop_assert_eq!(decode_created(&encode_created(&new), &id).unwrap(), new);
             let item = InboxItem { biz_id: role, bytes: content.into(), expires_ms: numbers[1] };
+            prop_assert_eq!(item_expiry(&encode_item(&item), &id).unwrap(), item.expires_ms);
             prop_assert_eq!(decode_item(&encode_item(&item), &id).unwrap(), item);
         }
 
         // Fails when a damaged record is read as a shorter one.
         #[test]
-        fn truncated_records_are_corrupt(cut in 0usize..37) {
+        fn truncated_records_are_corrupt(cut in 0usize..54) {
             let id = id();
             let bytes = Position::FRESH.encode();
             let cut = cut.min(bytes.len() - 1);

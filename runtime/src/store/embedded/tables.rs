@@ -7,6 +7,7 @@
 //! | `sessions` | id, `s` | the actor's state |
 //! | `log` | id, seq | an entry |
 //! | `inbox` | id, `w`, arrival | a waiting item |
+//! | `inbox` | id, `e`, expiry ms, arrival | its `biz_id`: waiting items by expiry |
 //! | `inbox` | id, `i`, `biz_id` | its [`Mark`] |
 //! | `inbox` | id, `d`, ms, `biz_id` | nothing: delivered ids by age |
 //! | `running` | id | nothing: sessions with an unfinished reply |
@@ -29,7 +30,7 @@ const CACHE_BYTES: u64 = 32 << 20;
 const MEMTABLE_BYTES: u64 = 16 << 20;
 
 /// Which table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Table {
     Sessions,
     Log,
@@ -118,12 +119,37 @@ impl View {
         Ok(entries)
     }
 
-    /// Waiting items with their places, in order of arrival, expired ones included.
-    pub(super) fn waiting(&self, id: &SessionId) -> impl Iterator<Item = Result<(u64, InboxItem), StoreError>> + use<> {
+    /// Waiting items that have not expired, in order of arrival.
+    pub(super) fn waiting(
+        &self,
+        id: &SessionId,
+        now_ms: u64,
+    ) -> impl Iterator<Item = Result<InboxItem, StoreError>> + use<> {
         let id = id.clone();
-        self.snapshot.prefix(self.tables.table(Table::Inbox), tagged(&id, b'w')).map(move |guard| {
-            let (key, bytes) = guard.into_inner().map_err(|error| read_failure(&error))?;
-            Ok((last_u64(&key, &id)?, record::decode_item(&bytes, &id)?))
+        self.snapshot.prefix(self.tables.table(Table::Inbox), tagged(&id, b'w')).filter_map(move |guard| {
+            let bytes = match guard.value().map_err(|error| read_failure(&error)) {
+                Ok(bytes) => bytes,
+                Err(error) => return Some(Err(error)),
+            };
+            match record::item_expiry(&bytes, &id) {
+                Ok(expires_ms) if expires_ms <= now_ms => None,
+                Ok(_) => Some(record::decode_item(&bytes, &id)),
+                Err(error) => Some(Err(error)),
+            }
+        })
+    }
+
+    /// What waits, soonest expiry first, without the items themselves.
+    pub(super) fn expiries(&self, id: &SessionId) -> impl Iterator<Item = Result<Expiry, StoreError>> + use<> {
+        let id = id.clone();
+        let prefix = tagged(&id, b'e');
+        let skip = prefix.len();
+        self.snapshot.prefix(self.tables.table(Table::Inbox), prefix).map(move |guard| {
+            let (key, biz_id) = guard.into_inner().map_err(|error| read_failure(&error))?;
+            let damaged = || StoreError::corrupt(format!("the expiry index of session {id}"), "a record is malformed");
+            let at_ms = key.get(skip..).and_then(|rest| rest.first_chunk::<8>()).ok_or_else(damaged)?;
+            let biz_id = str::from_utf8(&biz_id).map_err(|_| damaged())?.to_owned();
+            Ok(Expiry { at_ms: u64::from_be_bytes(*at_ms), arrival: last_u64(&key, &id)?, biz_id })
         })
     }
 
@@ -146,21 +172,27 @@ impl View {
         })
     }
 
-    /// Keys of log entries in a range of sequence ids.
-    pub(super) fn log_keys(&self, id: &SessionId, from: Seq, to: Seq) -> Result<Vec<Vec<u8>>, StoreError> {
-        let range = log_key(id, from)..=log_key(id, to);
+    /// The sequence ids of the oldest entries behind a floor, at most `limit`.
+    pub(super) fn oldest(&self, id: &SessionId, floor: Seq, limit: u64) -> Result<Vec<Seq>, StoreError> {
+        let range = log_key(id, floor.saturating_add(1))..=log_key(id, Seq::MAX);
         let guards = self.snapshot.range(self.tables.table(Table::Log), range);
-        guards.map(|guard| guard.key().map(|key| key.to_vec()).map_err(|error| read_failure(&error))).collect()
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        guards.take(limit).map(|guard| last_u64(&guard.key().map_err(|error| read_failure(&error))?, id)).collect()
     }
 
+    /// Sessions with an unfinished reply. A key that names none is skipped: one damaged record must
+    /// not keep every other session from starting.
     pub(super) fn running(&self) -> Result<Vec<SessionId>, StoreError> {
         let mut ids = Vec::new();
         for guard in self.snapshot.iter(self.tables.table(Table::Running)) {
             let key = guard.key().map_err(|error| read_failure(&error))?;
-            let id = str::from_utf8(&key).ok().and_then(|text| text.parse().ok());
-            ids.push(
-                id.ok_or_else(|| StoreError::corrupt("the list of unfinished replies", "a key is not a session id"))?,
-            );
+            match str::from_utf8(&key).ok().and_then(|text| text.parse().ok()) {
+                Some(id) => ids.push(id),
+                None => tracing::error!(
+                    key = %key.escape_ascii(),
+                    "the list of unfinished replies names no session here; skipped, its reply will not go on"
+                ),
+            }
         }
         Ok(ids)
     }
@@ -168,6 +200,13 @@ impl View {
     fn get(&self, table: Table, key: Vec<u8>) -> Result<Option<fjall::Slice>, StoreError> {
         self.snapshot.get(self.tables.table(table), key).map_err(|error| read_failure(&error))
     }
+}
+
+/// When a waiting item expires, and what it takes to remove it.
+pub(super) struct Expiry {
+    pub(super) at_ms: u64,
+    pub(super) arrival: u64,
+    pub(super) biz_id: String,
 }
 
 /// A read that the database could not answer.
@@ -199,6 +238,13 @@ pub(super) fn log_key(id: &SessionId, seq: Seq) -> Vec<u8> {
 
 pub(super) fn waiting_key(id: &SessionId, arrival: u64) -> Vec<u8> {
     let mut key = tagged(id, b'w');
+    key.extend_from_slice(&arrival.to_be_bytes());
+    key
+}
+
+pub(super) fn expiry_key(id: &SessionId, expires_ms: u64, arrival: u64) -> Vec<u8> {
+    let mut key = tagged(id, b'e');
+    key.extend_from_slice(&expires_ms.to_be_bytes());
     key.extend_from_slice(&arrival.to_be_bytes());
     key
 }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::store::conformance::{self, START_MS, Subject, entries, item, new_session};
-use crate::store::{DONE_KEPT_MS, Delivered, MemoryStore};
+use crate::store::{DONE_KEPT_MS, Delivered, INBOX_LIMIT, MemoryStore};
 
 fn open(path: &Path, clock: &Arc<AtomicU64>) -> Arc<EmbeddedStore> {
     Arc::new(EmbeddedStore::open_with_clock(path, StoreClock::Manual(clock.clone())).unwrap())
@@ -43,7 +43,7 @@ async fn keeps_everything_over_a_restart() {
     let commit =
         Commit { state: Some(Bytes::from_static(b"state")), running: Some(true), delivered, ..entries(&["a", "b"]) };
     store.commit(&new.id, 1, commit).await.unwrap();
-    store.advance_epoch(&new.id, 1, 7).await.unwrap();
+    store.advance_epoch(&new.id, 1, 1, 7).await.unwrap();
     let row = store.session(&new.id).await.unwrap().unwrap();
     store.close().await;
 
@@ -80,6 +80,78 @@ fn refuses_directories_that_are_not_stores() {
     let other = tempfile::tempdir().unwrap();
     fs::write(other.path().join("rolecall-store"), "rolecall store, format 9\n").unwrap();
     assert!(refusal(other.path()).contains("format 9"));
+}
+
+// Fails when an operation that is larger than all room for waiting ones is never let in, or room is not given back.
+#[tokio::test]
+async fn room_for_waiting_writes_is_given_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = EmbeddedStore::open(directory.path()).unwrap();
+    let new = new_session();
+    store.create(new.clone()).await.unwrap();
+    let page = Bytes::from(vec![7; 1 << 20]);
+    let writes =
+        (0..6).map(|_| store.commit(&new.id, 1, Commit { entries: vec![page.clone(); 20], ..Commit::default() }));
+    for outcome in futures_util::future::join_all(writes).await {
+        outcome.unwrap();
+    }
+    let huge = Commit { entries: vec![page; 65], ..Commit::default() };
+    assert_eq!(store.commit(&new.id, 1, huge).await.unwrap().head, 185);
+    assert_eq!(store.room.available_permits(), QUEUE_KIB as usize);
+}
+
+// Fails when counting, expiring or passing over messages reads them: the only writer would stall all sessions.
+#[tokio::test]
+async fn a_full_inbox_is_kept_without_reading_messages() {
+    let directory = tempfile::tempdir().unwrap();
+    let clock = Arc::new(AtomicU64::new(START_MS));
+    let new = new_session();
+    let store = open(directory.path(), &clock);
+    store.create(new.clone()).await.unwrap();
+    let ids: Vec<String> = (0..INBOX_LIMIT).map(|n| format!("m{n}")).collect();
+    let posts = ids.iter().map(|biz_id| store.enqueue(&new.id, item(biz_id, START_MS + 10)));
+    for outcome in futures_util::future::join_all(posts).await {
+        assert_eq!(outcome.unwrap(), Enqueued::Fresh);
+    }
+    store.close().await;
+    drop(store);
+    // Only the version and the expiry are left of each; whoever reads on fails.
+    let tables = Tables::open(&directory.path().join("db")).unwrap();
+    let inbox = tables.table(tables::Table::Inbox);
+    for arrival in 0..INBOX_LIMIT as u64 {
+        let key = tables::waiting_key(&new.id, arrival);
+        let value = inbox.get(&key).unwrap().unwrap();
+        inbox.insert(key, &value[..9]).unwrap();
+    }
+    tables.database.persist(fjall::PersistMode::SyncAll).unwrap();
+    drop(tables);
+    let store = open(directory.path(), &clock);
+    assert!(matches!(store.inbox(&new.id, START_MS, 1).await, Err(StoreError::Corrupt { .. })));
+    assert!(matches!(store.enqueue(&new.id, item("more", u64::MAX)).await, Err(StoreError::InboxFull(_))));
+    assert_eq!(store.inbox(&new.id, START_MS + 10, 9).await.unwrap(), []);
+    clock.store(START_MS + 10, Ordering::SeqCst);
+    assert_eq!(store.enqueue(&new.id, item("more", u64::MAX)).await.unwrap(), Enqueued::Fresh);
+    assert_eq!(store.take_expired(), INBOX_LIMIT as u64);
+    assert_eq!(store.inbox(&new.id, 0, 9).await.unwrap(), [item("more", u64::MAX)]);
+}
+
+// Fails when one damaged key keeps every session from starting, or hides the others.
+#[tokio::test]
+async fn skips_a_malformed_key_of_the_unfinished_replies() {
+    let directory = tempfile::tempdir().unwrap();
+    let new = new_session();
+    let store = EmbeddedStore::open(directory.path()).unwrap();
+    store.create(new.clone()).await.unwrap();
+    store.commit(&new.id, 1, Commit { running: Some(true), ..Commit::default() }).await.unwrap();
+    store.close().await;
+    let tables = Tables::open(&directory.path().join("db")).unwrap();
+    for key in [b"\xff\xfe".as_slice(), b"zzz not an id"] {
+        tables.table(tables::Table::Running).insert(key, b"").unwrap();
+    }
+    tables.database.persist(fjall::PersistMode::SyncAll).unwrap();
+    drop(tables);
+    let store = EmbeddedStore::open(directory.path()).unwrap();
+    assert_eq!(store.interrupted().await.unwrap(), [new.id]);
 }
 
 // Fails when damage takes the process down instead of being reported.
@@ -120,6 +192,7 @@ enum Step {
     },
     Advance {
         session: usize,
+        beyond: u32,
         by: u64,
     },
     Wait {
@@ -137,7 +210,8 @@ fn step() -> impl Strategy<Value = Step> {
         ),
         8 => (0usize..3, 0u8..12, prop_oneof![Just(5u64), Just(DONE_KEPT_MS * 3)])
             .prop_map(|(session, biz_id, keeps_ms)| Step::Enqueue { session, biz_id, keeps_ms }),
-        1 => (0usize..3, 0u64..9).prop_map(|(session, by)| Step::Advance { session, by }),
+        1 => (0usize..3, 0u32..9, prop_oneof![0u64..9, Just(50_000u64)])
+            .prop_map(|(session, beyond, by)| Step::Advance { session, beyond, by }),
         2 => prop_oneof![Just(3u64), Just(DONE_KEPT_MS / 2), Just(DONE_KEPT_MS)].prop_map(|ms| Step::Wait { ms }),
         1 => Just(Step::Reopen),
     ]
@@ -163,18 +237,20 @@ async fn apply(store: &dyn Store, ids: &[SessionId], step: &Step, now_ms: u64) -
         Step::Enqueue { session, biz_id, keeps_ms } => {
             format!("{:?}", store.enqueue(&ids[*session], item(&format!("m{biz_id}"), now_ms + keeps_ms)).await)
         }
-        Step::Advance { session, by } => {
+        Step::Advance { session, beyond, by } => {
             let row = store.session(&ids[*session]).await.unwrap().unwrap();
-            format!("{:?}", store.advance_epoch(&row.created.id, row.epoch, row.head + by).await)
+            format!("{:?}", store.advance_epoch(&row.created.id, row.epoch, *beyond, row.head + by).await)
         }
         Step::Wait { .. } | Step::Reopen => String::new(),
     };
-    let mut seen = answer;
+    let mut seen = format!("{answer} expired {}", store.take_expired());
     for id in ids {
         let row = store.session(id).await.unwrap().unwrap();
-        let log = store.read(id, row.floor.max(row.head.saturating_sub(20)), 50).await.unwrap();
-        let inbox = store.inbox(id, now_ms, 50).await.unwrap();
-        seen.push_str(&format!("\n{row:?} {log:?} {inbox:?}"));
+        let log = store.read(id, row.head.saturating_sub(20), 50).await.unwrap();
+        let oldest = store.read(id, 0, 3).await.unwrap();
+        // At time 0 nothing has expired: this shows what is stored.
+        let inbox = (store.inbox(id, now_ms, 50).await.unwrap(), store.inbox(id, 0, 50).await.unwrap());
+        seen.push_str(&format!("\n{row:?} {oldest:?} {log:?} {inbox:?}"));
     }
     seen.push_str(&format!("\n{:?}", store.interrupted().await.unwrap()));
     seen

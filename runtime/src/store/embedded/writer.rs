@@ -8,15 +8,17 @@
 //! A write that fails leaves the disk in doubt, so it poisons the store: nothing is written after it.
 
 use std::collections::{HashSet, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use fjall::PersistMode;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::Shared;
-use super::plan::{self, Change, Changes};
-use crate::ids::{Epoch, Seq, SessionId};
+use super::changes::Changes;
+use super::plan::{self, Leap};
+use crate::ids::{Epoch, SessionId};
 use crate::store::{Commit, Committed, Enqueued, InboxItem, NewSession, StoreClock, StoreError};
 
 /// Operations in one batch.
@@ -34,10 +36,29 @@ pub(super) enum Operation {
     Create(NewSession, Answer<()>),
     Commit(SessionId, Epoch, Box<Commit>, Answer<Committed>),
     Enqueue(SessionId, InboxItem, Answer<Enqueued>),
-    AdvanceEpoch(SessionId, Epoch, Seq, Answer<Epoch>),
+    AdvanceEpoch(SessionId, Epoch, Leap, Answer<Epoch>),
+}
+
+/// A write that waits, and its part of the room for waiting ones.
+pub(super) struct Queued {
+    pub(super) operation: Operation,
+    pub(super) room: OwnedSemaphorePermit,
 }
 
 impl Operation {
+    /// About how much memory it holds.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Create(new, _) => new.role.len().saturating_add(new.user.len()),
+            Self::Commit(_, _, commit, _) => {
+                let state = commit.state.as_ref().map_or(0, Bytes::len);
+                commit.entries.iter().map(Bytes::len).fold(state, usize::saturating_add)
+            }
+            Self::Enqueue(_, item, _) => item.bytes.len(),
+            Self::AdvanceEpoch(..) => 0,
+        }
+    }
+
     fn session(&self) -> &SessionId {
         match self {
             Self::Create(new, _) => &new.id,
@@ -51,11 +72,12 @@ pub(super) struct Writer {
     pub(super) shared: Arc<Shared>,
     pub(super) clock: StoreClock,
     pub(super) poison: Poison,
+    pub(super) expired: Arc<AtomicU64>,
 }
 
 impl Writer {
     /// Writes until the senders are gone and everything queued is answered.
-    pub(super) fn run(self, mut operations: mpsc::Receiver<Operation>) {
+    pub(super) fn run(self, mut operations: mpsc::Receiver<Queued>) {
         let mut queue = VecDeque::new();
         while let Some(operation) = next(&mut queue, &mut operations) {
             queue.push_front(operation);
@@ -69,16 +91,17 @@ impl Writer {
     }
 
     /// Writes one batch from the front of the queue. What must wait for the next stays, in order.
-    fn write(&self, queue: &mut VecDeque<Operation>) {
-        let mut batch = Batch { changes: Changes::new(), bytes: 0, replies: Vec::new() };
+    fn write(&self, queue: &mut VecDeque<Queued>) {
+        let mut batch = Batch { changes: Changes::default(), bytes: 0, replies: Vec::new() };
         let mut sessions = HashSet::new();
         let mut later = VecDeque::new();
-        while let Some(operation) = queue.pop_front() {
+        while let Some(queued) = queue.pop_front() {
             // An operation behind one of the same session that waits must wait too, which the set sees to.
-            if batch.bytes >= BATCH_BYTES || !sessions.insert(operation.session().clone()) {
-                later.push_back(operation);
+            if batch.bytes >= BATCH_BYTES || !sessions.insert(queued.operation.session().clone()) {
+                later.push_back(queued);
             } else {
-                self.plan(operation, &mut batch);
+                self.plan(queued.operation, &mut batch);
+                drop(queued.room);
             }
         }
         *queue = later;
@@ -99,8 +122,8 @@ impl Writer {
                 batch.add(plan::commit(&view, &id, epoch, *commit, now_ms), answer);
             }
             Operation::Enqueue(id, item, answer) => batch.add(plan::enqueue(&view, &id, &item, now_ms), answer),
-            Operation::AdvanceEpoch(id, epoch, resume_at, answer) => {
-                batch.add(plan::advance_epoch(&view, &id, epoch, resume_at), answer);
+            Operation::AdvanceEpoch(id, epoch, leap, answer) => {
+                batch.add(plan::advance_epoch(&view, &id, epoch, leap), answer);
             }
         }
     }
@@ -113,23 +136,25 @@ impl Writer {
             return Ok(());
         }
         let mut batch = self.shared.tables.database.batch().durability(Some(PersistMode::SyncAll));
-        for change in changes {
-            match change {
-                Change::Put(table, key, value) => {
-                    batch.insert(self.shared.tables.table(table), key, fjall::Slice::new(&value));
-                }
-                Change::Delete(table, key) => batch.remove(self.shared.tables.table(table), key),
+        let expired = changes.expired();
+        for ((table, key), value) in changes {
+            let table = self.shared.tables.table(table);
+            match value {
+                Some(value) => batch.insert(table, key, fjall::Slice::new(&value)),
+                None => batch.remove(table, key),
             }
         }
         batch.commit().map_err(|error| {
             let reason: Arc<str> = error.to_string().into();
             tracing::error!(%reason, "a write to the store failed; no further write is accepted");
             StoreError::Poisoned(self.poison.get_or_init(|| reason).clone())
-        })
+        })?;
+        self.expired.fetch_add(expired, Ordering::Relaxed);
+        Ok(())
     }
 }
 
-fn next(queue: &mut VecDeque<Operation>, operations: &mut mpsc::Receiver<Operation>) -> Option<Operation> {
+fn next(queue: &mut VecDeque<Queued>, operations: &mut mpsc::Receiver<Queued>) -> Option<Queued> {
     queue.pop_front().or_else(|| operations.blocking_recv())
 }
 
@@ -146,21 +171,14 @@ struct Batch {
 impl Batch {
     /// Takes an operation's changes; a refused operation adds none and is answered with the rest.
     fn add<T: 'static>(&mut self, planned: Result<(T, Changes), StoreError>, answer: Answer<T>) {
-        let planned = planned.map(|(value, mut changes)| {
-            self.bytes = changes.iter().fold(self.bytes, |sum, change| sum.saturating_add(size(change)));
-            self.changes.append(&mut changes);
+        let planned = planned.map(|(value, changes)| {
+            self.bytes = self.bytes.saturating_add(changes.bytes());
+            self.changes.absorb(changes);
             value
         });
         // A receiver that is gone gave up waiting, which the store's contract allows.
         self.replies.push(Box::new(move |persisted| {
             let _ = answer.send(planned.and_then(|value| persisted.map(|()| value)));
         }));
-    }
-}
-
-fn size(change: &Change) -> usize {
-    match change {
-        Change::Put(_, key, value) => key.len().saturating_add(Bytes::len(value)),
-        Change::Delete(_, key) => key.len(),
     }
 }

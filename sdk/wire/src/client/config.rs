@@ -13,7 +13,7 @@ pub struct Config {
     pub encoding: Encoding,
     /// The network type at the start; default `other`.
     pub network: Network,
-    /// Largest frame payload accepted; default 256 KiB.
+    /// Largest frame payload accepted; default 8 MiB.
     pub max_payload: usize,
     /// Messages of ours that may wait for acceptance; default 64. More are refused with
     /// [`SendError::Full`].
@@ -33,7 +33,7 @@ impl Default for Config {
         Self {
             encoding: Encoding::BspV1,
             network: Network::Other,
-            max_payload: limits::MAX_PAYLOAD,
+            max_payload: limits::MAX_SERVER_PAYLOAD,
             max_unaccepted: 64,
             ack_every: 16,
             ack_after_ms: 250,

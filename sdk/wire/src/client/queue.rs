@@ -58,10 +58,10 @@ impl Queue {
     }
 
     /// Removes the first message if it is this one, which the server refused; the next message
-    /// takes its number.
-    pub(super) fn refuse(&mut self, id: &str) -> bool {
+    /// takes its number if that is `free`.
+    pub(super) fn refuse(&mut self, id: &str, free: bool) -> bool {
         let Some(refused) = self.waiting.pop_front_if(|first| first.id == id) else { return false };
-        if let Some(seq) = refused.client_seq {
+        if let Some(seq) = refused.client_seq.filter(|_| free) {
             self.next = seq;
         }
         true

@@ -190,8 +190,10 @@ impl Client {
             // Our numbers and the server's have parted; its Welcome says where to go on.
             return self.abandon(now, close::SEQUENCE, &message);
         }
+        // That number took effect once; every other refused one is free.
+        let free = code != "client_seq_forgotten";
         match id {
-            Some(id) if self.queue.refuse(&id) => {
+            Some(id) if self.queue.refuse(&id, free) => {
                 self.events.push_back(Event::Refused { id, code, message });
                 self.idle();
                 self.pump();

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::{DecodeError, EncodeError};
-use crate::limits::{MAX_DECOMPRESSED, MAX_PAYLOAD, MAX_RATIO, RATIO_FLOOR};
+use crate::limits::{MAX_DECOMPRESSED, MAX_RATIO, RATIO_FLOOR};
 
 /// `BS`.
 pub const MAGIC: u16 = 0x4253;
@@ -19,15 +19,15 @@ pub const HEADER_LEN: usize = 7;
 
 const PREFIX_LEN: usize = 4;
 
-/// Packs an envelope's bytes into a frame.
-pub(super) fn pack(envelope: &[u8]) -> Result<Bytes, EncodeError> {
+/// Packs an envelope's bytes into a frame of at most `max` bytes of payload.
+pub(super) fn pack(envelope: &[u8], max: usize) -> Result<Bytes, EncodeError> {
     let mut payload = lz4_flex::block::compress_prepend_size(envelope);
     if envelope.len() > decompressed_limit(payload.len()) {
         // Legal LZ4 of a text so repetitive that a receiver would take it for a bomb: say it plainly.
         payload = literals(envelope);
     }
     let len = payload.len();
-    let declared = u32::try_from(len).ok().filter(|_| len <= MAX_PAYLOAD).ok_or(EncodeError::TooLarge { len })?;
+    let declared = u32::try_from(len).ok().filter(|_| len <= max).ok_or(EncodeError::TooLarge { len, max })?;
     let mut frame = Vec::with_capacity(HEADER_LEN + len);
     frame.extend_from_slice(&MAGIC.to_be_bytes());
     frame.push(VERSION);
@@ -128,13 +128,14 @@ fn literals(content: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::MAX_PAYLOAD;
     use proptest::prelude::*;
 
     proptest! {
         /// Fails if a frame does not come back, or the size of a prefix is trusted.
         #[test]
         fn what_is_packed_comes_back(content in proptest::collection::vec(any::<u8>(), 0..2_000)) {
-            let frame = pack(&content).unwrap();
+            let frame = pack(&content, MAX_PAYLOAD).unwrap();
             prop_assert_eq!(unpack(&frame, MAX_PAYLOAD).unwrap(), content);
         }
 
@@ -148,7 +149,7 @@ mod tests {
         #[test]
         fn no_bytes_panic(mut bytes in proptest::collection::vec(any::<u8>(), 0..300), honest in any::<bool>()) {
             if honest {
-                bytes = pack(&bytes).unwrap().to_vec();
+                bytes = pack(&bytes, MAX_PAYLOAD).unwrap().to_vec();
                 let at = bytes.len() / 2;
                 bytes[at] ^= 0x41;
             }
@@ -162,13 +163,13 @@ mod tests {
     #[test]
     fn a_repetitive_text_is_no_bomb() {
         let content = vec![b'h'; 200_000];
-        assert_eq!(unpack(&pack(&content).unwrap(), MAX_PAYLOAD).unwrap(), content);
+        assert_eq!(unpack(&pack(&content, MAX_PAYLOAD).unwrap(), MAX_PAYLOAD).unwrap(), content);
     }
 
     /// Fails if memory is taken for a size that the payload cannot honestly have.
     #[test]
     fn bombs_and_lies_are_told_apart() {
-        let mut frame = pack(b"hello hello hello hello").unwrap().to_vec();
+        let mut frame = pack(b"hello hello hello hello", MAX_PAYLOAD).unwrap().to_vec();
         frame[HEADER_LEN..HEADER_LEN + 4].copy_from_slice(&u32::MAX.to_le_bytes());
         assert!(matches!(unpack(&frame, MAX_PAYLOAD), Err(DecodeError::Bomb { .. })));
         frame[HEADER_LEN..HEADER_LEN + 4].copy_from_slice(&24u32.to_le_bytes());
@@ -180,7 +181,7 @@ mod tests {
     /// Fails if a header fault is not named, or a stream loses its place.
     #[test]
     fn headers_are_held_to_what_is_there() {
-        let frame = pack(b"abc").unwrap();
+        let frame = pack(b"abc", MAX_PAYLOAD).unwrap();
         let payload = frame.len() - HEADER_LEN;
         let with = |at: usize, value: u8| {
             let mut bytes = frame.to_vec();

@@ -3,16 +3,17 @@
 use alloc::string::String;
 
 use crate::close;
-use crate::limits::MAX_PAYLOAD;
 
 /// Why a frame cannot be sent: our own fault.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EncodeError {
     /// Larger than the protocol carries.
-    #[error("the frame has {len} bytes of payload, the protocol carries {MAX_PAYLOAD}; send a shorter text")]
+    #[error("the frame has {len} bytes of payload, the protocol carries {max}; send a shorter text")]
     TooLarge {
         /// Payload bytes.
         len: usize,
+        /// The most that go in this direction.
+        max: usize,
     },
     /// The frame has no JSON form.
     #[error("the frame cannot be written as JSON: {0}")]

@@ -66,6 +66,13 @@ pub enum Event {
     },
     /// The client's network type changed.
     Network(Network),
+    /// A message is larger than any frame; `Skipped` was sent in its place.
+    Unsendable {
+        /// Its sequence id.
+        seq: u64,
+        /// Why, for logs.
+        reason: String,
+    },
     /// The connection ended; nothing follows.
     Ended {
         /// The close code sent or that stands for what happened.

@@ -216,3 +216,32 @@ fn a_silent_server_expires_for_the_client() {
     world.run(2_000);
     assert_eq!(world.client.state(), client::State::Active);
 }
+
+/// Fails if a message is queued that can never be sent, because JSON writes it six times as long.
+#[test]
+fn a_message_too_long_as_json_is_refused_at_once() {
+    let text = "\u{1}".repeat(64 * 1024);
+    let json = client::Config { encoding: client::Encoding::JsonV1, ..client::Config::default() };
+    let mut client = Client::new(json, position(), 1);
+    assert!(matches!(client.send("a", &text), Err(SendError::Illegal(_))));
+    assert_eq!((client.unaccepted(), client.send("b", &"\u{1}".repeat(40_000))), (0, Ok(())));
+    let mut client = client_at(position());
+    assert_eq!(client.send("a", &text), Ok(()));
+}
+
+/// Fails if a message whose outcome is forgotten is taken for accepted, or its number is used again.
+#[test]
+fn a_forgotten_number_is_refused_and_stays_used() {
+    let waiting = client::Unaccepted { id: "old".into(), client_seq: Some(3), text: "Old?".into() };
+    let mut client = client_at(Position { next_client_seq: 4, unaccepted: vec![waiting], ..position() });
+    tell(&mut client, 1, &welcome(1, 1, 900));
+    tell(&mut client, 1, &ServerFrame::Resumed { from: 1, to: 0 });
+    client.send("new", "New?").unwrap();
+    assert!(matches!(&said(&mut client)[..], [ClientFrame::Send { client_seq: 3, .. }]));
+    let error = ServerFrame::Error { code: "client_seq_forgotten".into(), message: "m".into(), id: Some("old".into()) };
+    tell(&mut client, 2, &error);
+    let refused = std::iter::from_fn(|| client.poll_event())
+        .any(|event| matches!(event, client::Event::Refused { id, code, .. } if id == "old" && code == "client_seq_forgotten"));
+    assert!(refused);
+    assert!(matches!(&said(&mut client)[..], [ClientFrame::Send { client_seq: 901, id, .. }] if id == "new"));
+}

@@ -231,3 +231,28 @@ fn json_connections_speak_text() {
     server.handle_input(1, Input::Text(r#"{"type":"send","id":"a"}"#));
     assert_eq!(close_code(&mut server), Some(close::BAD_FRAME));
 }
+
+/// Fails if a message larger than any frame ends the connection: the client would come back to it for ever.
+#[test]
+fn a_message_that_no_frame_carries_is_skipped_by_name() {
+    let reply =
+        |seq: u64, text: String| ServerFrame::Message(Message { seq, turn: 1, at_ms: 0, body: Body::Delta { text } });
+    for (encoding, text) in [(Encoding::BspV1, "h".repeat(9 << 20)), (Encoding::JsonV1, "\u{1}".repeat(3 << 19))] {
+        let mut server = Server::new(Config::default(), encoding, &hello(Network::Other), 1_000);
+        server.send(1_000, &welcome(1, 4, 0));
+        transmits(&mut server);
+        for frame in [delta(1), reply(2, text), delta(3)] {
+            server.send(1_001, &frame);
+        }
+        let sent: Vec<ServerFrame> = transmits(&mut server)
+            .into_iter()
+            .map(|transmit| match transmit {
+                Transmit::Binary(bytes) => codec::decode_server(&bytes, 1 << 20).unwrap(),
+                Transmit::Text(text) => codec::from_json(&text, 1 << 20).unwrap(),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(sent, [delta(1), ServerFrame::Skipped { from: 2, to: 2 }, delta(3)]);
+        assert!(matches!(events(&mut server)[..], [Event::Unsendable { seq: 2, .. }]));
+    }
+}

@@ -327,7 +327,8 @@ impl World {
     fn push_down(&mut self, item: Down) {
         let at = self.down.back().map_or(self.now, |x| x.0).max(self.now + 1 + self.rng.below(80));
         if let Down::Frame(bytes) = &item {
-            let message = matches!(codec::decode_server(bytes, limits::MAX_PAYLOAD), Ok(ServerFrame::Message(_)));
+            let message =
+                matches!(codec::decode_server(bytes, limits::MAX_SERVER_PAYLOAD), Ok(ServerFrame::Message(_)));
             if self.flaky && message && self.rng.one_in(20) {
                 return;
             }

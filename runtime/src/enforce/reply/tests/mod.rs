@@ -3,6 +3,7 @@
 mod forbidden;
 mod ladder;
 mod laws;
+mod leaks;
 mod policies;
 
 use std::sync::Arc;
