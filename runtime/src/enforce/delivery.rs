@@ -12,8 +12,8 @@ use super::probe::Probe;
 use super::record::{Broken, Record};
 use crate::telemetry::Metrics;
 
-/// Judges a whole text by the rules that bind notices ([`Contract::for_notices`]) and the policies. Matches of rules with `on_violation redact` are
-/// replaced; any other broken rule refuses the text.
+/// Judges a whole text by the rules that bind notices ([`Contract::for_notices`]) and the policies.
+/// Matches of rules with `on_violation redact` are replaced; any other broken rule refuses the text.
 ///
 /// # Errors
 /// The rules that are broken, as hits with the action `reject`.
