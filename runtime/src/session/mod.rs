@@ -166,6 +166,8 @@ impl Sessions {
     /// When there is no such session or role, the client claims an impossible place, or the store
     /// refuses.
     pub async fn attach(&self, id: &SessionId, hello: &Hello) -> Result<Attachment, SessionError> {
+        // On a store that stopped writing, a session could answer nothing and would only ask the model again.
+        self.0.store.healthy()?;
         for _ in 0..ATTEMPTS {
             let mailbox = self.0.actor(id).await?;
             let (answer, attached) = oneshot::channel();

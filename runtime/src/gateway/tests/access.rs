@@ -1,5 +1,7 @@
 //! Who is let in, and how those who are not are told.
 
+use rolecall_wire::frame::{Hello, Network};
+
 use super::*;
 use crate::config::Secret;
 use crate::ids::SessionId;
@@ -120,17 +122,23 @@ async fn operators_see_metrics_and_readiness() {
     house.get("/readyz").await.refused(503, "shutting_down");
 }
 
-// Fails when a server whose disk takes no more calls itself ready, or alive no more.
+// Fails when a server whose disk takes no more calls itself ready, or alive no more, or lets clients in
+// whose messages it cannot keep.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_server_that_cannot_write_is_not_ready() {
     let house = House::with(says(&["Hi."]), |config| config.store = StoreKind::Embedded).await;
     assert_eq!(house.get("/readyz").await.status, StatusCode::OK);
+    let created = house.app.sessions.create("clerk", "").await.unwrap();
+    let hello = Hello { token: String::new(), last_seq: 0, epoch: 0, network: Network::Other };
+    drop(house.app.sessions.attach(&created.id, &hello).await.unwrap());
     crate::store::fill_disk(&house.app.config.data);
     house.post("/v1/sessions", &json!({"role": "clerk"})).await.refused(503, "store_unavailable");
     let message = house.get("/readyz").await.refused(503, "store_unavailable");
     assert!(message.contains("check the disk and restart"), "{message}");
     assert_eq!(house.get("/healthz").await.status, StatusCode::OK);
+    let refused = house.app.sessions.attach(&created.id, &hello).await.map(|_| ()).unwrap_err();
+    assert_eq!((refused.status(), refused.code()), (503, "store_unavailable"), "{refused}");
 }
 
 // Fails when messages vanish from inboxes uncounted, or are counted at every scrape.
