@@ -93,7 +93,9 @@ pub struct Rule {
     pub on_violation: OnViolation,
     /// Warnings and notes are reported and never block.
     pub severity: Severity,
-    /// Where it is written.
+    /// The file it is written in.
+    pub source: Source,
+    /// Where in it.
     pub span: Span,
 }
 

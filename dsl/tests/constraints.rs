@@ -6,6 +6,7 @@ use rolecall_dsl::compile;
 use rolecall_dsl::constraint::Fact;
 use rolecall_dsl::contract::Language;
 use rolecall_dsl::source::Source;
+use rolecall_dsl::text::rhetorical::Form;
 
 /// `code: message` of every finding about these rules.
 fn findings(rules: &str) -> Vec<String> {
@@ -30,7 +31,7 @@ fn every_spelling_of_a_term_list_means_the_same() {
     ] {
         let contract = common::contract(rules);
         let terms = ["AI", "算法", "2024"].map(str::to_owned);
-        assert_eq!(contract.rules[0].constraint.fact(), Fact::Forbidden(&terms), "{rules}");
+        assert_eq!(contract.rules[0].constraint.fact(), Fact::Forbidden { terms: &terms, patterns: &[] }, "{rules}");
     }
 }
 
@@ -45,11 +46,11 @@ fn every_spelling_of_a_share_means_the_same() {
         "response_style \"反问句占比>=40.0％\"",
     ] {
         let contract = common::contract(rules);
-        let share = Fact::Share { metric: "rhetorical", at_least: true, basis_points: 4000 };
+        let share = Fact::Share { form: Form::Rhetorical, at_least: true, basis_points: 4000 };
         assert_eq!(contract.rules[0].constraint.fact(), share, "{rules}");
     }
     let contract = common::contract("response_style question <= 33.3%");
-    let share = Fact::Share { metric: "question", at_least: false, basis_points: 3330 };
+    let share = Fact::Share { form: Form::Question, at_least: false, basis_points: 3330 };
     assert_eq!(contract.rules[0].constraint.fact(), share);
     assert_eq!(contract.rules[0].constraint.prompt(Language::Zh), "回答中问句不得超过全部句子的33.3%。");
 }

@@ -125,6 +125,7 @@ fn rule(mut entry: Entry, id: &str, kinds: &[&str], fallback: bool, report: &mut
         constraint,
         on_violation: options.on_violation.map(|reaction| reaction.value).unwrap_or_default(),
         severity: options.severity.map_or(Severity::Error, |severity| severity.value),
+        source: report.source.clone(),
         span,
     })
 }

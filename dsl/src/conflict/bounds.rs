@@ -51,7 +51,7 @@ pub(super) fn check(rules: &[&Rule], source: &Source, findings: &mut Vec<Finding
 /// A lower and an upper bound on one metric, and the numbers of sentences that are allowed.
 fn shares(rules: &[&Rule], least: u64, cap: Option<(&Rule, u64)>, source: &Source, findings: &mut Vec<Finding>) {
     let shares = facts(rules, |fact| match fact {
-        Fact::Share { metric, at_least, basis_points } => Some((metric, at_least, u64::from(basis_points))),
+        Fact::Share { form, at_least, basis_points } => Some((form, at_least, u64::from(basis_points))),
         _ => None,
     });
     for (low, (metric, at_least, from)) in &shares {

@@ -41,7 +41,7 @@ fn always_broken(term: &str, texts: &Texts<'_>) -> BTreeSet<usize> {
                 rule.severity == crate::diagnostic::Severity::Error
                     && matches!(
                         rule.constraint.fact(),
-                        Fact::Forbidden(_) | Fact::Pattern { must: false, .. } | Fact::MaxChars(_)
+                        Fact::Forbidden { .. } | Fact::Pattern { must: false, .. } | Fact::MaxChars(_)
                     )
             })
         });
@@ -69,7 +69,7 @@ fn excludes(rule: &Rule, term: &str, others: &BTreeSet<usize>, texts: &Texts<'_>
     let mut finding = Finding::new(code, source, place, message).with_help(help);
     for other in others {
         let what = match other.constraint.fact() {
-            Fact::Forbidden(terms) => {
+            Fact::Forbidden { terms, .. } => {
                 let inside = |forbidden: &&String| fold::folded(term).contains(&fold::folded(forbidden));
                 match terms.iter().find(inside) {
                     Some(forbidden) if forbidden != term => {

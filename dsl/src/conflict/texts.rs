@@ -89,7 +89,7 @@ fn replacement(texts: &Texts<'_>, rule: &Rule, by: &str, source: &Source, findin
 fn said(rule: &Rule) -> bool {
     matches!(
         rule.constraint.fact(),
-        Fact::Forbidden(_) | Fact::Pattern { must: false, .. } | Fact::MaxChars(_) | Fact::MaxSentences(_)
+        Fact::Forbidden { .. } | Fact::Pattern { must: false, .. } | Fact::MaxChars(_) | Fact::MaxSentences(_)
     )
 }
 

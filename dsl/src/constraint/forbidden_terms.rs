@@ -53,7 +53,7 @@ impl Constraint for ForbiddenTerms {
     }
 
     fn fact(&self) -> Fact<'_> {
-        Fact::Forbidden(&self.0.terms)
+        Fact::Forbidden { terms: &self.0.terms, patterns: &self.0.patterns }
     }
 
     fn demand(&self) -> Demand<'_> {

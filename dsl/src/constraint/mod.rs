@@ -9,8 +9,11 @@ mod min_sentences;
 mod must_match;
 mod must_not_match;
 mod policy;
+mod recognizer;
 mod required_terms;
 mod response_style;
+
+pub use recognizer::{Hints, Recognizer};
 
 use std::sync::Arc;
 
@@ -96,6 +99,8 @@ pub enum Demand<'a> {
     Match(&'a Arc<Pattern>),
     /// How many sentences have this form.
     Form(Form),
+    /// Whether this machine, given at the empty text, accepts.
+    Recognize(&'a dyn Recognizer),
 }
 
 /// The facts about a reply that a rule is judged by.
@@ -111,10 +116,15 @@ pub struct View<'a> {
     pub formed: u64,
     /// The current sentence has that form however it goes on.
     pub forming: bool,
-    /// For each required term whether it occurred; for a pattern one entry.
+    /// Words, counted as `max_words` does.
+    pub words: u64,
+    /// For each required term whether it occurred; for a pattern one entry; for a recognizer one:
+    /// whether it accepts.
     pub found: &'a [bool],
     /// What was demanded can no longer occur.
     pub lost: bool,
+    /// A recognizer accepts whatever follows.
+    pub certain: bool,
     /// A match waits for the character behind it.
     pub undecided: bool,
     /// The contract's other bounds.
@@ -169,8 +179,17 @@ pub enum Fact<'a> {
     MinSentences(u64),
     /// At most this many characters.
     MaxChars(u64),
-    /// None of these terms, as written (patterns left out).
-    Forbidden(&'a [String]),
+    /// At least this many characters.
+    MinChars(u64),
+    /// At most this many words.
+    MaxWords(u64),
+    /// None of these.
+    Forbidden {
+        /// Terms, as written.
+        terms: &'a [String],
+        /// Patterns.
+        patterns: &'a [Arc<Pattern>],
+    },
     /// One (`all` false) or every one of these terms.
     Required {
         /// Every one of them.
@@ -180,8 +199,8 @@ pub enum Fact<'a> {
     },
     /// At least or at most this share of sentences, in basis points.
     Share {
-        /// `rhetorical` or `question`.
-        metric: &'static str,
+        /// The form of the sentences counted.
+        form: Form,
         /// Whether it is a lower bound.
         at_least: bool,
         /// 0–10,000.
@@ -192,8 +211,17 @@ pub enum Fact<'a> {
         /// Whether it must match.
         must: bool,
         /// The pattern.
-        pattern: &'a str,
+        pattern: &'a Arc<Pattern>,
     },
+    /// At least this share of the reply's words (Han characters one by one) are of this language.
+    Speaks {
+        /// The language.
+        language: Language,
+        /// 0–10,000.
+        basis_points: u32,
+    },
+    /// What this machine, given at the empty text, accepts.
+    Recognized(&'a dyn Recognizer),
     /// Judged: nothing is assumed.
     Judged,
 }

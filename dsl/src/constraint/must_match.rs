@@ -44,7 +44,7 @@ impl Constraint for MustMatch {
     }
 
     fn fact(&self) -> Fact<'_> {
-        Fact::Pattern { must: true, pattern: self.0.source() }
+        Fact::Pattern { must: true, pattern: &self.0 }
     }
 
     fn demand(&self) -> Demand<'_> {

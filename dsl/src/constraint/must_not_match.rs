@@ -44,7 +44,7 @@ impl Constraint for MustNotMatch {
 
     fn fact(&self) -> Fact<'_> {
         let [pattern] = &self.0;
-        Fact::Pattern { must: false, pattern: pattern.source() }
+        Fact::Pattern { must: false, pattern }
     }
 
     fn demand(&self) -> Demand<'_> {

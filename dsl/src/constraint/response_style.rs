@@ -223,7 +223,7 @@ impl Constraint for Share {
     }
 
     fn fact(&self) -> Fact<'_> {
-        Fact::Share { metric: self.form.name(), at_least: self.at_least, basis_points: self.basis_points }
+        Fact::Share { form: self.form, at_least: self.at_least, basis_points: self.basis_points }
     }
 
     fn demand(&self) -> Demand<'_> {

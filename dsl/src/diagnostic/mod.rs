@@ -50,9 +50,11 @@ impl Serialize for Code {
 }
 
 /// A further place that explains a finding.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Related {
-    /// Where.
+    /// The file it is in.
+    pub source: Source,
+    /// Where in it.
     pub span: Span,
     /// What is there.
     pub message: String,
@@ -107,7 +109,14 @@ impl Finding {
     /// Adds a further place.
     #[must_use]
     pub fn with_related(mut self, span: Span, message: impl Into<String>) -> Self {
-        self.related.push(Related { span, message: message.into() });
+        self.related.push(Related { source: self.source.clone(), span, message: message.into() });
+        self
+    }
+
+    /// Adds a further place in another file.
+    #[must_use]
+    pub fn with_related_in(mut self, source: &Source, span: Span, message: impl Into<String>) -> Self {
+        self.related.push(Related { source: source.clone(), span, message: message.into() });
         self
     }
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::{DeliveryMode, Monitor, Verdict, Violation};
-use crate::constraint::{Bounds, Class, Constraint, Demand};
+use crate::constraint::{Bounds, Class, Constraint, Demand, Recognizer};
 use crate::contract::{OnViolation, Rule};
 use crate::diagnostic::Severity;
 use crate::text::pattern::Pattern;
@@ -29,6 +29,8 @@ pub struct Program {
     pub(super) required: Terms,
     /// Required patterns.
     pub(super) finders: Vec<Arc<Pattern>>,
+    /// Machines of their own, at the empty text.
+    pub(super) machines: Vec<Box<dyn Recognizer>>,
     /// Some rule asks for the forms of sentences.
     pub(super) reads_forms: bool,
     pub(super) sentence_limits: Vec<Limit>,
@@ -54,6 +56,8 @@ pub(super) enum Tracks {
     /// This required pattern.
     Pattern(usize),
     Form(Form),
+    /// This machine.
+    Machine(usize),
 }
 
 /// The rule behind a forbidden term or pattern.
@@ -171,6 +175,7 @@ struct Draft {
     patterns: Vec<(Arc<Pattern>, Forbidden)>,
     required: Vec<String>,
     finders: Vec<Arc<Pattern>>,
+    machines: Vec<Box<dyn Recognizer>>,
     reads_forms: bool,
     sentence_limits: Vec<Limit>,
     char_limits: Vec<Limit>,
@@ -200,6 +205,10 @@ impl Draft {
                 self.finders.push(Arc::clone(pattern));
                 return Tracks::Pattern(self.finders.len() - 1);
             }
+            Demand::Recognize(machine) => {
+                self.machines.push(machine.boxed());
+                return Tracks::Machine(self.machines.len() - 1);
+            }
             Demand::Form(form) => {
                 rhetorical::prepare();
                 self.reads_forms = true;
@@ -218,6 +227,7 @@ impl Draft {
             patterns: self.patterns,
             required: Terms::new(self.required.iter().map(|term| (term.as_str(), false))),
             finders: self.finders,
+            machines: self.machines,
             reads_forms: self.reads_forms,
             sentence_limits: self.sentence_limits,
             char_limits: self.char_limits,

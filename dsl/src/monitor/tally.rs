@@ -2,12 +2,13 @@
 
 use super::DeliveryMode;
 use super::program::{Compiled, Program, Tracks};
-use crate::constraint::View;
+use crate::constraint::{Recognizer, View};
 use crate::text::characters::Characters;
 use crate::text::pattern::Finder;
 use crate::text::rhetorical::{Form, Reader};
 use crate::text::sentence::{Boundary, Sentences};
 use crate::text::terms::Search;
+use crate::text::words::Words;
 
 /// Counts of one reply.
 #[derive(Debug, Clone)]
@@ -16,6 +17,7 @@ pub(super) struct Tally {
     /// The last boundary between sentences.
     boundary: Boundary,
     characters: Characters,
+    words: Words,
     /// Reads the current sentence.
     reader: Option<Reader>,
     rhetorical: u64,
@@ -24,6 +26,9 @@ pub(super) struct Tally {
     /// By required term, then by required pattern.
     found: Vec<bool>,
     finders: Vec<Finder>,
+    machines: Vec<Box<dyn Recognizer>>,
+    /// By machine, whether it accepts.
+    accepted: Vec<bool>,
     finished: bool,
 }
 
@@ -43,12 +48,15 @@ impl Tally {
             sentences: Sentences::default(),
             boundary: Boundary { end: 0, next: 0 },
             characters: Characters::default(),
+            words: Words::default(),
             reader: program.reads_forms.then(Reader::default),
             rhetorical: 0,
             questions: 0,
             required: program.required.search(),
             found: vec![false; program.required.len() + program.finders.len()],
             finders: program.finders.iter().map(|pattern| Finder::new(pattern)).collect(),
+            accepted: program.machines.iter().map(|machine| machine.accepts()).collect(),
+            machines: program.machines.clone(),
             finished: false,
         }
     }
@@ -73,6 +81,11 @@ impl Tally {
                 mark(&mut self.found, program.required.len() + index);
             }
         }
+        for (machine, accepted) in self.machines.iter_mut().zip(&mut self.accepted) {
+            machine.push(c, &event);
+            *accepted = machine.accepts();
+        }
+        self.words.push(c);
         Counted { boundary: event.boundary, sentence: event.begins, char: self.characters.push(c) }
     }
 
@@ -123,7 +136,7 @@ impl Tally {
     /// The facts that a rule asked for.
     pub(super) fn view<'a>(&'a self, program: &Program, rule: &Compiled) -> View<'a> {
         let (mut found, mut formed, mut forming): (&[bool], _, _) = (&[], 0, false);
-        let (mut lost, mut undecided) = (false, false);
+        let (mut lost, mut certain, mut undecided) = (false, false, false);
         match &rule.tracks {
             Tracks::Counts => {}
             Tracks::Terms(terms) => {
@@ -136,6 +149,11 @@ impl Tally {
                 let finder = self.finders.get(*index).zip(program.finders.get(*index));
                 lost = finder.is_some_and(|(finder, pattern)| finder.is_dead(pattern));
             }
+            Tracks::Machine(index) => {
+                found = self.accepted.get(*index..=*index).unwrap_or_default();
+                let settled = self.machines.get(*index).and_then(|machine| machine.settled());
+                (lost, certain) = (settled == Some(false), settled == Some(true));
+            }
             Tracks::Form(Form::Rhetorical) => {
                 formed = self.rhetorical;
                 forming = self.reader.as_ref().is_some_and(Reader::is_rhetorical);
@@ -147,10 +165,12 @@ impl Tally {
             sentences,
             ended: if self.finished { sentences } else { self.sentences.ended() },
             chars: self.characters.count(),
+            words: self.words.count(),
             formed,
             forming,
             found,
             lost,
+            certain,
             undecided,
             bounds: program.bounds,
         }

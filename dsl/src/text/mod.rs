@@ -11,3 +11,4 @@ pub mod pattern;
 pub mod rhetorical;
 pub mod sentence;
 pub mod terms;
+pub mod words;

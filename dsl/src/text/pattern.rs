@@ -34,7 +34,14 @@ pub enum Use {
 #[derive(Debug)]
 pub struct Pattern {
     source: String,
+    flags: String,
     dfa: DFA<Vec<u32>>,
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.source, &self.flags) == (&other.source, &other.flags)
+    }
 }
 
 /// Why a pattern cannot be used.
@@ -116,13 +123,19 @@ impl Pattern {
             .dfa_size_limit(Some(SIZE_LIMIT))
             .determinize_size_limit(Some(BUILD_LIMIT));
         let dfa = dense::Builder::new().configure(config).build_from_nfa(&nfa).map_err(|_| PatternError::Size)?;
-        Ok(Self { source: source.to_owned(), dfa })
+        Ok(Self { source: source.to_owned(), flags: flags.to_owned(), dfa })
     }
 
     /// The pattern as written.
     #[must_use]
     pub fn source(&self) -> &str {
         &self.source
+    }
+
+    /// Its flags, as written.
+    #[must_use]
+    pub fn flags(&self) -> &str {
+        &self.flags
     }
 
     /// Where a thread of the anchored automaton begins; the dead state if it cannot.

@@ -114,7 +114,7 @@ impl Gate {
     fn note(&mut self, step: Step) {
         for violation in step.violations {
             let Some(rule) = self.contract.rules.get(violation.rule) else { continue };
-            let forbids = matches!(rule.constraint.fact(), Fact::Forbidden(_) | Fact::Pattern { must: false, .. });
+            let forbids = matches!(rule.constraint.fact(), Fact::Forbidden { .. } | Fact::Pattern { must: false, .. });
             let blocks = violation.redacted || violation.severity == Severity::Error;
             if !forbids || !blocks || self.matches.len() >= MAX_MATCHES {
                 continue;

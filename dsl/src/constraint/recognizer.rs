@@ -1,0 +1,56 @@
+//! Rules that are a machine of their own: the monitor runs it, the analysis explores it.
+
+use crate::text::sentence::Event;
+
+/// A deterministic machine that reads a reply character by character.
+///
+/// A constraint kind whose rule is not one of the shared demands gives one of these. The same value
+/// is pushed along by the monitor ([`Demand::Recognize`](super::Demand::Recognize)) and explored by the
+/// analysis ([`Fact::Recognized`](super::Fact::Recognized)), so that what is proved is what is enforced.
+pub trait Recognizer: std::fmt::Debug + Send + Sync {
+    /// Takes the next character; `event` is what the sentence machine says about it.
+    fn push(&mut self, c: char, event: &Event);
+    /// Whether the rule is kept if the reply ends here.
+    fn accepts(&self) -> bool;
+    /// What is known of every continuation: kept (`true`), broken (`false`), or open.
+    fn settled(&self) -> Option<bool>;
+    /// Everything that the future depends on: equal keys have equal futures. Offsets and counts that
+    /// do not matter are left out, so that as few keys as possible occur.
+    fn key(&self) -> Vec<u64>;
+    /// A representative of every set of characters that the machine tells apart, as far as the rule
+    /// itself names them (terms, brackets, digits).
+    fn alphabet(&self) -> Vec<char>;
+    /// Texts that help to keep the rule; the analysis builds its first candidates from them.
+    fn hints(&self) -> Hints {
+        Hints::default()
+    }
+    /// An independent copy.
+    fn boxed(&self) -> Box<dyn Recognizer>;
+}
+
+/// Texts that keep a rule, or break it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Hints {
+    /// One of these at the beginning.
+    pub starts: Vec<String>,
+    /// One of these at the end.
+    pub ends: Vec<String>,
+    /// One of these somewhere.
+    pub includes: Vec<String>,
+    /// One of these as the whole reply.
+    pub wholes: Vec<String>,
+    /// Each of these, anywhere in a reply, breaks the rule.
+    pub breakers: Vec<String>,
+}
+
+impl Clone for Box<dyn Recognizer> {
+    fn clone(&self) -> Self {
+        self.boxed()
+    }
+}
+
+impl PartialEq for dyn Recognizer + '_ {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
