@@ -1,0 +1,20 @@
+//! The analysis under test, behind three functions: a change of its interface is a change here.
+
+use rolecall_dsl::Contract;
+use rolecall_dsl::conflict::{self, Answer, Comparison, ConflictSet};
+use rolecall_dsl::contract::Rule;
+
+/// Whether a reply exists that keeps `keep` and breaks `broken`.
+pub(crate) fn solve(_keep: &[&Rule], _broken: Option<&Rule>) -> Option<Answer> {
+    None
+}
+
+/// Every minimal conflict set of the rules.
+pub(crate) fn conflicts(_rules: &[&Rule]) -> Option<Vec<ConflictSet>> {
+    None
+}
+
+/// How the replies that two contracts allow relate.
+pub(crate) fn compare(old: &Contract, new: &Contract) -> Vec<Comparison> {
+    conflict::compare(old, new)
+}
