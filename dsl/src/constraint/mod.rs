@@ -5,13 +5,19 @@ mod args;
 mod forbidden_terms;
 mod max_chars;
 mod max_sentences;
+mod max_words;
+mod min_chars;
 mod min_sentences;
 mod must_match;
 mod must_not_match;
+mod no_emoji;
+mod no_markdown;
+mod no_urls;
 mod policy;
 mod recognizer;
 mod required_terms;
 mod response_style;
+mod script;
 
 pub use recognizer::{Hints, Recognizer};
 
@@ -86,6 +92,8 @@ pub enum Demand<'a> {
     MaxSentences(u64),
     /// That no more characters than this come.
     MaxChars(u64),
+    /// That no more words than this begin.
+    MaxWords(u64),
     /// That none of these occur.
     Forbid {
         /// Terms, as written.
@@ -138,6 +146,8 @@ pub struct Bounds {
     pub sentences: Option<u64>,
     /// The lowest `max_chars`.
     pub chars: Option<u64>,
+    /// The lowest `max_words`.
+    pub words: Option<u64>,
     /// `min_sentences 0` says that an empty reply is fine.
     pub may_be_empty: bool,
 }
@@ -230,31 +240,22 @@ pub enum Fact<'a> {
 type Read = fn(&ast::Entry, &Source, &mut Vec<Finding>) -> Option<Arc<dyn Constraint>>;
 
 /// Every kind: its keyword and how its arguments are read. A new kind is a file and a line here.
-const KINDS: [(&str, Read); 9] = [
+const KINDS: [(&str, Read); 15] = [
     (max_sentences::KEYWORD, max_sentences::read),
     (min_sentences::KEYWORD, min_sentences::read),
     (max_chars::KEYWORD, max_chars::read),
+    (min_chars::KEYWORD, min_chars::read),
+    (max_words::KEYWORD, max_words::read),
     (forbidden_terms::KEYWORD, forbidden_terms::read),
     (required_terms::KEYWORD, required_terms::read),
     (must_match::KEYWORD, must_match::read),
     (must_not_match::KEYWORD, must_not_match::read),
+    (script::KEYWORD, script::read),
+    (no_urls::KEYWORD, no_urls::read),
+    (no_emoji::KEYWORD, no_emoji::read),
+    (no_markdown::KEYWORD, no_markdown::read),
     (response_style::KEYWORD, response_style::read),
     (policy::KEYWORD, policy::read),
-];
-
-/// Kinds of the language that this version does not carry out.
-const LATER: [&str; 11] = [
-    "min_chars",
-    "max_words",
-    "starts_with",
-    "ends_with",
-    "language",
-    "script",
-    "no_urls",
-    "no_emoji",
-    "no_markdown",
-    "format",
-    "max_repeat",
 ];
 
 /// Builds the constraint of a rule entry. Options every rule shares (`on_violation`, `severity`)
@@ -265,16 +266,10 @@ pub fn build(entry: &ast::Entry, source: &Source, findings: &mut Vec<Finding>) -
     if let Some((_, read)) = KINDS.iter().find(|(name, _)| *name == keyword.value) {
         return read(entry, source, findings);
     }
-    let finding = if LATER.contains(&keyword.value.as_str()) {
-        let message = format!("the constraint `{}` is not implemented yet", keyword.value);
-        Finding::new(codes::NOT_IMPLEMENTED, source, keyword.span, message)
-            .with_help(format!("remove it, or use one of {}", args::list(keywords())))
-    } else {
-        let message = format!("there is no constraint `{}`", keyword.value);
-        Finding::new(codes::UNKNOWN_KIND, source, keyword.span, message)
-            .with_help(format!("the constraints are {}", args::list(keywords())))
-            .did_you_mean(&keyword.value, keyword.span, keywords())
-    };
+    let message = format!("there is no constraint `{}`", keyword.value);
+    let finding = Finding::new(codes::UNKNOWN_KIND, source, keyword.span, message)
+        .with_help(format!("the constraints are {}", args::list(keywords())))
+        .did_you_mean(&keyword.value, keyword.span, keywords());
     findings.push(finding);
     None
 }

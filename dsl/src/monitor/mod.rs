@@ -252,6 +252,7 @@ impl Monitor {
         let counted = self.tally.push(program, c);
         let found = [
             counted.char.then(|| (&program.char_limits, self.tally.chars(), at, at)),
+            counted.word.then(|| (&program.word_limits, self.tally.words(), at, at)),
             counted.sentence.then(|| {
                 let boundary = self.tally.boundary();
                 (&program.sentence_limits, self.tally.sentences(), boundary.next, boundary.end)

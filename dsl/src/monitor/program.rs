@@ -35,6 +35,7 @@ pub struct Program {
     pub(super) reads_forms: bool,
     pub(super) sentence_limits: Vec<Limit>,
     pub(super) char_limits: Vec<Limit>,
+    pub(super) word_limits: Vec<Limit>,
     pub(super) bounds: Bounds,
     mode: DeliveryMode,
 }
@@ -179,6 +180,7 @@ struct Draft {
     reads_forms: bool,
     sentence_limits: Vec<Limit>,
     char_limits: Vec<Limit>,
+    word_limits: Vec<Limit>,
 }
 
 impl Draft {
@@ -190,11 +192,12 @@ impl Draft {
                 self.sentence_limits.push(Limit { rule: index, most, blocks, what: "sentences" });
             }
             Demand::MaxChars(most) => self.char_limits.push(Limit { rule: index, most, blocks, what: "characters" }),
+            Demand::MaxWords(most) => self.word_limits.push(Limit { rule: index, most, blocks, what: "words" }),
             Demand::Forbid { terms, patterns } => {
                 let effect = effect(rule);
                 let by = |name: &str| Forbidden { rule: index, name: name.into(), effect: effect.clone() };
-                self.forbidden.extend(terms.iter().map(|term| (term.clone(), by(term))));
-                self.patterns.extend(patterns.iter().map(|p| (Arc::clone(p), by(&format!("/{}/", p.source())))));
+                self.forbidden.extend(terms.iter().map(|term| (term.clone(), by(&format!("`{term}`")))));
+                self.patterns.extend(patterns.iter().map(|pattern| (Arc::clone(pattern), by(&pattern.name()))));
             }
             Demand::Require(terms) => {
                 let first = self.required.len();
@@ -231,6 +234,7 @@ impl Draft {
             reads_forms: self.reads_forms,
             sentence_limits: self.sentence_limits,
             char_limits: self.char_limits,
+            word_limits: self.word_limits,
             bounds,
             mode,
         }
@@ -260,6 +264,7 @@ fn bounds(rules: &[Rule]) -> Bounds {
         match rule.constraint.demand() {
             Demand::MaxSentences(most) => lower(&mut bounds.sentences, most),
             Demand::MaxChars(most) => lower(&mut bounds.chars, most),
+            Demand::MaxWords(most) => lower(&mut bounds.words, most),
             _ => {}
         }
         bounds.may_be_empty |= rule.constraint.fact() == crate::constraint::Fact::MinSentences(0);

@@ -40,6 +40,8 @@ pub(super) struct Counted {
     pub(super) sentence: bool,
     /// The character counts.
     pub(super) char: bool,
+    /// The character begins a word.
+    pub(super) word: bool,
 }
 
 impl Tally {
@@ -85,8 +87,12 @@ impl Tally {
             machine.push(c, &event);
             *accepted = machine.accepts();
         }
-        self.words.push(c);
-        Counted { boundary: event.boundary, sentence: event.begins, char: self.characters.push(c) }
+        Counted {
+            boundary: event.boundary,
+            sentence: event.begins,
+            char: self.characters.push(c),
+            word: self.words.push(c),
+        }
     }
 
     /// Ends the text and gives whether a sentence was open.
@@ -112,6 +118,10 @@ impl Tally {
 
     pub(super) fn chars(&self) -> u64 {
         self.characters.count()
+    }
+
+    pub(super) fn words(&self) -> u64 {
+        self.words.count()
     }
 
     pub(super) fn boundary(&self) -> Boundary {

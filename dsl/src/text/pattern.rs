@@ -5,6 +5,7 @@
 //! back; where it must occur, one unanchored search is enough.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use regex_automata::Anchored;
 use regex_automata::dfa::dense::{self, DFA};
@@ -35,6 +36,8 @@ pub enum Use {
 pub struct Pattern {
     source: String,
     flags: String,
+    /// What a match is called, for the patterns that come with the language.
+    name: Option<&'static str>,
     dfa: DFA<Vec<u32>>,
 }
 
@@ -123,7 +126,19 @@ impl Pattern {
             .dfa_size_limit(Some(SIZE_LIMIT))
             .determinize_size_limit(Some(BUILD_LIMIT));
         let dfa = dense::Builder::new().configure(config).build_from_nfa(&nfa).map_err(|_| PatternError::Size)?;
-        Ok(Self { source: source.to_owned(), flags: flags.to_owned(), dfa })
+        Ok(Self { source: source.to_owned(), flags: flags.to_owned(), name: None, dfa })
+    }
+
+    /// The pattern with a name for what it finds, such as `a web address`.
+    #[must_use]
+    pub fn named(self, name: &'static str) -> Self {
+        Self { name: Some(name), ..self }
+    }
+
+    /// How messages call a match: the given name, or the pattern between slashes.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.name.map_or_else(|| format!("`/{}/`", self.source), str::to_owned)
     }
 
     /// The pattern as written.
@@ -143,6 +158,12 @@ impl Pattern {
         let config = start::Config::new().anchored(Anchored::Yes).look_behind(previous);
         self.dfa.start_state(&config).ok()
     }
+}
+
+/// A pattern that comes with the language and must not occur.
+#[allow(clippy::expect_used, reason = "the patterns are constants, and each is built by a test")]
+pub(crate) fn builtin(name: &'static str, source: &str) -> Arc<Pattern> {
+    Arc::new(Pattern::new(source, "", Use::Forbid).expect("a constant pattern compiles").named(name))
 }
 
 impl Finder {
