@@ -2,8 +2,12 @@
 //! tracked, what the facts mean, prompt sentence, repair sentence, fact for the static analysis).
 
 mod args;
+mod edge;
+mod ends_with;
 mod forbidden_terms;
+mod language;
 mod max_chars;
+mod max_repeat;
 mod max_sentences;
 mod max_words;
 mod min_chars;
@@ -18,6 +22,8 @@ mod recognizer;
 mod required_terms;
 mod response_style;
 mod script;
+mod share;
+mod starts_with;
 
 pub use recognizer::{Hints, Recognizer};
 
@@ -30,6 +36,7 @@ use crate::monitor::Residual;
 use crate::source::Source;
 use crate::text::pattern::Pattern;
 use crate::text::rhetorical::Form;
+use crate::text::tongue::Tongue;
 
 /// When a kind can be decided; from the strictest kind in a contract its delivery mode follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,8 +45,10 @@ pub enum Class {
     Safety,
     /// Decided at the end of the reply.
     EndOnly,
-    /// A share of sentences: decided at the end, sometimes earlier.
+    /// A share of sentences or words: decided at the end, sometimes earlier.
     Ratio,
+    /// The reply as a whole: nothing of it may go out before its end.
+    Whole,
     /// Judged by a plugin: excluded from proofs.
     Judged,
 }
@@ -107,6 +116,8 @@ pub enum Demand<'a> {
     Match(&'a Arc<Pattern>),
     /// How many sentences have this form.
     Form(Form),
+    /// Which languages the words are of.
+    Tongue,
     /// Whether this machine, given at the empty text, accepts.
     Recognize(&'a dyn Recognizer),
 }
@@ -126,6 +137,8 @@ pub struct View<'a> {
     pub forming: bool,
     /// Words, counted as `max_words` does.
     pub words: u64,
+    /// The words by language, if that was demanded.
+    pub tongue: Tongue,
     /// For each required term whether it occurred; for a pattern one entry; for a recognizer one:
     /// whether it accepts.
     pub found: &'a [bool],
@@ -164,6 +177,22 @@ impl View<'_> {
             (Some(a), Some(b)) => Some(a.min(b)),
             (bound, None) | (None, bound) => bound,
         }
+    }
+
+    /// What a recognizer says of every continuation.
+    #[must_use]
+    pub fn recognized(&self) -> Residual {
+        match (self.lost, self.certain) {
+            (true, _) => Residual::Dead,
+            (false, true) => Residual::Holds,
+            (false, false) => Residual::Open,
+        }
+    }
+
+    /// Whether a recognizer accepts, a pattern occurred or a term did.
+    #[must_use]
+    pub fn is_found(&self) -> bool {
+        self.found.contains(&true)
     }
 
     /// The facts with the current sentence taken as ended, if its form is certain.
@@ -240,7 +269,7 @@ pub enum Fact<'a> {
 type Read = fn(&ast::Entry, &Source, &mut Vec<Finding>) -> Option<Arc<dyn Constraint>>;
 
 /// Every kind: its keyword and how its arguments are read. A new kind is a file and a line here.
-const KINDS: [(&str, Read); 15] = [
+const KINDS: [(&str, Read); 19] = [
     (max_sentences::KEYWORD, max_sentences::read),
     (min_sentences::KEYWORD, min_sentences::read),
     (max_chars::KEYWORD, max_chars::read),
@@ -250,10 +279,14 @@ const KINDS: [(&str, Read); 15] = [
     (required_terms::KEYWORD, required_terms::read),
     (must_match::KEYWORD, must_match::read),
     (must_not_match::KEYWORD, must_not_match::read),
+    (starts_with::KEYWORD, starts_with::read),
+    (ends_with::KEYWORD, ends_with::read),
+    (language::KEYWORD, language::read),
     (script::KEYWORD, script::read),
     (no_urls::KEYWORD, no_urls::read),
     (no_emoji::KEYWORD, no_emoji::read),
     (no_markdown::KEYWORD, no_markdown::read),
+    (max_repeat::KEYWORD, max_repeat::read),
     (response_style::KEYWORD, response_style::read),
     (policy::KEYWORD, policy::read),
 ];

@@ -293,6 +293,9 @@ impl Monitor {
     }
 
     fn close(&mut self, mut step: Step) -> Step {
+        if let Some(at) = self.tally.lost_from(&self.program) {
+            self.outlet.limit(at);
+        }
         let held = if self.finished { None } else { self.tally.held_back(&self.program) };
         self.outlet.release(held, &mut step);
         step.residual = self.residual();

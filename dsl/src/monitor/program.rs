@@ -31,8 +31,12 @@ pub struct Program {
     pub(super) finders: Vec<Arc<Pattern>>,
     /// Machines of their own, at the empty text.
     pub(super) machines: Vec<Box<dyn Recognizer>>,
+    /// By machine, whether its rule can block a reply.
+    pub(super) blocking_machines: Vec<bool>,
     /// Some rule asks for the forms of sentences.
     pub(super) reads_forms: bool,
+    /// Some rule asks for the languages of words.
+    pub(super) reads_tongue: bool,
     pub(super) sentence_limits: Vec<Limit>,
     pub(super) char_limits: Vec<Limit>,
     pub(super) word_limits: Vec<Limit>,
@@ -177,7 +181,9 @@ struct Draft {
     required: Vec<String>,
     finders: Vec<Arc<Pattern>>,
     machines: Vec<Box<dyn Recognizer>>,
+    blocking_machines: Vec<bool>,
     reads_forms: bool,
+    reads_tongue: bool,
     sentence_limits: Vec<Limit>,
     char_limits: Vec<Limit>,
     word_limits: Vec<Limit>,
@@ -188,6 +194,7 @@ impl Draft {
         let blocks = rule.severity == Severity::Error;
         match rule.constraint.demand() {
             Demand::Nothing => {}
+            Demand::Tongue => self.reads_tongue = true,
             Demand::MaxSentences(most) => {
                 self.sentence_limits.push(Limit { rule: index, most, blocks, what: "sentences" });
             }
@@ -210,6 +217,7 @@ impl Draft {
             }
             Demand::Recognize(machine) => {
                 self.machines.push(machine.boxed());
+                self.blocking_machines.push(blocks);
                 return Tracks::Machine(self.machines.len() - 1);
             }
             Demand::Form(form) => {
@@ -231,7 +239,9 @@ impl Draft {
             required: Terms::new(self.required.iter().map(|term| (term.as_str(), false))),
             finders: self.finders,
             machines: self.machines,
+            blocking_machines: self.blocking_machines,
             reads_forms: self.reads_forms,
+            reads_tongue: self.reads_tongue,
             sentence_limits: self.sentence_limits,
             char_limits: self.char_limits,
             word_limits: self.word_limits,
@@ -253,8 +263,12 @@ fn effect(rule: &Rule) -> Effect {
 
 fn mode(rules: &[Rule]) -> DeliveryMode {
     let blocking = rules.iter().filter(|rule| rule.severity == Severity::Error);
-    let late = blocking.map(|rule| rule.constraint.class()).any(|class| matches!(class, Class::EndOnly | Class::Ratio));
-    if late { DeliveryMode::Sentence } else { DeliveryMode::Token }
+    let modes = blocking.map(|rule| match rule.constraint.class() {
+        Class::Safety | Class::Judged => DeliveryMode::Token,
+        Class::EndOnly | Class::Ratio => DeliveryMode::Sentence,
+        Class::Whole => DeliveryMode::Full,
+    });
+    modes.max().unwrap_or(DeliveryMode::Token)
 }
 
 fn bounds(rules: &[Rule]) -> Bounds {

@@ -16,6 +16,8 @@ use regex_automata::util::start;
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::Look;
 
+use super::example;
+
 /// The largest automaton, in bytes (1 MiB).
 pub const SIZE_LIMIT: usize = 1 << 20;
 
@@ -29,6 +31,10 @@ pub enum Use {
     Require,
     /// It must not occur.
     Forbid,
+    /// The text must begin with a match.
+    Start,
+    /// The text must end with a match.
+    End,
 }
 
 /// A compiled pattern. Immutable; share it.
@@ -38,6 +44,9 @@ pub struct Pattern {
     flags: String,
     /// What a match is called, for the patterns that come with the language.
     name: Option<&'static str>,
+    /// A text that it matches.
+    example: Option<String>,
+    anchored: Anchored,
     dfa: DFA<Vec<u32>>,
 }
 
@@ -73,6 +82,11 @@ pub struct Finder {
     state: StateID,
     found: bool,
 }
+
+/// A pattern's automaton on its way through a text: for a pattern that the text must begin with
+/// ([`Use::Start`]) or end with ([`Use::End`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Run(StateID);
 
 /// The search for a pattern that must not occur.
 #[derive(Debug, Clone, Default)]
@@ -119,14 +133,16 @@ impl Pattern {
             .configure(thompson::Config::new().nfa_size_limit(Some(SIZE_LIMIT)))
             .build_from_hir(&hir)
             .map_err(|_| PatternError::Size)?;
-        let anchoring = if purpose == Use::Forbid { StartKind::Anchored } else { StartKind::Unanchored };
+        let anchored = if matches!(purpose, Use::Forbid | Use::Start) { Anchored::Yes } else { Anchored::No };
+        let anchoring = if anchored == Anchored::Yes { StartKind::Anchored } else { StartKind::Unanchored };
         let config = dense::Config::new()
             .start_kind(anchoring)
             .match_kind(regex_automata::MatchKind::All)
             .dfa_size_limit(Some(SIZE_LIMIT))
             .determinize_size_limit(Some(BUILD_LIMIT));
         let dfa = dense::Builder::new().configure(config).build_from_nfa(&nfa).map_err(|_| PatternError::Size)?;
-        Ok(Self { source: source.to_owned(), flags: flags.to_owned(), name: None, dfa })
+        let example = example::of(&hir);
+        Ok(Self { source: source.to_owned(), flags: flags.to_owned(), name: None, example, anchored, dfa })
     }
 
     /// The pattern with a name for what it finds, such as `a web address`.
@@ -151,6 +167,12 @@ impl Pattern {
     #[must_use]
     pub fn flags(&self) -> &str {
         &self.flags
+    }
+
+    /// A short text that it matches, if one was found; what stands around it may matter.
+    #[must_use]
+    pub fn example(&self) -> Option<&str> {
+        self.example.as_deref()
     }
 
     /// Where a thread of the anchored automaton begins; the dead state if it cannot.
@@ -202,6 +224,44 @@ impl Finder {
     #[must_use]
     pub fn is_dead(&self, pattern: &Pattern) -> bool {
         !self.found && pattern.dfa.is_dead_state(self.state)
+    }
+}
+
+impl Run {
+    /// At the empty text.
+    #[must_use]
+    pub fn new(pattern: &Pattern) -> Self {
+        let config = start::Config::new().anchored(pattern.anchored);
+        Self(pattern.dfa.start_state(&config).unwrap_or_default())
+    }
+
+    /// Takes the next character and says whether a match ended right before it.
+    pub fn push(&mut self, pattern: &Pattern, c: char) -> bool {
+        let mut bytes = [0; 4];
+        let mut matched = false;
+        for byte in c.encode_utf8(&mut bytes).bytes() {
+            self.0 = pattern.dfa.next_state(self.0, byte);
+            matched |= pattern.dfa.is_match_state(self.0);
+        }
+        matched
+    }
+
+    /// Whether a match ends here if the text does.
+    #[must_use]
+    pub fn matches(&self, pattern: &Pattern) -> bool {
+        pattern.dfa.is_match_state(pattern.dfa.next_eoi_state(self.0))
+    }
+
+    /// Whether no further match can end.
+    #[must_use]
+    pub fn is_dead(&self, pattern: &Pattern) -> bool {
+        pattern.dfa.is_dead_state(self.0)
+    }
+
+    /// What the next character is read by.
+    #[must_use]
+    pub fn key(&self) -> u64 {
+        u64::from(self.0.as_u32())
     }
 }
 
