@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::args::{Reader, list};
+use super::share::{basis_points, percent, shown};
 use super::{Class, Constraint, Demand, Fact, View};
 use crate::ast::{Arg, Entry, Op};
 use crate::contract::Language;
@@ -75,21 +76,6 @@ pub(super) fn read(entry: &Entry, source: &Source, findings: &mut Vec<Finding>) 
     Some(Arc::new(Share { form: form?, at_least: at_least?, basis_points: share.value }))
 }
 
-/// `40%`; a bare number is a finding that offers the percent sign.
-fn percent(arg: &Spanned<Arg>, reader: &mut Reader<'_>) -> Option<Spanned<u32>> {
-    match arg.value {
-        Arg::Percent(basis_points) => Some(Spanned::new(basis_points, arg.span)),
-        Arg::Int(number) if number <= 100 => {
-            let message = format!("a share is a percentage: {number}%");
-            let finding = Finding::new(codes::WRONG_ARGUMENTS, reader.source(), arg.span, message)
-                .with_help(format!("write `{number}%`"))
-                .with_fix(arg.span, format!("{number}%"));
-            reader.add(finding)
-        }
-        _ => reader.wrong(codes::WRONG_ARGUMENTS, arg.span, "a share is a percentage such as `40%`"),
-    }
-}
-
 /// Takes `反问句占比≥40%` apart.
 fn parts(text: &str, span: Span, reader: &mut Reader<'_>) -> Option<(Spanned<String>, Spanned<Op>, Spanned<u32>)> {
     let comparisons = [(">=", Op::Ge), ("≥", Op::Ge), ("<=", Op::Le), ("≤", Op::Le), (">", Op::Gt), ("<", Op::Lt)];
@@ -107,17 +93,6 @@ fn parts(text: &str, span: Span, reader: &mut Reader<'_>) -> Option<(Spanned<Str
         name = name.strip_suffix(suffix).unwrap_or(name).trim();
     }
     Some((Spanned::new(name.to_owned(), span), Spanned::new(op, span), Spanned::new(basis_points, span)))
-}
-
-/// `40` or `33.3`, in basis points.
-fn basis_points(number: &str) -> Option<u32> {
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    if fraction.len() > 2 || !fraction.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    let whole: u32 = whole.parse().ok()?;
-    let fraction: u32 = format!("{fraction:0<2}").parse().ok()?;
-    whole.checked_mul(100)?.checked_add(fraction)
 }
 
 fn form(metric: &Spanned<String>, reader: &mut Reader<'_>) -> Option<Form> {
@@ -271,15 +246,5 @@ impl Constraint for Share {
                 format!("At least {more} more sentence(s) must come that are not {}.", form.plural())
             }
         })
-    }
-}
-
-/// Basis points as people write them.
-fn shown(basis_points: u32) -> String {
-    let (whole, fraction) = (basis_points / 100, basis_points % 100);
-    match fraction {
-        0 => format!("{whole}%"),
-        fraction if fraction % 10 == 0 => format!("{whole}.{}%", fraction / 10),
-        fraction => format!("{whole}.{fraction:02}%"),
     }
 }

@@ -8,6 +8,7 @@ use crate::text::pattern::Finder;
 use crate::text::rhetorical::{Form, Reader};
 use crate::text::sentence::{Boundary, Sentences};
 use crate::text::terms::Search;
+use crate::text::tongue::Tongue;
 use crate::text::words::Words;
 
 /// Counts of one reply.
@@ -18,6 +19,7 @@ pub(super) struct Tally {
     boundary: Boundary,
     characters: Characters,
     words: Words,
+    tongue: Option<Tongue>,
     /// Reads the current sentence.
     reader: Option<Reader>,
     rhetorical: u64,
@@ -40,6 +42,8 @@ pub(super) struct Counted {
     pub(super) sentence: bool,
     /// The character counts.
     pub(super) char: bool,
+    /// The character begins a word.
+    pub(super) word: bool,
 }
 
 impl Tally {
@@ -49,6 +53,7 @@ impl Tally {
             boundary: Boundary { end: 0, next: 0 },
             characters: Characters::default(),
             words: Words::default(),
+            tongue: program.reads_tongue.then(Tongue::default),
             reader: program.reads_forms.then(Reader::default),
             rhetorical: 0,
             questions: 0,
@@ -85,8 +90,15 @@ impl Tally {
             machine.push(c, &event);
             *accepted = machine.accepts();
         }
-        self.words.push(c);
-        Counted { boundary: event.boundary, sentence: event.begins, char: self.characters.push(c) }
+        if let Some(tongue) = &mut self.tongue {
+            tongue.push(c);
+        }
+        Counted {
+            boundary: event.boundary,
+            sentence: event.begins,
+            char: self.characters.push(c),
+            word: self.words.push(c),
+        }
     }
 
     /// Ends the text and gives whether a sentence was open.
@@ -114,6 +126,10 @@ impl Tally {
         self.characters.count()
     }
 
+    pub(super) fn words(&self) -> u64 {
+        self.words.count()
+    }
+
     pub(super) fn boundary(&self) -> Boundary {
         self.boundary
     }
@@ -121,6 +137,24 @@ impl Tally {
     /// Where text must wait: because it may belong to a sentence too many, or, when replies go out
     /// sentence by sentence, because it stands before a sentence that has not begun (`- `, `**`).
     pub(super) fn held_back(&self, program: &Program) -> Option<usize> {
+        let machines = self.blocking(program).filter_map(|machine| machine.held()).min();
+        let sentences = self.held_sentence(program);
+        machines.into_iter().chain(sentences).min()
+    }
+
+    /// Where the text begins that keeps a rule's machine from ever accepting.
+    pub(super) fn lost_from(&self, program: &Program) -> Option<usize> {
+        let lost = |machine: &dyn Recognizer| machine.settled() == Some(false) || (self.finished && !machine.accepts());
+        self.blocking(program).filter(|machine| lost(*machine)).filter_map(Recognizer::held).min()
+    }
+
+    /// The machines of rules that can block.
+    fn blocking(&self, program: &Program) -> impl Iterator<Item = &dyn Recognizer> {
+        let machines = self.machines.iter().zip(program.blocking_machines.clone());
+        machines.filter(|(_, blocks)| *blocks).map(|(machine, _)| machine.as_ref())
+    }
+
+    fn held_sentence(&self, program: &Program) -> Option<usize> {
         let waiting = self.sentences.waiting_start().filter(|_| program.delivery_mode() != DeliveryMode::Token);
         let Some(most) = program.bounds.sentences else { return waiting };
         let beyond = if self.sentences.ended() >= most {
@@ -166,6 +200,7 @@ impl Tally {
             ended: if self.finished { sentences } else { self.sentences.ended() },
             chars: self.characters.count(),
             words: self.words.count(),
+            tongue: self.tongue.unwrap_or_default(),
             formed,
             forming,
             found,

@@ -82,6 +82,13 @@ impl Folder {
         self.flush(emit);
     }
 
+    /// What the next character is read by, without places.
+    pub fn key(&self, key: &mut Vec<u64>) {
+        key.push(u64::from(self.space));
+        key.push(self.waiting as u64);
+        key.extend(self.marks.iter().take(self.waiting).map(|mark| u64::from(u32::from(mark.ch))));
+    }
+
     /// One character of a compatibility decomposition.
     fn part(&mut self, c: char, start: usize, end: usize, emit: &mut impl FnMut(Folded)) {
         if c.is_whitespace() || c.is_ascii() || is_ignorable(c) {

@@ -5,10 +5,12 @@
 //! whole text take the same path.
 
 pub mod characters;
+mod example;
 pub mod fold;
 mod lookalike;
 pub mod pattern;
 pub mod rhetorical;
 pub mod sentence;
 pub mod terms;
+pub mod tongue;
 pub mod words;
