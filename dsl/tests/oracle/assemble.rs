@@ -26,33 +26,67 @@ struct Order {
     wholes: Vec<String>,
 }
 
-/// Replies that may keep all of these rules, likely ones first. Nothing is promised of any.
-pub(crate) fn candidates(rules: &[&Rule], program: &Arc<Program>, most: usize) -> Vec<String> {
+/// The first reply built for these rules that `judge` takes, among at most `most` of them, likely ones
+/// first. Nothing is promised of any.
+pub(crate) fn first(
+    rules: &[&Rule],
+    program: &Arc<Program>,
+    most: usize,
+    mut judge: impl FnMut(&str) -> bool,
+) -> Option<String> {
     let order = order(rules, program);
-    let mut found: Vec<String> = order.wholes.clone();
-    found.extend(["好".to_owned(), "a".to_owned(), "Yes.".to_owned(), "好。".to_owned()]);
+    let mut left = most;
+    let mut take = |text: String| {
+        left = left.saturating_sub(1);
+        (left == 0 || judge(&text)).then_some(text)
+    };
+    let found = build(&order, &mut take);
+    found.filter(|_| left > 0)
+}
+
+/// Replies built for these rules.
+pub(crate) fn candidates(rules: &[&Rule], program: &Arc<Program>, most: usize) -> Vec<String> {
+    let mut found = Vec::new();
+    first(rules, program, most, |text| {
+        found.push(text.to_owned());
+        false
+    });
+    found
+}
+
+/// Gives texts to `take` until it keeps one.
+fn build(order: &Order, take: &mut impl FnMut(String) -> Option<String>) -> Option<String> {
+    let plain = ["好", "a", "Yes.", "好。"].map(String::from);
+    for text in order.wholes.iter().cloned().chain(plain) {
+        if let Some(text) = take(text) {
+            return Some(text);
+        }
+    }
     for variant in 0..3 {
         let pick = |options: &Vec<String>| options[variant.min(options.len() - 1)].clone();
         let includes: Vec<String> = order.includes.iter().map(pick).collect();
         let start: String = order.starts.iter().map(pick).collect::<Vec<_>>().join(" ");
         let end: String = order.ends.iter().map(pick).collect::<Vec<_>>().join(" ");
-        bare(&includes, &start, &end, &mut found);
-        for forms in compositions(&order) {
-            for wording in &WORDINGS {
-                for style in 0..4 {
-                    let body = body(wording, &forms, &includes, style);
-                    let mut text = format!("{start}{body}{end}");
-                    while (text.chars().count() as u64) < order.least_chars && text.len() < 200_000 {
-                        text.insert_str(start.len(), if wording.gap.is_empty() { "山" } else { "hm, " });
-                    }
-                    if !end.is_empty() {
-                        // The same without a sentence more.
-                        let open = body.trim_end_matches(['。', '.', '！', '!', '？', '?']);
-                        found.push(format!("{start}{open}{}{end}", wording.comma));
-                    }
-                    found.push(text);
-                    if found.len() >= most {
-                        return found;
+        let mut bare_texts = Vec::new();
+        bare(&includes, &start, &end, &mut bare_texts);
+        for text in bare_texts {
+            if let Some(text) = take(text) {
+                return Some(text);
+            }
+        }
+        for forms in compositions(order) {
+            for (wording, style) in WORDINGS.iter().flat_map(|wording| (0..4).map(move |style| (wording, style))) {
+                let body = body(wording, &forms, &includes, style);
+                let mut text = format!("{start}{body}{end}");
+                while (text.chars().count() as u64) < order.least_chars && text.len() < 200_000 {
+                    text.insert_str(start.len(), if wording.gap.is_empty() { "山" } else { "hm, " });
+                }
+                // The same without a sentence more.
+                let open = body.trim_end_matches(['。', '.', '！', '!', '？', '?']);
+                let closed = (!end.is_empty()).then(|| format!("{start}{open}{}{end}", wording.comma));
+                for text in closed.into_iter().chain([text]) {
+                    if let Some(text) = take(text) {
+                        return Some(text);
                     }
                 }
             }
@@ -61,7 +95,7 @@ pub(crate) fn candidates(rules: &[&Rule], program: &Arc<Program>, most: usize) -
             break;
         }
     }
-    found
+    None
 }
 
 /// The required texts with nothing but a separator between them.
@@ -132,9 +166,9 @@ fn body(wording: &Wording, forms: &[Form], includes: &[String], style: usize) ->
 fn compositions(order: &Order) -> Vec<Vec<Form>> {
     use rolecall_dsl::text::rhetorical::Form as Metric;
     let least = order.least.max(1);
-    let most = order.most.unwrap_or(least + 200);
+    let most = order.most.unwrap_or(10_000);
     let mut numbers: Vec<u64> = (least..=most.min(least + 11)).collect();
-    numbers.extend([20, 33, 50, 100, 1_000].into_iter().filter(|n| least <= *n && *n <= most));
+    numbers.extend([20, 33, 50, 100, 1_000, 10_000].into_iter().filter(|n| least <= *n && *n <= most));
     let mut found = Vec::new();
     for n in numbers {
         let bounds = |metric: Metric| {

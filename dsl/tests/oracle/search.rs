@@ -26,12 +26,12 @@ pub(crate) const USUAL: Budget = Budget { built: 2_000, tried: 4_000 };
 /// A reply that keeps all of these rules, judged by the checker alone; `None` says nothing.
 pub(crate) fn reply(rules: &[&Rule], vouched: &[String], budget: Budget) -> Option<String> {
     let program = program(rules);
-    let passes = |text: &String| !text.trim().is_empty() && program.check(text).passes();
-    if let Some(text) = vouched.iter().find(|text| passes(text)) {
+    if let Some(text) = vouched.iter().find(|text| program.check(text).passes()) {
         return Some(text.clone());
     }
-    let built = assemble::candidates(rules, &program, budget.built);
-    built.into_iter().find(passes).or_else(|| enumerate(&program, &pieces::pieces(rules), budget.tried))
+    let judge = |text: &str| !text.trim().is_empty() && program.check(text).passes();
+    let built = assemble::first(rules, &program, budget.built, judge);
+    built.or_else(|| enumerate(&program, &pieces::pieces(rules), budget.tried))
 }
 
 /// The first text over the pieces that passes, shorter ones first, among at most `tried` of them.
