@@ -101,7 +101,8 @@ static MIXED: LazyLock<Vec<Arc<Program>>> = LazyLock::new(|| {
         r#"ends_with "AI" | "！" | /[0-9]{2}/ language en >= 60% max_chars 20"#.to_owned(),
         "max_repeat 1 no_urls { on_violation redact \"[x]\" }".to_owned(),
         "max_repeat 2 no_markdown no_emoji".to_owned(),
-        "script han { on_violation redact \"字\" } no_urls max_repeat 1 starts_with \"2\" { severity warning }".to_owned(),
+        "script han { on_violation redact \"字\" } no_urls max_repeat 1 starts_with \"2\" { severity warning }"
+            .to_owned(),
     ]
     .iter()
     .map(|rules| program(rules))
