@@ -26,10 +26,12 @@ use crate::span::Span;
 pub const MAX_FINDINGS: usize = 200;
 
 /// Everything that compiling one file gives.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Compiled {
     /// The roles without errors, in the order written.
     pub contracts: Vec<Arc<Contract>>,
+    /// The roles whose only errors are contradictions of their own: readable, and impossible to keep.
+    pub contradictory: Vec<Arc<Contract>>,
     /// Every finding of the file, in the order of their places.
     pub findings: Vec<Finding>,
 }
@@ -43,25 +45,35 @@ pub fn compile(source: &Source) -> Compiled {
     let mut findings = Vec::new();
     let file = parse::parse(source, &mut findings);
     if source.text().len() > MAX_SOURCE_BYTES {
-        return Compiled { contracts: Vec::new(), findings };
+        return Compiled { findings, ..Compiled::default() };
     }
     characters::check(source, &mut findings);
     let mut report = Report { source, findings: &mut findings };
     items(&file, &mut report);
     let checked: Vec<Option<Contract>> = file.roles.iter().map(|role| role::check(role, &file, &mut report)).collect();
 
-    let errors: Vec<Span> = findings.iter().filter(|f| f.severity == Severity::Error).map(|f| f.span).collect();
-    let within = |span: Span, error: &Span| span.start <= error.start && error.end <= span.end;
+    let errors: Vec<&Finding> = findings.iter().filter(|f| f.severity == Severity::Error).collect();
+    let within = |span: Span, error: &Finding| span.start <= error.span.start && error.span.end <= span.end;
     let outside = errors.iter().any(|error| !file.roles.iter().any(|role| within(role.span, error)));
     let contracts = checked.into_iter().flatten().filter(|_| !outside);
-    let contracts = contracts.filter(|contract| !errors.iter().any(|error| within(contract.span, error)));
-    Compiled { contracts: contracts.map(Arc::new).collect(), findings: bounded(source, findings) }
+    let mut compiled = Compiled::default();
+    for contract in contracts.map(Arc::new) {
+        let mut own = errors.iter().filter(|error| within(contract.span, error));
+        let shape = own.clone().any(|error| !codes::CONTRADICTIONS.contains(&error.code.0));
+        match own.next() {
+            None => compiled.contracts.push(contract),
+            Some(_) if !shape => compiled.contradictory.push(contract),
+            Some(_) => {}
+        }
+    }
+    compiled.findings = bounded(source, findings);
+    compiled
 }
 
 /// [`compile`] for a file as it was read: bytes that are not UTF-8 are a finding.
 #[must_use]
 pub fn compile_bytes(name: &str, bytes: &[u8]) -> Compiled {
-    let failed = |finding| Compiled { contracts: Vec::new(), findings: vec![finding] };
+    let failed = |finding| Compiled { findings: vec![finding], ..Compiled::default() };
     let empty = Source::new(name, "");
     if bytes.len() > MAX_SOURCE_BYTES {
         return failed(parse::too_large(&empty, bytes.len()));

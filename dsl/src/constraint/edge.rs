@@ -8,7 +8,11 @@ use crate::contract::Language;
 use crate::diagnostic::Finding;
 use crate::source::Source;
 use crate::text::pattern::{Pattern, Use};
+use crate::text::sample;
 use crate::text::terms::fold_term;
+
+/// Matches of each pattern that are offered to the analysis.
+const SAMPLES: usize = 4;
 
 /// One of these stands at an end of the reply.
 #[derive(Debug)]
@@ -70,22 +74,18 @@ impl Edge {
         texts.chain(patterns).collect::<Vec<_>>().join(" or ")
     }
 
-    /// The texts, and an example of each pattern.
+    /// The texts, and some matches of each pattern.
     pub(super) fn examples(&self) -> Vec<String> {
-        let patterns = self.patterns.iter().filter_map(|pattern| pattern.example());
-        self.written.iter().map(String::as_str).chain(patterns).map(str::to_owned).collect()
+        let patterns = self.patterns.iter().flat_map(|p| sample::samples(p.source(), p.flags(), SAMPLES));
+        self.written.iter().cloned().chain(patterns).collect()
     }
 
     /// The characters that the alternatives name.
     pub(super) fn alphabet(&self) -> Vec<char> {
-        let patterns = self.patterns.iter().flat_map(|pattern| pattern.source().chars().chain(example(pattern)));
+        let patterns = self.patterns.iter().flat_map(|p| sample::alphabet(p.source(), p.flags()));
         let mut characters: Vec<char> = self.texts.iter().flatten().copied().chain(patterns).collect();
         characters.sort_unstable();
         characters.dedup();
         characters
     }
-}
-
-fn example(pattern: &Pattern) -> impl Iterator<Item = char> {
-    pattern.example().unwrap_or_default().chars()
 }

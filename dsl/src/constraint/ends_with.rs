@@ -110,7 +110,7 @@ impl Recognizer for End {
     fn key(&self) -> Vec<u64> {
         let mut key = vec![u64::from(self.ended), u64::from(self.matched), self.tail.len() as u64];
         key.extend(self.tail.iter().map(|c| u64::from(u32::from(*c))));
-        self.folder.key(&mut key);
+        key.push(self.folder.key());
         key.extend(self.runs.iter().map(Run::key));
         key
     }
@@ -120,7 +120,12 @@ impl Recognizer for End {
     }
 
     fn hints(&self) -> Hints {
-        Hints { ends: self.edge.examples(), ..Hints::default() }
+        let keeps = |text: &String| {
+            let mut trial = Self::new(&self.edge);
+            text.chars().for_each(|c| trial.push(c, &Event::default()));
+            trial.accepts()
+        };
+        Hints { ends: self.edge.examples().into_iter().filter(keeps).collect(), ..Hints::default() }
     }
 
     fn boxed(&self) -> Box<dyn Recognizer> {

@@ -141,7 +141,7 @@ impl Constraint for Speaks {
             Language::Zh => "Chinese",
             Language::En => "English",
         };
-        let (have, all, percent) = (view.tongue.of(self.language), view.tongue.all(), shown(self.basis_points));
+        let (have, all, percent) = (view.tongue.of(self.language), view.tongue.total(), shown(self.basis_points));
         (!self.is_met(view)).then(|| format!("{have} of {all} words are {name}; at least {percent} are required"))
     }
 

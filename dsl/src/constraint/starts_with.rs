@@ -136,7 +136,7 @@ impl Recognizer for Start {
             None => {}
         }
         let mut key = vec![0, low as u64, high as u64, self.read as u64, u64::from(self.begun)];
-        self.folder.key(&mut key);
+        key.push(self.folder.key());
         key.extend(self.runs.iter().flat_map(|(index, run)| [*index as u64, run.key()]));
         key
     }
@@ -146,7 +146,12 @@ impl Recognizer for Start {
     }
 
     fn hints(&self) -> Hints {
-        Hints { starts: self.edge.examples(), ..Hints::default() }
+        let keeps = |text: &String| {
+            let mut trial = Self::new(&self.edge);
+            text.chars().for_each(|c| trial.push(c, &Event::default()));
+            trial.accepts()
+        };
+        Hints { starts: self.edge.examples().into_iter().filter(keeps).collect(), ..Hints::default() }
     }
 
     fn boxed(&self) -> Box<dyn Recognizer> {

@@ -109,6 +109,9 @@ codes! {
     RC0601 REHEARSAL_FAILS "rehearsal-fails" Error "the rehearsal model's reply did not get through the contract"
 }
 
+/// The codes of rules and texts that contradict each other, in a contract that is readable.
+pub const CONTRADICTIONS: std::ops::RangeInclusive<u16> = 300..=499;
+
 /// The declaration of a code.
 #[must_use]
 pub fn lookup(code: Code) -> Option<&'static Declaration> {

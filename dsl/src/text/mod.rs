@@ -5,11 +5,11 @@
 //! whole text take the same path.
 
 pub mod characters;
-mod example;
 pub mod fold;
 mod lookalike;
 pub mod pattern;
 pub mod rhetorical;
+pub mod sample;
 pub mod sentence;
 pub mod terms;
 pub mod tongue;

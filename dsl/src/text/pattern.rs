@@ -16,8 +16,6 @@ use regex_automata::util::start;
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::Look;
 
-use super::example;
-
 /// The largest automaton, in bytes (1 MiB).
 pub const SIZE_LIMIT: usize = 1 << 20;
 
@@ -37,6 +35,13 @@ pub enum Use {
     End,
 }
 
+impl Use {
+    /// Whether the automaton reads a match from its first character on.
+    fn is_anchored(self) -> bool {
+        matches!(self, Self::Forbid | Self::Start)
+    }
+}
+
 /// A compiled pattern. Immutable; share it.
 #[derive(Debug)]
 pub struct Pattern {
@@ -44,9 +49,7 @@ pub struct Pattern {
     flags: String,
     /// What a match is called, for the patterns that come with the language.
     name: Option<&'static str>,
-    /// A text that it matches.
-    example: Option<String>,
-    anchored: Anchored,
+    purpose: Use,
     dfa: DFA<Vec<u32>>,
 }
 
@@ -133,16 +136,14 @@ impl Pattern {
             .configure(thompson::Config::new().nfa_size_limit(Some(SIZE_LIMIT)))
             .build_from_hir(&hir)
             .map_err(|_| PatternError::Size)?;
-        let anchored = if matches!(purpose, Use::Forbid | Use::Start) { Anchored::Yes } else { Anchored::No };
-        let anchoring = if anchored == Anchored::Yes { StartKind::Anchored } else { StartKind::Unanchored };
+        let anchoring = if purpose.is_anchored() { StartKind::Anchored } else { StartKind::Unanchored };
         let config = dense::Config::new()
             .start_kind(anchoring)
             .match_kind(regex_automata::MatchKind::All)
             .dfa_size_limit(Some(SIZE_LIMIT))
             .determinize_size_limit(Some(BUILD_LIMIT));
         let dfa = dense::Builder::new().configure(config).build_from_nfa(&nfa).map_err(|_| PatternError::Size)?;
-        let example = example::of(&hir);
-        Ok(Self { source: source.to_owned(), flags: flags.to_owned(), name: None, example, anchored, dfa })
+        Ok(Self { source: source.to_owned(), flags: flags.to_owned(), name: None, purpose, dfa })
     }
 
     /// The pattern with a name for what it finds, such as `a web address`.
@@ -169,10 +170,27 @@ impl Pattern {
         &self.flags
     }
 
-    /// A short text that it matches, if one was found; what stands around it may matter.
+    /// Whether it matches anywhere in a text.
     #[must_use]
-    pub fn example(&self) -> Option<&str> {
-        self.example.as_deref()
+    pub fn occurs_in(&self, text: &str) -> bool {
+        let (mut threads, mut found) = (Threads::default(), false);
+        if !self.purpose.is_anchored() {
+            let mut finder = Finder::new(self);
+            text.chars().for_each(|c| finder.push(self, c));
+            return finder.found_at_end(self);
+        }
+        text.chars().for_each(|c| threads.push(self, c, false, &mut |_| found = true));
+        threads.finish(self, &mut |_| found = true);
+        found
+    }
+
+    /// Appends what the automaton sees of a character: characters alike in this are the same to it.
+    pub fn signature(&self, c: char, out: &mut Vec<u8>) {
+        let classes = self.dfa.byte_classes();
+        let mut bytes = [0; 4];
+        let bytes = c.encode_utf8(&mut bytes).as_bytes();
+        out.push(u8::try_from(bytes.len()).unwrap_or(0));
+        out.extend(bytes.iter().map(|byte| classes.get(*byte)));
     }
 
     /// Where a thread of the anchored automaton begins; the dead state if it cannot.
@@ -220,6 +238,12 @@ impl Finder {
         self.found
     }
 
+    /// Everything that the future depends on.
+    #[must_use]
+    pub fn key(&self) -> u64 {
+        if self.found { 1 } else { u64::from(self.state.as_u32()) << 1 }
+    }
+
     /// Whether it can no longer occur.
     #[must_use]
     pub fn is_dead(&self, pattern: &Pattern) -> bool {
@@ -231,7 +255,8 @@ impl Run {
     /// At the empty text.
     #[must_use]
     pub fn new(pattern: &Pattern) -> Self {
-        let config = start::Config::new().anchored(pattern.anchored);
+        let anchored = if pattern.purpose.is_anchored() { Anchored::Yes } else { Anchored::No };
+        let config = start::Config::new().anchored(anchored);
         Self(pattern.dfa.start_state(&config).unwrap_or_default())
     }
 

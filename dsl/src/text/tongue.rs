@@ -49,7 +49,7 @@ impl Tongue {
 
     /// Words that count.
     #[must_use]
-    pub fn all(&self) -> u64 {
+    pub fn total(&self) -> u64 {
         self.all
     }
 
@@ -76,10 +76,10 @@ impl Tongue {
         self.open
     }
 
-    /// What the next character is read by, without the counts.
+    /// Everything that the future depends on, the counts included.
     #[must_use]
-    pub fn key(&self) -> u64 {
-        self.words.key() * 2 + u64::from(self.open)
+    pub fn key(&self) -> [u64; 4] {
+        [self.words.key() * 2 + u64::from(self.open), self.zh, self.en, self.all]
     }
 }
 
@@ -99,7 +99,7 @@ mod tests {
     fn counts(text: &str) -> (u64, u64, u64) {
         let mut tongue = Tongue::default();
         text.chars().for_each(|c| tongue.push(c));
-        (tongue.of(Language::Zh), tongue.of(Language::En), tongue.all())
+        (tongue.of(Language::Zh), tongue.of(Language::En), tongue.total())
     }
 
     #[test]

@@ -192,6 +192,22 @@ pub(crate) fn prepare() {
     LazyLock::force(&LEXICON);
 }
 
+/// The byte that stands for a character: characters with the same byte are the same to the patterns.
+pub(crate) fn letter(c: char) -> u8 {
+    LEXICON.byte(normal(c))
+}
+
+/// A character for every byte that the patterns tell apart.
+pub(crate) fn alphabet() -> Vec<char> {
+    let mut found: Vec<(u8, char)> = LEXICON.letters.iter().map(|(c, byte)| (*byte, *c)).collect();
+    let ascii = PATTERNS.iter().flat_map(|(_, pattern)| pattern.chars());
+    found.extend(ascii.filter(|c| c.is_ascii_lowercase() || *c == '\'').map(|c| (c as u8, c)));
+    found.extend([(b'?', '？'), (b'.', '。'), (b',', '，'), (b' ', ' ')]);
+    found.sort_by_key(|(byte, c)| (*byte, VARIANTS.iter().any(|(variant, _)| variant == c)));
+    found.dedup_by_key(|(byte, _)| *byte);
+    found.into_iter().map(|(_, c)| c).collect()
+}
+
 /// The character as the patterns see it.
 pub(super) fn normal(c: char) -> char {
     match c {

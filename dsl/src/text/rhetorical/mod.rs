@@ -13,8 +13,8 @@ mod lexicon;
 use regex_automata::dfa::Automaton;
 use regex_automata::util::primitives::StateID;
 
-pub(crate) use lexicon::prepare;
 use lexicon::{LEXICON, PATTERNS, Says, normal};
+pub(crate) use lexicon::{alphabet, letter, prepare};
 
 /// A form of sentences whose share a rule can bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -26,6 +26,9 @@ pub enum Form {
 }
 
 impl Form {
+    /// Every form, in the order of their numbers.
+    pub const ALL: [Self; 2] = [Self::Rhetorical, Self::Question];
+
     /// The metric's name in contracts.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -106,6 +109,13 @@ impl Reader {
     #[must_use]
     pub fn is_rhetorical(&self) -> bool {
         self.cue
+    }
+
+    /// Everything that the future depends on.
+    #[must_use]
+    pub fn key(&self) -> u64 {
+        let flags = u64::from(self.cue) | u64::from(self.indirect) << 1 | u64::from(self.space) << 2;
+        flags | u64::from(self.open) << 3 | u64::from(self.state.as_u32()) << 16
     }
 
     /// The forms of the sentence if it ends here.
