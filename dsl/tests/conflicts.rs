@@ -11,8 +11,18 @@ fn check(rules: &str) -> (Answer, Vec<Vec<String>>) {
     let all: Vec<&Rule> = contract.rules.iter().collect();
     let answer = solve(&all, None);
     let sets = if answer == Answer::Impossible {
-        conflicts(&all).into_iter().map(|set| set.members.iter().map(|m| format!("{} ({})", all[m.rule].id, m.without.as_deref().unwrap_or("?"))).collect()).collect()
-    } else { Vec::new() };
+        conflicts(&all)
+            .into_iter()
+            .map(|set| {
+                set.members
+                    .iter()
+                    .map(|m| format!("{} ({})", all[m.rule].id, m.without.as_deref().unwrap_or("?")))
+                    .collect()
+            })
+            .collect()
+    } else {
+        Vec::new()
+    };
     (answer, sets)
 }
 
@@ -37,7 +47,10 @@ fn scratch() {
     ] {
         let start = std::time::Instant::now();
         let (answer, sets) = check(rules);
-        let shown = match &answer { Answer::Witness(w) => format!("Witness({:?})", w.chars().take(80).collect::<String>()), o => format!("{o:?}") };
+        let shown = match &answer {
+            Answer::Witness(w) => format!("Witness({:?})", w.chars().take(80).collect::<String>()),
+            o => format!("{o:?}"),
+        };
         println!("{:>9.3?}  {}\n     {} {:?}", start.elapsed(), rules.replace('\n', " ; "), shown, sets);
     }
 }
