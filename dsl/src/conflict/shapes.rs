@@ -26,13 +26,14 @@ impl Shapes {
         bit(Form::Rhetorical, forms.rhetorical) | bit(Form::Question, forms.question)
     }
 
-    /// Everything that the future depends on.
-    pub(super) fn key(&self, out: &mut Vec<u64>) {
-        out.push(self.reader.key());
+    /// Everything that the future depends on, as far as these forms go.
+    pub(super) fn key(&self, asked: Forms, out: &mut Vec<u64>) {
+        out.push(self.reader.key(has(asked, Form::Rhetorical), has(asked, Form::Question)));
     }
 }
 
-fn bit(form: Form, has: bool) -> Forms {
+/// A set with or without one form.
+pub(super) fn bit(form: Form, has: bool) -> Forms {
     u8::from(has) << (form as u8)
 }
 

@@ -23,6 +23,9 @@ const ALL_STEPS: u64 = 4_000_000;
 /// Rounds of adding rules to a search.
 const ROUNDS: usize = 60;
 
+/// Forbidden terms of one rule that are searched with together.
+const ALL_TERMS: usize = 400;
+
 /// Texts remembered.
 const POOL: usize = 4_096;
 
@@ -212,6 +215,12 @@ impl<'r> Solver<'r> {
                 (Clause::Absent(things), known) => {
                     let held = held(&things, text);
                     match known.and_then(|at| active.get_mut(at)) {
+                        // A second time: the text is led from one forbidden thing to the next.
+                        Some((_, Clause::Absent(have))) if things.terms.len() <= ALL_TERMS => {
+                            let before = have.terms.len() + have.patterns.len();
+                            *have = things;
+                            grown |= have.terms.len() + have.patterns.len() != before;
+                        }
                         Some((_, Clause::Absent(have))) => {
                             let (before, patterns) = (have.terms.len(), have.patterns.len());
                             have.terms.extend(
