@@ -5,13 +5,13 @@ use rolecall_dsl::conflict::{self, Answer, Comparison, ConflictSet};
 use rolecall_dsl::contract::Rule;
 
 /// Whether a reply exists that keeps `keep` and breaks `broken`.
-pub(crate) fn solve(_keep: &[&Rule], _broken: Option<&Rule>) -> Option<Answer> {
-    None
+pub(crate) fn solve(keep: &[&Rule], broken: Option<&Rule>) -> Answer {
+    conflict::solve(keep, broken)
 }
 
 /// Every minimal conflict set of the rules.
-pub(crate) fn conflicts(_rules: &[&Rule]) -> Option<Vec<ConflictSet>> {
-    None
+pub(crate) fn conflicts(rules: &[&Rule]) -> Vec<ConflictSet> {
+    conflict::conflicts(rules)
 }
 
 /// How the replies that two contracts allow relate.

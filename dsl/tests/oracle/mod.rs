@@ -17,10 +17,12 @@
 #![allow(dead_code, reason = "each test file uses some of it")]
 
 pub(crate) mod assemble;
+pub(crate) mod crowd;
 pub(crate) mod engine;
 pub(crate) mod exhaust;
 pub(crate) mod file;
 pub(crate) mod literal;
+pub(crate) mod opinion;
 pub(crate) mod pieces;
 pub(crate) mod search;
 pub(crate) mod sentences;
