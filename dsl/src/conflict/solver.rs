@@ -6,7 +6,7 @@
 //! rules and adding those that its shortest text breaks, so that it stays as small as the answer needs.
 
 use super::answer::Answer;
-use super::clause::{Clause, Things};
+use super::clause::Clause;
 use super::compose;
 use super::compose::seeds::Seed;
 use super::court::Court;
@@ -14,7 +14,6 @@ use super::linear::{Bounds, Profile};
 use super::ruleset::RuleSet;
 use super::search::{Budget, Found, Level, search};
 use crate::contract::{Language, Rule};
-use crate::text::terms::Terms;
 
 /// Steps of one search, and of everything asked about one set of rules.
 const STEPS: u64 = 400_000;
@@ -66,11 +65,6 @@ impl<'r> Solver<'r> {
     /// Every rule that can be decided without a plugin.
     pub(super) fn decidable(&self) -> RuleSet {
         self.court.decidable()
-    }
-
-    /// The rules that a text breaks.
-    pub(super) fn broken(&self, text: &str) -> RuleSet {
-        self.court.broken(text)
     }
 
     /// Whether a reply keeps all of these.
@@ -213,7 +207,7 @@ impl<'r> Solver<'r> {
             let known = active.iter().position(|(known, _)| known == rule);
             match (clause, known) {
                 (Clause::Absent(things), known) => {
-                    let held = held(&things, text);
+                    let held = things.held_by(text);
                     match known.and_then(|at| active.get_mut(at)) {
                         // A second time: the text is led from one forbidden thing to the next.
                         Some((_, Clause::Absent(have))) if things.terms.len() <= ALL_TERMS => {
@@ -251,18 +245,5 @@ impl<'r> Solver<'r> {
             }
         }
         grown
-    }
-}
-
-/// The things that a text holds.
-fn held<'r>(things: &Things<'r>, text: &str) -> Things<'r> {
-    let terms = Terms::new(things.terms.iter().map(|term| (*term, false)));
-    let mut found: Vec<usize> = terms.find_all(text).into_iter().map(|hit| hit.term).collect();
-    found.sort_unstable();
-    found.dedup();
-    let occurs = |pattern: &&&std::sync::Arc<crate::text::pattern::Pattern>| pattern.occurs_in(text);
-    Things {
-        terms: found.into_iter().filter_map(|term| things.terms.get(term).copied()).collect(),
-        patterns: things.patterns.iter().filter(occurs).copied().collect(),
     }
 }
