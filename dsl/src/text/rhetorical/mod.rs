@@ -23,11 +23,17 @@ pub enum Form {
     Rhetorical,
     /// Ends as a question.
     Question,
+    /// Ends with an exclamation mark.
+    Exclamation,
+    /// Has a passage in quotation marks.
+    Quotation,
+    /// Begins its line with a list marker.
+    ListItem,
 }
 
 impl Form {
     /// Every form, in the order of their numbers.
-    pub const ALL: [Self; 2] = [Self::Rhetorical, Self::Question];
+    pub const ALL: [Self; 5] = [Self::Rhetorical, Self::Question, Self::Exclamation, Self::Quotation, Self::ListItem];
 
     /// The metric's name in contracts.
     #[must_use]
@@ -35,6 +41,9 @@ impl Form {
         match self {
             Self::Rhetorical => "rhetorical",
             Self::Question => "question",
+            Self::Exclamation => "exclamation",
+            Self::Quotation => "quotation",
+            Self::ListItem => "list_item",
         }
     }
 
@@ -44,6 +53,9 @@ impl Form {
         match self {
             Self::Rhetorical => "rhetorical questions",
             Self::Question => "questions",
+            Self::Exclamation => "exclamations",
+            Self::Quotation => "quotations",
+            Self::ListItem => "list items",
         }
     }
 
@@ -53,8 +65,8 @@ impl Form {
         match self {
             // 何必
             Self::Rhetorical => 2,
-            // 吗
-            Self::Question => 1,
+            // 吗, ！ behind a joiner, a letter between marks behind joiners, ①
+            Self::Question | Self::Exclamation | Self::Quotation | Self::ListItem => 1,
         }
     }
 }
@@ -66,9 +78,30 @@ pub struct Forms {
     pub rhetorical: bool,
     /// It has the form [`Form::Question`].
     pub question: bool,
+    /// It has the form [`Form::Exclamation`].
+    pub exclamation: bool,
+    /// It has the form [`Form::Quotation`].
+    pub quotation: bool,
+    /// It has the form [`Form::ListItem`].
+    pub list_item: bool,
 }
 
-/// Reads one sentence after the other.
+impl Forms {
+    /// Whether it has a form.
+    #[must_use]
+    pub fn has(self, form: Form) -> bool {
+        match form {
+            Form::Rhetorical => self.rhetorical,
+            Form::Question => self.question,
+            Form::Exclamation => self.exclamation,
+            Form::Quotation => self.quotation,
+            Form::ListItem => self.list_item,
+        }
+    }
+}
+
+/// Reads one sentence: the forms that the lexicon defines. For all forms, and for where sentences end,
+/// use [`Styles`](super::styles::Styles).
 #[derive(Debug, Clone, Copy)]
 pub struct Reader {
     state: StateID,
@@ -118,12 +151,12 @@ impl Reader {
         flags | u64::from(self.open) << 3 | u64::from(self.state.as_u32()) << 16
     }
 
-    /// The forms of the sentence if it ends here.
+    /// The forms of the sentence if it ends here, as far as the lexicon defines them.
     #[must_use]
     pub fn forms(mut self) -> Forms {
         let end = LEXICON.dfa.next_eoi_state(self.state);
         let question = LEXICON.dfa.is_match_state(end) && self.note(end);
-        Forms { rhetorical: self.cue, question }
+        Forms { rhetorical: self.cue, question, ..Forms::default() }
     }
 
     /// Notes what the matches of a state say, and gives whether the sentence ends as a question.
