@@ -74,7 +74,21 @@ fn wrong_arguments_are_named_with_their_remedy() {
         ("required_terms /a/", "RC0202: a term is written in quotes"),
         ("response_style 40%", "RC0202: a share has a metric, a comparison and a percentage"),
         ("response_style rhetoric >= 40%", "RC0206: there is no metric `rhetoric`"),
-        ("response_style exclamation >= 40%", "RC0010: the metric `exclamation` is not implemented yet"),
+        ("no_urls 3", "RC0202: `no_urls` takes no argument"),
+        ("script hann", "RC0202: there is no script `hann`"),
+        ("script han latin", "RC0202: `|` is missing between the terms"),
+        ("script \"han\"", "RC0202: a script is expected here"),
+        ("script han |", "RC0202: a script is missing here"),
+        ("language fr", "RC0202: `fr` is neither `zh` nor `en`"),
+        ("language zh <= 50%", "RC0202: a share of words is compared by `>=`"),
+        ("language zh >= 0%", "RC0203: the share is above 0% and at most 100%"),
+        ("language zh >= 50", "RC0202: a share is a percentage: 50%"),
+        ("language", "RC0202: `language` says nothing"),
+        ("starts_with /a*/", "RC0205: this pattern cannot be used: it matches the empty text, and so everywhere"),
+        ("ends_with \"\"", "RC0204: `` cannot be a term: it is empty or shows nothing"),
+        ("max_repeat 0", "RC0203: 0 is not between 1 and 100"),
+        ("max_words 0", "RC0203: 0 is not between 1 and 1000000"),
+        ("min_chars x", "RC0202: `min_chars` takes a whole number"),
         ("response_style question >= 140%", "RC0203: a share is at most 100%"),
         ("response_style question > 40%", "RC0202: a share is compared by `>=` or `<=`"),
         ("response_style \"反问句占比40%\"", "RC0202: a share has a comparison, `>=` or `<=`"),
@@ -103,7 +117,9 @@ fn a_term_listed_twice_is_a_warning() {
 #[test]
 fn every_kind_tells_a_model_what_to_do_in_both_languages() {
     let rules = r#"max_sentences 3 min_sentences 1 max_chars 200 forbidden_terms "AI" | /sk-[a-z]+/
-        required_terms any "a" | "b" must_match /a/ must_not_match /b/ response_style question >= 10% policy "tone""#;
+        required_terms any "a" | "b" must_match /a/ must_not_match /b/ response_style question >= 10% policy "tone"
+        min_chars 5 max_words 80 script han | latin no_urls no_emoji no_markdown
+        starts_with "a" | /b/ ends_with "c" language zh >= 30% max_repeat 2"#;
     let contract = common::contract(rules);
     assert_eq!(contract.rules.len(), rolecall_dsl::constraint::keywords().len());
     for rule in &contract.rules {

@@ -12,8 +12,8 @@ const REACTIONS: [&str; 5] = ["truncate", "redact", "repair", "reject", "fallbac
 const TAKES_REACTION: &str = "`truncate`, `redact \"…\"`, `repair 1` to `repair 5`, `reject` or `fallback`";
 
 /// The kinds that can do more than ask again, give up or say the fallback.
-const REDACTABLE: [&str; 2] = ["forbidden_terms", "must_not_match"];
-const TRUNCATABLE: [&str; 2] = ["max_sentences", "max_chars"];
+const REDACTABLE: &[&str] = &["forbidden_terms", "must_not_match", "no_urls", "no_emoji", "script"];
+const TRUNCATABLE: &[&str] = &["max_sentences", "max_chars", "max_words"];
 
 /// What a rule's blocks say beside the kind's own parameters.
 #[derive(Debug, Default)]
@@ -74,9 +74,10 @@ pub(super) fn possible(kind: &str, reaction: &Spanned<OnViolation>, report: &mut
     if kinds.contains(&kind) {
         return;
     }
-    let [first, second] = kinds;
+    let kinds: Vec<String> = kinds.iter().map(|kind| format!("`{kind}`")).collect();
     report.add(codes::IMPOSSIBLE_REACTION, reaction.span, format!("`{kind}` cannot `{word}`"), |finding| {
-        finding.with_help(format!("`{word}` is for `{first}` and `{second}`; use `repair 2`, `fallback` or `reject`"))
+        let kinds = kinds.join(", ");
+        finding.with_help(format!("`{word}` is for {kinds}; use `repair 2`, `fallback` or `reject`"))
     });
 }
 

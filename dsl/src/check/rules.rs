@@ -13,28 +13,7 @@ use crate::diagnostic::{Severity, codes};
 use crate::span::{Span, Spanned};
 
 /// What the language reserves for rules, as far as no kind implements it.
-const RESERVED: [&str; 20] = [
-    "when",
-    "max_sentences",
-    "min_sentences",
-    "max_chars",
-    "min_chars",
-    "max_words",
-    "forbidden_terms",
-    "required_terms",
-    "must_match",
-    "must_not_match",
-    "starts_with",
-    "ends_with",
-    "language",
-    "script",
-    "no_urls",
-    "no_emoji",
-    "no_markdown",
-    "format",
-    "max_repeat",
-    "response_style",
-];
+const RESERVED: [&str; 1] = ["when"];
 
 /// The kind that asks a plugin; the only one with parameters in a block.
 const POLICY: &str = "policy";

@@ -64,6 +64,36 @@ impl<'a> Reader<'a> {
         self.wrong(codes::WRONG_ARGUMENTS, self.entry.keyword.span, message)
     }
 
+    /// Whether the rule is written without arguments, as it must be; a finding otherwise.
+    pub(super) fn bare(&mut self) -> Option<()> {
+        let Some(arg) = self.args().first() else { return Some(()) };
+        let message = format!("`{}` takes no argument", self.entry.keyword.value);
+        self.wrong(codes::WRONG_ARGUMENTS, arg.span, message)
+    }
+
+    /// Words with bars between them; `what` says what each of them is.
+    pub(super) fn words(&mut self, what: &str) -> Option<Vec<Spanned<String>>> {
+        let mut words = Vec::new();
+        let mut expects_word = true;
+        for arg in self.args() {
+            match &arg.value {
+                Arg::Bar if !expects_word => {}
+                Arg::Word(word) if expects_word => words.push(Spanned::new(word.clone(), arg.span)),
+                Arg::Word(_) | Arg::Comma if !expects_word => {
+                    self.missing_bar(arg);
+                    return None;
+                }
+                _ => return self.wrong(codes::WRONG_ARGUMENTS, arg.span, format!("{what} is expected here")),
+            }
+            expects_word = !expects_word;
+        }
+        if expects_word {
+            let span = self.args().last().map_or(self.entry.keyword.span, |arg| arg.span);
+            return self.wrong(codes::WRONG_ARGUMENTS, span, format!("{what} is missing here"));
+        }
+        Some(words)
+    }
+
     /// The one argument of the rule.
     pub(super) fn only(&mut self) -> Option<&'a Spanned<Arg>> {
         match self.args() {

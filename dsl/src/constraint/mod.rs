@@ -2,16 +2,28 @@
 //! tracked, what the facts mean, prompt sentence, repair sentence, fact for the static analysis).
 
 mod args;
+mod edge;
+mod ends_with;
 mod forbidden_terms;
+mod language;
 mod max_chars;
+mod max_repeat;
 mod max_sentences;
+mod max_words;
+mod min_chars;
 mod min_sentences;
 mod must_match;
 mod must_not_match;
+mod no_emoji;
+mod no_markdown;
+mod no_urls;
 mod policy;
 mod recognizer;
 mod required_terms;
 mod response_style;
+mod script;
+mod share;
+mod starts_with;
 
 pub use recognizer::{Hints, Recognizer};
 
@@ -24,6 +36,7 @@ use crate::monitor::Residual;
 use crate::source::Source;
 use crate::text::pattern::Pattern;
 use crate::text::rhetorical::Form;
+use crate::text::tongue::Tongue;
 
 /// When a kind can be decided; from the strictest kind in a contract its delivery mode follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,8 +45,10 @@ pub enum Class {
     Safety,
     /// Decided at the end of the reply.
     EndOnly,
-    /// A share of sentences: decided at the end, sometimes earlier.
+    /// A share of sentences or words: decided at the end, sometimes earlier.
     Ratio,
+    /// The reply as a whole: nothing of it may go out before its end.
+    Whole,
     /// Judged by a plugin: excluded from proofs.
     Judged,
 }
@@ -86,6 +101,8 @@ pub enum Demand<'a> {
     MaxSentences(u64),
     /// That no more characters than this come.
     MaxChars(u64),
+    /// That no more words than this begin.
+    MaxWords(u64),
     /// That none of these occur.
     Forbid {
         /// Terms, as written.
@@ -99,6 +116,8 @@ pub enum Demand<'a> {
     Match(&'a Arc<Pattern>),
     /// How many sentences have this form.
     Form(Form),
+    /// Which languages the words are of.
+    Tongue,
     /// Whether this machine, given at the empty text, accepts.
     Recognize(&'a dyn Recognizer),
 }
@@ -118,6 +137,8 @@ pub struct View<'a> {
     pub forming: bool,
     /// Words, counted as `max_words` does.
     pub words: u64,
+    /// The words by language, if that was demanded.
+    pub tongue: Tongue,
     /// For each required term whether it occurred; for a pattern one entry; for a recognizer one:
     /// whether it accepts.
     pub found: &'a [bool],
@@ -138,6 +159,8 @@ pub struct Bounds {
     pub sentences: Option<u64>,
     /// The lowest `max_chars`.
     pub chars: Option<u64>,
+    /// The lowest `max_words`.
+    pub words: Option<u64>,
     /// `min_sentences 0` says that an empty reply is fine.
     pub may_be_empty: bool,
 }
@@ -154,6 +177,22 @@ impl View<'_> {
             (Some(a), Some(b)) => Some(a.min(b)),
             (bound, None) | (None, bound) => bound,
         }
+    }
+
+    /// What a recognizer says of every continuation.
+    #[must_use]
+    pub fn recognized(&self) -> Residual {
+        match (self.lost, self.certain) {
+            (true, _) => Residual::Dead,
+            (false, true) => Residual::Holds,
+            (false, false) => Residual::Open,
+        }
+    }
+
+    /// Whether a recognizer accepts, a pattern occurred or a term did.
+    #[must_use]
+    pub fn is_found(&self) -> bool {
+        self.found.contains(&true)
     }
 
     /// The facts with the current sentence taken as ended, if its form is certain.
@@ -230,31 +269,26 @@ pub enum Fact<'a> {
 type Read = fn(&ast::Entry, &Source, &mut Vec<Finding>) -> Option<Arc<dyn Constraint>>;
 
 /// Every kind: its keyword and how its arguments are read. A new kind is a file and a line here.
-const KINDS: [(&str, Read); 9] = [
+const KINDS: [(&str, Read); 19] = [
     (max_sentences::KEYWORD, max_sentences::read),
     (min_sentences::KEYWORD, min_sentences::read),
     (max_chars::KEYWORD, max_chars::read),
+    (min_chars::KEYWORD, min_chars::read),
+    (max_words::KEYWORD, max_words::read),
     (forbidden_terms::KEYWORD, forbidden_terms::read),
     (required_terms::KEYWORD, required_terms::read),
     (must_match::KEYWORD, must_match::read),
     (must_not_match::KEYWORD, must_not_match::read),
+    (starts_with::KEYWORD, starts_with::read),
+    (ends_with::KEYWORD, ends_with::read),
+    (language::KEYWORD, language::read),
+    (script::KEYWORD, script::read),
+    (no_urls::KEYWORD, no_urls::read),
+    (no_emoji::KEYWORD, no_emoji::read),
+    (no_markdown::KEYWORD, no_markdown::read),
+    (max_repeat::KEYWORD, max_repeat::read),
     (response_style::KEYWORD, response_style::read),
     (policy::KEYWORD, policy::read),
-];
-
-/// Kinds of the language that this version does not carry out.
-const LATER: [&str; 11] = [
-    "min_chars",
-    "max_words",
-    "starts_with",
-    "ends_with",
-    "language",
-    "script",
-    "no_urls",
-    "no_emoji",
-    "no_markdown",
-    "format",
-    "max_repeat",
 ];
 
 /// Builds the constraint of a rule entry. Options every rule shares (`on_violation`, `severity`)
@@ -265,16 +299,10 @@ pub fn build(entry: &ast::Entry, source: &Source, findings: &mut Vec<Finding>) -
     if let Some((_, read)) = KINDS.iter().find(|(name, _)| *name == keyword.value) {
         return read(entry, source, findings);
     }
-    let finding = if LATER.contains(&keyword.value.as_str()) {
-        let message = format!("the constraint `{}` is not implemented yet", keyword.value);
-        Finding::new(codes::NOT_IMPLEMENTED, source, keyword.span, message)
-            .with_help(format!("remove it, or use one of {}", args::list(keywords())))
-    } else {
-        let message = format!("there is no constraint `{}`", keyword.value);
-        Finding::new(codes::UNKNOWN_KIND, source, keyword.span, message)
-            .with_help(format!("the constraints are {}", args::list(keywords())))
-            .did_you_mean(&keyword.value, keyword.span, keywords())
-    };
+    let message = format!("there is no constraint `{}`", keyword.value);
+    let finding = Finding::new(codes::UNKNOWN_KIND, source, keyword.span, message)
+        .with_help(format!("the constraints are {}", args::list(keywords())))
+        .did_you_mean(&keyword.value, keyword.span, keywords());
     findings.push(finding);
     None
 }

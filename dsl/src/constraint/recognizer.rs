@@ -14,6 +14,11 @@ pub trait Recognizer: std::fmt::Debug + Send + Sync {
     fn accepts(&self) -> bool;
     /// What is known of every continuation: kept (`true`), broken (`false`), or open.
     fn settled(&self) -> Option<bool>;
+    /// The first byte of the reply that must not go out before more is known, while the rule may still
+    /// turn out broken by what stands there (and for good, once it has).
+    fn held(&self) -> Option<usize> {
+        None
+    }
     /// Everything that the future depends on: equal keys have equal futures. Offsets and counts that
     /// do not matter are left out, so that as few keys as possible occur.
     fn key(&self) -> Vec<u64>;

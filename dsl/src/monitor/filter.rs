@@ -239,9 +239,9 @@ impl Matches<'_> {
         if filter.reported <= REPORTED {
             let redacted = !filter.guards && matches!(by.effect, Effect::Redact(_));
             let message = if filter.guards {
-                format!("what replaces a match makes the reply contain `{}`, which is forbidden", by.name)
+                format!("what replaces a match makes the reply contain {}, which is forbidden", by.name)
             } else {
-                format!("the reply contains `{}`, which is forbidden", by.name)
+                format!("the reply contains {}, which is forbidden", by.name)
             };
             let cut = (!redacted).then_some(span.start);
             self.violations.push(self.program.violation(by.rule, span, message, cut, redacted));

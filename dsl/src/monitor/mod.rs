@@ -252,6 +252,7 @@ impl Monitor {
         let counted = self.tally.push(program, c);
         let found = [
             counted.char.then(|| (&program.char_limits, self.tally.chars(), at, at)),
+            counted.word.then(|| (&program.word_limits, self.tally.words(), at, at)),
             counted.sentence.then(|| {
                 let boundary = self.tally.boundary();
                 (&program.sentence_limits, self.tally.sentences(), boundary.next, boundary.end)
@@ -292,6 +293,9 @@ impl Monitor {
     }
 
     fn close(&mut self, mut step: Step) -> Step {
+        if let Some(at) = self.tally.lost_from(&self.program) {
+            self.outlet.limit(at);
+        }
         let held = if self.finished { None } else { self.tally.held_back(&self.program) };
         self.outlet.release(held, &mut step);
         step.residual = self.residual();

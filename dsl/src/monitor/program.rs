@@ -31,10 +31,15 @@ pub struct Program {
     pub(super) finders: Vec<Arc<Pattern>>,
     /// Machines of their own, at the empty text.
     pub(super) machines: Vec<Box<dyn Recognizer>>,
+    /// By machine, whether its rule can block a reply.
+    pub(super) blocking_machines: Vec<bool>,
     /// Some rule asks for the forms of sentences.
     pub(super) reads_forms: bool,
+    /// Some rule asks for the languages of words.
+    pub(super) reads_tongue: bool,
     pub(super) sentence_limits: Vec<Limit>,
     pub(super) char_limits: Vec<Limit>,
+    pub(super) word_limits: Vec<Limit>,
     pub(super) bounds: Bounds,
     mode: DeliveryMode,
 }
@@ -176,9 +181,12 @@ struct Draft {
     required: Vec<String>,
     finders: Vec<Arc<Pattern>>,
     machines: Vec<Box<dyn Recognizer>>,
+    blocking_machines: Vec<bool>,
     reads_forms: bool,
+    reads_tongue: bool,
     sentence_limits: Vec<Limit>,
     char_limits: Vec<Limit>,
+    word_limits: Vec<Limit>,
 }
 
 impl Draft {
@@ -186,15 +194,17 @@ impl Draft {
         let blocks = rule.severity == Severity::Error;
         match rule.constraint.demand() {
             Demand::Nothing => {}
+            Demand::Tongue => self.reads_tongue = true,
             Demand::MaxSentences(most) => {
                 self.sentence_limits.push(Limit { rule: index, most, blocks, what: "sentences" });
             }
             Demand::MaxChars(most) => self.char_limits.push(Limit { rule: index, most, blocks, what: "characters" }),
+            Demand::MaxWords(most) => self.word_limits.push(Limit { rule: index, most, blocks, what: "words" }),
             Demand::Forbid { terms, patterns } => {
                 let effect = effect(rule);
                 let by = |name: &str| Forbidden { rule: index, name: name.into(), effect: effect.clone() };
-                self.forbidden.extend(terms.iter().map(|term| (term.clone(), by(term))));
-                self.patterns.extend(patterns.iter().map(|p| (Arc::clone(p), by(&format!("/{}/", p.source())))));
+                self.forbidden.extend(terms.iter().map(|term| (term.clone(), by(&format!("`{term}`")))));
+                self.patterns.extend(patterns.iter().map(|pattern| (Arc::clone(pattern), by(&pattern.name()))));
             }
             Demand::Require(terms) => {
                 let first = self.required.len();
@@ -207,6 +217,7 @@ impl Draft {
             }
             Demand::Recognize(machine) => {
                 self.machines.push(machine.boxed());
+                self.blocking_machines.push(blocks);
                 return Tracks::Machine(self.machines.len() - 1);
             }
             Demand::Form(form) => {
@@ -228,9 +239,12 @@ impl Draft {
             required: Terms::new(self.required.iter().map(|term| (term.as_str(), false))),
             finders: self.finders,
             machines: self.machines,
+            blocking_machines: self.blocking_machines,
             reads_forms: self.reads_forms,
+            reads_tongue: self.reads_tongue,
             sentence_limits: self.sentence_limits,
             char_limits: self.char_limits,
+            word_limits: self.word_limits,
             bounds,
             mode,
         }
@@ -249,8 +263,12 @@ fn effect(rule: &Rule) -> Effect {
 
 fn mode(rules: &[Rule]) -> DeliveryMode {
     let blocking = rules.iter().filter(|rule| rule.severity == Severity::Error);
-    let late = blocking.map(|rule| rule.constraint.class()).any(|class| matches!(class, Class::EndOnly | Class::Ratio));
-    if late { DeliveryMode::Sentence } else { DeliveryMode::Token }
+    let modes = blocking.map(|rule| match rule.constraint.class() {
+        Class::Safety | Class::Judged => DeliveryMode::Token,
+        Class::EndOnly | Class::Ratio => DeliveryMode::Sentence,
+        Class::Whole => DeliveryMode::Full,
+    });
+    modes.max().unwrap_or(DeliveryMode::Token)
 }
 
 fn bounds(rules: &[Rule]) -> Bounds {
@@ -260,6 +278,7 @@ fn bounds(rules: &[Rule]) -> Bounds {
         match rule.constraint.demand() {
             Demand::MaxSentences(most) => lower(&mut bounds.sentences, most),
             Demand::MaxChars(most) => lower(&mut bounds.chars, most),
+            Demand::MaxWords(most) => lower(&mut bounds.words, most),
             _ => {}
         }
         bounds.may_be_empty |= rule.constraint.fact() == crate::constraint::Fact::MinSentences(0);

@@ -5,9 +5,11 @@ use super::program::{Compiled, Program, Tracks};
 use crate::constraint::{Recognizer, View};
 use crate::text::characters::Characters;
 use crate::text::pattern::Finder;
-use crate::text::rhetorical::{Form, Reader};
+use crate::text::rhetorical::{Form, Forms};
 use crate::text::sentence::{Boundary, Sentences};
+use crate::text::styles::Styles;
 use crate::text::terms::Search;
+use crate::text::tongue::Tongue;
 use crate::text::words::Words;
 
 /// Counts of one reply.
@@ -18,10 +20,11 @@ pub(super) struct Tally {
     boundary: Boundary,
     characters: Characters,
     words: Words,
-    /// Reads the current sentence.
-    reader: Option<Reader>,
-    rhetorical: u64,
-    questions: u64,
+    tongue: Option<Tongue>,
+    /// Reads the forms of sentences.
+    styles: Option<Styles>,
+    /// By form, how many ended sentences have it.
+    formed: [u64; Form::ALL.len()],
     required: Search,
     /// By required term, then by required pattern.
     found: Vec<bool>,
@@ -40,6 +43,8 @@ pub(super) struct Counted {
     pub(super) sentence: bool,
     /// The character counts.
     pub(super) char: bool,
+    /// The character begins a word.
+    pub(super) word: bool,
 }
 
 impl Tally {
@@ -49,9 +54,9 @@ impl Tally {
             boundary: Boundary { end: 0, next: 0 },
             characters: Characters::default(),
             words: Words::default(),
-            reader: program.reads_forms.then(Reader::default),
-            rhetorical: 0,
-            questions: 0,
+            tongue: program.reads_tongue.then(Tongue::default),
+            styles: program.reads_forms.then(Styles::default),
+            formed: [0; Form::ALL.len()],
             required: program.required.search(),
             found: vec![false; program.required.len() + program.finders.len()],
             finders: program.finders.iter().map(|pattern| Finder::new(pattern)).collect(),
@@ -66,11 +71,9 @@ impl Tally {
         let event = self.sentences.push(c);
         if let Some(boundary) = event.boundary {
             self.boundary = boundary;
-            self.end_sentence();
         }
-        if let Some(reader) = &mut self.reader {
-            reader.push(c, event.enclosed);
-        }
+        let ended = self.styles.as_mut().and_then(|styles| styles.push(c, &event));
+        self.end_sentence(ended);
         if !program.required.is_empty() {
             let found = &mut self.found;
             self.required.push(&program.required, c, &mut |hit| mark(found, hit.term));
@@ -85,8 +88,15 @@ impl Tally {
             machine.push(c, &event);
             *accepted = machine.accepts();
         }
-        self.words.push(c);
-        Counted { boundary: event.boundary, sentence: event.begins, char: self.characters.push(c) }
+        if let Some(tongue) = &mut self.tongue {
+            tongue.push(c);
+        }
+        Counted {
+            boundary: event.boundary,
+            sentence: event.begins,
+            char: self.characters.push(c),
+            word: self.words.push(c),
+        }
     }
 
     /// Ends the text and gives whether a sentence was open.
@@ -99,9 +109,7 @@ impl Tally {
             }
         }
         let open = self.sentences.finish().is_some();
-        if open {
-            self.end_sentence();
-        }
+        self.end_sentence(self.styles.filter(|_| open).map(|styles| styles.forms()));
         self.finished = true;
         open
     }
@@ -114,6 +122,10 @@ impl Tally {
         self.characters.count()
     }
 
+    pub(super) fn words(&self) -> u64 {
+        self.words.count()
+    }
+
     pub(super) fn boundary(&self) -> Boundary {
         self.boundary
     }
@@ -121,6 +133,24 @@ impl Tally {
     /// Where text must wait: because it may belong to a sentence too many, or, when replies go out
     /// sentence by sentence, because it stands before a sentence that has not begun (`- `, `**`).
     pub(super) fn held_back(&self, program: &Program) -> Option<usize> {
+        let machines = self.blocking(program).filter_map(|machine| machine.held()).min();
+        let sentences = self.held_sentence(program);
+        machines.into_iter().chain(sentences).min()
+    }
+
+    /// Where the text begins that keeps a rule's machine from ever accepting.
+    pub(super) fn lost_from(&self, program: &Program) -> Option<usize> {
+        let lost = |machine: &dyn Recognizer| machine.settled() == Some(false) || (self.finished && !machine.accepts());
+        self.blocking(program).filter(|machine| lost(*machine)).filter_map(Recognizer::held).min()
+    }
+
+    /// The machines of rules that can block.
+    fn blocking(&self, program: &Program) -> impl Iterator<Item = &dyn Recognizer> {
+        let machines = self.machines.iter().zip(program.blocking_machines.clone());
+        machines.filter(|(_, blocks)| *blocks).map(|(machine, _)| machine.as_ref())
+    }
+
+    fn held_sentence(&self, program: &Program) -> Option<usize> {
         let waiting = self.sentences.waiting_start().filter(|_| program.delivery_mode() != DeliveryMode::Token);
         let Some(most) = program.bounds.sentences else { return waiting };
         let beyond = if self.sentences.ended() >= most {
@@ -154,11 +184,10 @@ impl Tally {
                 let settled = self.machines.get(*index).and_then(|machine| machine.settled());
                 (lost, certain) = (settled == Some(false), settled == Some(true));
             }
-            Tracks::Form(Form::Rhetorical) => {
-                formed = self.rhetorical;
-                forming = self.reader.as_ref().is_some_and(Reader::is_rhetorical);
+            Tracks::Form(form) => {
+                formed = self.formed.get(*form as usize).copied().unwrap_or(0);
+                forming = self.styles.is_some_and(|styles| styles.is_certain(*form));
             }
-            Tracks::Form(Form::Question) => formed = self.questions,
         }
         let sentences = if self.finished { self.sentences.total() } else { self.sentences.begun() };
         View {
@@ -166,6 +195,7 @@ impl Tally {
             ended: if self.finished { sentences } else { self.sentences.ended() },
             chars: self.characters.count(),
             words: self.words.count(),
+            tongue: self.tongue.unwrap_or_default(),
             formed,
             forming,
             found,
@@ -176,11 +206,10 @@ impl Tally {
         }
     }
 
-    fn end_sentence(&mut self) {
-        if let Some(reader) = &mut self.reader {
-            let forms = std::mem::take(reader).forms();
-            self.rhetorical += u64::from(forms.rhetorical);
-            self.questions += u64::from(forms.question);
+    fn end_sentence(&mut self, forms: Option<Forms>) {
+        let Some(forms) = forms else { return };
+        for (formed, form) in self.formed.iter_mut().zip(Form::ALL) {
+            *formed += u64::from(forms.has(form));
         }
     }
 }

@@ -5,6 +5,7 @@
 //! back; where it must occur, one unanchored search is enough.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use regex_automata::Anchored;
 use regex_automata::dfa::dense::{self, DFA};
@@ -28,6 +29,17 @@ pub enum Use {
     Require,
     /// It must not occur.
     Forbid,
+    /// The text must begin with a match.
+    Start,
+    /// The text must end with a match.
+    End,
+}
+
+impl Use {
+    /// Whether the automaton reads a match from its first character on.
+    fn is_anchored(self) -> bool {
+        matches!(self, Self::Forbid | Self::Start)
+    }
 }
 
 /// A compiled pattern. Immutable; share it.
@@ -35,6 +47,8 @@ pub enum Use {
 pub struct Pattern {
     source: String,
     flags: String,
+    /// What a match is called, for the patterns that come with the language.
+    name: Option<&'static str>,
     purpose: Use,
     dfa: DFA<Vec<u32>>,
 }
@@ -71,6 +85,11 @@ pub struct Finder {
     state: StateID,
     found: bool,
 }
+
+/// A pattern's automaton on its way through a text: for a pattern that the text must begin with
+/// ([`Use::Start`]) or end with ([`Use::End`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Run(StateID);
 
 /// The search for a pattern that must not occur.
 #[derive(Debug, Clone, Default)]
@@ -117,14 +136,26 @@ impl Pattern {
             .configure(thompson::Config::new().nfa_size_limit(Some(SIZE_LIMIT)))
             .build_from_hir(&hir)
             .map_err(|_| PatternError::Size)?;
-        let anchoring = if purpose == Use::Forbid { StartKind::Anchored } else { StartKind::Unanchored };
+        let anchoring = if purpose.is_anchored() { StartKind::Anchored } else { StartKind::Unanchored };
         let config = dense::Config::new()
             .start_kind(anchoring)
             .match_kind(regex_automata::MatchKind::All)
             .dfa_size_limit(Some(SIZE_LIMIT))
             .determinize_size_limit(Some(BUILD_LIMIT));
         let dfa = dense::Builder::new().configure(config).build_from_nfa(&nfa).map_err(|_| PatternError::Size)?;
-        Ok(Self { source: source.to_owned(), flags: flags.to_owned(), purpose, dfa })
+        Ok(Self { source: source.to_owned(), flags: flags.to_owned(), name: None, purpose, dfa })
+    }
+
+    /// The pattern with a name for what it finds, such as `a web address`.
+    #[must_use]
+    pub fn named(self, name: &'static str) -> Self {
+        Self { name: Some(name), ..self }
+    }
+
+    /// How messages call a match: the given name, or the pattern between slashes.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.name.map_or_else(|| format!("`/{}/`", self.source), str::to_owned)
     }
 
     /// The pattern as written.
@@ -143,7 +174,7 @@ impl Pattern {
     #[must_use]
     pub fn occurs_in(&self, text: &str) -> bool {
         let (mut threads, mut found) = (Threads::default(), false);
-        if self.purpose == Use::Require {
+        if !self.purpose.is_anchored() {
             let mut finder = Finder::new(self);
             text.chars().for_each(|c| finder.push(self, c));
             return finder.found_at_end(self);
@@ -167,6 +198,12 @@ impl Pattern {
         let config = start::Config::new().anchored(Anchored::Yes).look_behind(previous);
         self.dfa.start_state(&config).ok()
     }
+}
+
+/// A pattern that comes with the language and must not occur.
+#[allow(clippy::expect_used, reason = "the patterns are constants, and each is built by a test")]
+pub(crate) fn builtin(name: &'static str, source: &str) -> Arc<Pattern> {
+    Arc::new(Pattern::new(source, "", Use::Forbid).expect("a constant pattern compiles").named(name))
 }
 
 impl Finder {
@@ -211,6 +248,45 @@ impl Finder {
     #[must_use]
     pub fn is_dead(&self, pattern: &Pattern) -> bool {
         !self.found && pattern.dfa.is_dead_state(self.state)
+    }
+}
+
+impl Run {
+    /// At the empty text.
+    #[must_use]
+    pub fn new(pattern: &Pattern) -> Self {
+        let anchored = if pattern.purpose.is_anchored() { Anchored::Yes } else { Anchored::No };
+        let config = start::Config::new().anchored(anchored);
+        Self(pattern.dfa.start_state(&config).unwrap_or_default())
+    }
+
+    /// Takes the next character and says whether a match ended right before it.
+    pub fn push(&mut self, pattern: &Pattern, c: char) -> bool {
+        let mut bytes = [0; 4];
+        let mut matched = false;
+        for byte in c.encode_utf8(&mut bytes).bytes() {
+            self.0 = pattern.dfa.next_state(self.0, byte);
+            matched |= pattern.dfa.is_match_state(self.0);
+        }
+        matched
+    }
+
+    /// Whether a match ends here if the text does.
+    #[must_use]
+    pub fn matches(&self, pattern: &Pattern) -> bool {
+        pattern.dfa.is_match_state(pattern.dfa.next_eoi_state(self.0))
+    }
+
+    /// Whether no further match can end.
+    #[must_use]
+    pub fn is_dead(&self, pattern: &Pattern) -> bool {
+        pattern.dfa.is_dead_state(self.0)
+    }
+
+    /// What the next character is read by.
+    #[must_use]
+    pub fn key(&self) -> u64 {
+        u64::from(self.0.as_u32())
     }
 }
 
