@@ -17,7 +17,7 @@ use rolecall_dsl::text::fold::{Folder, folded};
 const TERMS: [&str; 8] = ["AI", "算法", "2024", "a1b", "人工智能", "智能体", "red car", "carpet"];
 
 /// Heads, tails and disguises of the terms, and what separates sentences.
-const PIECES: [&str; 62] = [
+const PIECES: [&str; 68] = [
     "A",
     "I",
     "a",
@@ -80,6 +80,12 @@ const PIECES: [&str; 62] = [
     "😀",
     "不是",
     "İ",
+    "\n1. ",
+    "一、",
+    "①",
+    "**",
+    "「",
+    "」",
 ];
 
 static BLOCKING: LazyLock<Arc<Program>> = LazyLock::new(|| program(&terms("")));
@@ -101,6 +107,8 @@ static MIXED: LazyLock<Vec<Arc<Program>>> = LazyLock::new(|| {
         r#"ends_with "AI" | "！" | /[0-9]{2}/ language en >= 60% max_chars 20"#.to_owned(),
         "max_repeat 1 no_urls { on_violation redact \"[x]\" }".to_owned(),
         "max_repeat 2 no_markdown no_emoji".to_owned(),
+        "response_style exclamation >= 30% response_style 引用 <= 40% max_sentences 4".to_owned(),
+        "response_style list_item >= 40% response_style quotation >= 20% max_chars 15".to_owned(),
         "script han { on_violation redact \"字\" } no_urls max_repeat 1 starts_with \"2\" { severity warning }"
             .to_owned(),
     ]

@@ -1,7 +1,8 @@
 //! The forms of sentences, read along with the sentence machine.
 
-use crate::text::rhetorical::{Form, Reader};
+use crate::text::rhetorical::{self, Form};
 use crate::text::sentence::{Event, Sentences};
+use crate::text::styles::Styles;
 
 /// A set of forms, a bit for each of [`Form::ALL`].
 pub(super) type Forms = u8;
@@ -9,32 +10,33 @@ pub(super) type Forms = u8;
 /// Reads the forms of the current sentence.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Shapes {
-    reader: Reader,
+    styles: Styles,
 }
 
 impl Shapes {
     /// Takes the next character; gives the forms of the sentence before it, if one ended there.
     pub(super) fn push(&mut self, c: char, event: &Event) -> Option<Forms> {
-        let ended = event.boundary.map(|_| std::mem::take(self).forms());
-        self.reader.push(c, event.enclosed);
-        ended
+        self.styles.push(c, event).map(bits)
     }
 
     /// The forms of the sentence if it ends here.
     pub(super) fn forms(self) -> Forms {
-        let forms = self.reader.forms();
-        bit(Form::Rhetorical, forms.rhetorical) | bit(Form::Question, forms.question)
+        bits(self.styles.forms())
     }
 
     /// Everything that the future depends on, as far as these forms go.
     pub(super) fn key(&self, asked: Forms, out: &mut Vec<u64>) {
-        out.push(self.reader.key(has(asked, Form::Rhetorical), has(asked, Form::Question)));
+        self.styles.key(|form| has(asked, form), out);
     }
 }
 
 /// A set with or without one form.
 pub(super) fn bit(form: Form, has: bool) -> Forms {
     u8::from(has) << (form as u8)
+}
+
+fn bits(forms: rhetorical::Forms) -> Forms {
+    Form::ALL.iter().fold(0, |all, form| all | bit(*form, forms.has(*form)))
 }
 
 /// Whether a set of forms has one.

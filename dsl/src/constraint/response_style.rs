@@ -21,7 +21,7 @@ pub(super) const KEYWORD: &str = "response_style";
 const USAGE: &str = "response_style rhetorical >= 40%";
 
 /// The names of the metrics, the first of each form being the one used in messages.
-const METRICS: [(&str, Form); 8] = [
+const METRICS: [(&str, Form); 17] = [
     ("rhetorical", Form::Rhetorical),
     ("反问句", Form::Rhetorical),
     ("反问", Form::Rhetorical),
@@ -30,10 +30,16 @@ const METRICS: [(&str, Form); 8] = [
     ("疑问句", Form::Question),
     ("疑問句", Form::Question),
     ("问句", Form::Question),
+    ("exclamation", Form::Exclamation),
+    ("感叹句", Form::Exclamation),
+    ("感嘆句", Form::Exclamation),
+    ("quotation", Form::Quotation),
+    ("引用", Form::Quotation),
+    ("引用句", Form::Quotation),
+    ("list_item", Form::ListItem),
+    ("列表项", Form::ListItem),
+    ("列表項", Form::ListItem),
 ];
-
-/// Metrics of the language that this version does not carry out.
-const LATER: [&str; 6] = ["exclamation", "quotation", "list_item", "感叹句", "引用", "列表项"];
 
 /// 100 %.
 const WHOLE: u32 = 10_000;
@@ -101,15 +107,10 @@ fn form(metric: &Spanned<String>, reader: &mut Reader<'_>) -> Option<Form> {
         return Some(*form);
     }
     let source = reader.source();
-    let finding = if LATER.contains(&name) {
-        Finding::new(codes::NOT_IMPLEMENTED, source, metric.span, format!("the metric `{name}` is not implemented yet"))
-            .with_help("the metrics are `rhetorical` (反问句) and `question` (疑问句)")
-    } else {
-        let known = METRICS.iter().map(|(known, _)| *known);
-        Finding::new(codes::UNKNOWN_METRIC, source, metric.span, format!("there is no metric `{name}`"))
-            .with_help(format!("the metrics are {}", list(known.clone())))
-            .did_you_mean(name, metric.span, known)
-    };
+    let known = METRICS.iter().map(|(known, _)| *known);
+    let finding = Finding::new(codes::UNKNOWN_METRIC, source, metric.span, format!("there is no metric `{name}`"))
+        .with_help(format!("the metrics are {}", list(known.clone())))
+        .did_you_mean(name, metric.span, known);
     reader.add(finding)
 }
 
@@ -179,21 +180,12 @@ impl Constraint for Share {
 
     fn prompt(&self, language: Language) -> String {
         let percent = shown(self.basis_points);
-        match (language, self.form, self.at_least) {
-            (Language::Zh, Form::Rhetorical, true) => format!(
-                "回答中至少{percent}的句子必须是带有明显标志的反问句（如“难道……吗？”“岂能……？”“何必……？”“谁不……？”），引号中的话不算。"
-            ),
-            (Language::Zh, Form::Rhetorical, false) => format!("回答中反问句不得超过全部句子的{percent}。"),
-            (Language::Zh, Form::Question, true) => format!("回答中至少{percent}的句子必须是问句。"),
-            (Language::Zh, Form::Question, false) => format!("回答中问句不得超过全部句子的{percent}。"),
-            (Language::En, Form::Rhetorical, true) => format!(
-                "At least {percent} of the sentences must be rhetorical questions with a clear cue (\"Who doesn't …?\", \"What's the point of …?\", \"How could anyone …?\", \"…, isn't it?\"); words in quotation marks do not count."
-            ),
-            (Language::En, Form::Rhetorical, false) => {
-                format!("At most {percent} of the sentences may be rhetorical questions.")
-            }
-            (Language::En, Form::Question, true) => format!("At least {percent} of the sentences must be questions."),
-            (Language::En, Form::Question, false) => format!("At most {percent} of the sentences may be questions."),
+        let (what, example) = described(self.form, language);
+        match (language, self.at_least) {
+            (Language::Zh, true) => format!("回答中至少{percent}的句子必须是{what}{example}。"),
+            (Language::Zh, false) => format!("回答中{what}不得超过全部句子的{percent}。"),
+            (Language::En, true) => format!("At least {percent} of the sentences must be {what}{example}."),
+            (Language::En, false) => format!("At most {percent} of the sentences may be {what}."),
         }
     }
 
@@ -231,20 +223,37 @@ impl Constraint for Share {
     fn missing(&self, view: &View<'_>, language: Language) -> Option<String> {
         self.broken(view)?;
         let more = self.needed(view);
-        Some(match (language, self.form, self.at_least) {
-            (Language::Zh, Form::Rhetorical, true) => {
-                format!("还需要至少{more}个反问句（如“难道……吗？”“岂能……？”“何必……？”）。")
-            }
-            (Language::Zh, Form::Question, true) => format!("还需要至少{more}个问句。"),
-            (Language::Zh, Form::Rhetorical, false) => format!("还需要至少{more}个不是反问句的句子。"),
-            (Language::Zh, Form::Question, false) => format!("还需要至少{more}个不是问句的句子。"),
-            (Language::En, Form::Rhetorical, true) => format!(
-                "At least {more} more rhetorical question(s) must come, such as \"Who doesn't …?\" or \"What's the point of …?\"."
-            ),
-            (Language::En, Form::Question, true) => format!("At least {more} more question(s) must come."),
-            (Language::En, form, false) => {
-                format!("At least {more} more sentence(s) must come that are not {}.", form.plural())
-            }
+        let (what, example) = described(self.form, language);
+        Some(match (language, self.at_least) {
+            (Language::Zh, true) => format!("还需要至少{more}个{what}{example}。"),
+            (Language::Zh, false) => format!("还需要至少{more}个不是{what}的句子。"),
+            (Language::En, true) => format!("At least {more} more {what}{example} must come."),
+            (Language::En, false) => format!("At least {more} more sentence(s) must come that are not {what}."),
         })
+    }
+}
+
+/// What sentences of a form are called to a model, and how they look.
+fn described(form: Form, language: Language) -> (&'static str, &'static str) {
+    match (language, form) {
+        (Language::Zh, Form::Rhetorical) => {
+            ("反问句", "（要有明显的标志，如“难道……吗？”“岂能……？”“何必……？”“谁不……？”，引号中的话不算）")
+        }
+        (Language::Zh, Form::Question) => ("问句", "（以问号结尾）"),
+        (Language::Zh, Form::Exclamation) => ("感叹句", "（以感叹号结尾，引号中的不算）"),
+        (Language::Zh, Form::Quotation) => ("带引用的句子", "（句中有用引号引起来的话）"),
+        (Language::Zh, Form::ListItem) => ("列表项", "（独占一行，以“1.”“一、”“①”或“- ”开头）"),
+        (Language::En, Form::Rhetorical) => (
+            "rhetorical questions",
+            " with a clear cue (\"Who doesn't …?\", \"What's the point of …?\", \"How could anyone …?\", \"…, isn't it?\"; words in quotation marks do not count)",
+        ),
+        (Language::En, Form::Question) => ("questions", ""),
+        (Language::En, Form::Exclamation) => {
+            ("exclamations", " (ending in an exclamation mark; words in quotation marks do not count)")
+        }
+        (Language::En, Form::Quotation) => ("quotations", " (with some words in quotation marks)"),
+        (Language::En, Form::ListItem) => {
+            ("list items", " (each on a line of its own that begins with \"1.\" or \"- \")")
+        }
     }
 }

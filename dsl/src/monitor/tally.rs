@@ -5,8 +5,9 @@ use super::program::{Compiled, Program, Tracks};
 use crate::constraint::{Recognizer, View};
 use crate::text::characters::Characters;
 use crate::text::pattern::Finder;
-use crate::text::rhetorical::{Form, Reader};
+use crate::text::rhetorical::{Form, Forms};
 use crate::text::sentence::{Boundary, Sentences};
+use crate::text::styles::Styles;
 use crate::text::terms::Search;
 use crate::text::tongue::Tongue;
 use crate::text::words::Words;
@@ -20,10 +21,10 @@ pub(super) struct Tally {
     characters: Characters,
     words: Words,
     tongue: Option<Tongue>,
-    /// Reads the current sentence.
-    reader: Option<Reader>,
-    rhetorical: u64,
-    questions: u64,
+    /// Reads the forms of sentences.
+    styles: Option<Styles>,
+    /// By form, how many ended sentences have it.
+    formed: [u64; Form::ALL.len()],
     required: Search,
     /// By required term, then by required pattern.
     found: Vec<bool>,
@@ -54,9 +55,8 @@ impl Tally {
             characters: Characters::default(),
             words: Words::default(),
             tongue: program.reads_tongue.then(Tongue::default),
-            reader: program.reads_forms.then(Reader::default),
-            rhetorical: 0,
-            questions: 0,
+            styles: program.reads_forms.then(Styles::default),
+            formed: [0; Form::ALL.len()],
             required: program.required.search(),
             found: vec![false; program.required.len() + program.finders.len()],
             finders: program.finders.iter().map(|pattern| Finder::new(pattern)).collect(),
@@ -71,11 +71,9 @@ impl Tally {
         let event = self.sentences.push(c);
         if let Some(boundary) = event.boundary {
             self.boundary = boundary;
-            self.end_sentence();
         }
-        if let Some(reader) = &mut self.reader {
-            reader.push(c, event.enclosed);
-        }
+        let ended = self.styles.as_mut().and_then(|styles| styles.push(c, &event));
+        self.end_sentence(ended);
         if !program.required.is_empty() {
             let found = &mut self.found;
             self.required.push(&program.required, c, &mut |hit| mark(found, hit.term));
@@ -111,9 +109,7 @@ impl Tally {
             }
         }
         let open = self.sentences.finish().is_some();
-        if open {
-            self.end_sentence();
-        }
+        self.end_sentence(self.styles.filter(|_| open).map(|styles| styles.forms()));
         self.finished = true;
         open
     }
@@ -188,11 +184,10 @@ impl Tally {
                 let settled = self.machines.get(*index).and_then(|machine| machine.settled());
                 (lost, certain) = (settled == Some(false), settled == Some(true));
             }
-            Tracks::Form(Form::Rhetorical) => {
-                formed = self.rhetorical;
-                forming = self.reader.as_ref().is_some_and(Reader::is_rhetorical);
+            Tracks::Form(form) => {
+                formed = self.formed.get(*form as usize).copied().unwrap_or(0);
+                forming = self.styles.is_some_and(|styles| styles.is_certain(*form));
             }
-            Tracks::Form(Form::Question) => formed = self.questions,
         }
         let sentences = if self.finished { self.sentences.total() } else { self.sentences.begun() };
         View {
@@ -211,11 +206,10 @@ impl Tally {
         }
     }
 
-    fn end_sentence(&mut self) {
-        if let Some(reader) = &mut self.reader {
-            let forms = std::mem::take(reader).forms();
-            self.rhetorical += u64::from(forms.rhetorical);
-            self.questions += u64::from(forms.question);
+    fn end_sentence(&mut self, forms: Option<Forms>) {
+        let Some(forms) = forms else { return };
+        for (formed, form) in self.formed.iter_mut().zip(Form::ALL) {
+            *formed += u64::from(forms.has(form));
         }
     }
 }

@@ -11,6 +11,7 @@ pub mod pattern;
 pub mod rhetorical;
 pub mod sample;
 pub mod sentence;
+pub mod styles;
 pub mod terms;
 pub mod tongue;
 pub mod words;

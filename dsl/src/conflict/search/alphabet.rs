@@ -9,6 +9,7 @@ use crate::text::fold::folded;
 use crate::text::rhetorical;
 use crate::text::sample;
 use crate::text::sentence::character_key;
+use crate::text::styles;
 use crate::text::terms::is_word;
 use crate::text::tongue::Tongue;
 use crate::text::words::Words;
@@ -34,6 +35,7 @@ pub(super) fn letters(machines: &Machines) -> Vec<char> {
     candidates.extend(&own);
     if machines.reads_forms() {
         candidates.extend(rhetorical::alphabet());
+        candidates.extend(styles::ALPHABET.chars());
     }
     let charset: HashSet<char> =
         machines.words_of_terms.iter().flat_map(|term| folded(term).chars().collect::<Vec<_>>()).collect();
@@ -63,6 +65,7 @@ fn signature(c: char, machines: &Machines, charset: &HashSet<char>, own: &BTreeS
     }
     if machines.reads_forms() {
         signature.push(rhetorical::letter(c));
+        signature.extend(styles::letter(c).to_le_bytes());
     }
     let fold = folded(&c.to_string());
     let known = fold.chars().any(|part| charset.contains(&part));

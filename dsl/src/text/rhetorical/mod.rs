@@ -23,11 +23,17 @@ pub enum Form {
     Rhetorical,
     /// Ends as a question.
     Question,
+    /// Ends with an exclamation mark.
+    Exclamation,
+    /// Has a passage in quotation marks.
+    Quotation,
+    /// Begins its line with a list marker.
+    ListItem,
 }
 
 impl Form {
     /// Every form, in the order of their numbers.
-    pub const ALL: [Self; 2] = [Self::Rhetorical, Self::Question];
+    pub const ALL: [Self; 5] = [Self::Rhetorical, Self::Question, Self::Exclamation, Self::Quotation, Self::ListItem];
 
     /// The metric's name in contracts.
     #[must_use]
@@ -35,6 +41,9 @@ impl Form {
         match self {
             Self::Rhetorical => "rhetorical",
             Self::Question => "question",
+            Self::Exclamation => "exclamation",
+            Self::Quotation => "quotation",
+            Self::ListItem => "list_item",
         }
     }
 
@@ -44,6 +53,9 @@ impl Form {
         match self {
             Self::Rhetorical => "rhetorical questions",
             Self::Question => "questions",
+            Self::Exclamation => "exclamations",
+            Self::Quotation => "quotations",
+            Self::ListItem => "list items",
         }
     }
 
@@ -53,8 +65,8 @@ impl Form {
         match self {
             // 何必
             Self::Rhetorical => 2,
-            // 吗
-            Self::Question => 1,
+            // 吗, ！ behind a joiner, a letter between marks behind joiners, ①
+            Self::Question | Self::Exclamation | Self::Quotation | Self::ListItem => 1,
         }
     }
 }
@@ -66,9 +78,30 @@ pub struct Forms {
     pub rhetorical: bool,
     /// It has the form [`Form::Question`].
     pub question: bool,
+    /// It has the form [`Form::Exclamation`].
+    pub exclamation: bool,
+    /// It has the form [`Form::Quotation`].
+    pub quotation: bool,
+    /// It has the form [`Form::ListItem`].
+    pub list_item: bool,
 }
 
-/// Reads one sentence after the other.
+impl Forms {
+    /// Whether it has a form.
+    #[must_use]
+    pub fn has(self, form: Form) -> bool {
+        match form {
+            Form::Rhetorical => self.rhetorical,
+            Form::Question => self.question,
+            Form::Exclamation => self.exclamation,
+            Form::Quotation => self.quotation,
+            Form::ListItem => self.list_item,
+        }
+    }
+}
+
+/// Reads one sentence: the forms that the lexicon defines. For all forms, and for where sentences end,
+/// use [`Styles`](super::styles::Styles).
 #[derive(Debug, Clone, Copy)]
 pub struct Reader {
     state: StateID,
@@ -81,10 +114,6 @@ pub struct Reader {
     space: bool,
     /// It would be a question if it ended here.
     asks: bool,
-    /// It has a letter or a digit.
-    content: bool,
-    /// A line break ended it; what follows belongs to the next one.
-    closed: bool,
 }
 
 impl Default for Reader {
@@ -96,8 +125,6 @@ impl Default for Reader {
             open: 0,
             space: false,
             asks: false,
-            content: false,
-            closed: false,
         }
     }
 }
@@ -106,14 +133,6 @@ impl Reader {
     /// Takes the next character of the sentence; `enclosed` ones (quoted speech, titles, code) are
     /// passed over.
     pub fn push(&mut self, c: char, enclosed: bool) {
-        if self.closed {
-            return;
-        }
-        if !enclosed && is_line_break(c) && self.content {
-            self.closed = true;
-            return;
-        }
-        self.content |= c.is_alphanumeric();
         let c = if enclosed { ' ' } else { normal(c) };
         self.asks = asks(self.asks, c);
         if std::mem::replace(&mut self.space, c == ' ') && c == ' ' {
@@ -138,8 +157,7 @@ impl Reader {
     /// Everything that the future depends on, as far as the forms asked for go.
     #[must_use]
     pub fn key(&self, rhetorical: bool, question: bool) -> u64 {
-        let lines = u64::from(self.content) << 7 | u64::from(self.closed) << 8;
-        let asks = u64::from(question && self.asks) | lines;
+        let asks = u64::from(question && self.asks);
         if !rhetorical || self.cue {
             return asks | u64::from(rhetorical && self.cue) << 1;
         }
@@ -147,14 +165,14 @@ impl Reader {
         asks | flags | u64::from(self.state.as_u32()) << 16
     }
 
-    /// The forms of the sentence if it ends here.
+    /// The forms of the sentence if it ends here, as far as the lexicon defines them.
     #[must_use]
     pub fn forms(mut self) -> Forms {
         let end = LEXICON.dfa.next_eoi_state(self.state);
         if LEXICON.dfa.is_match_state(end) {
             self.note(end);
         }
-        Forms { rhetorical: self.cue, question: self.asks }
+        Forms { rhetorical: self.cue, question: self.asks, ..Forms::default() }
     }
 
     /// Notes what the matches of a state say.
@@ -176,11 +194,6 @@ impl Reader {
         }
         self.indirect |= indirect;
     }
-}
-
-/// Whether it ends a line.
-fn is_line_break(c: char) -> bool {
-    matches!(c, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
 #[cfg(test)]
@@ -297,15 +310,6 @@ mod tests {
         assert_eq!(wrong(&texts, |forms| forms.question), [""; 0]);
         let texts = ["你好。", "我正忙着呢。", "什么？，他说。", "他问“来吗？”", "See https://a.b/c?d now."];
         assert_eq!(wrong(&texts, |forms| !forms.question), [""; 0]);
-    }
-
-    /// A line break belongs to no sentence, nor does what opens the next line.
-    #[test]
-    fn a_line_break_takes_nothing_back() {
-        let questions = |text: &str| forms(text).iter().filter(|forms| forms.question).count();
-        assert_eq!((questions("好吗\n好的"), questions("Is it late?\nYes."), questions("来吗？\n—— 他说")), (1, 1, 1));
-        let rhetorical = |text: &str| forms(text).iter().filter(|forms| forms.rhetorical).count();
-        assert_eq!((rhetorical("还不走吗\n- 好"), rhetorical("It is late, isn't it\nYes.")), (1, 1));
     }
 
     #[test]
