@@ -78,7 +78,7 @@ fn build(order: &Order, take: &mut impl FnMut(String) -> Option<String>) -> Opti
             for (wording, style) in WORDINGS.iter().flat_map(|wording| (0..4).map(move |style| (wording, style))) {
                 let body = body(wording, &forms, &includes, style);
                 let mut text = format!("{start}{body}{end}");
-                while (text.chars().count() as u64) < order.least_chars && text.len() < 200_000 {
+                while (text.chars().filter(|c| !c.is_whitespace()).count() as u64) < order.least_chars && text.len() < 200_000 {
                     text.insert_str(start.len(), if wording.gap.is_empty() { "山" } else { "hm, " });
                 }
                 // The same without a sentence more.

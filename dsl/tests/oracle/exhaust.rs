@@ -5,6 +5,9 @@
 //! - *contexts*: one rule that requires terms, and rules that forbid terms. Whether an occurrence of the
 //!   required term is one of a forbidden term depends on the term and its neighbours, so one text stands
 //!   for every neighbour on each side;
+//! - *beginnings*: rules about how a reply begins. Every beginning over the characters of the rules, in
+//!   either case and at full width, and one of every class, is followed until the checker says that no
+//!   continuation complies;
 //! - *characters*: rules with a cap of a few characters. Every text over the characters of the rules and
 //!   one of every class, with white space wherever it fits, is tried.
 //!
@@ -15,12 +18,13 @@ use std::sync::Arc;
 use rolecall_dsl::constraint::Fact;
 use rolecall_dsl::contract::Rule;
 use rolecall_dsl::diagnostic::Severity;
+use rolecall_dsl::monitor::Residual;
 use rolecall_dsl::text::fold::folded;
 use rolecall_dsl::{Monitor, Program};
 
 use super::pieces::{CLASSES, characters};
-use super::program;
 use super::sentences::{FORMS, Form, WORDINGS};
+use super::{literal, program};
 
 /// Most sentences for which all combinations are tried.
 const MOST_SENTENCES: u64 = 7;
@@ -41,7 +45,7 @@ pub(crate) enum Shown {
 
 /// Tries every reply that matters.
 pub(crate) fn exhaust(rules: &[&Rule]) -> Shown {
-    for method in [by_counts, by_contexts, by_characters] {
+    for method in [by_counts, by_contexts, by_beginnings, by_characters] {
         let shown = method(rules);
         if shown != Shown::Undecided {
             return shown;
@@ -139,6 +143,53 @@ fn alone(program: &Arc<Program>, text: &str, all: bool) -> bool {
     // What the end decides about missing terms says nothing here; what it decides about matches does.
     said.extend(monitor.finish().violations.into_iter().filter(|violation| !violation.span.is_empty()));
     said.iter().all(|violation| violation.severity < Severity::Error)
+}
+
+/// Most beginnings that are followed.
+const MOST_BEGINNINGS: usize = 6_000;
+
+fn by_beginnings(rules: &[&Rule]) -> Shown {
+    let begins = |rule: &&Rule| match rule.constraint.fact() {
+        Fact::Recognized(_) => rule.constraint.keyword() == "starts_with",
+        Fact::Pattern { must: true, .. } => literal::matches(rule).is_some_and(|matches| matches.at_start),
+        Fact::Pattern { must: false, .. } => true,
+        Fact::Forbidden { patterns, .. } => patterns.is_empty(),
+        _ => false,
+    };
+    if !rules.iter().all(begins) {
+        return Shown::Undecided;
+    }
+    let named = characters(rules, 60);
+    let wide = named.iter().filter_map(|c| char::from_u32(u32::from(*c) + 0xFEE0).filter(|_| c.is_ascii_graphic()));
+    let cases = named.iter().flat_map(|c| c.to_uppercase().chain(c.to_lowercase()));
+    let mut alphabet: Vec<char> = named.iter().copied().chain(wide).chain(cases).chain(CLASSES).collect();
+    // White space and what is invisible only delays what must come.
+    alphabet.push(' ');
+    alphabet.sort_unstable();
+    alphabet.dedup();
+    let program = program(rules);
+    let mut open = vec![(program.monitor(), String::new())];
+    let mut followed = 0;
+    while let Some((monitor, text)) = open.pop() {
+        for c in alphabet.iter().filter(|c| !text.is_empty() || !c.is_whitespace()) {
+            followed += 1;
+            if followed > MOST_BEGINNINGS {
+                return Shown::Undecided;
+            }
+            let mut next = monitor.clone();
+            let step = next.push(c.encode_utf8(&mut [0; 4]));
+            let broken = step.violations.iter().any(|violation| violation.severity == Severity::Error);
+            if broken || step.residual == Residual::Dead {
+                continue;
+            }
+            let longer = format!("{text}{c}");
+            if program.check(&longer).passes() {
+                return Shown::Reply(longer);
+            }
+            open.push((next, longer));
+        }
+    }
+    Shown::Impossible
 }
 
 fn by_characters(rules: &[&Rule]) -> Shown {

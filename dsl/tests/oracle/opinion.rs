@@ -9,6 +9,9 @@ use super::{hitting_sets, named, search, without};
 /// What is left after the conflicts are removed, at most so many ways per file.
 const MOST_RESTS: usize = 24;
 
+/// What looking for a reply that should not exist may cost.
+const REFUTING: search::Budget = search::Budget { built: 300, tried: 1_500 };
+
 /// What the oracle makes of a file.
 pub(crate) struct Opinion {
     /// The verdict was proved, one way or the other.
@@ -33,7 +36,13 @@ pub(crate) fn opinion(file: &File) -> Opinion {
     }
     let mut proved = 0;
     for set in &file.conflicts {
-        match exhaust(&named(&file.rules, set)) {
+        let members = named(&file.rules, set);
+        let shown = match exhaust(&members) {
+            // What cannot be proved may still be refuted.
+            Shown::Undecided => search::reply(&members, &[], REFUTING).map_or(Shown::Undecided, Shown::Reply),
+            shown => shown,
+        };
+        match shown {
             Shown::Impossible => proved += 1,
             Shown::Reply(text) => {
                 let _ = writeln!(wrong, "  {set:?} is no conflict: {text:?}");
