@@ -7,6 +7,7 @@ mod support;
 use std::path::Path;
 
 use rolecall_dsl::check::{Compiled, MAX_FINDINGS, compile_bytes};
+use rolecall_dsl::conflict::review;
 use rolecall_dsl::diagnostic::{Code, Format, codes, explain, render};
 use rolecall_dsl::source::MAX_SOURCE_BYTES;
 use support::{compile_text, crate_dir, files, read, rules, sorted};
@@ -67,12 +68,18 @@ fn unescape(text: &str) -> String {
     out
 }
 
+/// What is told of contracts that load; examples that are about something else leave it out.
+const ADVICE: &[Code] = &[codes::IMPLIED_RULE, codes::COMMON_CHARACTER, codes::FOREIGN_TERM, codes::HOLDS_REPLY];
+
 /// Fails when an example gives other codes than its fence names, or when a clean one gives no
 /// contract.
 fn run(path: &Path) -> usize {
     let examples = examples(&read(path));
     for example in &examples {
-        let compiled = compile_text(&example.text);
+        let mut compiled = compile_text(&example.text);
+        if example.expected.iter().any(|code| ADVICE.iter().any(|advice| advice.to_string() == *code)) {
+            compiled.findings.extend(compiled.contracts.iter().flat_map(|contract| review(contract)));
+        }
         let shown = render(&compiled.findings, Format::Short);
         let place = format!("{}:{}", path.display(), example.line);
         assert_eq!(sorted(&compiled.findings), example.expected, "{place}\n{shown}");
@@ -134,7 +141,9 @@ fn every_code_has_a_page_whose_first_example_gives_it_alone() {
             let examples = examples(declared.page);
             let bad = examples.first().unwrap_or_else(|| panic!("{code}: no example"));
             assert_eq!(bad.expected, [code.to_string()], "{code}: the first example shows something else");
-            compile_text(&bad.text).findings
+            let compiled = compile_text(&bad.text);
+            let advice = compiled.contracts.iter().flat_map(|contract| review(contract));
+            compiled.findings.iter().cloned().chain(advice).collect()
         };
         let found = findings.iter().find(|finding| finding.code == code);
         let found = found.unwrap_or_else(|| panic!("{code} is not given: {}", render(&findings, Format::Short)));

@@ -42,7 +42,16 @@ pub(super) fn check(role: &Role, file: &File, report: &mut Report<'_>) -> Option
     fields.required(report);
 
     let program = Arc::new(Program::new(&rules));
-    let texts = conflict::Texts { rules: &rules, program: &program, fallback: fallback.as_ref(), cases: &cases };
+    let texts = conflict::Texts {
+        rules: &rules,
+        program: &program,
+        fallback: fallback.as_ref(),
+        cases: &cases,
+        language: languages
+            .as_ref()
+            .and_then(|l| l.first().copied())
+            .unwrap_or_else(|| persona.as_ref().map_or(Language::En, |p| language_of(&p.value))),
+    };
     if !too_many {
         conflict::check(&texts, report.source, report.findings);
     }

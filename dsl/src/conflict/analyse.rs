@@ -2,6 +2,7 @@
 
 use super::answer::{Analysis, Answer, ConflictSet};
 use super::cores;
+use super::review;
 use super::ruleset::RuleSet;
 use super::solver::Solver;
 use crate::contract::{Language, Rule};
@@ -30,32 +31,48 @@ pub fn conflicts(rules: &[&Rule]) -> Vec<ConflictSet> {
 pub fn analyse(rules: &[&Rule], language: Language) -> Analysis {
     let mut solver = Solver::new(rules, language);
     let decidable = solver.decidable();
-    let answer = solver.satisfy(decidable);
-    let mut analysis = Analysis { answer, conflicts: Vec::new(), more: false, implied: Vec::new() };
-    match analysis.answer {
-        Answer::Impossible => {
-            let conflicts = cores::conflicts(&mut solver, decidable);
-            (analysis.conflicts, analysis.more) = (conflicts.sets, conflicts.more);
-        }
-        Answer::Witness(_) => analysis.implied = implied(&mut solver, decidable),
-        Answer::Undecided(_) => {}
+    let mut analysis = Analysis { answer: solver.satisfy(decidable), conflicts: Vec::new(), more: false };
+    if analysis.answer == Answer::Impossible {
+        let conflicts = cores::conflicts(&mut solver, decidable);
+        (analysis.conflicts, analysis.more) = (conflicts.sets, conflicts.more);
     }
     analysis
 }
 
-/// The rules that the others imply. Of rules that imply each other the later ones are, so that leaving
-/// all of them out changes nothing.
-fn implied(solver: &mut Solver<'_>, rules: RuleSet) -> Vec<usize> {
-    let mut rest = rules;
-    let mut implied: Vec<usize> = Vec::new();
-    for rule in rules.iter().collect::<Vec<_>>().into_iter().rev() {
-        if rest.len() > 1 && solver.solve(rest.without(rule), Some(rule)) == Answer::Impossible {
-            rest = rest.without(rule);
-            implied.push(rule);
+/// The rules that others imply, each with the rules that do, by index. Of rules that imply each other
+/// the later ones are told, so that leaving all of them out changes nothing. Nothing is said of rules
+/// that cannot hold together, nor where the analysis gives up.
+pub(super) fn implied(rules: &[&Rule], language: Language) -> Vec<(usize, Vec<usize>)> {
+    let mut solver = Solver::new(rules, language);
+    let decidable = solver.decidable();
+    if !matches!(solver.satisfy(decidable), Answer::Witness(_)) {
+        return Vec::new();
+    }
+    let mut rest = decidable;
+    let mut found = Vec::new();
+    for (index, rule) in rules.iter().enumerate().rev() {
+        let others = rest.without(index);
+        if !rest.contains(index)
+            || review::is_permission(rule)
+            || solver.solve(others, Some(index)) != Answer::Impossible
+        {
+            continue;
+        }
+        rest = others;
+        found.push((index, reasons(&mut solver, others, index)));
+    }
+    found.reverse();
+    found
+}
+
+/// A smallest set of rules that implies one.
+fn reasons(solver: &mut Solver<'_>, mut by: RuleSet, rule: usize) -> Vec<usize> {
+    for other in by.iter().collect::<Vec<_>>() {
+        if solver.solve(by.without(other), Some(rule)) == Answer::Impossible {
+            by = by.without(other);
         }
     }
-    implied.reverse();
-    implied
+    by.iter().collect()
 }
 
 /// The language of a Han character in a rule, else English.

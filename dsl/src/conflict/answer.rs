@@ -20,8 +20,6 @@ pub struct Analysis {
     pub conflicts: Vec<ConflictSet>,
     /// There may be further sets.
     pub more: bool,
-    /// If a reply does: the rules that every reply keeps that keeps the others, by index.
-    pub implied: Vec<usize>,
 }
 
 /// Rules that cannot hold together, none of which can be left out of the set.

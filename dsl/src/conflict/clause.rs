@@ -6,6 +6,7 @@ use crate::constraint::{Constraint, Fact, Recognizer};
 use crate::contract::Language;
 use crate::text::pattern::Pattern;
 use crate::text::rhetorical::Form;
+use crate::text::terms::Terms;
 
 /// 100 %, in basis points.
 pub(super) const WHOLE: u64 = 10_000;
@@ -53,6 +54,20 @@ pub(super) struct Bound {
 pub(super) struct Things<'r> {
     pub(super) terms: Vec<&'r str>,
     pub(super) patterns: Vec<&'r Arc<Pattern>>,
+}
+
+impl<'r> Things<'r> {
+    /// Those that occur in a text.
+    pub(super) fn held_by(&self, text: &str) -> Self {
+        let terms = Terms::new(self.terms.iter().map(|term| (*term, false)));
+        let mut found: Vec<usize> = terms.find_all(text).into_iter().map(|hit| hit.term).collect();
+        found.sort_unstable();
+        found.dedup();
+        Self {
+            terms: found.into_iter().filter_map(|term| self.terms.get(term).copied()).collect(),
+            patterns: self.patterns.iter().filter(|pattern| pattern.occurs_in(text)).copied().collect(),
+        }
+    }
 }
 
 impl Bound {

@@ -1,33 +1,44 @@
-//! Contradictions that are found before any reply exists.
+//! Whether a contract can be kept at all, decided before any reply exists.
 //!
-//! [`bounds`] and [`terms`] compare what the rules say ([`Fact`]); [`texts`] runs the contract's own
-//! texts through the checker that will judge the replies. Only rules that block (severity error)
-//! can contradict each other.
+//! ```text
+//! rules ─► clause ─► linear (counts) ─► compose (ready sentences) ─► search (every state) ─► answer
+//!            │                                   │                        │
+//!            └────────── court: the runtime's own monitor judges every text that is tried
+//! ```
+//!
+//! [`solve`] is the one question: does a reply exist that keeps these rules and breaks that one? On it
+//! stand the minimal sets of rules that cannot hold together ([`conflicts`]), the rules that others
+//! imply ([`review`]), and what one contract allows that another does not ([`compare`]). A witness is
+//! always a text that the monitor passed; "impossible" is said only when the counts contradict each
+//! other or when every state was visited; what is neither is said to be undecided, and why.
+//!
+//! Only rules that block (severity error) can contradict each other; rules judged by plugins are left
+//! out of proofs.
 
 mod analyse;
 mod answer;
-mod bounds;
 mod clause;
 mod compare;
 mod compose;
 mod cores;
 mod court;
 mod linear;
+mod report;
+mod review;
 mod ruleset;
 mod search;
 mod shapes;
 mod solver;
-mod terms;
 mod texts;
 
 pub use analyse::{analyse, conflicts, solve};
 pub use answer::{Analysis, Answer, Comparison, ConflictSet, Member, Relation};
 pub use compare::compare;
+pub use review::review;
 
 use std::sync::Arc;
 
-use crate::constraint::Fact;
-use crate::contract::{Case, Rule};
+use crate::contract::{Case, Language, Rule};
 use crate::diagnostic::{Finding, Severity};
 use crate::monitor::Program;
 use crate::source::Source;
@@ -44,17 +55,13 @@ pub struct Texts<'a> {
     pub fallback: Option<&'a Spanned<String>>,
     /// The cases.
     pub cases: &'a [Case],
+    /// The language that candidates for replies are tried in first.
+    pub language: Language,
 }
 
 /// Adds a finding for each contradiction; every one names all of its places.
 pub fn check(texts: &Texts<'_>, source: &Source, findings: &mut Vec<Finding>) {
     let blocking: Vec<&Rule> = texts.rules.iter().filter(|rule| rule.severity == Severity::Error).collect();
-    bounds::check(&blocking, source, findings);
-    terms::check(&blocking, texts, source, findings);
+    report::report(&analyse(&blocking, texts.language), &blocking, None, findings);
     texts::check(texts, source, findings);
-}
-
-/// The rules whose fact `pick` understands, with what it makes of it.
-fn facts<'r, T>(rules: &[&'r Rule], pick: impl Fn(Fact<'r>) -> Option<T>) -> Vec<(&'r Rule, T)> {
-    rules.iter().filter_map(|rule| pick(rule.constraint.fact()).map(|value| (*rule, value))).collect()
 }

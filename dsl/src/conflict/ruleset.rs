@@ -46,10 +46,6 @@ impl RuleSet {
         self.0.iter().zip(other.0).all(|(a, b)| a & !b == 0)
     }
 
-    pub(super) fn is_empty(self) -> bool {
-        self.0 == [0; WORDS]
-    }
-
     pub(super) fn len(self) -> usize {
         self.0.iter().map(|word| word.count_ones() as usize).sum()
     }

@@ -24,14 +24,19 @@ impl Shapes {
         bits(self.styles.forms())
     }
 
-    /// Everything that the future depends on.
-    pub(super) fn key(&self, out: &mut Vec<u64>) {
-        self.styles.key(out);
+    /// Everything that the future depends on, as far as these forms go.
+    pub(super) fn key(&self, asked: Forms, out: &mut Vec<u64>) {
+        self.styles.key(|form| has(asked, form), out);
     }
 }
 
 fn bits(forms: rhetorical::Forms) -> Forms {
-    Form::ALL.iter().map(|form| u8::from(forms.has(*form)) << (*form as u8)).fold(0, |all, bit| all | bit)
+    Form::ALL.iter().map(|form| bit(*form, forms.has(*form))).fold(0, |all, one| all | one)
+}
+
+/// A set with or without one form.
+pub(super) fn bit(form: Form, has: bool) -> Forms {
+    u8::from(has) << (form as u8)
 }
 
 /// Whether a set of forms has one.

@@ -6,7 +6,7 @@
 //! rules and adding those that its shortest text breaks, so that it stays as small as the answer needs.
 
 use super::answer::Answer;
-use super::clause::{Clause, Things};
+use super::clause::Clause;
 use super::compose;
 use super::compose::seeds::Seed;
 use super::court::Court;
@@ -14,7 +14,6 @@ use super::linear::{Bounds, Profile};
 use super::ruleset::RuleSet;
 use super::search::{Budget, Found, Level, search};
 use crate::contract::{Language, Rule};
-use crate::text::terms::Terms;
 
 /// Steps of one search, and of everything asked about one set of rules.
 const STEPS: u64 = 400_000;
@@ -22,6 +21,9 @@ const ALL_STEPS: u64 = 4_000_000;
 
 /// Rounds of adding rules to a search.
 const ROUNDS: usize = 60;
+
+/// Forbidden terms of one rule that are searched with together.
+const ALL_TERMS: usize = 400;
 
 /// Texts remembered.
 const POOL: usize = 4_096;
@@ -63,11 +65,6 @@ impl<'r> Solver<'r> {
     /// Every rule that can be decided without a plugin.
     pub(super) fn decidable(&self) -> RuleSet {
         self.court.decidable()
-    }
-
-    /// The rules that a text breaks.
-    pub(super) fn broken(&self, text: &str) -> RuleSet {
-        self.court.broken(text)
     }
 
     /// Whether a reply keeps all of these.
@@ -210,8 +207,14 @@ impl<'r> Solver<'r> {
             let known = active.iter().position(|(known, _)| known == rule);
             match (clause, known) {
                 (Clause::Absent(things), known) => {
-                    let held = held(&things, text);
+                    let held = things.held_by(text);
                     match known.and_then(|at| active.get_mut(at)) {
+                        // A second time: the text is led from one forbidden thing to the next.
+                        Some((_, Clause::Absent(have))) if things.terms.len() <= ALL_TERMS => {
+                            let before = have.terms.len() + have.patterns.len();
+                            *have = things;
+                            grown |= have.terms.len() + have.patterns.len() != before;
+                        }
                         Some((_, Clause::Absent(have))) => {
                             let (before, patterns) = (have.terms.len(), have.patterns.len());
                             have.terms.extend(
@@ -242,18 +245,5 @@ impl<'r> Solver<'r> {
             }
         }
         grown
-    }
-}
-
-/// The things that a text holds.
-fn held<'r>(things: &Things<'r>, text: &str) -> Things<'r> {
-    let terms = Terms::new(things.terms.iter().map(|term| (*term, false)));
-    let mut found: Vec<usize> = terms.find_all(text).into_iter().map(|hit| hit.term).collect();
-    found.sort_unstable();
-    found.dedup();
-    let occurs = |pattern: &&&std::sync::Arc<crate::text::pattern::Pattern>| pattern.occurs_in(text);
-    Things {
-        terms: found.into_iter().filter_map(|term| things.terms.get(term).copied()).collect(),
-        patterns: things.patterns.iter().filter(occurs).copied().collect(),
     }
 }

@@ -159,8 +159,8 @@ impl Draft<'_> {
         }
         let mut text = start.to_owned();
         self.pad(&mut text, &parts);
-        for part in &parts {
-            self.separate(&mut text, part);
+        for (index, part) in parts.iter().enumerate() {
+            self.separate(&mut text, part, index > 0);
             text.push_str(part);
         }
         Some(text)
@@ -255,9 +255,10 @@ impl Draft<'_> {
         }
     }
 
-    fn separate(&self, text: &mut String, next: &str) {
+    fn separate(&self, text: &mut String, next: &str, between: bool) {
         let Some(last) = text.chars().next_back() else { return };
-        if next.starts_with("- ") || self.recipe.separator == Separator::Newline {
+        let unended = last.is_alphanumeric() && self.recipe.joint != Joint::Bare && between;
+        if next.starts_with("- ") || unended || self.recipe.separator == Separator::Newline {
             text.push('\n');
         } else if self.recipe.joint != Joint::Bare && last.is_ascii() && !last.is_whitespace() {
             text.push(' ');

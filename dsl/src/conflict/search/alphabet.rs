@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use super::Level;
-use super::machines::Machines;
+use super::machines::{Machines, Role};
 use crate::text::characters::Characters;
 use crate::text::fold::folded;
 use crate::text::rhetorical;
@@ -41,7 +41,20 @@ pub(super) fn letters(machines: &Machines) -> Vec<char> {
         machines.words_of_terms.iter().flat_map(|term| folded(term).chars().collect::<Vec<_>>()).collect();
     let mut seen = HashSet::new();
     candidates.retain(|c| seen.insert(signature(*c, machines, &charset, &own)));
+    candidates.retain(|c| !kills(*c, machines));
     candidates
+}
+
+/// Whether a character is forbidden by itself, wherever it stands.
+fn kills(c: char, machines: &Machines) -> bool {
+    let mut search = machines.terms.search();
+    let mut killed = false;
+    for letter in ['x', c] {
+        search.push(&machines.terms, letter, &mut |hit| {
+            killed |= letter == c && machines.term_roles.get(hit.term) == Some(&Role::Kills);
+        });
+    }
+    killed
 }
 
 /// Everything by which some machine tells a character from others.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Level;
 use super::state::State;
 use crate::conflict::clause::{Bound, Clause, Count, Things};
+use crate::conflict::shapes::{self, Forms};
 use crate::constraint::Recognizer;
 use crate::contract::Language;
 use crate::text::pattern::{Pattern, Use};
@@ -46,12 +47,16 @@ pub(super) struct Machines {
     pub(super) term_roles: Vec<Role>,
     pub(super) patterns: Vec<(Pattern, Role)>,
     pub(super) recognizers: Vec<(Box<dyn Recognizer>, bool)>,
+    /// For each bit, which patterns can set it; empty where a term can, which is never too late.
+    pub(super) only_patterns: Vec<Vec<usize>>,
     /// Bits that must be set at the end.
     pub(super) wanted: u64,
     pub(super) sentences: Range,
     pub(super) chars: Range,
     pub(super) words: Range,
     pub(super) shares: Vec<(Form, Bound)>,
+    /// The forms they are about.
+    pub(super) forms: Forms,
     pub(super) speaks: Vec<(Language, Bound)>,
     /// Whether sentences are told apart at all.
     pub(super) splits: bool,
@@ -68,11 +73,13 @@ impl Machines {
             term_roles: Vec::new(),
             patterns: Vec::new(),
             recognizers: Vec::new(),
+            only_patterns: Vec::new(),
             wanted: 0,
             sentences: Range::default(),
             chars: Range::default(),
             words: Range::default(),
             shares: Vec::new(),
+            forms: 0,
             speaks: Vec::new(),
             splits: false,
         };
@@ -80,6 +87,7 @@ impl Machines {
         for clause in clauses {
             machines.add(clause, &mut bits)?;
         }
+        machines.only_patterns = machines.settled_by(bits);
         machines.terms = Terms::new(machines.words_of_terms.iter().map(|term| (term.as_str(), false)));
         let counted = machines.sentences.most.is_some() || machines.sentences.least > 1;
         machines.splits =
@@ -107,7 +115,10 @@ impl Machines {
         };
         match clause {
             Clause::Count { count, least, most } => self.count(*count, *least, *most),
-            Clause::Share { form, bound } => self.shares.push((*form, *bound)),
+            Clause::Share { form, bound } => {
+                self.forms |= shapes::bit(*form, true);
+                self.shares.push((*form, *bound));
+            }
             Clause::Speaks { language, bound } => self.speaks.push((*language, *bound)),
             Clause::Absent(things) => self.things(things, Role::Kills)?,
             Clause::Any(things) => {
@@ -130,6 +141,17 @@ impl Machines {
             Clause::Machine { machine, accepts } => self.recognizers.push((machine.boxed(), *accepts)),
         }
         Some(())
+    }
+
+    /// For each bit the patterns that can set it, if no term can.
+    fn settled_by(&self, bits: u32) -> Vec<Vec<usize>> {
+        let sets = |role: &Role, bit: u32| *role == Role::Sets(bit);
+        let patterns = |bit| {
+            let found = self.patterns.iter().enumerate().filter(move |(_, (_, role))| sets(role, bit));
+            found.map(|(index, _)| index).collect()
+        };
+        let by_term = |bit| self.term_roles.iter().any(|role| sets(role, bit));
+        (0..bits).map(|bit| if by_term(bit) { Vec::new() } else { patterns(bit) }).collect()
     }
 
     fn count(&mut self, count: Count, least: u64, most: Option<u64>) {

@@ -139,7 +139,7 @@ impl State {
             key.push(self.sentences.begun().min(followed));
         }
         if machines.reads_forms() {
-            self.shapes.key(&mut key);
+            self.shapes.key(machines.forms, &mut key);
             key.push(self.form_key(machines));
         }
         if !machines.term_roles.is_empty() {
@@ -180,7 +180,19 @@ impl State {
             }
         }
         self.bits = bits;
-        alive.then_some(())
+        (alive && !self.is_lost(machines)).then_some(())
+    }
+
+    /// Whether something that must occur no longer can.
+    fn is_lost(&self, machines: &Machines) -> bool {
+        let dead = |index: &usize| {
+            let finder = self.finders.get(*index).zip(machines.patterns.get(*index));
+            finder.is_some_and(|(finder, (pattern, _))| finder.is_dead(pattern))
+        };
+        let lost = |(bit, patterns): (usize, &Vec<usize>)| {
+            self.bits >> bit & 1 == 0 && !patterns.is_empty() && patterns.iter().all(dead)
+        };
+        machines.only_patterns.iter().enumerate().any(lost)
     }
 
     /// What has occurred if the reply ends here; `None` when the end completes what must not occur.

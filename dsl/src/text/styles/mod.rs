@@ -77,11 +77,15 @@ impl Styles {
         }
     }
 
-    /// Appends everything that the future depends on.
-    pub fn key(&self, out: &mut Vec<u64>) {
-        let flags = u64::from(self.bang) | u64::from(self.content) << 1 | u64::from(self.over) << 2;
-        out.push(self.reader.key());
-        out.push(flags | self.quoting.key() << 8 | self.listing.key() << 32);
+    /// Appends everything that the future depends on, as far as the forms asked for go.
+    pub fn key(&self, asked: impl Fn(Form) -> bool, out: &mut Vec<u64>) {
+        let exclamation = asked(Form::Exclamation);
+        out.push(self.reader.key(asked(Form::Rhetorical), asked(Form::Question) || exclamation));
+        let lines = u64::from(self.content) | u64::from(self.over) << 1;
+        let bang = u64::from(exclamation && self.bang) << 2;
+        let quoting = if asked(Form::Quotation) { self.quoting.key() } else { 0 };
+        let listing = if asked(Form::ListItem) { self.listing.key() } else { 0 };
+        out.push(lines | bang | quoting << 8 | listing << 32);
     }
 }
 
