@@ -10,7 +10,7 @@ fn main() {
         let t = std::time::Instant::now();
         let r: Vec<_> = c.contracts.iter().flat_map(|c| conflict::review(c)).collect();
         println!("{p} compile {a:?} review {:?}", t.elapsed());
-        print!("{}", diagnostic::render(&c.findings, diagnostic::Format::Human{color:false}));
+        print!("{}", diagnostic::render(&c.findings, diagnostic::Format::Human { color: false }));
         print!("{}", diagnostic::render(&r, diagnostic::Format::Short));
     }
 }

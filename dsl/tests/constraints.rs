@@ -49,6 +49,19 @@ fn every_spelling_of_a_share_means_the_same() {
         let share = Fact::Share { form: Form::Rhetorical, at_least: true, basis_points: 4000 };
         assert_eq!(contract.rules[0].constraint.fact(), share, "{rules}");
     }
+    for (name, form) in [
+        ("exclamation", Form::Exclamation),
+        ("感叹句", Form::Exclamation),
+        ("\"引用占比≥5%\"", Form::Quotation),
+        ("quotation", Form::Quotation),
+        ("列表项", Form::ListItem),
+        ("list_item", Form::ListItem),
+    ] {
+        let rule = if name.starts_with('"') { name.to_owned() } else { format!("{name} >= 5%") };
+        let contract = common::contract(&format!("response_style {rule}"));
+        let share = Fact::Share { form, at_least: true, basis_points: 500 };
+        assert_eq!(contract.rules[0].constraint.fact(), share, "{rule}");
+    }
     let contract = common::contract("response_style question <= 33.3%");
     let share = Fact::Share { form: Form::Question, at_least: false, basis_points: 3330 };
     assert_eq!(contract.rules[0].constraint.fact(), share);
@@ -79,6 +92,9 @@ fn wrong_arguments_are_named_with_their_remedy() {
         ("script han latin", "RC0202: `|` is missing between the terms"),
         ("script \"han\"", "RC0202: a script is expected here"),
         ("script han |", "RC0202: a script is missing here"),
+        ("response_style exclamations >= 40%", "RC0206: there is no metric `exclamations`"),
+        ("format xml", "RC0202: there is no format `xml`"),
+        ("format json 3", "RC0202: behind `json` stands a JSON Schema in quotes, or nothing"),
         ("language fr", "RC0202: `fr` is neither `zh` nor `en`"),
         ("language zh <= 50%", "RC0202: a share of words is compared by `>=`"),
         ("language zh >= 0%", "RC0203: the share is above 0% and at most 100%"),
@@ -119,10 +135,15 @@ fn every_kind_tells_a_model_what_to_do_in_both_languages() {
     let rules = r#"max_sentences 3 min_sentences 1 max_chars 200 forbidden_terms "AI" | /sk-[a-z]+/
         required_terms any "a" | "b" must_match /a/ must_not_match /b/ response_style question >= 10% policy "tone"
         min_chars 5 max_words 80 script han | latin no_urls no_emoji no_markdown
-        starts_with "a" | /b/ ends_with "c" language zh >= 30% max_repeat 2"#;
+        starts_with "a" | /b/ ends_with "c" language zh >= 30% max_repeat 2 format json"#;
     let contract = common::contract(rules);
     assert_eq!(contract.rules.len(), rolecall_dsl::constraint::keywords().len());
-    for rule in &contract.rules {
+    let metrics = ["rhetorical", "question", "exclamation", "quotation", "list_item"];
+    let shares = metrics.map(|metric| format!("response_style {metric} >= 40% response_style {metric} <= 60%"));
+    let schema = "format json \"{\\\"type\\\": \\\"array\\\"}\"";
+    let more = "starts_with \"a\" ends_with \"b\" | \"c\" language en max_words 1 min_chars 1 max_repeat 1 script thai | runic";
+    let metrics = common::contract(&format!("{} {schema} {more}", shares.join(" ")));
+    for rule in contract.rules.iter().chain(&metrics.rules) {
         let [zh, en] = [Language::Zh, Language::En].map(|language| rule.constraint.prompt(language));
         assert!(zh.ends_with('。') && en.ends_with('.'), "{zh} {en}");
         assert!(zh.chars().any(|c| ('\u{4E00}'..='\u{9FFF}').contains(&c)), "{zh}");

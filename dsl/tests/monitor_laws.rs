@@ -17,7 +17,7 @@ use rolecall_dsl::text::fold::{Folder, folded};
 const TERMS: [&str; 8] = ["AI", "算法", "2024", "a1b", "人工智能", "智能体", "red car", "carpet"];
 
 /// Heads, tails and disguises of the terms, and what separates sentences.
-const PIECES: [&str; 68] = [
+const PIECES: [&str; 73] = [
     "A",
     "I",
     "a",
@@ -73,7 +73,7 @@ const PIECES: [&str; 68] = [
     "何必",
     "isn't it",
     "Dr.",
-    "https://a.b/",
+    "//",
     "`",
     "```",
     "- ",
@@ -83,6 +83,11 @@ const PIECES: [&str; 68] = [
     "\n1. ",
     "一、",
     "①",
+    "[",
+    "]",
+    "\"a\"",
+    "a.com",
+    "https://a.b/",
     "**",
     "「",
     "」",
@@ -107,6 +112,7 @@ static MIXED: LazyLock<Vec<Arc<Program>>> = LazyLock::new(|| {
         r#"ends_with "AI" | "！" | /[0-9]{2}/ language en >= 60% max_chars 20"#.to_owned(),
         "max_repeat 1 no_urls { on_violation redact \"[x]\" }".to_owned(),
         "max_repeat 2 no_markdown no_emoji".to_owned(),
+        r#"format json "{\"type\": \"array\", \"items\": {\"type\": \"string\"}}" max_chars 12"#.to_owned(),
         "response_style exclamation >= 30% response_style 引用 <= 40% max_sentences 4".to_owned(),
         "response_style list_item >= 40% response_style quotation >= 20% max_chars 15".to_owned(),
         "script han { on_violation redact \"字\" } no_urls max_repeat 1 starts_with \"2\" { severity warning }"

@@ -30,13 +30,13 @@ impl Shapes {
     }
 }
 
+fn bits(forms: rhetorical::Forms) -> Forms {
+    Form::ALL.iter().map(|form| bit(*form, forms.has(*form))).fold(0, |all, one| all | one)
+}
+
 /// A set with or without one form.
 pub(super) fn bit(form: Form, has: bool) -> Forms {
     u8::from(has) << (form as u8)
-}
-
-fn bits(forms: rhetorical::Forms) -> Forms {
-    Form::ALL.iter().fold(0, |all, form| all | bit(*form, forms.has(*form)))
 }
 
 /// Whether a set of forms has one.

@@ -5,6 +5,7 @@ mod args;
 mod edge;
 mod ends_with;
 mod forbidden_terms;
+mod format;
 mod language;
 mod max_chars;
 mod max_repeat;
@@ -142,6 +143,8 @@ pub struct View<'a> {
     /// For each required term whether it occurred; for a pattern one entry; for a recognizer one:
     /// whether it accepts.
     pub found: &'a [bool],
+    /// The recognizer, if one was demanded.
+    pub machine: Option<&'a dyn Recognizer>,
     /// What was demanded can no longer occur.
     pub lost: bool,
     /// A recognizer accepts whatever follows.
@@ -269,7 +272,7 @@ pub enum Fact<'a> {
 type Read = fn(&ast::Entry, &Source, &mut Vec<Finding>) -> Option<Arc<dyn Constraint>>;
 
 /// Every kind: its keyword and how its arguments are read. A new kind is a file and a line here.
-const KINDS: [(&str, Read); 19] = [
+const KINDS: [(&str, Read); 20] = [
     (max_sentences::KEYWORD, max_sentences::read),
     (min_sentences::KEYWORD, min_sentences::read),
     (max_chars::KEYWORD, max_chars::read),
@@ -286,6 +289,7 @@ const KINDS: [(&str, Read); 19] = [
     (no_urls::KEYWORD, no_urls::read),
     (no_emoji::KEYWORD, no_emoji::read),
     (no_markdown::KEYWORD, no_markdown::read),
+    (format::KEYWORD, format::read),
     (max_repeat::KEYWORD, max_repeat::read),
     (response_style::KEYWORD, response_style::read),
     (policy::KEYWORD, policy::read),

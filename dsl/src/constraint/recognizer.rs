@@ -19,6 +19,11 @@ pub trait Recognizer: std::fmt::Debug + Send + Sync {
     fn held(&self) -> Option<usize> {
         None
     }
+    /// Why the rule is broken if the reply ends here, one sentence, where the machine knows more than
+    /// the rule itself.
+    fn reason(&self) -> Option<String> {
+        None
+    }
     /// Everything that the future depends on: equal keys have equal futures. Offsets and counts that
     /// do not matter are left out, so that as few keys as possible occur.
     fn key(&self) -> Vec<u64>;

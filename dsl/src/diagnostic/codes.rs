@@ -85,6 +85,7 @@ codes! {
     RC0209 NO_FALLBACK "no-fallback" Error "`on_violation fallback` in a role without a fallback"
     RC0210 UNKNOWN_OPTION "unknown-option" Error "a rule's block has an option that rules do not have"
     RC0211 WRONG_OPTION "wrong-option" Error "an option has a value that it does not take"
+    RC0220 INVALID_SCHEMA "invalid-schema" Error "a JSON Schema is not JSON, or not a schema"
     // Contradictions.
     RC0301 MIN_ABOVE_MAX "min-above-max" Error "a lower bound is above an upper bound"
     RC0302 REQUIRED_FORBIDDEN "required-forbidden" Error "a required term is, or contains, a forbidden one"

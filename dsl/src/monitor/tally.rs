@@ -167,6 +167,7 @@ impl Tally {
     pub(super) fn view<'a>(&'a self, program: &Program, rule: &Compiled) -> View<'a> {
         let (mut found, mut formed, mut forming): (&[bool], _, _) = (&[], 0, false);
         let (mut lost, mut certain, mut undecided) = (false, false, false);
+        let mut machine = None;
         match &rule.tracks {
             Tracks::Counts => {}
             Tracks::Terms(terms) => {
@@ -181,7 +182,8 @@ impl Tally {
             }
             Tracks::Machine(index) => {
                 found = self.accepted.get(*index..=*index).unwrap_or_default();
-                let settled = self.machines.get(*index).and_then(|machine| machine.settled());
+                machine = self.machines.get(*index).map(AsRef::as_ref);
+                let settled = machine.and_then(Recognizer::settled);
                 (lost, certain) = (settled == Some(false), settled == Some(true));
             }
             Tracks::Form(form) => {
@@ -199,6 +201,7 @@ impl Tally {
             formed,
             forming,
             found,
+            machine,
             lost,
             certain,
             undecided,

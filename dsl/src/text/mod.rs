@@ -6,6 +6,7 @@
 
 pub mod characters;
 pub mod fold;
+pub mod json;
 mod lookalike;
 pub mod pattern;
 pub mod rhetorical;

@@ -77,15 +77,15 @@ impl Styles {
         }
     }
 
-    /// Appends everything that the future depends on, as far as the forms go that `asked` says yes to.
+    /// Appends everything that the future depends on, as far as the forms asked for go.
     pub fn key(&self, asked: impl Fn(Form) -> bool, out: &mut Vec<u64>) {
-        // What is over can change no more, and what is asked of an exclamation is asked of a question.
-        let exclaims = asked(Form::Exclamation);
-        let flags = u64::from(exclaims && self.bang) | u64::from(self.content) << 1 | u64::from(self.over) << 2;
-        out.push(self.reader.key(asked(Form::Rhetorical), asked(Form::Question) || exclaims));
+        let exclamation = asked(Form::Exclamation);
+        out.push(self.reader.key(asked(Form::Rhetorical), asked(Form::Question) || exclamation));
+        let lines = u64::from(self.content) | u64::from(self.over) << 1;
+        let bang = u64::from(exclamation && self.bang) << 2;
         let quoting = if asked(Form::Quotation) { self.quoting.key() } else { 0 };
         let listing = if asked(Form::ListItem) { self.listing.key() } else { 0 };
-        out.push(flags | quoting << 8 | listing << 32);
+        out.push(lines | bang | quoting << 8 | listing << 32);
     }
 }
 

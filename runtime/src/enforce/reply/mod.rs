@@ -236,7 +236,7 @@ impl ReplyStream {
             OnViolation::Truncate => true,
             OnViolation::Repair(_) => {
                 let fact = self.contract.rules.get(fault.rule).map(|r| r.constraint.fact());
-                matches!(fact, Some(Fact::MaxSentences(_) | Fact::MaxChars(_)))
+                matches!(fact, Some(Fact::MaxSentences(_) | Fact::MaxChars(_) | Fact::MaxWords(_)))
             }
             OnViolation::Redact(_) | OnViolation::Reject | OnViolation::Fallback => false,
         }
