@@ -76,9 +76,12 @@ fn build(order: &Order, take: &mut impl FnMut(String) -> Option<String>) -> Opti
         }
         for forms in compositions(order) {
             for (wording, style) in WORDINGS.iter().flat_map(|wording| (0..4).map(move |style| (wording, style))) {
-                let body = body(wording, &forms, &includes, style);
+                let extras = Extras::of(order, forms.len() as u64);
+                let body = body(wording, &forms, &includes, style, extras);
                 let mut text = format!("{start}{body}{end}");
-                while (text.chars().filter(|c| !c.is_whitespace()).count() as u64) < order.least_chars && text.len() < 200_000 {
+                while (text.chars().filter(|c| !c.is_whitespace()).count() as u64) < order.least_chars
+                    && text.len() < 200_000
+                {
                     text.insert_str(start.len(), if wording.gap.is_empty() { "山" } else { "hm, " });
                 }
                 // The same without a sentence more.
@@ -139,7 +142,7 @@ fn overlapped(texts: &[String]) -> Vec<String> {
 }
 
 /// A body with the sentences of these forms.
-fn body(wording: &Wording, forms: &[Form], includes: &[String], style: usize) -> String {
+fn body(wording: &Wording, forms: &[Form], includes: &[String], style: usize, extras: Extras) -> String {
     let mut forms = forms.to_vec();
     if style % 2 == 1 {
         forms.reverse();
@@ -157,9 +160,49 @@ fn body(wording: &Wording, forms: &[Form], includes: &[String], style: usize) ->
             2 => share.iter().map(|term| format!("“{term}”")).collect::<Vec<_>>().join(wording.comma),
             _ => share.join(wording.comma),
         };
-        sentences.push(wording.sentence(*form, &what));
+        sentences.push(extras.put_on(wording.sentence(*form, &what), *form, index as u64, count as u64));
     }
-    sentences.join(wording.gap)
+    sentences.join(if extras.items > 0 { "\n" } else { wording.gap })
+}
+
+/// How many sentences have something that any sentence can have.
+#[derive(Debug, Clone, Copy, Default)]
+struct Extras {
+    /// From the last one on, if it is no question.
+    exclamations: u64,
+    quotations: u64,
+    items: u64,
+}
+
+impl Extras {
+    /// As many as the shares of `n` sentences ask for.
+    fn of(order: &Order, n: u64) -> Self {
+        use rolecall_dsl::text::rhetorical::Form as Metric;
+        let least = |metric: Metric| {
+            let shares = order.shares.iter().filter(|share| share.0 == metric && share.1);
+            shares.map(|share| (share.2 * n).div_ceil(10_000)).max().unwrap_or(0)
+        };
+        Self {
+            exclamations: least(Metric::Exclamation),
+            quotations: least(Metric::Quotation),
+            items: least(Metric::ListItem),
+        }
+    }
+
+    /// The sentence at `index` of `count` with what it is to have.
+    fn put_on(self, sentence: String, form: Form, index: u64, count: u64) -> String {
+        let mut sentence = sentence;
+        let ends = ['。', '.', '！', '!', '；', '…'];
+        if count - index <= self.exclamations && !matches!(form, Form::Asked | Form::Question) {
+            sentence = format!("{}！", sentence.trim_end_matches(ends));
+        } else if self.exclamations == 0 && form == Form::Cried {
+            sentence = sentence.replace(['！', '!'], "。");
+        }
+        if index < self.quotations {
+            sentence = format!("“好”{sentence}");
+        }
+        if index < self.items { format!("- {sentence}") } else { sentence }
+    }
 }
 
 /// How many sentences of which form, for numbers of sentences that the rules allow.

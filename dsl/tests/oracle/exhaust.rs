@@ -20,6 +20,7 @@ use rolecall_dsl::contract::Rule;
 use rolecall_dsl::diagnostic::Severity;
 use rolecall_dsl::monitor::Residual;
 use rolecall_dsl::text::fold::folded;
+use rolecall_dsl::text::rhetorical::Form as Metric;
 use rolecall_dsl::{Monitor, Program};
 
 use super::pieces::{CLASSES, characters};
@@ -59,7 +60,9 @@ fn by_counts(rules: &[&Rule]) -> Shown {
     for rule in rules {
         match rule.constraint.fact() {
             Fact::MaxSentences(most) => cap = Some(cap.map_or(most, |cap: u64| cap.min(most))),
-            Fact::MinSentences(_) | Fact::Share { .. } => {}
+            Fact::MinSentences(_) => {}
+            // The other forms are not among those that the texts tell apart.
+            Fact::Share { form: Metric::Rhetorical | Metric::Question, .. } => {}
             _ => return Shown::Undecided,
         }
     }

@@ -60,9 +60,14 @@ pub(crate) fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus")
 }
 
+/// What a file is called: its path below the corpus.
+pub(crate) fn name(path: &Path) -> String {
+    path.strip_prefix(corpus()).unwrap_or(path).display().to_string()
+}
+
 /// Reads the file at a path below the corpus.
 pub(crate) fn read(path: &Path) -> File {
-    let name = path.strip_prefix(corpus()).unwrap_or(path).display().to_string();
+    let name = name(path);
     let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{name}: {error}"));
     parse_file(name, text)
 }
