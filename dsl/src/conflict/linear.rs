@@ -74,7 +74,9 @@ impl Bounds {
         }
         let fewest = |form: Form| forms.get(form as usize).map_or(0, |range| range.0);
         // No sentence ends both ways.
-        // EXCLAIM
+        if fewest(Form::Question) + fewest(Form::Exclamation) > sentences {
+            return None;
+        }
         // A sentence has a character, one of a form as many as its form needs, and behind the first
         // every sentence has a word.
         let extra = Form::ALL.iter().map(|form| fewest(*form) * (form.shortest().max(1) - 1)).max().unwrap_or(0);
@@ -131,6 +133,8 @@ mod tests {
         );
         let narrow = [between.to_vec(), vec![sentences(0, Some(1))]].concat();
         assert_eq!(first(&narrow), None);
+        let both = [share(Form::Question, true, 6000), share(Form::Exclamation, true, 6000)];
+        assert_eq!(first(&both), None);
     }
 
     #[test]

@@ -114,10 +114,6 @@ pub struct Reader {
     space: bool,
     /// It would be a question if it ended here.
     asks: bool,
-    /// It has a letter or a digit.
-    content: bool,
-    /// A line break ended it; what follows belongs to the next one.
-    closed: bool,
 }
 
 impl Default for Reader {
@@ -129,8 +125,6 @@ impl Default for Reader {
             open: 0,
             space: false,
             asks: false,
-            content: false,
-            closed: false,
         }
     }
 }
@@ -139,14 +133,6 @@ impl Reader {
     /// Takes the next character of the sentence; `enclosed` ones (quoted speech, titles, code) are
     /// passed over.
     pub fn push(&mut self, c: char, enclosed: bool) {
-        if self.closed {
-            return;
-        }
-        if !enclosed && is_line_break(c) && self.content {
-            self.closed = true;
-            return;
-        }
-        self.content |= c.is_alphanumeric();
         let c = if enclosed { ' ' } else { normal(c) };
         self.asks = asks(self.asks, c);
         if std::mem::replace(&mut self.space, c == ' ') && c == ' ' {
@@ -171,8 +157,7 @@ impl Reader {
     /// Everything that the future depends on, as far as the forms asked for go.
     #[must_use]
     pub fn key(&self, rhetorical: bool, question: bool) -> u64 {
-        let lines = u64::from(self.content) << 7 | u64::from(self.closed) << 8;
-        let asks = u64::from(question && self.asks) | lines;
+        let asks = u64::from(question && self.asks);
         if !rhetorical || self.cue {
             return asks | u64::from(rhetorical && self.cue) << 1;
         }
@@ -209,11 +194,6 @@ impl Reader {
         }
         self.indirect |= indirect;
     }
-}
-
-/// Whether it ends a line.
-fn is_line_break(c: char) -> bool {
-    matches!(c, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
 #[cfg(test)]
@@ -330,15 +310,6 @@ mod tests {
         assert_eq!(wrong(&texts, |forms| forms.question), [""; 0]);
         let texts = ["你好。", "我正忙着呢。", "什么？，他说。", "他问“来吗？”", "See https://a.b/c?d now."];
         assert_eq!(wrong(&texts, |forms| !forms.question), [""; 0]);
-    }
-
-    /// A line break belongs to no sentence, nor does what opens the next line.
-    #[test]
-    fn a_line_break_takes_nothing_back() {
-        let questions = |text: &str| forms(text).iter().filter(|forms| forms.question).count();
-        assert_eq!((questions("好吗\n好的"), questions("Is it late?\nYes."), questions("来吗？\n—— 他说")), (1, 1, 1));
-        let rhetorical = |text: &str| forms(text).iter().filter(|forms| forms.rhetorical).count();
-        assert_eq!((rhetorical("还不走吗\n- 好"), rhetorical("It is late, isn't it\nYes.")), (1, 1));
     }
 
     #[test]
