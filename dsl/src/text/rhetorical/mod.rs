@@ -119,14 +119,7 @@ pub struct Reader {
 
 impl Default for Reader {
     fn default() -> Self {
-        Self {
-            state: LEXICON.start,
-            cue: false,
-            indirect: false,
-            open: 0,
-            space: false,
-            asks: false,
-        }
+        Self { state: LEXICON.start, cue: false, indirect: false, open: 0, space: false, asks: false }
     }
 }
 
