@@ -1,5 +1,7 @@
 //! The kinds that forbid by a built-in pattern: what they find, and what they leave alone.
 
+#![allow(clippy::panic, clippy::indexing_slicing, reason = "helpers of tests fail by panicking")]
+
 mod common;
 
 use common::program;
@@ -168,4 +170,19 @@ fn only_listed_scripts_are_written() {
     assert_eq!(wrong("script han | hiragana | katakana", true, &["ラーメンを食べる"]), [""; 0]);
     assert_eq!(redacted("script latin", "hi Владимир, ok"), "hi ※, ok");
     assert_eq!(leaked("script latin", "hi Владимир"), "hi ");
+}
+
+/// The analysis looks for the built-in patterns anywhere in a text, which takes a larger automaton.
+#[test]
+fn the_analysis_can_search_for_what_is_built_in() {
+    use rolecall_dsl::constraint::Fact;
+    use rolecall_dsl::text::pattern::{Pattern, Use};
+    for rule in ["no_urls", "no_emoji", "no_markdown", "script han", "script latin | cyrillic | thai"] {
+        let contract = common::contract(rule);
+        let Fact::Forbidden { patterns, .. } = contract.rules[0].constraint.fact() else { panic!("{rule}") };
+        for pattern in patterns {
+            let anywhere = Pattern::new(pattern.source(), pattern.flags(), Use::Require);
+            assert!(anywhere.is_ok(), "{rule}: {} {:?}", pattern.name(), anywhere.err());
+        }
+    }
 }

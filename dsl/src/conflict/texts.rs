@@ -89,7 +89,11 @@ fn replacement(texts: &Texts<'_>, rule: &Rule, by: &str, source: &Source, findin
 fn said(rule: &Rule) -> bool {
     matches!(
         rule.constraint.fact(),
-        Fact::Forbidden { .. } | Fact::Pattern { must: false, .. } | Fact::MaxChars(_) | Fact::MaxSentences(_)
+        Fact::Forbidden { .. }
+            | Fact::Pattern { must: false, .. }
+            | Fact::MaxChars(_)
+            | Fact::MaxWords(_)
+            | Fact::MaxSentences(_)
     )
 }
 

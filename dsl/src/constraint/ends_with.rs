@@ -93,8 +93,8 @@ impl Recognizer for End {
     }
 
     fn accepts(&self) -> bool {
-        if self.matched {
-            return true;
+        if self.matched || !self.folder.is_waiting() {
+            return self.matched || self.ended;
         }
         let mut ended = self.clone();
         let mut folder = std::mem::take(&mut ended.folder);

@@ -158,7 +158,7 @@ impl Recognizer for Reply {
     }
 
     fn alphabet(&self) -> Vec<char> {
-        "{}[]\",:\\ -+.0123456789truefalsnEbu".chars().collect()
+        "{}[]\",:\\ -+.01truefalsnEb".chars().collect()
     }
 
     fn hints(&self) -> Hints {

@@ -184,7 +184,7 @@ impl Recognizer for Repeats {
     }
 
     fn accepts(&self) -> bool {
-        !self.broken && !(self.matched && self.full.contains(&self.sentence()))
+        !(self.broken || (self.matched && self.full.contains(&self.sentence())))
     }
 
     fn settled(&self) -> Option<bool> {

@@ -111,6 +111,9 @@ impl Recognizer for Start {
         if self.begun && self.runs.iter().any(fits) {
             return true;
         }
+        if !self.folder.is_waiting() {
+            return false;
+        }
         let mut ended = self.clone();
         let mut folder = std::mem::take(&mut ended.folder);
         folder.finish(&mut |folded| ended.step(folded.ch));

@@ -133,7 +133,7 @@ impl Tally {
     /// Where text must wait: because it may belong to a sentence too many, or, when replies go out
     /// sentence by sentence, because it stands before a sentence that has not begun (`- `, `**`).
     pub(super) fn held_back(&self, program: &Program) -> Option<usize> {
-        let machines = self.blocking(program).filter_map(|machine| machine.held()).min();
+        let machines = self.blocking(program).filter_map(Recognizer::held).min();
         let sentences = self.held_sentence(program);
         machines.into_iter().chain(sentences).min()
     }
@@ -145,9 +145,9 @@ impl Tally {
     }
 
     /// The machines of rules that can block.
-    fn blocking(&self, program: &Program) -> impl Iterator<Item = &dyn Recognizer> {
-        let machines = self.machines.iter().zip(program.blocking_machines.clone());
-        machines.filter(|(_, blocks)| *blocks).map(|(machine, _)| machine.as_ref())
+    fn blocking<'a>(&'a self, program: &'a Program) -> impl Iterator<Item = &'a dyn Recognizer> {
+        let machines = self.machines.iter().zip(&program.blocking_machines);
+        machines.filter(|(_, blocks)| **blocks).map(|(machine, _)| machine.as_ref())
     }
 
     fn held_sentence(&self, program: &Program) -> Option<usize> {

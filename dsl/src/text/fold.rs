@@ -86,6 +86,12 @@ impl Folder {
         marks << 1 | u64::from(self.space)
     }
 
+    /// Whether something waits for a next base.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.waiting > 0
+    }
+
     /// Gives out what waits for a next base.
     pub fn finish(&mut self, emit: &mut impl FnMut(Folded)) {
         self.flush(emit);

@@ -4,6 +4,8 @@
 //! still become a match is a thread, so that the earliest live start is exactly what must be held
 //! back; where it must occur, one unanchored search is enough.
 
+mod run;
+
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -15,6 +17,8 @@ use regex_automata::util::primitives::StateID;
 use regex_automata::util::start;
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::Look;
+
+pub use run::Run;
 
 /// The largest automaton, in bytes (1 MiB).
 pub const SIZE_LIMIT: usize = 1 << 20;
@@ -85,11 +89,6 @@ pub struct Finder {
     state: StateID,
     found: bool,
 }
-
-/// A pattern's automaton on its way through a text: for a pattern that the text must begin with
-/// ([`Use::Start`]) or end with ([`Use::End`]).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Run(StateID);
 
 /// The search for a pattern that must not occur.
 #[derive(Debug, Clone, Default)]
@@ -248,45 +247,6 @@ impl Finder {
     #[must_use]
     pub fn is_dead(&self, pattern: &Pattern) -> bool {
         !self.found && pattern.dfa.is_dead_state(self.state)
-    }
-}
-
-impl Run {
-    /// At the empty text.
-    #[must_use]
-    pub fn new(pattern: &Pattern) -> Self {
-        let anchored = if pattern.purpose.is_anchored() { Anchored::Yes } else { Anchored::No };
-        let config = start::Config::new().anchored(anchored);
-        Self(pattern.dfa.start_state(&config).unwrap_or_default())
-    }
-
-    /// Takes the next character and says whether a match ended right before it.
-    pub fn push(&mut self, pattern: &Pattern, c: char) -> bool {
-        let mut bytes = [0; 4];
-        let mut matched = false;
-        for byte in c.encode_utf8(&mut bytes).bytes() {
-            self.0 = pattern.dfa.next_state(self.0, byte);
-            matched |= pattern.dfa.is_match_state(self.0);
-        }
-        matched
-    }
-
-    /// Whether a match ends here if the text does.
-    #[must_use]
-    pub fn matches(&self, pattern: &Pattern) -> bool {
-        pattern.dfa.is_match_state(pattern.dfa.next_eoi_state(self.0))
-    }
-
-    /// Whether no further match can end.
-    #[must_use]
-    pub fn is_dead(&self, pattern: &Pattern) -> bool {
-        pattern.dfa.is_dead_state(self.0)
-    }
-
-    /// What the next character is read by.
-    #[must_use]
-    pub fn key(&self) -> u64 {
-        u64::from(self.0.as_u32())
     }
 }
 

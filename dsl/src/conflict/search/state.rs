@@ -231,6 +231,11 @@ impl State {
         let counts = self.ended(machines);
         let shares = machines.shares.iter().all(|(form, bound)| {
             let (formed, all) = counts.of(*form);
+            // The other forms are seen at the end of a sentence or the beginning of a line, of which a
+            // text read as one sentence has one.
+            if machines.level == Level::Unsplit && !matches!(form, Form::Rhetorical | Form::Quotation) {
+                return true;
+            }
             match machines.level {
                 Level::Exact => all == 0 || bound.holds(formed, all),
                 _ if bound.above => formed > 0 || (bound.points == 0 && !bound.strict),

@@ -9,6 +9,7 @@
 //! terminator or none. `呢` alone makes none: `我正忙着呢。`
 
 mod lexicon;
+mod patterns;
 
 use regex_automata::dfa::Automaton;
 use regex_automata::util::primitives::StateID;
