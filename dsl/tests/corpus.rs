@@ -99,7 +99,7 @@ fn analysis(file: &File) -> String {
             let _ = writeln!(wrong, "  undecided: {why}");
         }
     }
-    let sets = engine::conflicts(&rules);
+    let (sets, _) = engine::conflicts(&rules);
     let found: BTreeSet<Ids> =
         sets.iter().map(|set| ids(&rules, set.members.iter().map(|member| member.rule))).collect();
     if found != file.conflicts && !file.odd {

@@ -2,16 +2,17 @@
 
 use rolecall_dsl::Contract;
 use rolecall_dsl::conflict::{self, Answer, Comparison, ConflictSet};
-use rolecall_dsl::contract::Rule;
+use rolecall_dsl::contract::{Language, Rule};
 
 /// Whether a reply exists that keeps `keep` and breaks `broken`.
 pub(crate) fn solve(keep: &[&Rule], broken: Option<&Rule>) -> Answer {
     conflict::solve(keep, broken)
 }
 
-/// Every minimal conflict set of the rules.
-pub(crate) fn conflicts(rules: &[&Rule]) -> Vec<ConflictSet> {
-    conflict::conflicts(rules)
+/// Every minimal conflict set of the rules, and whether there may be further ones.
+pub(crate) fn conflicts(rules: &[&Rule]) -> (Vec<ConflictSet>, bool) {
+    let analysis = conflict::analyse(rules, Language::Zh);
+    (analysis.conflicts, analysis.more)
 }
 
 /// How the replies that two contracts allow relate.

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use rolecall_dsl::constraint::Fact;
 use rolecall_dsl::contract::Rule;
 use rolecall_dsl::diagnostic::Severity;
-use rolecall_dsl::monitor::Residual;
+use rolecall_dsl::monitor::{Residual, Step};
 use rolecall_dsl::text::fold::folded;
 use rolecall_dsl::text::rhetorical::Form as Metric;
 use rolecall_dsl::{Monitor, Program};
@@ -148,8 +148,11 @@ fn alone(program: &Arc<Program>, text: &str, all: bool) -> bool {
     said.iter().all(|violation| violation.severity < Severity::Error)
 }
 
+/// White space and what is invisible may stand before a beginning: two of them stand for more.
+const DELAYS: [char; 2] = [' ', '\u{200B}'];
+
 /// Most beginnings that are followed.
-const MOST_BEGINNINGS: usize = 6_000;
+const MOST_BEGINNINGS: usize = 12_000;
 
 fn by_beginnings(rules: &[&Rule]) -> Shown {
     let begins = |rule: &&Rule| match rule.constraint.fact() {
@@ -162,19 +165,19 @@ fn by_beginnings(rules: &[&Rule]) -> Shown {
     if !rules.iter().all(begins) {
         return Shown::Undecided;
     }
-    let named = characters(rules, 60);
+    let Some(named) = characters(rules, 80) else { return Shown::Undecided };
     let wide = named.iter().filter_map(|c| char::from_u32(u32::from(*c) + 0xFEE0).filter(|_| c.is_ascii_graphic()));
     let cases = named.iter().flat_map(|c| c.to_uppercase().chain(c.to_lowercase()));
     let mut alphabet: Vec<char> = named.iter().copied().chain(wide).chain(cases).chain(CLASSES).collect();
-    // White space and what is invisible only delays what must come.
-    alphabet.push(' ');
+    alphabet.extend(DELAYS);
     alphabet.sort_unstable();
     alphabet.dedup();
     let program = program(rules);
     let mut open = vec![(program.monitor(), String::new())];
     let mut followed = 0;
     while let Some((monitor, text)) = open.pop() {
-        for c in alphabet.iter().filter(|c| !text.is_empty() || !c.is_whitespace()) {
+        let delays = text.chars().filter(|c| DELAYS.contains(c)).count();
+        for c in alphabet.iter().filter(|c| delays < 2 || !DELAYS.contains(c)) {
             followed += 1;
             if followed > MOST_BEGINNINGS {
                 return Shown::Undecided;
@@ -206,7 +209,7 @@ fn by_characters(rules: &[&Rule]) -> Shown {
         }
     }
     let Some(cap) = cap.filter(|cap| *cap <= 4) else { return Shown::Undecided };
-    let mut alphabet = characters(rules, 24);
+    let Some(mut alphabet) = characters(rules, 80) else { return Shown::Undecided };
     alphabet.extend(CLASSES);
     alphabet.extend(ligatures(rules));
     let mut seen = std::collections::BTreeSet::new();
@@ -243,8 +246,14 @@ impl Walk {
     fn from(&mut self, monitor: &Monitor, text: &mut String, chars: u64) -> Option<String> {
         let mut ended = monitor.clone();
         let end = ended.finish();
-        if !text.trim().is_empty() && end.violations.iter().all(|violation| violation.severity < Severity::Error) {
+        let kept = |end: &Step| end.violations.iter().all(|violation| violation.severity < Severity::Error);
+        if !text.trim().is_empty() && kept(&end) {
             return Some(text.clone());
+        }
+        // A pattern may mind what stands behind the last character.
+        let mut spaced = monitor.clone();
+        if !text.trim().is_empty() && kept(&spaced.push(" ")) && kept(&spaced.finish()) {
+            return Some(format!("{text} "));
         }
         if chars == self.cap {
             return None;

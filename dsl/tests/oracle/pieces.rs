@@ -64,19 +64,35 @@ fn halves(term: &str) -> String {
     term.chars().take(length / 2).collect()
 }
 
-/// The characters that a set of rules is written with, at most `most`.
-pub(crate) fn characters(rules: &[&Rule], most: usize) -> Vec<char> {
+/// The characters that a set of rules is written with, at most `most`, with all that lie between the ends
+/// of a pattern's ranges; `None` where a pattern has classes for which these cannot stand.
+pub(crate) fn characters(rules: &[&Rule], most: usize) -> Option<Vec<char>> {
     let mut found = Vec::new();
     for rule in rules {
         let texts = match rule.constraint.fact() {
-            Fact::Forbidden { terms, .. } | Fact::Required { terms, .. } => terms.to_vec(),
+            Fact::Forbidden { terms, patterns } => {
+                let spelt: Option<Vec<String>> = patterns.iter().map(|pattern| spelt(pattern.source())).collect();
+                [terms.to_vec(), spelt?].concat()
+            }
+            Fact::Required { terms, .. } => terms.to_vec(),
             Fact::Share { .. } => ["何必", "吗?", "岂能"].map(String::from).to_vec(),
-            _ => literal::matches(rule).map_or_else(|| literal::texts(rule), |matches| matches.texts),
+            Fact::Pattern { pattern, .. } => vec![spelt(pattern.source())?],
+            _ => literal::texts(rule),
         };
         found.extend(texts.iter().flat_map(|text| text.chars().collect::<Vec<_>>()));
     }
     let mut seen = std::collections::BTreeSet::new();
     found.retain(|c: &char| !c.is_whitespace() && seen.insert(*c));
-    found.truncate(most);
-    found
+    (found.len() <= most).then_some(found)
+}
+
+/// The characters of a pattern, and those between the ends of its ranges.
+fn spelt(pattern: &str) -> Option<String> {
+    let letters: Vec<char> = pattern.chars().collect();
+    let mut found: String = letters.iter().filter(|c| !c.is_ascii_punctuation()).collect();
+    for range in letters.windows(3).filter(|part| part[1] == '-') {
+        found.extend(Some(range[0]..=range[2]).filter(|range| range.clone().all(|c| c.is_ascii_alphanumeric()))?);
+    }
+    // A class by name, or a mark by itself, is beyond this.
+    (!pattern.contains('\\')).then_some(found)
 }
