@@ -136,6 +136,8 @@ fn line_breaks_that_mean_something_stay() {
         "a [ ]\nb {}\nc { }",
         "base { 4g 8s 3g 15s slow-2g 60s }",
         "a 1 ≥ 2 ≤ 3 ％",
+        "policy { first 1  second  true  third 2 }",
+        "x { a 1  b  c d }\ny { a \"a text so long that this block does not fit\"  b  c \"into a line of a hundred columns\" }",
     ] {
         laws(&format!("role r {{\n{body}\n}}\n"));
     }
@@ -238,4 +240,12 @@ proptest! {
             prop_assert_eq!(comments(&text), comments(&result));
         }
     }
+}
+
+/// Fails when the page about the layout shows another one.
+#[test]
+fn the_page_about_the_layout_keeps_it() {
+    let page = read(&crate_dir().join("spec/09-layout.md"));
+    let example = page.split("```role\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
+    assert_eq!(formatted(example), example);
 }

@@ -146,6 +146,7 @@ fn survive(bytes: &[u8]) {
     }
 }
 
+#[allow(clippy::disallowed_methods, reason = "the settings of one test, not of the program")]
 fn number(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
 }
@@ -153,7 +154,7 @@ fn number(name: &str, otherwise: u64) -> u64 {
 /// Fails when a file near a real one makes the front end or the formatter panic, hang past the test's
 /// own patience, or contradict itself.
 #[test]
-#[allow(clippy::disallowed_methods, reason = "a test reads the clock and its own environment")]
+#[allow(clippy::disallowed_methods, reason = "a test of limited time reads the clock")]
 fn mutated_contracts_survive() {
     let clock = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a time after 1970");
     let started = clock();

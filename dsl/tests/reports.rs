@@ -270,3 +270,27 @@ fn fixes_that_do_not_fit_are_left_out() {
     assert_eq!(apply(&source, &findings), "role clerk { version 2.0.0 }\n");
     assert_eq!(apply(&source, &[]), source.text());
 }
+
+/// Fails when the page about findings promises other remedies than there are.
+#[test]
+fn the_example_of_remedies_is_remedied_in_one_round() {
+    let page = read(&crate_dir().join("spec/08-findings.md"));
+    let example = page.split("```role,RC0104,RC0201\n").nth(1).and_then(|rest| rest.split("```").next());
+    let example = example.expect("an example");
+    let expected = example.replace("version 1.0", "version 1.0.0").replace("max_sentence ", "max_sentences ");
+    assert_eq!(fixed(example), expected);
+}
+
+/// Fails when the folder that shows the gate shows other annotations than a pull request gets.
+#[test]
+fn the_gate_shows_its_annotations() {
+    let folder = crate_dir().join("../examples/ci");
+    let text = read(&folder.join("refused/contradiction.role"));
+    let findings = compile(&Source::new("contracts/contradiction.role", &text)).findings;
+    assert!(findings.iter().any(|finding| finding.severity == Severity::Error), "the example is accepted");
+    let page = read(&folder.join("README.md"));
+    let annotations = render(&findings, Format::Github);
+    for annotation in annotations.lines() {
+        assert!(page.lines().any(|line| line == annotation), "the page lacks one of\n{annotations}");
+    }
+}

@@ -73,6 +73,11 @@ impl Writer {
                     let may_move = index > 1 || wrapped;
                     self.block(block, indent, may_move, top);
                 }
+                // At the beginning of a line the gap behind the first word is for columns.
+                [word, Piece::Apart, rest @ ..] if index == 0 => {
+                    wrapped |= self.chunk(std::slice::from_ref(word), indent + INDENT, false);
+                    wrapped |= self.chunk(rest, indent + INDENT, false);
+                }
                 chunk => wrapped |= self.chunk(chunk, indent + INDENT, index > 0),
             }
         }
