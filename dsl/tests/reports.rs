@@ -26,6 +26,10 @@ role zhanguoce_scholar {
 }
 ";
 
+fn offset(bytes: usize) -> u32 {
+    u32::try_from(bytes).expect("a short text")
+}
+
 /// A finding whose explanation stands in two other files, far from the line numbers of the first.
 fn across_files() -> Finding {
     let role = Source::new("contracts/clerk.role", "role clerk extends courteous {\n    max_sentences 3\n}\n");
@@ -35,8 +39,8 @@ fn across_files() -> Finding {
     );
     let house = Source::new("contracts/house.role", "// house rules\nrules house { max_chars 4 }\n");
     let at = |source: &Source, part: &str| {
-        let start = source.text().find(part).expect("the part") as u32;
-        Span::new(start, start + part.len() as u32)
+        let start = source.text().find(part).expect("the part");
+        Span::new(offset(start), offset(start + part.len()))
     };
     Finding::new(codes::MIN_ABOVE_MAX, &role, at(&role, "max_sentences 3"), "at most 3 sentences, but at least 5")
         .with_related_in(&shared, at(&shared, "min_sentences 5"), "至少五句，在此要求")
@@ -98,7 +102,7 @@ fn sarif_validates() {
     let log = sarif(&all);
     let rules = log["runs"][0]["tool"]["driver"]["rules"].as_array().expect("rules");
     for result in log["runs"][0]["results"].as_array().expect("results") {
-        let index = result["ruleIndex"].as_u64().expect("an index") as usize;
+        let index = usize::try_from(result["ruleIndex"].as_u64().expect("an index")).expect("an index");
         assert_eq!(rules[index]["id"], result["ruleId"]);
     }
     assert_eq!(sarif(&[])["runs"][0]["results"], Value::Array(Vec::new()), "no findings are a log as well");
@@ -151,11 +155,10 @@ fn sarif_addresses_are_encoded() {
 /// Fails when counts, nesting or escapes are wrong: test reports then show nothing, or the wrong file.
 #[test]
 fn junit_documents() {
-    let role = |name: &str, start, end| JunitCase { name: name.to_owned(), span: Span::new(start, end) };
-    let whole = u32::try_from(SCHOLAR.len()).expect("a short text");
+    let role = JunitCase { name: "role fine".to_owned(), span: Span::new(0, 10) };
     let files = [
-        JunitFile { name: "contracts/fine.role".to_owned(), cases: vec![role("role fine", 0, 10)] },
-        JunitFile { name: "contracts/scholar.role".to_owned(), cases: vec![role("role zhanguoce_scholar", 0, whole)] },
+        JunitFile { name: "contracts/fine.role".to_owned(), cases: vec![role] },
+        JunitFile::of(&Source::new("contracts/scholar.role", SCHOLAR)),
     ];
     let mut findings = scholar();
     findings.push(across_files());
@@ -223,7 +226,7 @@ proptest! {
         let findings: Vec<Finding> = fixes
             .iter()
             .map(|(at, length, replacement)| {
-                let start = at.index(source.text().len() + 5) as u32;
+                let start = offset(at.index(source.text().len() + 5));
                 let span = Span::new(start, start + length);
                 Finding::new(codes::UNREADABLE, &source, span, "odd").with_fix(span, replacement.clone())
             })

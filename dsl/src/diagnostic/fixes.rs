@@ -4,6 +4,10 @@ use super::{Finding, Fix};
 use crate::parse::parse;
 use crate::source::Source;
 
+/// How much text is read in search of the fix that does harm; what is not tried waits for the next
+/// round.
+const READ_AGAIN: usize = 16 << 20;
+
 /// The text of a source with the fixes of its findings applied.
 ///
 /// Fixes go in by their place. One that overlaps an earlier one, lies outside of the text, or belongs
@@ -24,7 +28,8 @@ pub fn apply(source: &Source, findings: &[Finding]) -> String {
     // One of them does harm: they are tried one by one.
     let mut kept: Vec<&Fix> = Vec::new();
     let mut text = source.text().to_owned();
-    for fix in fixes {
+    let tries = READ_AGAIN / text.len().max(1);
+    for fix in fixes.into_iter().take(tries) {
         kept.push(fix);
         let tried = replaced(source.text(), &kept);
         if syntax_errors(source, &tried) <= before {

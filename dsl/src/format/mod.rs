@@ -16,7 +16,7 @@ use pest::iterators::Pair;
 use crate::diagnostic::Finding;
 use crate::parse::grammar::{Grammar, Rule};
 use crate::parse::parse;
-use crate::source::Source;
+use crate::source::{MAX_SOURCE_BYTES, Source};
 
 /// How many columns a line has; a wide character takes two.
 pub const WIDTH: usize = 100;
@@ -27,6 +27,14 @@ pub enum FormatError {
     /// The file does not have the shape of the language; formatting would guess.
     #[error("the file cannot be read: {}", listed(.0))]
     Syntax(Vec<Finding>),
+    /// In its layout the file would be larger than files may be.
+    #[error("{file} would have {bytes} bytes in its layout, more than the {MAX_SOURCE_BYTES} that are read; split it")]
+    TooLarge {
+        /// The file.
+        file: String,
+        /// How large it would be.
+        bytes: usize,
+    },
     /// The new text would not read as the same contract: a mistake of the formatter.
     #[error("the formatter would change {what} of {file}; the file stays as it is. Please report this")]
     Changed {
@@ -38,12 +46,12 @@ pub enum FormatError {
 }
 
 impl FormatError {
-    /// The findings that keep the file from being read; none for a mistake of the formatter.
+    /// The findings that keep the file from being read; none for other reasons.
     #[must_use]
     pub fn findings(&self) -> &[Finding] {
         match self {
             Self::Syntax(findings) => findings,
-            Self::Changed { .. } => &[],
+            Self::TooLarge { .. } | Self::Changed { .. } => &[],
         }
     }
 }
@@ -54,7 +62,8 @@ impl FormatError {
 /// Formatting a formatted text changes nothing.
 ///
 /// # Errors
-/// When the file has syntax errors, and when the result would not read as the same contract.
+/// When the file has syntax errors, and when the result would be too large or not read as the same
+/// contract.
 pub fn format(source: &Source) -> Result<String, FormatError> {
     let mut findings = Vec::new();
     let _tree = parse(source, &mut findings);
@@ -69,6 +78,9 @@ pub fn format(source: &Source) -> Result<String, FormatError> {
     // they stay on the lines they are on.
     for keep_braces in [false, true] {
         let text = writer::write(&items, keep_braces);
+        if text.len() > MAX_SOURCE_BYTES {
+            return Err(FormatError::TooLarge { file: source.name().to_owned(), bytes: text.len() });
+        }
         let Some(after) = read(&text) else { continue };
         match proof::difference(&before, &after) {
             None => return Ok(text),

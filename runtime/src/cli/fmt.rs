@@ -82,7 +82,7 @@ fn formatted(args: &FmtArgs, sources: &[Result<Source, Box<rolecall_dsl::diagnos
                 code = ERRORS;
                 continue;
             }
-            Err(error @ FormatError::Changed { .. }) => {
+            Err(error @ (FormatError::TooLarge { .. } | FormatError::Changed { .. })) => {
                 output::complain(&format!("rolecall: {error}"));
                 code = ERRORS;
                 continue;

@@ -1,6 +1,9 @@
 //! JUnit: a suite for each file, a case for each role and one for the file itself.
 
+use crate::ast::Role;
 use crate::diagnostic::{Finding, Severity};
+use crate::parse::parse;
+use crate::source::Source;
 use crate::span::Span;
 
 /// A file that was checked.
@@ -11,6 +14,16 @@ pub struct JunitFile {
     /// What was checked in it, such as its roles. What is found outside of all of them belongs to the
     /// case `file`, which every file has.
     pub cases: Vec<JunitCase>,
+}
+
+impl JunitFile {
+    /// A file and its roles, those with errors included.
+    #[must_use]
+    pub fn of(source: &Source) -> Self {
+        let roles = parse(source, &mut Vec::new()).roles;
+        let case = |role: &Role| JunitCase { name: format!("role {}", role.name.value), span: role.span };
+        Self { name: source.name().to_owned(), cases: roles.iter().map(case).collect() }
+    }
 }
 
 /// A part of a file that passes or fails.
