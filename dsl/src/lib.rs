@@ -33,6 +33,6 @@ pub mod conflict;
 
 pub mod diagnostic;
 
-pub use check::{Compiled, compile};
+pub use check::{Compiled, compile, compile_with};
 pub use contract::Contract;
 pub use monitor::{Monitor, Program};
