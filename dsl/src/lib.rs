@@ -35,6 +35,6 @@ pub mod diagnostic;
 
 pub mod format;
 
-pub use check::{Compiled, compile};
+pub use check::{Compiled, compile, compile_with};
 pub use contract::Contract;
 pub use monitor::{Monitor, Program};

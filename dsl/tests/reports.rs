@@ -111,8 +111,12 @@ fn sarif_validates() {
 #[test]
 fn sarif_of_the_scholar() {
     let log = sarif(&scholar());
-    let results = serde_json::to_string_pretty(&log["runs"][0]["results"]).expect("JSON");
-    assert_snapshot!(results);
+    let mut results = log["runs"][0]["results"].clone();
+    for result in results.as_array_mut().expect("results") {
+        // Moves with every new code; that it is right is tested above.
+        result.as_object_mut().expect("a result").remove("ruleIndex");
+    }
+    assert_snapshot!(serde_json::to_string_pretty(&results).expect("JSON"));
     let rule = &log["runs"][0]["tool"]["driver"]["rules"][0];
     assert_eq!((&rule["id"], &rule["defaultConfiguration"]["level"]), (&"RC0001".into(), &"error".into()));
     assert!(rule["help"]["markdown"].as_str().expect("a page").contains("## Remedy"));
