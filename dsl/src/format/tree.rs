@@ -180,7 +180,7 @@ impl Reader<'_> {
             let grouped = match pieces.as_slice() {
                 // Behind the first word of a line the gap is for columns.
                 [Piece::Word(_)] => self.inside_line,
-                [_, .., Piece::Word(word)] => !word.ends_with(':'),
+                [_, .., Piece::Word(word)] => place.lines() == Lines::AsWritten && !word.ends_with(':'),
                 _ => false,
             };
             if rule == Rule::word && grouped && gap.chars().count() > 1 {
