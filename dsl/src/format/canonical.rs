@@ -83,25 +83,12 @@ fn share_of(mut pieces: Vec<Piece>) -> Vec<Piece> {
     let (Some(Piece::Literal(text)), None) = (arguments.next(), arguments.next()) else { return pieces };
     let Some([metric, comparison, share]) = share(text) else { return pieces };
     let Some(at) = pieces.iter().position(|piece| matches!(piece, Piece::Literal(_))) else { return pieces };
-    pieces.splice(at..=at, [Piece::Word(metric), Piece::Joint(comparison), Piece::Literal(share)]);
-    // A word must stand on the line of the word before it: comments go behind the three.
-    let comments = pieces.iter().take(at).filter(|piece| matches!(piece, Piece::Comment(_))).count();
-    if comments > 0 {
-        let (before, rest): (Vec<Piece>, Vec<Piece>) = split_at(pieces, at);
-        let (moved, mut kept): (Vec<Piece>, Vec<Piece>) =
-            before.into_iter().partition(|piece| matches!(piece, Piece::Comment(_)));
-        let (three, behind) = split_at(rest, 3);
-        kept.extend(three);
-        kept.extend(moved);
-        kept.extend(behind);
-        return kept;
+    // A word must stand on the line of the word before it: no room is left for a comment there.
+    if pieces.iter().take(at).any(|piece| matches!(piece, Piece::Comment(_))) {
+        return pieces;
     }
+    pieces.splice(at..=at, [Piece::Word(metric), Piece::Joint(comparison), Piece::Literal(share)]);
     pieces
-}
-
-fn split_at(mut pieces: Vec<Piece>, at: usize) -> (Vec<Piece>, Vec<Piece>) {
-    let rest = pieces.split_off(at.min(pieces.len()));
-    (pieces, rest)
 }
 
 /// `"反问句占比≥40%"` as metric, comparison and share; nothing when it is not of that form.

@@ -27,7 +27,7 @@ pub enum Format {
     Github,
     /// One SARIF 2.1.0 log, for code scanning.
     Sarif,
-    /// One JUnit document, for test reports; see [`junit`], which knows what passed as well.
+    /// One JUnit document, for test reports; see [`junit()`], which knows what passed as well.
     Junit,
 }
 
