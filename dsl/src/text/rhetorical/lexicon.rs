@@ -8,8 +8,8 @@ use regex_automata::dfa::dense::DFA;
 use regex_automata::util::primitives::StateID;
 use regex_automata::util::start;
 
-pub(super) use super::patterns::{PATTERNS, Says};
 use super::patterns::{OTHER, VARIANTS, letters};
+pub(super) use super::patterns::{PATTERNS, Says};
 
 /// The automaton as the build script wrote it, aligned as its reader wants it.
 #[repr(C)]
