@@ -35,7 +35,9 @@ impl Folders {
 
     /// The path of a file below the outermost folder that holds it.
     fn below(&self, file: &Path) -> Option<PathBuf> {
-        let below = self.0.iter().filter_map(|folder| file.strip_prefix(folder).ok());
+        // The empty path is the folder that the process runs in.
+        let holds = |folder: &&PathBuf| !folder.as_os_str().is_empty() || file.is_relative();
+        let below = self.0.iter().filter(holds).filter_map(|folder| file.strip_prefix(folder).ok());
         below.max_by_key(|rest| rest.components().count()).map(Path::to_owned)
     }
 }
