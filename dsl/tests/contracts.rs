@@ -19,7 +19,8 @@ fn shipped_contracts_have_no_findings() {
         let name = path.file_name().and_then(|name| name.to_str()).expect("a name");
         let compiled = compile_with(&Source::new(name, &read(&path)), &Folder(crate_dir().join("../contracts")));
         // One contract shows the whole language, also what is not in effect yet.
-        let told = compiled.findings.iter().filter(|finding| finding.code != codes::NOT_IN_EFFECT || name != "book_shop.role");
+        let told =
+            compiled.findings.iter().filter(|finding| finding.code != codes::NOT_IN_EFFECT || name != "book_shop.role");
         let told: Vec<_> = told.cloned().collect();
         assert!(told.is_empty(), "{}", render(&told, Format::Human { color: false }));
         assert_eq!(compiled.contracts.len(), 1, "{name}");

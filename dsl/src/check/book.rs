@@ -112,7 +112,8 @@ impl Book {
         let Some(module) = self.modules.get(index) else { return };
         let mut told = Vec::new();
         for (number, link) in module.links.iter().enumerate() {
-            let Some(import) = module.file.imports.get(number).filter(|_| link.is_some_and(|to| self.reaches(to, index)))
+            let Some(import) =
+                module.file.imports.get(number).filter(|_| link.is_some_and(|to| self.reaches(to, index)))
             else {
                 continue;
             };

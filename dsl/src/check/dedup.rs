@@ -27,11 +27,8 @@ pub(super) fn check(field: &Entry, report: &mut Report<'_>) -> Option<Dedup> {
 }
 
 fn by(arg: &Spanned<Arg>, report: &mut Report<'_>) -> Option<DedupBy> {
-    const KNOWN: [(&str, DedupBy); 3] = [
-        ("similarity", DedupBy::Similarity),
-        ("difference", DedupBy::Difference),
-        ("guarded", DedupBy::Guarded),
-    ];
+    const KNOWN: [(&str, DedupBy); 3] =
+        [("similarity", DedupBy::Similarity), ("difference", DedupBy::Difference), ("guarded", DedupBy::Guarded)];
     let word = report.source.slice(arg.span).to_owned();
     let found = KNOWN.iter().find(|(known, _)| *known == word).map(|(_, by)| *by);
     if found.is_none() {
@@ -56,9 +53,11 @@ fn weights(field: &Entry, sum: &[Spanned<Arg>], report: &mut Report<'_>) -> Opti
             "embedding" => Measure::Embedding,
             _ => {
                 report.add(codes::WRONG_VALUE, *span, format!("`{name}` is no measure"), |finding| {
-                    finding
-                        .with_help("the measures are `levenshtein` and `embedding`")
-                        .did_you_mean(name, *span, ["levenshtein", "embedding"])
+                    finding.with_help("the measures are `levenshtein` and `embedding`").did_you_mean(
+                        name,
+                        *span,
+                        ["levenshtein", "embedding"],
+                    )
                 });
                 return None;
             }

@@ -45,8 +45,7 @@ fn condition_of(part: &[Spanned<Arg>], place: Span, report: &mut Report<'_>) -> 
         return None;
     }
     let values = alternatives(dimension, values, place, report)?;
-    let mut guard =
-        Guard { intents: None, languages: None, turns: None, source: report.source.clone(), span: place };
+    let mut guard = Guard { intents: None, languages: None, turns: None, source: report.source.clone(), span: place };
     match dimension.as_str() {
         "intent" => guard.intents = Some(values),
         "language" => {

@@ -10,8 +10,7 @@ use crate::diagnostic::codes;
 use crate::span::Span;
 
 const WORDS: Words = Words { place: "`heartbeat`", known: &["timeout", "floor", "base"], later: &[] };
-const NETWORKS: Words =
-    Words { place: "`base`", known: &["4g", "3g", "2g", "slow-2g", "other"], later: &[] };
+const NETWORKS: Words = Words { place: "`base`", known: &["4g", "3g", "2g", "slow-2g", "other"], later: &[] };
 
 /// What holds where a contract says nothing: the protocol's own numbers.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -35,14 +34,18 @@ pub(super) fn check(entry: &Entry, report: &mut Report<'_>) -> Heartbeat {
     let floor = heartbeat.floor.unwrap_or(FLOOR);
     if floor >= timeout {
         report.add(codes::DOES_NOT_FIT, entry.keyword.span, "the floor is not below the timeout", |finding| {
-            finding.with_help("a connection that beats no more often than this expires: lower `floor` or raise `timeout`")
+            finding
+                .with_help("a connection that beats no more often than this expires: lower `floor` or raise `timeout`")
         });
     }
     for (interval, span) in intervals {
         if interval < floor {
-            report.add(codes::DOES_NOT_FIT, span, format!("this interval is below the floor of {floor:?}"), |finding| {
-                finding.with_help("raise the interval, or lower `floor`")
-            });
+            report.add(
+                codes::DOES_NOT_FIT,
+                span,
+                format!("this interval is below the floor of {floor:?}"),
+                |finding| finding.with_help("raise the interval, or lower `floor`"),
+            );
         } else if interval > timeout * MOST_TIMEOUTS {
             let message = format!("this interval is more than {MOST_TIMEOUTS} times the timeout of {timeout:?}");
             report.add(codes::DOES_NOT_FIT, span, message, |finding| {

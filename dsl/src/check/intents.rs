@@ -69,11 +69,7 @@ fn intent(entry: &Entry, report: &mut Report<'_>) -> Option<Intent> {
     Some(Intent::new(name.clone(), samples, action))
 }
 
-fn samples(
-    name: &Spanned<String>,
-    written: &[Spanned<Arg>],
-    report: &mut Report<'_>,
-) -> Option<Vec<Spanned<String>>> {
+fn samples(name: &Spanned<String>, written: &[Spanned<Arg>], report: &mut Report<'_>) -> Option<Vec<Spanned<String>>> {
     let mut samples: Vec<Spanned<String>> = Vec::new();
     let mut expects_sample = true;
     for arg in written {

@@ -158,9 +158,8 @@ fn language_of(persona: &str) -> Language {
 /// A role's items with a known word each. A rule that stands outside of `constraints` is told so.
 fn entries(role: &Role, report: &mut Report<'_>) -> Vec<Entry> {
     let kinds = constraint::keywords();
-    let is_rule = |word: &str| {
-        (kinds.contains(&word) || ["when", "use"].contains(&word)) && !WORDS.known.contains(&word)
-    };
+    let is_rule =
+        |word: &str| (kinds.contains(&word) || ["when", "use"].contains(&word)) && !WORDS.known.contains(&word);
     let mut items = Vec::new();
     for item in &role.items {
         let word = &item.keyword;
@@ -207,8 +206,7 @@ impl Fields<'_> {
 
     /// Whether a part of the section could not be read.
     fn torn(&self, word: &str) -> bool {
-        self.find(word)
-            .is_none_or(|section| self.file.broken.iter().any(|broken| within(section.span, broken.span)))
+        self.find(word).is_none_or(|section| self.file.broken.iter().any(|broken| within(section.span, broken.span)))
             && self.mentions(word)
     }
 

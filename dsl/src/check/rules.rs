@@ -180,7 +180,9 @@ impl Reader<'_, '_> {
             rule.guard = Some(guard);
         }
         let same = |known: &&Draft| {
-            known.source.name() == draft.source.name() && known.place == draft.place && condition(known) == condition(&draft)
+            known.source.name() == draft.source.name()
+                && known.place == draft.place
+                && condition(known) == condition(&draft)
         };
         if self.drafts.list.iter().find(same).is_none() {
             self.drafts.list.push(draft);

@@ -93,11 +93,7 @@ impl fmt::Display for Guard {
 }
 
 /// The parts of a condition in words; empty when there is none.
-pub(super) fn describe(
-    intents: Option<Vec<String>>,
-    languages: Option<&[Language]>,
-    turns: Option<&[Turn]>,
-) -> String {
+pub(super) fn describe(intents: Option<Vec<String>>, languages: Option<&[Language]>, turns: Option<&[Turn]>) -> String {
     let mut parts = Vec::new();
     if let Some(intents) = intents {
         parts.push(format!("intent {}", intents.join(" | ")));

@@ -66,9 +66,8 @@ pub fn scenarios(rules: &[Rule], intents: &[Intent], languages: &[Language]) -> 
             None => groups.push((in_force, vec![moment])),
         }
     }
-    let unguarded = |in_force: &[usize]| {
-        in_force.iter().all(|index| rules.get(*index).is_some_and(|rule| rule.guard.is_none()))
-    };
+    let unguarded =
+        |in_force: &[usize]| in_force.iter().all(|index| rules.get(*index).is_some_and(|rule| rule.guard.is_none()));
     let mut found: Vec<Scenario> = groups
         .into_iter()
         .map(|(in_force, moments)| {
@@ -110,9 +109,8 @@ struct Axes {
 impl Axes {
     fn of(rules: &[Rule], intents: &[Intent], languages: &[Language]) -> Self {
         let guards = || rules.iter().filter_map(|rule| rule.guard.as_ref());
-        let named = |name: &str| {
-            guards().any(|guard| guard.intents.iter().flatten().any(|intent| intent.value == name))
-        };
+        let named =
+            |name: &str| guards().any(|guard| guard.intents.iter().flatten().any(|intent| intent.value == name));
         let named = intents.iter().map(|intent| &intent.name.value).filter(|name| named(name));
         let asks_language = guards().any(|guard| guard.languages.is_some());
         let asks_turn = guards().any(|guard| guard.turns.is_some());

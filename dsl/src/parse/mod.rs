@@ -25,6 +25,7 @@ mod grammar {
 }
 
 use grammar::{Grammar, Rule};
+pub(crate) use item::IMPORT;
 
 /// How deep blocks and lists may nest; the grammar counts with the same number.
 pub const MAX_DEPTH: usize = 16;

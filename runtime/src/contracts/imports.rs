@@ -48,7 +48,8 @@ impl Imports for Folders {
         let below = self.below(from).ok_or(ImportError::Outside)?;
         let depth = below.components().count().saturating_sub(1);
         // Resolved by its parts, so that a file has one name however it is reached.
-        let mut parts: Vec<Component<'_>> = from.parent().map(|parent| parent.components().collect()).unwrap_or_default();
+        let mut parts: Vec<Component<'_>> =
+            from.parent().map(|parent| parent.components().collect()).unwrap_or_default();
         let root = parts.len().saturating_sub(depth);
         for part in Path::new(path).components() {
             match part {
