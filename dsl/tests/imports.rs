@@ -170,3 +170,17 @@ fn findings_about_inherited_texts_stand_in_the_child() {
     assert_eq!(lines(&found), ["RC0401 2:20 error"]);
     assert_eq!(found[0].source.name(), "clerk.role");
 }
+
+// Fails when a child's own words leave a parent's rule without any turn, and nobody is told.
+#[test]
+fn a_parents_guard_must_still_hold() {
+    let parent = "role base {\n    version 1.0.0\n    language zh, en\n    persona \"A base\"\n    stateful true\n\
+        constraints { when language zh { a: max_chars 90 }  when turn later { b: max_sentences 3 } }\n}\n";
+    let child = |fields: &str| {
+        let text = format!("{parent}role child extends base {{ version 1.0.0 {fields} }}");
+        lines(&compile_text(&text).findings)
+    };
+    assert_eq!(child(""), Vec::<String>::new());
+    assert_eq!(child("language en  stateful false"), ["RC0109 8:20 error", "RC0703 8:20 error"]);
+    assert_eq!(child("language en  constraints { a: max_chars 80 }"), Vec::<String>::new());
+}

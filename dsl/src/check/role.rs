@@ -69,6 +69,7 @@ pub(super) fn check(
     };
     let owner = settle::Role {
         inherited: up.rules(),
+        named,
         fallback: orphan || said.fallback.is_some() || fields.mentions("fallback"),
         intents: (!orphan && !fields.torn("intents")).then_some(&said.intents),
         languages: said.languages.as_deref().unwrap_or(&[Language::Zh, Language::En]),
