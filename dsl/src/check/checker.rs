@@ -9,6 +9,7 @@ use super::rules::{self, Draft};
 use super::{Report, role, settle};
 use crate::contract::Contract;
 use crate::diagnostic::{Code, Finding, Severity, codes};
+use crate::parse;
 use crate::span::Span;
 
 /// How many roles a chain of `extends`, or sets a chain of `use`, may have.
@@ -154,9 +155,7 @@ impl<'b> Checker<'b> {
 
     fn unknown(&self, module: usize, name: &str, span: Span, report: &mut Report<'_>) {
         let Some(home) = self.module(module) else { return };
-        // A set that could not be read, or an import that failed, has its finding.
-        let torn = home.file.broken.iter().any(|broken| broken.names.iter().any(|known| known == name));
-        if torn || home.links.iter().any(Option::is_none) {
+        if excused(home, name) {
             return;
         }
         let known = self.book.visible(module, |module| module.sets.keys().map(String::as_str).collect());
@@ -247,8 +246,7 @@ impl<'b> Checker<'b> {
 
     fn no_such_role(&self, module: usize, name: &str, span: Span, report: &mut Report<'_>) -> role::Parent {
         let Some(home) = self.module(module) else { return role::Parent::Broken };
-        let torn = home.file.broken.iter().any(|broken| broken.names.iter().any(|known| known == name));
-        if !torn && home.links.iter().all(Option::is_some) {
+        if !excused(home, name) {
             let known = self.book.visible(module, |module| module.roles.keys().map(String::as_str).collect());
             report.add(codes::UNKNOWN_PARENT, span, format!("there is no role `{name}` to extend"), |finding| {
                 finding
@@ -262,6 +260,13 @@ impl<'b> Checker<'b> {
     fn extends(&self, module: usize, index: usize) -> Option<&'b crate::span::Spanned<String>> {
         self.module(module)?.file.roles.get(index)?.extends.as_ref()
     }
+}
+
+/// Whether a name that is missing may be one that could not be read, or come from a file that could
+/// not: both have their finding.
+fn excused(home: &Module, name: &str) -> bool {
+    let mut broken = home.file.broken.iter().flat_map(|broken| &broken.names);
+    broken.any(|known| known == name || known == parse::IMPORT) || home.links.iter().any(Option::is_none)
 }
 
 pub(super) fn within(outer: Span, inner: Span) -> bool {

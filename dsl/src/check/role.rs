@@ -9,10 +9,10 @@ use super::words::Words;
 use super::{Report, cases, delivery, heartbeat, inherit, intents, model, proof, rules, state, style};
 use crate::ast::{Entry, File, Role};
 use crate::constraint;
-use crate::contract::{Contract, Language, scenarios};
+use crate::contract::{Contract, Delivery, Heartbeat, Intent, Language, ModelOptions, State, Turns, scenarios};
 use crate::diagnostic::codes;
 use crate::monitor::Program;
-use crate::span::Span;
+use crate::span::{Span, Spanned};
 
 const WORDS: Words = Words {
     place: "a role",
@@ -61,76 +61,117 @@ pub(super) fn check(
     };
     let up = inherit::From { parent: parent.as_deref(), named };
     let fields = Fields { role, file, entries: entries(role, report) };
-    let version = fields.read("version", |entry| report.version(entry));
-    let persona = fields.read("persona", |entry| report.text(entry)).map(|text| text.value).or(up.persona());
-    let languages = fields.read("language", |entry| report.languages(entry)).or_else(|| up.languages());
-    let languages = languages.or_else(|| persona.as_deref().map(|persona| vec![language_of(persona)]));
-    let stateful = fields.read("stateful", |entry| report.flag(entry));
-    let state = fields.find("state").map(|entry| state::check(entry, report));
-    let keeps = stateful.unwrap_or(state.is_some() || up.stateful());
-    if let (Some(entry), false) = (fields.find("state"), keeps) {
-        report.add(codes::NEEDS_STATE, entry.keyword.span, "a role without dialogue state has no `state`", |finding| {
-            finding.with_help("write `stateful true`, or remove the section")
-        });
-    }
-    let model = up.model(fields.find("model").map(|entry| model::check(entry, report)).unwrap_or_default());
-    let style = fields.read("style", |entry| style::check(entry, report)).unwrap_or_else(|| up.style());
-    let fallback = fields.read("fallback", |entry| report.text(entry)).or_else(|| up.fallback());
-    let intents = up.intents(fields.find("intents").map(|entry| intents::check(entry, report)).unwrap_or_default());
-    let delivery = fields.find("delivery").map(|entry| delivery::check(entry, report));
-    let heartbeat = fields.find("heartbeat").map(|entry| heartbeat::check(entry, report));
+    let said = Said::read(&fields, up, report);
 
     let drafts = match fields.find("constraints") {
         Some(entry) => rules::read(report.section(entry), module, checker, report),
         None => rules::Drafts::default(),
     };
-    let settled = settle::settle(
-        &drafts.list,
-        &settle::Role {
-            inherited: up.rules(),
-            fallback: orphan || fallback.is_some() || fields.mentions("fallback"),
-            intents: (!orphan && !fields.torn("intents")).then_some(&intents),
-            languages: languages.as_deref().unwrap_or(&[Language::Zh, Language::En]),
-            stateful: orphan || keeps,
-        },
-        report,
-    );
-    let Rules { rules, ids, too_many } = settled;
-    let known = Ids { known: &ids, open: orphan || drafts.broken || fields.torn("constraints"), broken: &file.broken };
+    let owner = settle::Role {
+        inherited: up.rules(),
+        named,
+        fallback: orphan || said.fallback.is_some() || fields.mentions("fallback"),
+        intents: (!orphan && !fields.torn("intents")).then_some(&said.intents),
+        languages: said.languages.as_deref().unwrap_or(&[Language::Zh, Language::En]),
+        stateful: orphan || said.stateful,
+    };
+    let settled = settle::settle(&drafts.list, &owner, report);
+    let open = orphan || drafts.broken || fields.torn("constraints");
+    let known = Ids { known: &settled.ids, open, broken: &file.broken };
     let cases = fields.find("cases").map(|entry| cases::check(entry, &known, report)).unwrap_or_default();
     fields.required(orphan || up.parent.is_some(), report);
 
-    let languages = languages.unwrap_or_else(|| vec![Language::En]);
-    let unguarded: Vec<_> = rules.iter().filter(|rule| rule.guard.is_none()).cloned().collect();
-    let contract = Contract {
-        name: role.name.value.clone(),
-        version: version.clone().unwrap_or_else(|| semver::Version::new(0, 0, 0)),
-        persona: persona.clone().unwrap_or_default(),
-        doc: role.doc.clone(),
-        stateful: keeps,
-        model,
-        scenarios: scenarios(&rules, &intents, &languages),
-        languages,
-        intents,
-        style,
-        fallback,
-        delivery: delivery.unwrap_or_else(|| up.delivery()),
-        state: state.unwrap_or_else(|| up.state()),
-        heartbeat: heartbeat.unwrap_or_else(|| up.heartbeat()),
-        cases,
-        digest: digest(report.source.slice(role.span), parent.as_deref(), &drafts.list),
-        parent: parent.clone(),
-        source: report.source.clone(),
-        span: role.span,
-        program: Arc::new(Program::new(&unguarded)),
-        rules,
-        notices: OnceLock::new(),
-        turns: crate::contract::Turns::default(),
-    };
-    if !(too_many || drafts.too_many) {
+    let complete = said.version.is_some() && said.persona.is_some() && !drafts.broken && !orphan;
+    let bounded = !(settled.too_many || drafts.too_many);
+    let digest = digest(report.source.slice(role.span), parent.as_deref(), &drafts.list);
+    let contract = Contract { cases, parent, digest, ..said.contract(role, settled, report) };
+    if bounded {
         proof::check(&contract, fields.find("constraints").map_or(role.name.span, |it| it.keyword.span), report);
     }
-    (version.is_some() && persona.is_some() && !drafts.broken && !orphan).then_some(contract)
+    complete.then_some(contract)
+}
+
+/// What a role says beside its rules and cases, and has from the role it extends.
+struct Said {
+    version: Option<semver::Version>,
+    persona: Option<String>,
+    languages: Option<Vec<Language>>,
+    stateful: bool,
+    state: State,
+    model: ModelOptions,
+    style: Vec<Spanned<String>>,
+    fallback: Option<Spanned<String>>,
+    intents: Vec<Intent>,
+    delivery: Delivery,
+    heartbeat: Heartbeat,
+}
+
+impl Said {
+    fn read(fields: &Fields<'_>, up: inherit::From<'_>, report: &mut Report<'_>) -> Self {
+        let version = fields.read("version", |entry| report.version(entry));
+        let persona = fields.read("persona", |entry| report.text(entry)).map(|text| text.value).or(up.persona());
+        let languages = fields.read("language", |entry| report.languages(entry)).or_else(|| up.languages());
+        let languages = languages.or_else(|| persona.as_deref().map(|persona| vec![language_of(persona)]));
+        let written = fields.read("stateful", |entry| report.flag(entry));
+        let state = fields.find("state").map(|entry| state::check(entry, report));
+        let stateful = written.unwrap_or(state.is_some() || up.stateful());
+        if let (Some(entry), false) = (fields.find("state"), stateful) {
+            let message = "a role without dialogue state has no `state`";
+            report.add(codes::NEEDS_STATE, entry.keyword.span, message, |finding| {
+                finding.with_help("write `stateful true`, or remove the section")
+            });
+        }
+        let model = fields.find("model").map(|entry| model::check(entry, report)).unwrap_or_default();
+        let intents = fields.find("intents").map(|entry| intents::check(entry, report)).unwrap_or_default();
+        let delivery = fields.find("delivery").map(|entry| delivery::check(entry, report));
+        let heartbeat = fields.find("heartbeat").map(|entry| heartbeat::check(entry, report));
+        Self {
+            version,
+            persona,
+            languages,
+            stateful,
+            // Of no use to a role that keeps nothing.
+            state: state.unwrap_or_else(|| if stateful { up.state() } else { State::default() }),
+            model: up.model(model),
+            style: fields.read("style", |entry| style::check(entry, report)).unwrap_or_else(|| up.style()),
+            fallback: fields.read("fallback", |entry| report.text(entry)).or_else(|| up.fallback()),
+            intents: up.intents(intents),
+            delivery: delivery.unwrap_or_else(|| up.delivery()),
+            heartbeat: heartbeat.unwrap_or_else(|| up.heartbeat()),
+        }
+    }
+
+    /// The contract of these parts, without cases, parent and digest.
+    fn contract(self, role: &Role, settled: Rules, report: &Report<'_>) -> Contract {
+        let languages = self.languages.unwrap_or_else(|| vec![Language::En]);
+        // They come first, so that violations have the same indices.
+        let unguarded: Vec<_> = settled.rules.iter().filter(|rule| rule.guard.is_none()).cloned().collect();
+        Contract {
+            name: role.name.value.clone(),
+            version: self.version.unwrap_or_else(|| semver::Version::new(0, 0, 0)),
+            persona: self.persona.unwrap_or_default(),
+            doc: role.doc.clone(),
+            stateful: self.stateful,
+            model: self.model,
+            parent: None,
+            scenarios: scenarios(&settled.rules, &self.intents, &languages),
+            languages,
+            rules: settled.rules,
+            intents: self.intents,
+            style: self.style,
+            fallback: self.fallback,
+            delivery: self.delivery,
+            state: self.state,
+            heartbeat: self.heartbeat,
+            cases: Vec::new(),
+            digest: String::new(),
+            source: report.source.clone(),
+            span: role.span,
+            program: Arc::new(Program::new(&unguarded)),
+            notices: OnceLock::new(),
+            turns: Turns::default(),
+        }
+    }
 }
 
 /// Names a contract: its own text, and all that it takes from elsewhere.

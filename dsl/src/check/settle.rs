@@ -28,6 +28,8 @@ pub(super) struct Rules {
 pub(super) struct Role<'a> {
     /// The rules of the role it extends.
     pub(super) inherited: &'a [Rule],
+    /// Where it names that role.
+    pub(super) named: Span,
     /// Whether it says a fallback.
     pub(super) fallback: bool,
     /// Its intents; nothing when some could not be read.
@@ -66,6 +68,10 @@ pub(super) fn settle(drafts: &[Draft], role: &Role<'_>, report: &mut Report<'_>)
     if too_many {
         let place = drafts.last().map_or(Span::default(), |last| last.via.unwrap_or(last.place));
         report.too_many(place, &format!("more than {MAX_REQUIRED} required terms"));
+    }
+    let replaced = |rule: &Rule| drafts.iter().any(|draft| draft.label.as_deref() == Some(&*rule.id));
+    for rule in role.inherited.iter().filter(|rule| !replaced(rule)) {
+        still_holds(rule, role, report);
     }
     rules.sort_by_key(|rule| rule.guard.is_some());
     Rules { rules, ids, too_many }
@@ -157,6 +163,24 @@ fn fits(draft: &Draft, role: &Role<'_>, told: &mut HashSet<(Span, String)>, repo
             at_home(finding, draft, guard.span).with_help("add `stateful true` to the role")
         });
     }
+}
+
+/// Whether a parent's rule can still come into force: a child may speak less, or keep nothing.
+fn still_holds(rule: &Rule, role: &Role<'_>, report: &mut Report<'_>) {
+    let Some(guard) = &rule.guard else { return };
+    let foreign = |languages: &Vec<Language>| !languages.iter().any(|language| role.languages.contains(language));
+    let (code, message, help) = if guard.languages.as_ref().is_some_and(foreign) {
+        let message = format!("`{}` of the parent is for a language that this role does not speak", rule.id);
+        (codes::GUARD_NEVER_HOLDS, message, "speak the parent's languages, or replace the rule by one with its label")
+    } else if guard.turns.as_deref() == Some(&[crate::contract::Turn::Later]) && !role.stateful {
+        let message = format!("`{}` of the parent is for later turns, and this role keeps no dialogue", rule.id);
+        (codes::NEEDS_STATE, message, "add `stateful true`, or replace the rule by one with its label")
+    } else {
+        return;
+    };
+    report.add(code, role.named, message, |finding| {
+        finding.with_related_in(&rule.source, rule.span, "the rule").with_help(help)
+    });
 }
 
 /// Adds where the rule stands, when that is elsewhere.

@@ -112,9 +112,8 @@ impl Fit {
     fn beats(self, other: Self) -> bool {
         match (self, other) {
             (Self::Equal, Self::Equal) => false,
-            (Self::Equal, _) => true,
+            (Self::Equal, _) | (Self::Contained(_), Self::Similar(..)) => true,
             (Self::Contained(a), Self::Contained(b)) => a > b,
-            (Self::Contained(_), Self::Similar(..)) => true,
             (Self::Similar(a, all_a), Self::Similar(b, all_b)) => a * all_b > b * all_a,
             _ => false,
         }

@@ -8,6 +8,9 @@ use crate::ast::{Broken, Entry, File, Item, Role, RuleSet};
 use crate::diagnostic::{Finding, codes};
 use crate::span::Spanned;
 
+/// How an import that could not be read is called.
+pub(crate) const IMPORT: &str = "import";
+
 impl Builder<'_> {
     pub(super) fn file(&mut self, pair: Pair<'_, Rule>) -> File {
         let mut file = File::default();
@@ -45,6 +48,7 @@ impl Builder<'_> {
             Finding::new(codes::UNREADABLE, self.source, whole, "an import names a file in quotes")
                 .with_help("write `import \"shared/safety.role\"`"),
         );
+        self.broken.push(Broken { names: vec![IMPORT.to_owned()], span: whole });
         None
     }
 

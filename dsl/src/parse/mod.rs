@@ -27,6 +27,7 @@ pub(crate) mod grammar {
 pub(crate) use literal::dedent;
 
 use grammar::{Grammar, Rule};
+pub(crate) use item::IMPORT;
 
 /// How deep blocks and lists may nest; the grammar counts with the same number.
 pub const MAX_DEPTH: usize = 16;

@@ -35,7 +35,9 @@ impl Folders {
 
     /// The path of a file below the outermost folder that holds it.
     fn below(&self, file: &Path) -> Option<PathBuf> {
-        let below = self.0.iter().filter_map(|folder| file.strip_prefix(folder).ok());
+        // The empty path is the folder that the process runs in.
+        let holds = |folder: &&PathBuf| !folder.as_os_str().is_empty() || file.is_relative();
+        let below = self.0.iter().filter(holds).filter_map(|folder| file.strip_prefix(folder).ok());
         below.max_by_key(|rest| rest.components().count()).map(Path::to_owned)
     }
 }
@@ -46,7 +48,8 @@ impl Imports for Folders {
         let below = self.below(from).ok_or(ImportError::Outside)?;
         let depth = below.components().count().saturating_sub(1);
         // Resolved by its parts, so that a file has one name however it is reached.
-        let mut parts: Vec<Component<'_>> = from.parent().map(|parent| parent.components().collect()).unwrap_or_default();
+        let mut parts: Vec<Component<'_>> =
+            from.parent().map(|parent| parent.components().collect()).unwrap_or_default();
         let root = parts.len().saturating_sub(depth);
         for part in Path::new(path).components() {
             match part {

@@ -19,13 +19,7 @@ pub async fn check_policies(contract: &Contract, plugins: &PluginHost) -> Vec<Fi
     findings
 }
 
-async fn check(
-    source: &Source,
-    policy: &PolicyRef,
-    world: World,
-    plugins: &PluginHost,
-    findings: &mut Vec<Finding>,
-) {
+async fn check(source: &Source, policy: &PolicyRef, world: World, plugins: &PluginHost, findings: &mut Vec<Finding>) {
     let name = &policy.plugin;
     let Some(manifest) = plugins.manifest(name) else {
         findings.push(missing(source, policy, plugins));
@@ -47,8 +41,7 @@ async fn check(
             let span = policy.param_spans.iter().find(|(known, _)| *known == parameter).map(|(_, span)| *span);
             let about = if parameter.is_empty() { String::new() } else { format!(" `{parameter}`") };
             let message = format!("plugin `{name}` does not accept its parameter{about}: {problem}");
-            let finding =
-                Finding::new(codes::PARAMETER_REFUSED, source, span.unwrap_or(policy.span), message);
+            let finding = Finding::new(codes::PARAMETER_REFUSED, source, span.unwrap_or(policy.span), message);
             findings
                 .push(finding.with_help(format!("`rolecall plugin inspect plugins/{name}.wasm` shows the parameters")));
         }
