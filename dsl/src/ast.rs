@@ -10,6 +10,8 @@ use crate::span::{Span, Spanned};
 pub struct File {
     /// `import "…"` items, in order.
     pub imports: Vec<Spanned<String>>,
+    /// `rules` items, in order.
+    pub sets: Vec<RuleSet>,
     /// `role` items, in order.
     pub roles: Vec<Role>,
     /// Items and entries that were recognised and could not be read to their end; they have a
@@ -23,6 +25,17 @@ pub struct Broken {
     /// Its label and its keyword, as far as they were readable.
     pub names: Vec<String>,
     /// Where it is.
+    pub span: Span,
+}
+
+/// One `rules NAME { … }`.
+#[derive(Debug, Clone)]
+pub struct RuleSet {
+    /// The name that `use` knows it by.
+    pub name: Spanned<String>,
+    /// The rules.
+    pub body: Body,
+    /// From `rules` to `}`.
     pub span: Span,
 }
 

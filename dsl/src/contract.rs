@@ -1,7 +1,20 @@
 //! The checked contract: what the rest of rolecall works with. It does not know how it was written.
 
+mod guard;
+mod intent;
+mod scenario;
+mod sections;
+
+pub use guard::{Guard, Moment, Turn};
+pub use intent::{Intent, MAX_WORDS_READ, THRESHOLD_PERCENT, recognise};
+pub(crate) use intent::{is_readable, same_sample};
+pub(crate) use scenario::Turns;
+pub use scenario::{MAX_SCENARIOS, Scenario, scenarios};
+pub use sections::{
+    Base, DEFAULT_EXPIRE, Dedup, DedupBy, Delivery, GroupBy, Heartbeat, Measure, Merge, ModelOptions, Priority, State,
+};
+
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use crate::constraint::Constraint;
 use crate::diagnostic::Severity;
@@ -26,24 +39,41 @@ pub struct Contract {
     pub stateful: bool,
     /// How the model is called.
     pub model: ModelOptions,
-    /// Its rules, in the order written. Rule ids are unique.
+    /// The role it extends.
+    pub parent: Option<Arc<Contract>>,
+    /// Its rules: the unguarded ones in the order written, then the guarded ones; of each the
+    /// parent's first. Rule ids are unique.
     pub rules: Vec<Rule>,
+    /// Which rules are in force together; [`Contract::for_turn`] picks.
+    pub scenarios: Vec<Scenario>,
+    /// What users may want.
+    pub intents: Vec<Intent>,
+    /// Examples of its tone; each keeps the contract.
+    pub style: Vec<Spanned<String>>,
     /// What to say when no reply complies.
     pub fallback: Option<Spanned<String>>,
     /// How messages reach people who are away.
     pub delivery: Delivery,
+    /// What is kept between turns.
+    pub state: State,
+    /// How connections of its sessions beat.
+    pub heartbeat: Heartbeat,
     /// The author's own examples.
     pub cases: Vec<Case>,
-    /// BLAKE3 of the role's source text, in hex: names this exact contract in headers and logs.
+    /// BLAKE3 of the role's source text, and of what it takes from elsewhere, in hex: names this exact
+    /// contract in headers and logs.
     pub digest: String,
     /// The file it came from.
     pub source: Source,
     /// Where in it.
     pub span: Span,
-    /// Its rules, compiled.
+    /// Its unguarded rules, compiled: indices in violations are those of `rules`. What binds a turn is
+    /// the program of [`Contract::for_turn`].
     pub program: Arc<Program>,
     /// See [`Contract::for_notices`]; built when it is first asked for.
     pub(crate) notices: OnceLock<Arc<Contract>>,
+    /// See [`Contract::for_turn`].
+    pub(crate) turns: Turns,
 }
 
 impl Contract {
@@ -55,10 +85,13 @@ impl Contract {
     pub fn for_notices(&self) -> &Arc<Self> {
         self.notices.get_or_init(|| {
             let mut notices = Self { notices: OnceLock::new(), ..self.clone() };
+            // A notice answers no turn, so no guard holds.
+            notices.rules.retain(|rule| rule.guard.is_none());
             for rule in notices.rules.iter_mut().filter(|rule| !rule.constraint.binds_notices()) {
                 rule.severity = Severity::Note;
             }
             notices.program = Arc::new(Program::new(&notices.rules));
+            notices.scenarios = scenarios(&notices.rules, &[], &notices.languages);
             Arc::new(notices)
         })
     }
@@ -73,13 +106,15 @@ pub enum Language {
     En,
 }
 
-/// `model { … }`.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct ModelOptions {
-    /// 0.0–2.0.
-    pub temperature: Option<f64>,
-    /// 1–100,000.
-    pub max_tokens: Option<u32>,
+impl Language {
+    /// `zh` or `en`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Zh => "zh",
+            Self::En => "en",
+        }
+    }
 }
 
 /// One rule of a contract.
@@ -93,6 +128,8 @@ pub struct Rule {
     pub on_violation: OnViolation,
     /// Warnings and notes are reported and never block.
     pub severity: Severity,
+    /// When it is in force; always without one.
+    pub guard: Option<Guard>,
     /// The file it is written in.
     pub source: Source,
     /// Where in it.
@@ -147,18 +184,6 @@ pub enum OnFailure {
     /// Answer with the contract's fallback.
     Fallback,
 }
-
-/// `delivery { … }`.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Delivery {
-    /// The merge plugin, if one is named.
-    pub policy: Option<PolicyRef>,
-    /// How long an undelivered message is kept; the default is [`DEFAULT_EXPIRE`].
-    pub expire: Option<Duration>,
-}
-
-/// How long an undelivered message is kept when the contract does not say: 7 days.
-pub const DEFAULT_EXPIRE: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// One `case` of a contract.
 #[derive(Debug, Clone)]

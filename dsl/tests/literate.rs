@@ -10,19 +10,22 @@ use rolecall_dsl::check::{Compiled, MAX_FINDINGS, compile_bytes};
 use rolecall_dsl::conflict::review;
 use rolecall_dsl::diagnostic::{Code, Format, codes, explain, render};
 use rolecall_dsl::source::MAX_SOURCE_BYTES;
-use support::{compile_text, crate_dir, files, read, rules, sorted};
+use support::{Files, clerk, crate_dir, files, read, rules, sorted};
 
-/// One fenced example: where it begins, what it must give, and its text.
+/// One fenced example: where it begins, what it must give, its text, and the files beside it.
 struct Example {
     line: usize,
     expected: Vec<String>,
     text: String,
+    files: Files,
 }
 
 /// The examples of a page. A fence is marked `role`, the codes it gives, and `escaped` when
-/// `<U+202E>` stands for a character that nobody could see in the page.
+/// `<U+202E>` stands for a character that nobody could see in the page. A fence marked `file`, whose
+/// first line is `// path`, is a file that the examples below it can import.
 fn examples(page: &str) -> Vec<Example> {
     let mut found = Vec::new();
+    let mut files = Files::default();
     let mut open: Option<(bool, Example)> = None;
     for (index, line) in page.lines().enumerate() {
         match (&mut open, line.strip_prefix("```")) {
@@ -33,14 +36,18 @@ fn examples(page: &str) -> Vec<Example> {
                 let escaped = rest.iter().any(|word| word == "escaped");
                 let expected: Vec<String> = rest.into_iter().filter(|word| word != "escaped").collect();
                 let kind = if is_role { expected } else { vec!["not a contract".to_owned()] };
-                open = Some((escaped, Example { line: index + 1, expected: kind, text: String::new() }));
+                let files = files.clone();
+                open = Some((escaped, Example { line: index + 1, expected: kind, text: String::new(), files }));
             }
             (Some(_), Some("")) => {
                 let (escaped, mut example) = open.take().expect("an open fence");
                 if escaped {
                     example.text = unescape(&example.text);
                 }
-                if example.expected != ["not a contract"] {
+                if example.expected == ["file"] {
+                    let first = example.text.lines().next().and_then(|line| line.strip_prefix("// "));
+                    files.0.push((first.expect("the path in the first line").to_owned(), example.text));
+                } else if example.expected != ["not a contract"] {
                     example.expected.sort();
                     found.push(example);
                 }
@@ -76,7 +83,7 @@ const ADVICE: &[Code] = &[codes::IMPLIED_RULE, codes::COMMON_CHARACTER, codes::F
 fn run(path: &Path) -> usize {
     let examples = examples(&read(path));
     for example in &examples {
-        let mut compiled = compile_text(&example.text);
+        let mut compiled = example.files.compile(&example.text);
         if example.expected.iter().any(|code| ADVICE.iter().any(|advice| advice.to_string() == *code)) {
             compiled.findings.extend(compiled.contracts.iter().flat_map(|contract| review(contract)));
         }
@@ -106,10 +113,26 @@ fn generated(code: Code) -> Option<Compiled> {
             format!("role clerk {{\nversion 1.0.0\npersona \"A clerk\"\n{}}}", "= 1\n".repeat(MAX_FINDINGS + 5))
                 .into_bytes()
         }
+        codes::TOO_MANY_IMPORTS => return Some(many_imports()),
+        codes::TOO_MANY_SCENARIOS => many_scenarios().into_bytes(),
         codes::TOO_MANY => rules(&"max_chars 9\n".repeat(257)).into_bytes(),
         _ => return None,
     };
     Some(compile_bytes("generated.role", &bytes))
+}
+
+fn many_imports() -> Compiled {
+    let name = |number: usize| format!("shared/{number}.role");
+    let files = (0..70).map(|number| (name(number), format!("rules r{number} {{ max_sentences 3 }}")));
+    let imports: String = (0..70).map(|number| format!("import \"{}\"\n", name(number))).collect();
+    Files(files.collect()).compile(&imports)
+}
+
+fn many_scenarios() -> String {
+    let each = |line: fn(usize) -> String| (0..64).map(line).collect::<String>();
+    let guards = each(|n| format!("when intent i{n} {{ max_chars {} }}\n", n + 10));
+    let intents = each(|n| format!("i{n} \"sample {n}\"\n"));
+    clerk(&format!("constraints {{\n{guards}}}\nintents {{\n{intents}}}"))
 }
 
 /// What only the runtime can find, because it needs plugins or a model. Its tests give these codes;
@@ -141,7 +164,7 @@ fn every_code_has_a_page_whose_first_example_gives_it_alone() {
             let examples = examples(declared.page);
             let bad = examples.first().unwrap_or_else(|| panic!("{code}: no example"));
             assert_eq!(bad.expected, [code.to_string()], "{code}: the first example shows something else");
-            let compiled = compile_text(&bad.text);
+            let compiled = bad.files.compile(&bad.text);
             let advice = compiled.contracts.iter().flat_map(|contract| review(contract));
             compiled.findings.iter().cloned().chain(advice).collect()
         };

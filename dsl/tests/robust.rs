@@ -18,6 +18,9 @@ fn survive(bytes: &[u8]) {
         let text = render(&compiled.findings, format);
         assert_eq!(text.is_empty(), compiled.findings.is_empty());
     }
+    for format in [Format::Sarif, Format::Junit] {
+        assert!(!render(&compiled.findings, format).is_empty(), "a document is never empty");
+    }
 }
 
 fn contracts() -> Vec<String> {
@@ -80,6 +83,29 @@ const PIECES: &[&str] = &[
     "expect pass",
     "delivery {",
     "model {",
+    "role a {",
+    "role a extends a {",
+    "rules s {",
+    "use s",
+    "when",
+    "intent i",
+    "and",
+    "turn first",
+    "intents {",
+    "i \"x\"",
+    "-> action y",
+    "state {",
+    "history 3 turns",
+    "points on",
+    "heartbeat {",
+    "base { 4g 8s",
+    "style [",
+    "merge window 1s slide 2s",
+    "flush_at 5 messages",
+    "dedup guarded 0.3 levenshtein",
+    "+ 0.7 embedding >= 0.8",
+    "group_by intent",
+    "import \"a.role\"",
     "\\",
     "\u{202E}",
     "\u{200B}",

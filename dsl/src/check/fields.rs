@@ -1,5 +1,8 @@
 //! Reading one value of a field.
 
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
 use super::Report;
 use crate::ast::{Arg, Entry};
 use crate::contract::Language;
@@ -42,6 +45,12 @@ impl Report<'_> {
         self.add(codes::WRONG_VALUE, span, message, |finding| finding);
     }
 
+    /// Says that a value is too small or too large, and which range there is.
+    pub(super) fn out_of_range(&mut self, entry: &Entry, span: Span, takes: &str) {
+        let message = format!("`{}` is outside of its range", entry.keyword.value);
+        self.add(codes::OUT_OF_RANGE, span, message, |finding| finding.with_help(format!("write {takes}")));
+    }
+
     /// A text that says something.
     pub(super) fn text(&mut self, entry: &Entry) -> Option<Spanned<String>> {
         let arg = self.single(entry, "one text in quotes")?;
@@ -79,6 +88,39 @@ impl Report<'_> {
                 None
             }
         }
+    }
+
+    /// `on` or `off`.
+    pub(super) fn switch(&mut self, entry: &Entry) -> Option<bool> {
+        let arg = self.single(entry, "`on` or `off`")?;
+        match &arg.value {
+            Arg::Word(word) if word == "on" => Some(true),
+            Arg::Word(word) if word == "off" => Some(false),
+            _ => {
+                self.wrong(entry, arg.span, "`on` or `off`");
+                None
+            }
+        }
+    }
+
+    /// A time within a range.
+    pub(super) fn duration(
+        &mut self,
+        entry: &Entry,
+        arg: &Spanned<Arg>,
+        range: RangeInclusive<Duration>,
+        takes: &str,
+    ) -> Option<Duration> {
+        let Arg::Duration(milliseconds) = arg.value else {
+            self.wrong(entry, arg.span, takes);
+            return None;
+        };
+        let duration = Duration::from_millis(milliseconds);
+        if !range.contains(&duration) {
+            self.out_of_range(entry, arg.span, takes);
+            return None;
+        }
+        Some(duration)
     }
 
     /// A version of three numbers.

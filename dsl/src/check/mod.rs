@@ -2,18 +2,35 @@
 //!
 //! Each section of a role has its file here. All of them add to one [`Report`] and go on.
 
+mod book;
 mod cases;
 mod characters;
+mod checker;
+mod dedup;
 mod delivery;
 mod fields;
+mod guards;
+mod heartbeat;
+mod imports;
+mod inherit;
+mod intents;
+mod merge;
 mod model;
 mod options;
+mod proof;
 mod role;
 mod rules;
+mod settle;
+mod state;
+mod style;
 mod words;
 
-use std::collections::HashMap;
+pub use imports::{ImportError, Imports, NoImports};
+
 use std::sync::Arc;
+
+use book::Book;
+use checker::{Checker, within};
 
 use crate::ast::File;
 use crate::contract::Contract;
@@ -36,38 +53,46 @@ pub struct Compiled {
     pub findings: Vec<Finding>,
 }
 
-/// Parses and checks one file: syntax, names, types and the contradictions that need no reply.
-///
-/// An error inside a role leaves that role out; an error outside of all roles leaves all out,
-/// because what it stands for may belong to any of them.
+/// [`compile_with`] for a text that has no other files beside it: imports are findings.
 #[must_use]
 pub fn compile(source: &Source) -> Compiled {
-    let mut findings = Vec::new();
-    let file = parse::parse(source, &mut findings);
+    compile_with(source, &NoImports)
+}
+
+/// Parses and checks one file and what it imports: syntax, names, types and the contradictions that
+/// need no reply.
+///
+/// An error inside a role or a rule set leaves out that role, or those that use the set; an error
+/// outside of them leaves all out, because what it stands for may belong to any of them. What is
+/// wrong with an imported file is told at the import.
+#[must_use]
+pub fn compile_with(source: &Source, imports: &dyn Imports) -> Compiled {
+    let book = Book::read(source, imports);
+    let mut checker = Checker::new(&book);
+    let Some(root) = checker.module(0) else { return Compiled::default() };
+    let mut findings = root.findings.clone();
     if source.text().len() > MAX_SOURCE_BYTES {
         return Compiled { findings, ..Compiled::default() };
     }
-    characters::check(source, &mut findings);
-    let mut report = Report { source, findings: &mut findings };
-    items(&file, &mut report);
-    let checked: Vec<Option<Contract>> = file.roles.iter().map(|role| role::check(role, &file, &mut report)).collect();
+    findings.extend(checker.imports(0));
+    empty(&root.file, &mut Report { source, findings: &mut findings });
+    let parts: Vec<Span> =
+        root.file.roles.iter().map(|role| role.span).chain(root.file.sets.iter().map(|set| set.span)).collect();
+    let inside = |finding: &Finding| parts.iter().any(|part| within(*part, finding.span));
+    let outside = findings.iter().any(|finding| finding.severity == Severity::Error && !inside(finding));
 
-    let errors: Vec<&Finding> = findings.iter().filter(|f| f.severity == Severity::Error).collect();
-    let within = |span: Span, error: &Finding| span.start <= error.span.start && error.span.end <= span.end;
-    let outside = errors.iter().any(|error| !file.roles.iter().any(|role| within(role.span, error)));
-    let contracts = checked.into_iter().flatten().filter(|_| !outside);
-    let mut compiled = Compiled::default();
-    for contract in contracts.map(Arc::new) {
-        let mut own = errors.iter().filter(|error| within(contract.span, error));
-        let shape = own.clone().any(|error| !codes::CONTRADICTIONS.contains(&error.code.0));
-        match own.next() {
-            None => compiled.contracts.push(contract),
-            Some(_) if !shape => compiled.contradictory.push(contract),
-            Some(_) => {}
-        }
+    characters::check(source, &mut findings);
+    for index in 0..root.file.sets.len() {
+        findings.extend(checker.set(0, index).findings.iter().cloned());
     }
-    compiled.findings = bounded(source, findings);
-    compiled
+    let (mut contracts, mut contradictory) = (Vec::new(), Vec::new());
+    for index in 0..root.file.roles.len() {
+        let checked = checker.role(0, index);
+        findings.extend(checked.findings.iter().cloned());
+        contracts.extend(checked.contract.clone().filter(|_| !outside));
+        contradictory.extend(checked.contradictory.clone().filter(|_| !outside));
+    }
+    Compiled { contracts, contradictory, findings: bounded(source, findings) }
 }
 
 /// [`compile`] for a file as it was read: bytes that are not UTF-8 are a finding.
@@ -90,32 +115,20 @@ pub fn compile_bytes(name: &str, bytes: &[u8]) -> Compiled {
     }
 }
 
-/// What is judged before the roles one by one: imports, the number of roles, their names.
-fn items(file: &File, report: &mut Report<'_>) {
-    for import in &file.imports {
-        report.not_implemented("import", import.span);
-    }
-    if file.roles.is_empty() && file.broken.is_empty() && file.imports.is_empty() && report.findings.is_empty() {
+/// A file that says nothing at all.
+fn empty(file: &File, report: &mut Report<'_>) {
+    let holds = !file.roles.is_empty() || !file.sets.is_empty() || !file.imports.is_empty() || !file.broken.is_empty();
+    if !holds && report.findings.is_empty() {
         report.add(codes::NO_ROLE, Span::default(), "the file declares no role", |finding| {
             finding.with_help("write `role some_name { … }`")
         });
-    }
-    let mut seen: HashMap<&str, Span> = HashMap::new();
-    for role in &file.roles {
-        if let Some(first) = seen.get(role.name.value.as_str()) {
-            let message = format!("a second role named `{}`", role.name.value);
-            report.add(codes::DUPLICATE_ROLE, role.name.span, message, |finding| {
-                finding.with_related(*first, "the first one").with_help("rename one of them")
-            });
-        } else {
-            seen.insert(&role.name.value, role.name.span);
-        }
     }
 }
 
 /// In the order of places, at most [`MAX_FINDINGS`], the heaviest kept.
 fn bounded(source: &Source, mut findings: Vec<Finding>) -> Vec<Finding> {
-    let by_place = |f: &Finding| (f.span.start, f.span.end, f.code);
+    // What is about another file comes last.
+    let by_place = |f: &Finding| (f.source.name() != source.name(), f.span.start, f.span.end, f.code);
     findings.sort_by_key(by_place);
     if findings.len() > MAX_FINDINGS {
         let left_out = findings.len() - MAX_FINDINGS;
@@ -143,6 +156,13 @@ impl Report<'_> {
     fn not_implemented(&mut self, word: &str, span: Span) {
         self.add(codes::NOT_IMPLEMENTED, span, format!("`{word}` is not implemented yet"), |finding| {
             finding.with_help("remove it: this version would not carry it out, and does not load what it cannot keep")
+        });
+    }
+
+    /// A part that is kept in the contract and that nothing acts upon yet.
+    fn not_in_effect(&mut self, what: &str, instead: &str, span: Span) {
+        self.add(codes::NOT_IN_EFFECT, span, format!("not in effect yet: {what}; {instead}"), |finding| {
+            finding.with_help("it may stay: it is checked, and takes effect with a later version")
         });
     }
 

@@ -4,17 +4,16 @@ use super::Report;
 use super::words::Words;
 use crate::ast::{Arg, Entry};
 use crate::contract::ModelOptions;
-use crate::diagnostic::codes;
 
-const WORDS: Words = Words { place: "`model`", known: &["temperature", "max_tokens"], later: &["route"] };
+const WORDS: Words = Words { place: "`model`", known: &["temperature", "max_tokens", "route"], later: &[] };
 
 pub(super) fn check(entry: &Entry, report: &mut Report<'_>) -> ModelOptions {
     let mut options = ModelOptions::default();
     for field in WORDS.sort(report.section(entry), report) {
-        if field.keyword.value == "temperature" {
-            options.temperature = temperature(&field, report);
-        } else {
-            options.max_tokens = max_tokens(&field, report);
+        match field.keyword.value.as_str() {
+            "temperature" => options.temperature = temperature(&field, report),
+            "max_tokens" => options.max_tokens = max_tokens(&field, report),
+            _ => options.route = route(&field, report),
         }
     }
     options
@@ -32,7 +31,7 @@ fn temperature(field: &Entry, report: &mut Report<'_>) -> Option<f64> {
         }
     };
     if !(0.0..=2.0).contains(&value) {
-        report.add(codes::OUT_OF_RANGE, arg.span, format!("`temperature` is {TAKES}"), |finding| finding);
+        report.out_of_range(field, arg.span, TAKES);
         return None;
     }
     Some(value)
@@ -47,7 +46,19 @@ fn max_tokens(field: &Entry, report: &mut Report<'_>) -> Option<u32> {
     };
     let value = u32::try_from(value).ok().filter(|value| (1..=100_000).contains(value));
     if value.is_none() {
-        report.add(codes::OUT_OF_RANGE, arg.span, format!("`max_tokens` is {TAKES}"), |finding| finding);
+        report.out_of_range(field, arg.span, TAKES);
     }
     value
+}
+
+/// The name of a route; which model it leads to is the server's matter.
+fn route(field: &Entry, report: &mut Report<'_>) -> Option<String> {
+    let route = report.text(field)?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    if route.value.len() > 64 || !route.value.chars().all(plain) {
+        report.wrong(field, route.span, "the name of a route: at most 64 ASCII letters, digits, `_`, `-` and `.`");
+        return None;
+    }
+    report.not_in_effect("`route`", "every role is answered by the server's one model", field.keyword.span);
+    Some(route.value)
 }

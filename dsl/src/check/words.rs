@@ -3,7 +3,7 @@
 use super::Report;
 use crate::ast::{Arg, Entry};
 use crate::diagnostic::codes;
-use crate::span::Span;
+use crate::span::{Span, Spanned};
 
 /// The words that one kind of block knows.
 pub(super) struct Words {
@@ -60,9 +60,33 @@ impl Words {
 
 /// Splits entries that stand on one line at the words that begin an entry in this place.
 pub(super) fn split(entry: &Entry, known: &[&str]) -> Vec<Entry> {
-    let joined = |index: usize| {
-        let before = index.checked_sub(1).and_then(|before| entry.args.get(before));
-        before.is_some_and(|arg| matches!(arg.value, Arg::Op(_) | Arg::Bar | Arg::Comma | Arg::Arrow | Arg::Plus))
-    };
-    entry.split(|index, arg| matches!(arg, Arg::Word(word) if known.contains(&word.as_str())) && !joined(index))
+    entry.split(|index, arg| {
+        matches!(arg, Arg::Word(word) if known.contains(&word.as_str())) && !is_joined(entry, index)
+    })
+}
+
+/// Whether a joint stands in front of an argument, so that it begins nothing.
+pub(super) fn is_joined(entry: &Entry, index: usize) -> bool {
+    let before = index.checked_sub(1).and_then(|before| entry.args.get(before));
+    before.is_some_and(|arg| matches!(arg.value, Arg::Op(_) | Arg::Bar | Arg::Comma | Arg::Arrow | Arg::Plus))
+}
+
+/// Puts statements together that the parser took apart behind a literal: `merge window 300ms slide
+/// 100ms` is one statement with the head `merge`, and `slide` one of the words that go on.
+pub(super) fn gather(entries: &[Entry], heads: &[&str], tails: &[&str]) -> Vec<Entry> {
+    let all: Vec<&str> = heads.iter().chain(tails).copied().collect();
+    let mut gathered: Vec<Entry> = Vec::new();
+    for entry in entries.iter().flat_map(|entry| split(entry, &all)) {
+        let goes_on = entry.label.is_none() && tails.contains(&entry.keyword.value.as_str());
+        match gathered.last_mut().filter(|last| goes_on && heads.contains(&last.keyword.value.as_str())) {
+            Some(last) => {
+                last.args.push(Spanned::new(Arg::Word(entry.keyword.value), entry.keyword.span));
+                last.args.extend(entry.args);
+                last.blocks.extend(entry.blocks);
+                last.span = last.span.to(entry.span);
+            }
+            None => gathered.push(entry),
+        }
+    }
+    gathered
 }

@@ -1,5 +1,7 @@
 //! What the analysis answers.
 
+use std::sync::Arc;
+
 /// Whether a reply exists that keeps some rules (and breaks others).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
@@ -64,6 +66,10 @@ pub struct Comparison {
     pub only_old: Option<String>,
     /// A reply that only the new contract allows.
     pub only_new: Option<String>,
+    /// The id of a rule of the new contract that `only_old` breaks.
+    pub tightened: Option<Arc<str>>,
+    /// The id of a rule of the old contract that `only_new` breaks, or that a plugin no longer judges.
+    pub loosened: Option<Arc<str>>,
     /// Why the analysis gave up, if it did.
     pub undecided: Option<String>,
 }

@@ -38,11 +38,12 @@ pub use review::review;
 
 use std::sync::Arc;
 
+use crate::Contract;
 use crate::contract::{Case, Language, Rule};
 use crate::diagnostic::{Finding, Severity};
 use crate::monitor::Program;
 use crate::source::Source;
-use crate::span::Spanned;
+use crate::span::{Span, Spanned};
 
 /// A role's rules and the concrete texts that must agree with them.
 #[derive(Debug)]
@@ -55,13 +56,35 @@ pub struct Texts<'a> {
     pub fallback: Option<&'a Spanned<String>>,
     /// The cases.
     pub cases: &'a [Case],
-    /// The language that candidates for replies are tried in first.
-    pub language: Language,
 }
 
-/// Adds a finding for each contradiction; every one names all of its places.
-pub fn check(texts: &Texts<'_>, source: &Source, findings: &mut Vec<Finding>) {
-    let blocking: Vec<&Rule> = texts.rules.iter().filter(|rule| rule.severity == Severity::Error).collect();
-    report::report(&analyse(&blocking, texts.language), &blocking, None, findings);
+/// Adds a finding for each set of rules that cannot hold together in one of a contract's scenarios;
+/// every one names all of its places.
+pub fn rules(contract: &Contract, scenario: usize, findings: &mut Vec<Finding>) {
+    let Some(scenario) = contract.scenarios.get(scenario) else { return };
+    let rules = blocking(scenario.rules.iter().filter_map(|index| contract.rules.get(*index)));
+    report::report(&analyse(&rules, language(contract)), &rules, scenario.name.as_deref(), findings);
+}
+
+/// Adds a finding for each scenario in which a contract allows a reply that the one it extends refuses.
+pub fn escapes(contract: &Contract, place: Span, findings: &mut Vec<Finding>) {
+    let Some(parent) = &contract.parent else { return };
+    for found in compare(parent, contract) {
+        report::escape(contract, parent, &found, place, findings);
+    }
+}
+
+/// Adds a finding for each text of a contract that its own rules refuse.
+pub fn texts(texts: &Texts<'_>, source: &Source, findings: &mut Vec<Finding>) {
     texts::check(texts, source, findings);
+}
+
+/// The rules that can make a reply impossible.
+fn blocking<'r>(rules: impl Iterator<Item = &'r Rule>) -> Vec<&'r Rule> {
+    rules.filter(|rule| rule.severity == Severity::Error).collect()
+}
+
+/// The language that candidates for replies are tried in first.
+fn language(contract: &Contract) -> Language {
+    contract.languages.first().copied().unwrap_or(Language::En)
 }

@@ -1,7 +1,8 @@
 //! What the analysis found, as findings.
 
-use super::answer::{Analysis, Answer, ConflictSet};
+use super::answer::{Analysis, Answer, Comparison, ConflictSet, Relation};
 use super::clause::{self, Clause, Count};
+use crate::Contract;
 use crate::constraint::Fact;
 use crate::contract::Rule;
 use crate::diagnostic::{Code, Finding, codes};
@@ -50,6 +51,45 @@ pub(super) fn implied(implied: &[(usize, Vec<usize>)], rules: &[&Rule], findings
         }
         findings.push(finding);
     }
+}
+
+/// A role that allows more than the role it extends.
+pub(super) fn escape(
+    child: &Contract,
+    parent: &Contract,
+    found: &Comparison,
+    place: Span,
+    findings: &mut Vec<Finding>,
+) {
+    let when = when(found.scenario.as_deref());
+    let wider = matches!(found.relation, Relation::Wider | Relation::Incomparable);
+    if found.only_new.is_none() && !wider {
+        if let Some(reason) = &found.undecided {
+            let message =
+                format!("it is not decided whether `{}` only tightens `{}`{when}: {reason}", child.name, parent.name);
+            findings.push(Finding::new(codes::UNDECIDED, &child.source, place, message));
+        }
+        return;
+    }
+    let id = found.loosened.as_deref().unwrap_or_default();
+    let named = |contract: &Contract| {
+        contract.rules.iter().find(|rule| *rule.id == *id).map(|rule| (rule.source.clone(), rule.span))
+    };
+    let (source, span) = named(child)
+        .filter(|(source, _)| source.name() == child.source.name())
+        .unwrap_or((child.source.clone(), place));
+    let message = match &found.only_new {
+        Some(reply) => {
+            format!("`{}` allows a reply that `{}` refuses{when}: “{}”", child.name, parent.name, shown(reply))
+        }
+        None => format!("`{}` no longer asks the plugin that judges `{id}` of `{}`{when}", child.name, parent.name),
+    };
+    let mut finding = Finding::new(codes::ESCAPES_PARENT, &source, span, message)
+        .with_help("a role may only tighten the one it extends: make the rule as strict, or extend another role");
+    if let Some((source, span)) = named(parent) {
+        finding = finding.with_related_in(&source, span, format!("`{id}` of `{}` refuses it", parent.name));
+    }
+    findings.push(finding);
 }
 
 fn undecided(reason: &str, rules: &[&Rule], scenario: Option<&str>) -> Option<Finding> {

@@ -5,11 +5,11 @@ use unicode_script::{Script, UnicodeScript as _};
 
 use super::analyse::implied;
 use super::clause::{self, Clause};
-use super::report;
+use super::{blocking, language, report};
 use crate::Contract;
 use crate::constraint::{Class, Fact};
 use crate::contract::{Language, Rule};
-use crate::diagnostic::{Finding, Severity, codes};
+use crate::diagnostic::{Finding, codes};
 use crate::text::fold::folded;
 
 /// Han characters so common that forbidding one forbids most Chinese replies.
@@ -19,14 +19,14 @@ const COMMON: &str = "的一是不了在人有我他这个们中来上大为和�
 #[must_use]
 pub fn review(contract: &Contract) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let blocking: Vec<&Rule> = contract.rules.iter().filter(|rule| rule.severity == Severity::Error).collect();
-    let language = contract.languages.first().copied().unwrap_or(Language::En);
-    report::implied(&implied(&blocking, language), &blocking, &mut findings);
+    // A guarded rule may say nothing new in one scenario and much in another.
+    let unguarded = blocking(contract.rules.iter().filter(|rule| rule.guard.is_none()));
+    report::implied(&implied(&unguarded, language(contract)), &unguarded, &mut findings);
     for rule in &contract.rules {
         common_characters(rule, &mut findings);
         foreign_terms(rule, &contract.languages, &mut findings);
     }
-    holds_reply(contract, &blocking, &mut findings);
+    holds_reply(contract, &blocking(contract.rules.iter()), &mut findings);
     findings
 }
 
@@ -69,14 +69,20 @@ fn may_be(term: &str, language: Language) -> bool {
 }
 
 /// A contract without a fallback whose rules are decided at the end cannot let anything out before.
-fn holds_reply(contract: &Contract, blocking: &[&Rule], findings: &mut Vec<Finding>) {
-    let late = |class| matches!(class, Class::EndOnly | Class::Ratio) && contract.fallback.is_none();
-    let Some(rule) = blocking.iter().find(|rule| late(rule.constraint.class())) else { return };
+fn holds_reply(contract: &Contract, rules: &[&Rule], findings: &mut Vec<Finding>) {
+    let late = |class| match class {
+        Class::Whole => true,
+        Class::EndOnly | Class::Ratio => contract.fallback.is_none(),
+        Class::Safety | Class::Judged => false,
+    };
+    let Some(rule) = rules.iter().find(|rule| late(rule.constraint.class())) else { return };
+    let help = if rule.constraint.class() == Class::Whole {
+        "such a reply means nothing before its end; readers see it all at once"
+    } else {
+        "add a `fallback`, and replies go out sentence by sentence"
+    };
     let message = format!("replies are held until they are complete: `{}` is only decided at their end", rule.id);
-    findings.push(
-        Finding::new(codes::HOLDS_REPLY, &rule.source, rule.span, message)
-            .with_help("add a `fallback`, and replies go out sentence by sentence"),
-    );
+    findings.push(Finding::new(codes::HOLDS_REPLY, &rule.source, rule.span, message).with_help(help));
 }
 
 /// Whether a rule is kept by every reply by itself, as the author surely knows.

@@ -64,6 +64,13 @@ codes! {
     RC0011 BIDI_CONTROL "bidi-control" Warning "a bidirectional control makes text look other than it is"
     RC0012 INVISIBLE_CHARACTER "invisible-character" Warning "a character that nobody can see"
     RC0013 CONFUSABLE "confusable" Warning "a character or word that looks like another one"
+    RC0014 NOT_IN_EFFECT "not-in-effect" Note "a part of the language that is checked and kept, and not acted upon yet"
+    // Imports.
+    RC0021 IMPORT_PATH "import-path" Error "an import names a path that imports do not take"
+    RC0022 IMPORT_MISSING "import-missing" Error "an imported file cannot be read"
+    RC0023 IMPORT_CYCLE "import-cycle" Error "files import each other in a circle"
+    RC0024 IMPORT_BROKEN "import-broken" Error "an imported file has errors"
+    RC0025 TOO_MANY_IMPORTS "too-many-imports" Error "imports are nested too deep, or bring too many files"
     // Roles and their fields.
     RC0101 MISSING_FIELD "missing-field" Error "a required field is not there"
     RC0102 DUPLICATE_FIELD "duplicate-field" Error "a field, section or value is given twice"
@@ -73,6 +80,13 @@ codes! {
     RC0106 DUPLICATE_ROLE "duplicate-role" Error "two roles have one name"
     RC0107 EMPTY_TEXT "empty-text" Error "a text that must say something is empty"
     RC0108 TOO_MANY "too-many" Error "a role has more rules, terms or cases than are checked"
+    RC0109 NEEDS_STATE "needs-state" Error "a role that keeps no dialogue state has a part that needs it"
+    RC0110 DOES_NOT_FIT "does-not-fit" Error "two values of a section do not fit together"
+    RC0111 UNKNOWN_PARENT "unknown-parent" Error "a role extends one that is not there"
+    RC0112 EXTENDS_CYCLE "extends-cycle" Error "roles extend each other in a circle, or too deep"
+    RC0113 PARENT_BROKEN "parent-broken" Error "a role extends one that has errors"
+    RC0114 EMPTY_INTENT "empty-intent" Error "an intent has no sample"
+    RC0115 DUPLICATE_SAMPLE "duplicate-sample" Error "two intents have one sample"
     // Rules.
     RC0201 UNKNOWN_KIND "unknown-kind" Error "no constraint kind has this name"
     RC0202 WRONG_ARGUMENTS "wrong-arguments" Error "a rule has other arguments than its kind takes"
@@ -99,6 +113,7 @@ codes! {
     RC0310 COMMON_CHARACTER "common-character" Warning "a forbidden term that is a single common character"
     RC0311 FOREIGN_TERM "foreign-term" Warning "a required term in another language than the reply's"
     RC0312 HOLDS_REPLY "holds-reply" Note "a reply is held until it is complete"
+    RC0313 ESCAPES_PARENT "escapes-parent" Error "a role allows what the role it extends does not"
     // Texts of the contract.
     RC0401 FALLBACK_VIOLATES "fallback-violates" Error "the fallback breaks a rule of its own contract"
     RC0402 CASE_FAILS "case-fails" Error "the reply of a passing case breaks a rule"
@@ -116,6 +131,15 @@ codes! {
     RC0506 PLUGIN_FAILED "plugin-failed" Error "a plugin gave no judgement"
     // Trial runs.
     RC0601 REHEARSAL_FAILS "rehearsal-fails" Error "the rehearsal model's reply did not get through the contract"
+    // Guards and rule sets.
+    RC0701 MALFORMED_GUARD "malformed-guard" Error "a `when` does not have the form of a condition and a block"
+    RC0702 UNKNOWN_INTENT "unknown-intent" Error "a condition names an intent that the role does not have"
+    RC0703 GUARD_NEVER_HOLDS "guard-never-holds" Error "no turn satisfies a condition"
+    RC0704 EMPTY_BLOCK "empty-block" Error "a `when` or a rule set holds no rule"
+    RC0705 TOO_MANY_SCENARIOS "too-many-scenarios" Error "guards tell more scenarios apart than are checked"
+    RC0706 UNKNOWN_SET "unknown-set" Error "`use` names a rule set that is not there"
+    RC0707 SET_CYCLE "set-cycle" Error "rule sets use each other in a circle, or too deep"
+    RC0708 DUPLICATE_SET "duplicate-set" Error "two rule sets of one file have one name"
 }
 
 /// The codes of rules and texts that contradict each other, in a contract that is readable.

@@ -3,7 +3,8 @@
 use crate::contract::{Contract, Language};
 
 impl Contract {
-    /// The system prompt compiled from persona and rules, in the contract's first language.
+    /// The system prompt compiled from persona, rules and style, in the contract's first language. Of
+    /// guarded rules it has none: [`Contract::for_turn`] has those in force.
     #[must_use]
     pub fn prompt(&self) -> String {
         let language = self.languages.first().copied().unwrap_or(Language::En);
@@ -13,11 +14,22 @@ impl Contract {
             Language::En => (format!("Your role: {persona}"), self.speech_en(), "Every answer must keep these rules:"),
         };
         let mut prompt = format!("{introduction}\n{speech}");
-        if !self.rules.is_empty() {
+        let rules: Vec<_> = self.rules.iter().filter(|rule| rule.guard.is_none()).collect();
+        if !rules.is_empty() {
             prompt.push_str("\n\n");
             prompt.push_str(heading);
-            for (number, rule) in (1..).zip(&self.rules) {
+            for (number, rule) in (1..).zip(rules) {
                 prompt.push_str(&format!("\n{number}. {}", rule.constraint.prompt(language)));
+            }
+        }
+        if !self.style.is_empty() {
+            prompt.push_str("\n\n");
+            prompt.push_str(match language {
+                Language::Zh => "语气以下面的话为例，不要照抄：",
+                Language::En => "These examples show your tone; do not repeat them:",
+            });
+            for sample in &self.style {
+                prompt.push_str(&format!("\n- {}", sample.value.trim()));
             }
         }
         prompt

@@ -4,9 +4,12 @@ use pest::iterators::Pair;
 
 use super::grammar::Rule;
 use super::{Builder, span};
-use crate::ast::{Broken, Entry, File, Item, Role};
+use crate::ast::{Broken, Entry, File, Item, Role, RuleSet};
 use crate::diagnostic::{Finding, codes};
 use crate::span::Spanned;
+
+/// How an import that could not be read is called.
+pub(crate) const IMPORT: &str = "import";
 
 impl Builder<'_> {
     pub(super) fn file(&mut self, pair: Pair<'_, Rule>) -> File {
@@ -21,6 +24,10 @@ impl Builder<'_> {
                 Rule::role => {
                     let doc = std::mem::take(&mut docs).join("\n");
                     file.roles.extend(self.role(node, doc));
+                }
+                Rule::rule_set => {
+                    docs.clear();
+                    file.sets.extend(self.rule_set(node));
                 }
                 Rule::import => file.imports.extend(self.import(node)),
                 Rule::unreadable_top => self.unreadable_top(&node),
@@ -41,6 +48,7 @@ impl Builder<'_> {
             Finding::new(codes::UNREADABLE, self.source, whole, "an import names a file in quotes")
                 .with_help("write `import \"shared/safety.role\"`"),
         );
+        self.broken.push(Broken { names: vec![IMPORT.to_owned()], span: whole });
         None
     }
 
@@ -69,12 +77,52 @@ impl Builder<'_> {
                     .with_help("write `role some_name { … }`"),
             );
         }
-        let Some(name) = name.filter(|_| !self.torn) else {
-            self.broken.push(Broken { names: Vec::new(), span: whole });
+        let Some(name) = name.clone().filter(|_| !self.torn) else {
+            let names = name.into_iter().map(|name| name.value).collect();
+            self.broken.push(Broken { names, span: whole });
             return None;
         };
         let items = items.into_iter().filter_map(|entry| self.item(entry)).collect();
         Some(Role { doc, name, extends, items, span: whole })
+    }
+
+    /// A set whose braces do not match is left out like such a role.
+    fn rule_set(&mut self, pair: Pair<'_, Rule>) -> Option<RuleSet> {
+        const WRITE: &str = "write `rules some_name { … }`";
+        let whole = span(&pair);
+        let (mut name, mut body, mut header_read) = (None, None, true);
+        self.torn = false;
+        self.suspect = None;
+        for node in pair.into_inner() {
+            match node.as_rule() {
+                Rule::name => name = Some(Self::spanned(&node)),
+                Rule::header_junk => {
+                    header_read = false;
+                    let message = if name.is_some() {
+                        "the name of a rule set is followed by `{`"
+                    } else {
+                        "the name of a rule set is a word: a letter, then letters, digits, `_` or `-`"
+                    };
+                    self.findings
+                        .push(Finding::new(codes::UNREADABLE, self.source, span(&node), message).with_help(WRITE));
+                }
+                Rule::body => body = Some(self.body(node)),
+                Rule::too_deep => self.too_deep(&node),
+                _ => {}
+            }
+        }
+        if name.is_none() && header_read {
+            let finding = Finding::new(codes::UNREADABLE, self.source, whole, "a rule set without a name");
+            self.findings.push(finding.with_help(WRITE));
+        }
+        match (name, body) {
+            (Some(name), Some(body)) if !self.torn => Some(RuleSet { name, body, span: whole }),
+            (name, _) => {
+                let names = name.into_iter().map(|name| name.value).collect();
+                self.broken.push(Broken { names, span: whole });
+                None
+            }
+        }
     }
 
     fn header(&mut self, node: &Pair<'_, Rule>, named: bool) {

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rolecall_dsl::check::{Compiled, compile};
+use rolecall_dsl::check::{Compiled, ImportError, Imports, compile, compile_with};
 use rolecall_dsl::diagnostic::Finding;
 use rolecall_dsl::source::Source;
 
@@ -21,6 +21,52 @@ pub(crate) fn rules(rules: &str) -> String {
 
 pub(crate) fn compile_text(text: &str) -> Compiled {
     compile(&Source::new("clerk.role", text))
+}
+
+/// Files by path, for texts that import each other.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Files(pub(crate) Vec<(String, String)>);
+
+impl Files {
+    pub(crate) fn new(files: &[(&str, &str)]) -> Self {
+        Self(files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect())
+    }
+
+    /// Compiles a text that stands beside these files as `clerk.role`.
+    pub(crate) fn compile(&self, text: &str) -> Compiled {
+        let mut all = self.clone();
+        all.0.push(("clerk.role".to_owned(), text.to_owned()));
+        compile_with(&Source::new("clerk.role", text), &all)
+    }
+}
+
+impl Imports for Files {
+    fn load(&self, from: &Source, path: &str) -> Result<Source, ImportError> {
+        let mut parts: Vec<&str> = from.name().split('/').collect();
+        parts.pop();
+        for part in path.split('/') {
+            match part {
+                "." => {}
+                ".." => _ = parts.pop().ok_or(ImportError::Outside)?,
+                name => parts.push(name),
+            }
+        }
+        let path = parts.join("/");
+        let found = self.0.iter().find(|(known, _)| *known == path).ok_or(ImportError::NotFound)?;
+        Ok(Source::new(&path, &found.1))
+    }
+}
+
+/// The files of a folder on disk, by their path below it.
+pub(crate) struct Folder(pub(crate) PathBuf);
+
+impl Imports for Folder {
+    fn load(&self, from: &Source, path: &str) -> Result<Source, ImportError> {
+        let beside = Path::new(from.name()).parent().unwrap_or(Path::new(""));
+        let name = beside.join(path);
+        let text = std::fs::read_to_string(self.0.join(&name)).map_err(|_| ImportError::NotFound)?;
+        Ok(Source::new(&name.display().to_string(), &text))
+    }
 }
 
 /// The findings as `code line:column severity`, in order.
@@ -59,4 +105,20 @@ pub(crate) fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
 
 pub(crate) fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Every contract of the repository, and every example of the language reference and the code pages.
+pub(crate) fn contracts_and_examples() -> Vec<String> {
+    let root = crate_dir();
+    let folders = ["../contracts", "../contracts/rejected", "../tests/contracts", "tests/corpus"];
+    let mut texts: Vec<String> = Vec::new();
+    for folder in folders.iter().map(|folder| root.join(folder)).filter(|folder| folder.exists()) {
+        texts.extend(files(&folder, "role").iter().map(|path| read(path)));
+    }
+    for page in files(&root.join("spec"), "md").iter().chain(&files(&root.join("docs/codes"), "md")) {
+        let page = read(page);
+        let fences = page.split("\n```role").skip(1).filter_map(|rest| rest.split_once('\n'));
+        texts.extend(fences.filter_map(|(_, rest)| rest.split_once("\n```")).map(|(text, _)| format!("{text}\n")));
+    }
+    texts
 }

@@ -5,6 +5,7 @@
 mod banner;
 pub mod chat;
 mod explain;
+mod fmt;
 mod output;
 pub mod plugin;
 mod prompt;
@@ -43,6 +44,8 @@ enum Command {
     Chat(chat::ChatArgs),
     /// Check contracts: language, plugins, every case, and a rehearsal of each.
     Verify(verify::VerifyArgs),
+    /// Lay contracts out in their one form.
+    Fmt(fmt::FmtArgs),
     /// Pack, list and inspect policies.
     Plugin(plugin::PluginArgs),
     /// Show the system prompt that a contract compiles to.
@@ -88,6 +91,7 @@ async fn run(command: Command) -> anyhow::Result<u8> {
             }
         }),
         Command::Verify(args) => Box::pin(verify::run(args)).await,
+        Command::Fmt(args) => fmt::run(&args),
         Command::Plugin(args) => plugin::run(args).await.map(|()| DONE),
         Command::Prompt(args) => prompt::run(&args),
         Command::Explain(args) => explain::run(&args),

@@ -1,9 +1,12 @@
 //! The upgrade request, parsed once.
 
+use std::time::Duration;
+
 use axum::extract::Query;
 use axum::http::request::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use rolecall_dsl::contract::Heartbeat;
 use rolecall_wire::frame::{Hello, Network};
 use rolecall_wire::server::{Config, Encoding};
 use serde::Deserialize;
@@ -43,9 +46,22 @@ struct HelloQuery {
     token: Option<String>,
 }
 
-/// Timers and limits of every connection.
-pub(super) fn config() -> Config {
-    Config::default()
+/// Timers and limits of a connection, as the role's contract sets them.
+pub(super) fn config(heartbeat: &Heartbeat) -> Config {
+    let mut config = Config::default();
+    let set = |value: &mut u32, time: Option<Duration>| {
+        if let Some(milliseconds) = time.and_then(|time| u32::try_from(time.as_millis()).ok()) {
+            *value = milliseconds;
+        }
+    };
+    set(&mut config.timeout_ms, heartbeat.timeout);
+    set(&mut config.table.floor, heartbeat.floor);
+    set(&mut config.table.four_g, heartbeat.base.four_g);
+    set(&mut config.table.three_g, heartbeat.base.three_g);
+    set(&mut config.table.two_g, heartbeat.base.two_g);
+    set(&mut config.table.slow_two_g, heartbeat.base.slow_two_g);
+    set(&mut config.table.other, heartbeat.base.other);
+    config
 }
 
 impl Handshake {

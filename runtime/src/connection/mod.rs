@@ -51,7 +51,9 @@ pub async fn upgrade(State(app): State<Arc<App>>, mut request: Request) -> Respo
         Err(error) => return ApiError::from(error).into_response(),
     };
     let response = accepted(&handshake);
-    let machine = Server::new(handshake::config(), handshake.encoding, &handshake.hello, clock::monotonic_ms());
+    let heartbeat = app.contracts.get(&claims.role).map(|contract| contract.heartbeat).unwrap_or_default();
+    let config = handshake::config(&heartbeat);
+    let machine = Server::new(config, handshake.encoding, &handshake.hello, clock::monotonic_ms());
     let (metrics, stop, last_seq) = (app.metrics.clone(), app.shutdown.signal(), handshake.hello.last_seq);
     app.shutdown.spawn(Box::pin(async move {
         match upgraded.await {

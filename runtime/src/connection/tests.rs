@@ -21,7 +21,8 @@ use crate::model::Rehearsal;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const ROLE: &str = "role clerk { version 1.0.0 language en persona \"A clerk\" \
-                    constraints { max_sentences 3 { on_violation truncate } } }";
+                    constraints { max_sentences 3 { on_violation truncate } } \
+                    heartbeat { timeout 40s  base { 3g 12s } } }";
 
 /// A server on a port of its own.
 struct House {
@@ -136,7 +137,8 @@ async fn a_reply_streams_and_resumes_behind_what_was_read() {
         (&welcome["type"], &welcome["resume_from"], &welcome["next_seq"]),
         (&json!("welcome"), &json!(1), &json!(1))
     );
-    assert_eq!((&welcome["heartbeat_ms"], &welcome["timeout_ms"]), (&json!(8_000), &json!(30_000)));
+    // 4G as the protocol has it, the timeout as the contract does.
+    assert_eq!((&welcome["heartbeat_ms"], &welcome["timeout_ms"]), (&json!(8_000), &json!(40_000)));
     assert_eq!(client.frame().await, json!({"type": "resumed", "from": 1, "to": 0}));
     client.send(json!({"type": "send", "id": "a", "client_seq": 1, "text": "Where is my order?"})).await;
     let accepted = client.of("accepted").await;
@@ -232,4 +234,14 @@ async fn a_shutdown_tells_clients_to_come_back() {
     assert!(ended);
     assert!(house.counted("tasks_live 0"));
     assert!(house.counted("sessions{state=\"detached\"} 0") && house.counted("sessions{state=\"attached\"} 0"));
+}
+
+// Fails when a contract's heartbeat does not reach its connections.
+#[tokio::test]
+async fn a_contract_sets_the_heartbeat() {
+    let house = House::open().await;
+    let token = house.token().await;
+    let mut client = house.connect("?network=3g", &token).await.unwrap();
+    let welcome = client.frame().await;
+    assert_eq!((&welcome["heartbeat_ms"], &welcome["timeout_ms"]), (&json!(12_000), &json!(40_000)));
 }

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use rolecall_dsl::diagnostic::{Finding, Severity, codes};
 use rolecall_dsl::parse::parse;
 use rolecall_dsl::source::Source;
-use rolecall_dsl::{Contract, compile};
+use rolecall_dsl::{Contract, compile_with};
 
-use super::RefusedRole;
+use super::{Folders, RefusedRole};
 
 /// What a set of files gives.
 #[derive(Debug, Default)]
@@ -23,9 +23,10 @@ pub struct Checked {
 }
 
 /// Compiles every file and refuses what has errors, including two roles of one name: then none of
-/// them runs, because nobody can say which was meant.
+/// them runs, because nobody can say which was meant. Files of `shared` folders are checked, and their
+/// roles are there for others to extend.
 #[must_use]
-pub fn check_sources(sources: &[Result<Source, Box<Finding>>]) -> Checked {
+pub fn check_sources(sources: &[Result<Source, Box<Finding>>], folders: &Folders) -> Checked {
     let mut checked = Checked::default();
     let mut named: BTreeMap<String, Vec<Arc<Contract>>> = BTreeMap::new();
     for source in sources {
@@ -38,7 +39,11 @@ pub fn check_sources(sources: &[Result<Source, Box<Finding>>]) -> Checked {
                 continue;
             }
         };
-        let compiled = compile(source);
+        let compiled = compile_with(source, folders);
+        if folders.is_shared(Path::new(source.name())) {
+            checked.findings.extend(compiled.findings);
+            continue;
+        }
         for (role, findings) in refused_roles(source, &compiled.contracts, &compiled.findings) {
             checked.refuse(&role, findings);
         }
@@ -104,13 +109,16 @@ fn refused_roles(source: &Source, good: &[Arc<Contract>], findings: &[Finding]) 
             continue;
         }
         let end = tree.roles.get(index + 1).map_or(u32::MAX, |next| next.span.start);
-        let within = |finding: &&Finding| (role.span.start..end).contains(&finding.span.start);
+        let within = |finding: &&Finding| {
+            finding.source.name() == source.name() && (role.span.start..end).contains(&finding.span.start)
+        };
         let own: Vec<Finding> = errors.iter().copied().filter(within).cloned().collect();
-        // An error elsewhere (an unclosed block above) can take a role along.
+        // An error elsewhere (an import, an unclosed block above) can take a role along.
         let own = if own.is_empty() { errors.iter().copied().cloned().collect() } else { own };
         refused.push((name.clone(), own));
     }
-    if refused.is_empty() && good.is_empty() {
+    // A file of rule sets alone stands for no role.
+    if refused.is_empty() && good.is_empty() && tree.sets.is_empty() {
         refused.push((stem(source.name()), errors.into_iter().cloned().collect()));
     }
     refused

@@ -1,10 +1,12 @@
 //! The contracts in force.
 //!
 //! A folder is read recursively: every `*.role` file, except in subfolders named `rejected` (they
-//! hold contracts that are meant to be refused) and in hidden ones. A role with an error is refused
-//! with its findings; every other role runs. Readers never wait: a new set is swapped in whole.
+//! hold contracts that are meant to be refused) and in hidden ones. Subfolders named `shared` hold what
+//! other contracts import: roles in them are not served. A role with an error is refused with its
+//! findings; every other role runs. Readers never wait: a new set is swapped in whole.
 
 mod files;
+mod imports;
 mod load;
 mod policies;
 
@@ -18,6 +20,7 @@ use rolecall_dsl::diagnostic::{Finding, Severity};
 use rolecall_plugin_host::PluginHost;
 
 pub use files::{read_source, role_files};
+pub use imports::Folders;
 pub use load::{Checked, check_sources};
 pub use policies::check_policies;
 
@@ -69,7 +72,7 @@ impl Contracts {
     /// When the folder itself cannot be read.
     pub fn load(dir: &Path) -> Result<(Self, Vec<Finding>), ContractsError> {
         let sources = role_files(dir)?.iter().map(|file| read_source(file)).collect::<Vec<_>>();
-        let checked = check_sources(&sources);
+        let checked = check_sources(&sources, &Folders::of(&[dir.to_owned()]));
         let set = Set { roles: checked.roles, refused: checked.refused };
         Ok((Self(Arc::new(ArcSwap::from_pointee(set))), checked.findings))
     }

@@ -3,31 +3,26 @@
 use rolecall_dsl::Contract;
 use rolecall_dsl::contract::{OnFailure, PolicyRef};
 use rolecall_dsl::diagnostic::{Finding, Severity, codes, nearest};
+use rolecall_dsl::source::Source;
 use rolecall_plugin_host::{PluginHost, World};
 
 /// Every finding about the plugins of one contract. A plugin that is not there is an error, or a
 /// warning where the contract goes on without it (`on_failure allow`).
 pub async fn check_policies(contract: &Contract, plugins: &PluginHost) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for policy in contract.rules.iter().filter_map(|rule| rule.constraint.policy()) {
-        check(contract, policy, World::ConstraintPolicy, plugins, &mut findings).await;
+    for (rule, policy) in contract.rules.iter().filter_map(|rule| Some((rule, rule.constraint.policy()?))) {
+        check(&rule.source, policy, World::ConstraintPolicy, plugins, &mut findings).await;
     }
     if let Some(policy) = &contract.delivery.policy {
-        check(contract, policy, World::DeliveryPolicy, plugins, &mut findings).await;
+        check(&contract.source, policy, World::DeliveryPolicy, plugins, &mut findings).await;
     }
     findings
 }
 
-async fn check(
-    contract: &Contract,
-    policy: &PolicyRef,
-    world: World,
-    plugins: &PluginHost,
-    findings: &mut Vec<Finding>,
-) {
+async fn check(source: &Source, policy: &PolicyRef, world: World, plugins: &PluginHost, findings: &mut Vec<Finding>) {
     let name = &policy.plugin;
     let Some(manifest) = plugins.manifest(name) else {
-        findings.push(missing(contract, policy, plugins));
+        findings.push(missing(source, policy, plugins));
         return;
     };
     if !manifest.worlds.contains(&world) {
@@ -38,7 +33,7 @@ async fn check(
             [] => format!("no {} is loaded", kind(world)),
             _ => format!("plugins of this kind: {}", others.join(", ")),
         };
-        findings.push(Finding::new(codes::PLUGIN_WORLD, &contract.source, policy.span, message).with_help(help));
+        findings.push(Finding::new(codes::PLUGIN_WORLD, source, policy.span, message).with_help(help));
         return;
     }
     if let Err(problems) = plugins.validate(name, &policy.params).await {
@@ -46,18 +41,17 @@ async fn check(
             let span = policy.param_spans.iter().find(|(known, _)| *known == parameter).map(|(_, span)| *span);
             let about = if parameter.is_empty() { String::new() } else { format!(" `{parameter}`") };
             let message = format!("plugin `{name}` does not accept its parameter{about}: {problem}");
-            let finding =
-                Finding::new(codes::PARAMETER_REFUSED, &contract.source, span.unwrap_or(policy.span), message);
+            let finding = Finding::new(codes::PARAMETER_REFUSED, source, span.unwrap_or(policy.span), message);
             findings
                 .push(finding.with_help(format!("`rolecall plugin inspect plugins/{name}.wasm` shows the parameters")));
         }
     }
 }
 
-fn missing(contract: &Contract, policy: &PolicyRef, plugins: &PluginHost) -> Finding {
+fn missing(source: &Source, policy: &PolicyRef, plugins: &PluginHost) -> Finding {
     let name = &policy.plugin;
     let message = format!("plugin `{name}` is not loaded");
-    let mut finding = Finding::new(codes::PLUGIN_MISSING, &contract.source, policy.span, message);
+    let mut finding = Finding::new(codes::PLUGIN_MISSING, source, policy.span, message);
     let loaded = plugins.manifests();
     let near = nearest(name, loaded.iter().map(|manifest| manifest.name.as_str()));
     finding.help = Some(near.map_or_else(

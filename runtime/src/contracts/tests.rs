@@ -71,6 +71,26 @@ fn two_roles_of_one_name_are_both_refused() {
     assert!(contracts.refusal("twin").is_some());
 }
 
+// Fails when what is imported is not found, served as a role of its own, or its errors are lost.
+#[test]
+fn shared_files_are_imported_and_not_served() {
+    let clerk = |set: &str| format!("import \"../shared/house.role\"\n{}", role("clerk", &format!("use {set}")));
+    let house = format!("rules safety {{ secrets: forbidden_terms \"password\" }}\n{}", role("base", "max_chars 9"));
+    let dir = folder(&[("shop/clerk.role", &clerk("safety")), ("shared/house.role", &house)]);
+    let (contracts, findings) = Contracts::load(dir.path()).unwrap();
+    assert!(findings.is_empty(), "{findings:?}");
+    assert_eq!(names(&contracts), ["clerk"]);
+    assert_eq!(&*contracts.get("clerk").unwrap().rules[0].id, "secrets");
+
+    let broken = house.replace("forbidden_terms", "forbiden_terms");
+    let dir = folder(&[("shop/clerk.role", &clerk("safety")), ("shared/house.role", &broken)]);
+    let (contracts, findings) = Contracts::load(dir.path()).unwrap();
+    let mut seen: Vec<_> = findings.iter().map(|finding| finding.code).collect();
+    seen.sort();
+    assert_eq!(seen, [codes::IMPORT_BROKEN, codes::UNKNOWN_KIND], "once where it is, once where it is imported");
+    assert!(names(&contracts).is_empty() && contracts.refusal("clerk").is_some());
+}
+
 // Fails when a folder that is not there is an empty one.
 #[test]
 fn a_missing_folder_is_an_error() {

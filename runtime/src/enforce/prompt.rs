@@ -76,7 +76,8 @@ pub struct Additions {
 }
 
 impl Prompt {
-    /// The first attempt's prompt.
+    /// The first attempt's prompt. Of the history it carries as many turns as the contract's
+    /// `state { history }` lets it.
     #[must_use]
     pub fn first(
         contract: Arc<Contract>,
@@ -93,7 +94,7 @@ impl Prompt {
         };
         Permitted::new(Self {
             system: contract.prompt(),
-            lines: recent(history),
+            lines: recent(carried(history, contract.state.history)),
             user: user.into_inner().text,
             already: already.to_owned(),
             still: Vec::new(),
@@ -150,6 +151,19 @@ fn list(text: &mut String, title: &str, items: &[String]) {
     }
 }
 
+/// The newest turns that the contract lets a prompt carry; a turn begins with the user's line.
+fn carried(mut history: Vec<Line>, turns: Option<u32>) -> Vec<Line> {
+    let Some(turns) = turns else { return history };
+    let mut begins = history.iter().enumerate().rev().filter(|(_, line)| line.speaker == Speaker::User);
+    let surplus = match usize::try_from(turns).unwrap_or(usize::MAX).checked_sub(1) {
+        // What stands before the first turn that is carried goes; with fewer turns all stays.
+        Some(newer) => begins.nth(newer).map_or(0, |(index, _)| index),
+        None => history.len(),
+    };
+    history.drain(..surplus);
+    history
+}
+
 fn recent(mut history: Vec<Line>) -> Vec<Line> {
     let mut left = MAX_HISTORY_BYTES;
     let kept = history
@@ -163,4 +177,27 @@ fn recent(mut history: Vec<Line>) -> Vec<Line> {
         .count();
     history.drain(..history.len() - kept);
     history
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Line, Speaker, carried};
+
+    fn dialogue(turns: usize) -> Vec<Line> {
+        let line = |speaker, text: String| Line { speaker, text };
+        (0..turns).flat_map(|n| [line(Speaker::User, format!("q{n}")), line(Speaker::Role, format!("a{n}"))]).collect()
+    }
+
+    // Fails when a contract's history is not kept to, or a turn is cut in half.
+    #[test]
+    fn a_contract_bounds_the_history() {
+        let first = |turns, limit| carried(dialogue(turns), limit).first().map(|line| line.text.clone());
+        assert_eq!(first(5, None).as_deref(), Some("q0"));
+        assert_eq!(first(5, Some(2)).as_deref(), Some("q3"));
+        assert_eq!(first(5, Some(5)).as_deref(), Some("q0"));
+        assert_eq!(first(5, Some(9)).as_deref(), Some("q0"));
+        assert_eq!(first(5, Some(0)), None);
+        assert_eq!(carried(dialogue(5), Some(2)).len(), 4);
+        assert!(carried(Vec::new(), Some(0)).is_empty());
+    }
 }

@@ -22,6 +22,50 @@ pub const fn base_ms(network: Network) -> u32 {
     }
 }
 
+/// The numbers of one server: what a contract's `heartbeat {}` may set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Table {
+    /// Milliseconds between beats on 4G.
+    pub four_g: u32,
+    /// On 3G.
+    pub three_g: u32,
+    /// On 2G.
+    pub two_g: u32,
+    /// On slow 2G.
+    pub slow_two_g: u32,
+    /// On everything else.
+    pub other: u32,
+    /// No adapted interval is shorter, in milliseconds.
+    pub floor: u32,
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        Self {
+            four_g: base_ms(Network::FourG),
+            three_g: base_ms(Network::ThreeG),
+            two_g: base_ms(Network::TwoG),
+            slow_two_g: base_ms(Network::SlowTwoG),
+            other: base_ms(Network::Other),
+            floor: MIN_INTERVAL_MS,
+        }
+    }
+}
+
+impl Table {
+    /// Milliseconds between beats by network type.
+    #[must_use]
+    pub const fn base_ms(&self, network: Network) -> u32 {
+        match network {
+            Network::FourG => self.four_g,
+            Network::ThreeG => self.three_g,
+            Network::TwoG => self.two_g,
+            Network::SlowTwoG => self.slow_two_g,
+            Network::Other => self.other,
+        }
+    }
+}
+
 /// The last three round trips.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Rtts {
@@ -53,6 +97,12 @@ impl Rtts {
     /// latest sample; else, and before there are three, the base.
     #[must_use]
     pub fn interval_ms(&self, base_ms: u32) -> u32 {
+        self.interval_above(base_ms, MIN_INTERVAL_MS)
+    }
+
+    /// The same with another floor than 5,000 ms.
+    #[must_use]
+    pub fn interval_above(&self, base_ms: u32, floor_ms: u32) -> u32 {
         let (Some(a), Some(b), Some(c)) = (self.last, self.second, self.third) else { return base_ms };
         // Population deviation > 50 ⇔ 3·Σx² − (Σx)² > 50²·3²: no square root, no rounding.
         let sum = a + b + c;
@@ -61,7 +111,7 @@ impl Rtts {
         }
         // base × min(1.8, 1 + (rtt − 100)/200) = base × min(360, 100 + rtt) / 200, half up.
         let scaled = (u64::from(base_ms) * (100 + a).min(360) + 100) / 200;
-        u32::try_from(scaled).unwrap_or(u32::MAX).max(MIN_INTERVAL_MS)
+        u32::try_from(scaled).unwrap_or(u32::MAX).max(floor_ms)
     }
 }
 

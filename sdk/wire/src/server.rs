@@ -171,7 +171,7 @@ impl Server {
             Phase::Active(active) => return active.interval_ms(&self.config),
             Phase::Over(_) => Network::Other,
         };
-        self.config.heartbeat_ms.unwrap_or_else(|| heartbeat::base_ms(network))
+        self.config.heartbeat_ms.unwrap_or_else(|| self.config.table.base_ms(network))
     }
 
     /// Everything up to here was acknowledged by the client; 0 before the `Welcome`.

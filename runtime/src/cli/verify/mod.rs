@@ -21,7 +21,7 @@ use rolecall_plugin_host::{LoadReport, PluginHost};
 use super::{DONE, ERRORS, print};
 use crate::app::host_config;
 use crate::config::{Config, SettingFlags, Sources};
-use crate::contracts::{ContractsError, check_sources, read_source, role_files};
+use crate::contracts::{ContractsError, Folders, check_sources, read_source, role_files};
 use crate::model::Rehearsal;
 use crate::session::turn::Turns;
 use crate::telemetry::Metrics;
@@ -90,7 +90,7 @@ async fn verify(config: &Config, paths: &[PathBuf]) -> anyhow::Result<(Verificat
     let (plugins, loaded) = PluginHost::start(host_config(config), Arc::new(metrics.clone()))?;
     let turns = Turns::new(Arc::new(Rehearsal::new()), plugins.clone(), metrics);
     let sources: Vec<_> = files.iter().map(|file| read_source(file)).collect();
-    let checked = check_sources(&sources);
+    let checked = check_sources(&sources, &Folders::of(paths));
     let mut verification = Verification { findings: checked.findings, roles: Vec::new(), files: files.len() };
     for refused in checked.refused.values() {
         verification.roles.push(RoleSummary::refused(&refused.role, refused.findings.len()));

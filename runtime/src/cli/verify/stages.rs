@@ -1,5 +1,6 @@
 //! The stages behind compiling: plugins, cases and fallback, rehearsal.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use rolecall_dsl::Contract;
@@ -32,7 +33,11 @@ pub(super) async fn run(contract: &Arc<Contract>, plugins: &PluginHost, turns: &
         return trial;
     }
     if let Some(fallback) = &contract.fallback {
-        trial.fallback(contract, plugins, fallback).await;
+        // Under every guard the fallback may be what is said.
+        for bound in (0..contract.scenarios.len()).filter_map(|index| contract.in_scenario(index)) {
+            trial.fallback(&bound, plugins, fallback).await;
+        }
+        trial.once();
     }
     for case in &contract.cases {
         trial.case(contract, plugins, case).await;
@@ -61,8 +66,15 @@ impl Trial {
         }
     }
 
-    async fn case(&mut self, contract: &Contract, plugins: &PluginHost, case: &Case) {
+    /// Leaves out what several scenarios say alike.
+    fn once(&mut self) {
+        let mut told = HashSet::new();
+        self.findings.retain(|finding| told.insert((finding.code, finding.span, finding.message.clone())));
+    }
+
+    async fn case(&mut self, contract: &Arc<Contract>, plugins: &PluginHost, case: &Case) {
         let Some(reply) = &case.reply else { return };
+        let contract = &contract.for_turn(case.user.as_ref().map_or("", |user| &user.value), true);
         let judgement = judge(contract, plugins, &reply.value).await;
         self.judged += 1;
         self.failures(contract, &judgement, reply.span);
@@ -122,7 +134,7 @@ impl Trial {
         self.rehearsed += 1;
         let problem = match answer(contract, turns, user).await {
             Ok(reply) => {
-                let judgement = judge(contract, plugins, &reply).await;
+                let judgement = judge(&contract.for_turn(user, true), plugins, &reply).await;
                 let broken = judgement.first_error();
                 broken.map(|broken| format!("the reply breaks `{}`: {} ({reply})", broken.rule, broken.message))
             }

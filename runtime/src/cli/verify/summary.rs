@@ -53,7 +53,7 @@ impl RoleSummary {
             role: contract.name.clone(),
             accepted: errors == 0,
             version: Some(contract.version.to_string()),
-            mode: Some(match delivery_mode(contract, plugins) {
+            mode: Some(match strictest(contract, plugins) {
                 DeliveryMode::Token => "token",
                 DeliveryMode::Sentence => "sentence",
                 DeliveryMode::Full => "full",
@@ -138,4 +138,10 @@ fn json(verification: &Verification) -> String {
 fn plural(count: usize, what: &str) -> String {
     let end = if count == 1 { "" } else { "s" };
     format!("{count} {what}{end}")
+}
+
+/// The mode of the scenario that holds replies back the most.
+fn strictest(contract: &Contract, plugins: &PluginHost) -> DeliveryMode {
+    let bound = (0..contract.scenarios.len()).filter_map(|index| contract.in_scenario(index));
+    bound.map(|bound| delivery_mode(&bound, plugins)).max().unwrap_or_else(|| delivery_mode(contract, plugins))
 }

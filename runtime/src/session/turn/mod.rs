@@ -122,6 +122,8 @@ impl Turns {
     /// with `Outcome::Cancelled`.
     pub async fn run(&self, request: TurnRequest, events: mpsc::Sender<TurnEvent>, cancel: CancellationToken) {
         let TurnRequest { contract, history, user, already, overrides } = request;
+        // What guards tell apart is decided once, before anything is said.
+        let contract = contract.for_turn(&user.get().text, history.is_empty());
         let reply = Box::new(ReplyStream::new(&contract, Arc::clone(&self.judges), self.metrics.clone(), &already));
         let prompt = Prompt::first(contract, history, user, &already, &overrides);
         let mut turn = Running { turns: self, reply, events, cancel, usage: Usage::default(), length_limited: false };

@@ -109,6 +109,24 @@ async fn a_cut_cancels_the_model_at_once() {
     assert!(taken <= "One. Two. Three. Fo".len(), "{taken} characters were read");
 }
 
+/// Fails when a turn is answered under other rules than those that its guards put in force.
+#[tokio::test]
+async fn guards_choose_the_rules_of_a_turn() {
+    let answered_with = async |samples: &str| {
+        let rules = "max_sentences 1 { on_violation truncate }\n\
+                     when intent greet and turn first { max_sentences 3 { on_violation truncate } }";
+        let contract = role("zh", rules, &format!("intents {{ greet \"{samples}\" }}"));
+        let model = Arc::new(Scripted { answers: vec!["一。二。三。四。五。"], ..Scripted::default() });
+        let (_, end) = answered(model.clone(), &contract, "").await;
+        let asked = model.asked.lock();
+        assert_eq!(asked[0].system, asked[0].contract.prompt());
+        assert!(asked[0].contract.rules.iter().all(|rule| rule.guard.is_none()));
+        (end.text.get().clone(), asked[0].contract.rules.len())
+    };
+    assert_eq!(answered_with("在吗").await, ("一。二。三。".to_owned(), 1));
+    assert_eq!(answered_with("再见").await, ("一。".to_owned(), 1));
+}
+
 /// Fails when a further attempt is not told what was wrong, or tokens of discarded ones are forgotten.
 #[tokio::test]
 async fn a_repair_is_asked_with_what_is_missing() {
@@ -209,12 +227,8 @@ fn words_are_checked_on_the_way_in() {
 async fn the_shipped_roles_rehearse_their_own_cases() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../contracts");
     let mut cases = 0;
-    for file in std::fs::read_dir(folder)
-        .unwrap()
-        .map(|f| f.unwrap().path())
-        .filter(|p| p.extension().is_some_and(|e| e == "role"))
-    {
-        let contract = compile(&std::fs::read_to_string(&file).unwrap());
+    let (contracts, _findings) = crate::contracts::Contracts::load(&folder).unwrap();
+    for contract in contracts.list() {
         let judges = Doubles { any: Some(Double::objecting("", true)), ..Doubles::default() };
         let turns = Turns::with_judges(Arc::new(Rehearsal::new()), Arc::new(judges), Metrics::new().unwrap());
         for case in contract.cases.iter().filter(|c| c.expect == rolecall_dsl::contract::Expect::Pass) {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::{Config, Millis};
 use crate::frame::Network;
-use crate::heartbeat::{self, Rtts};
+use crate::heartbeat::Rtts;
 
 /// Pings remembered; an older one's Pong measures nothing.
 const MAX_PINGS: usize = 8;
@@ -81,7 +81,8 @@ impl Active {
     }
 
     pub(super) fn interval_ms(&self, config: &Config) -> u32 {
-        config.heartbeat_ms.unwrap_or_else(|| self.rtts.interval_ms(heartbeat::base_ms(self.network)))
+        let table = &config.table;
+        config.heartbeat_ms.unwrap_or_else(|| self.rtts.interval_above(table.base_ms(self.network), table.floor))
     }
 
     /// A new Ping's payload: our clock and the highest sequence id sent, 8 bytes each, big endian.

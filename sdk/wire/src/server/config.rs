@@ -35,8 +35,9 @@ pub struct Config {
     pub timeout_ms: u32,
     /// Largest frame payload accepted; default 256 KiB.
     pub max_payload: usize,
-    /// The interval between beats in place of the table by network type; a contract's
-    /// `heartbeat {}`. Default none.
+    /// The intervals between beats by network type, and their floor; a contract's `heartbeat {}`.
+    pub table: heartbeat::Table,
+    /// One interval between beats in place of the table. Default none.
     pub heartbeat_ms: Option<u32>,
     /// Frames a client may send per second in the long run; default 50.
     pub frames_per_second: u32,
@@ -50,6 +51,7 @@ impl Default for Config {
         Self {
             timeout_ms: heartbeat::DEFAULT_TIMEOUT_MS,
             max_payload: limits::MAX_PAYLOAD,
+            table: heartbeat::Table::default(),
             heartbeat_ms: None,
             frames_per_second: 50,
             frame_burst: 200,

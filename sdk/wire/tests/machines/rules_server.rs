@@ -3,6 +3,7 @@
 use rolecall_wire::close;
 use rolecall_wire::codec;
 use rolecall_wire::frame::{Body, ClientFrame, Hello, Message, Network, ServerFrame};
+use rolecall_wire::heartbeat::Table;
 use rolecall_wire::server::{Config, Encoding, Event, Input, Server, State, Transmit};
 
 fn hello(network: Network) -> Hello {
@@ -142,6 +143,15 @@ fn the_interval_adapts() {
     server.send(0, &welcome(1, 1, 0));
     let ServerFrame::Welcome { heartbeat_ms, .. } = frames(&mut server)[0] else { panic!() };
     assert_eq!(heartbeat_ms, 3_000);
+
+    let table = Table { four_g: 6_000, slow_two_g: 90_000, floor: 1_000, ..Table::default() };
+    let mut server = Server::new(Config { table, ..Config::default() }, Encoding::BspV1, &hello(Network::FourG), 0);
+    assert_eq!(server.heartbeat_ms(), 6_000, "before the welcome");
+    server.send(0, &welcome(1, 1, 0));
+    assert_eq!(server.heartbeat_ms(), 6_000);
+    let beat = ClientFrame::Beat { ack: 0, sent_ms: 1, network: Some(Network::SlowTwoG) };
+    give(&mut server, 10, &beat);
+    assert_eq!(server.heartbeat_ms(), 90_000);
 }
 
 /// Fails if what a client may not do passes, or closes with a code of another class.

@@ -1,0 +1,118 @@
+//! What contract files import.
+
+use std::path::{Component, Path, PathBuf};
+
+use rolecall_dsl::check::{ImportError, Imports};
+use rolecall_dsl::diagnostic::codes;
+use rolecall_dsl::source::Source;
+
+use super::files::read_source;
+
+/// The folder name whose files are there to be imported: roles in them are not served.
+const SHARED: &str = "shared";
+
+/// The folders that contracts were read from; imports do not lead out of them.
+#[derive(Debug, Clone, Default)]
+pub struct Folders(Vec<PathBuf>);
+
+impl Folders {
+    /// The folders of these paths; for a file the one it lies in.
+    #[must_use]
+    pub fn of(paths: &[PathBuf]) -> Self {
+        let folder = |path: &PathBuf| {
+            if path.is_dir() { path.clone() } else { path.parent().map(Path::to_owned).unwrap_or_default() }
+        };
+        Self(paths.iter().map(folder).collect())
+    }
+
+    /// Whether the file lies in a folder named `shared`, below the one that was asked for.
+    #[must_use]
+    pub fn is_shared(&self, file: &Path) -> bool {
+        self.below(file).is_some_and(|rest| {
+            rest.parent().is_some_and(|folder| folder.components().any(|part| part.as_os_str() == SHARED))
+        })
+    }
+
+    /// The path of a file below the outermost folder that holds it.
+    fn below(&self, file: &Path) -> Option<PathBuf> {
+        // The empty path is the folder that the process runs in.
+        let holds = |folder: &&PathBuf| !folder.as_os_str().is_empty() || file.is_relative();
+        let below = self.0.iter().filter(holds).filter_map(|folder| file.strip_prefix(folder).ok());
+        below.max_by_key(|rest| rest.components().count()).map(Path::to_owned)
+    }
+}
+
+impl Imports for Folders {
+    fn load(&self, from: &Source, path: &str) -> Result<Source, ImportError> {
+        let from = Path::new(from.name());
+        let below = self.below(from).ok_or(ImportError::Outside)?;
+        let depth = below.components().count().saturating_sub(1);
+        // Resolved by its parts, so that a file has one name however it is reached.
+        let mut parts: Vec<Component<'_>> =
+            from.parent().map(|parent| parent.components().collect()).unwrap_or_default();
+        let root = parts.len().saturating_sub(depth);
+        for part in Path::new(path).components() {
+            match part {
+                Component::CurDir => {}
+                Component::Normal(_) => parts.push(part),
+                Component::ParentDir if parts.len() > root => drop(parts.pop()),
+                Component::ParentDir | Component::RootDir | Component::Prefix(_) => return Err(ImportError::Outside),
+            }
+        }
+        let file: PathBuf = parts.iter().collect();
+        if !file.is_file() {
+            return Err(ImportError::NotFound);
+        }
+        read_source(&file).map_err(|finding| match finding.code {
+            codes::UNREADABLE => ImportError::NotFound,
+            _ => ImportError::Unreadable(finding.message.clone()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use rolecall_dsl::check::{ImportError, Imports as _};
+    use rolecall_dsl::source::Source;
+
+    use super::Folders;
+
+    // Fails when a contract can read files outside of its folder, or one file has two names.
+    #[test]
+    fn imports_stay_in_the_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("contracts");
+        for (name, text) in [("shared/safety.role", "rules a { }"), ("shop/clerk.role", ""), ("plain.role", "x")] {
+            let path = root.join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        std::fs::write(dir.path().join("secret.role"), "secret").unwrap();
+        let folders = Folders::of(std::slice::from_ref(&root));
+        let clerk = Source::new(&root.join("shop/clerk.role").display().to_string(), "");
+        let load = |path: &str| folders.load(&clerk, path);
+
+        let safety = load("../shared/safety.role").unwrap();
+        assert_eq!(safety.text(), "rules a { }");
+        assert_eq!(load("./../shop/../shared/safety.role").unwrap().name(), safety.name());
+        assert_eq!(load("../plain.role").unwrap().text(), "x");
+        assert_eq!(folders.load(&safety, "../plain.role").unwrap().text(), "x");
+        assert_eq!(load("../../secret.role").unwrap_err(), ImportError::Outside);
+        assert_eq!(load("../nothing/../../secret.role").unwrap_err(), ImportError::Outside);
+        assert_eq!(load("/etc/passwd.role").unwrap_err(), ImportError::Outside);
+        assert_eq!(load("missing.role").unwrap_err(), ImportError::NotFound);
+        assert_eq!(load("../shared").unwrap_err(), ImportError::NotFound);
+
+        // Named as a file, a contract has the folder that it lies in.
+        let alone = Folders::of(&[root.join("shop/clerk.role")]);
+        assert_eq!(alone.load(&clerk, "../plain.role").unwrap_err(), ImportError::Outside);
+        assert!(folders.is_shared(&root.join("shared/safety.role")));
+        assert!(folders.is_shared(&root.join("shop/shared/deeper/safety.role")));
+        assert!(!folders.is_shared(&root.join("shop/shared.role")));
+        // A folder that is asked for by name is read as it is.
+        assert!(!Folders::of(&[root.join("shared")]).is_shared(&root.join("shared/safety.role")));
+        assert!(!Folders::of(&[PathBuf::from("elsewhere")]).is_shared(&root.join("shared/safety.role")));
+    }
+}
