@@ -11,11 +11,13 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use rolecall_dsl::Contract;
 use rolecall_dsl::ast::{Arg, Entry};
 use rolecall_dsl::check::compile;
 use rolecall_dsl::contract::Rule;
-use rolecall_dsl::diagnostic::{Severity, render};
+use rolecall_dsl::diagnostic::{Format, Severity, render};
 use rolecall_dsl::parse::parse;
 use rolecall_dsl::source::Source;
 
@@ -104,21 +106,26 @@ fn list(ids: &str) -> Ids {
     ids.split(',').map(|id| id.trim().to_owned()).collect()
 }
 
-/// The rules that block. A contract with a contradiction does not load, so every rule is first made a
-/// note, which contradicts nothing, and given its weight back behind the compiler.
+/// The rules that block.
 pub(crate) fn rules(name: &str, text: &str) -> Vec<Rule> {
-    let compiled = compile(&Source::new(name, &noted(text)));
-    assert_eq!(compiled.contracts.len(), 1, "{name}: {}", render(&compiled.findings, short()));
-    let mut rules = compiled.contracts[0].rules.clone();
-    for rule in rules.iter_mut().filter(|rule| rule.source.slice(rule.span).ends_with(NOTED)) {
-        rule.severity = Severity::Error;
-    }
-    rules.retain(|rule| rule.severity == Severity::Error);
-    rules
+    let contracts = contracts(name, text);
+    let [contract] = contracts.as_slice() else { panic!("{name} has {} roles", contracts.len()) };
+    contract.rules.iter().filter(|rule| rule.severity == Severity::Error).cloned().collect()
 }
 
-fn short() -> rolecall_dsl::diagnostic::Format {
-    rolecall_dsl::diagnostic::Format::Short
+/// The roles of a file. A role with a contradiction does not load, so every rule is first made a note,
+/// which contradicts nothing, and given its weight back behind the compiler.
+pub(crate) fn contracts(name: &str, text: &str) -> Vec<Contract> {
+    let compiled = compile(&Source::new(name, &noted(text)));
+    assert!(!compiled.contracts.is_empty(), "{name}: {}", render(&compiled.findings, Format::Short));
+    let weighed = |contract: &Arc<Contract>| {
+        let mut contract = Contract::clone(contract);
+        for rule in contract.rules.iter_mut().filter(|rule| rule.source.slice(rule.span).ends_with(NOTED)) {
+            rule.severity = Severity::Error;
+        }
+        contract
+    };
+    compiled.contracts.iter().map(weighed).collect()
 }
 
 /// Written behind every rule that says no severity; nobody writes two spaces there.
