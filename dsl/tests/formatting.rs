@@ -287,7 +287,7 @@ proptest! {
 /// Fails when the page about the layout shows another one.
 #[test]
 fn the_page_about_the_layout_keeps_it() {
-    let page = read(&crate_dir().join("spec/09-layout.md"));
+    let page = read(&crate_dir().join("spec/11-layout.md"));
     let example = page.split("```role\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
     assert_eq!(formatted(example), example);
 }
