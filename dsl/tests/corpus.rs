@@ -4,6 +4,15 @@
 //! A verdict that the analysis gets wrong, a witness that the checker refuses, a minimal conflict set that
 //! is missing, too large or too many, shows here with the file's name.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "helpers of tests fail by panicking, and the figures are for people"
+)]
+
 mod oracle;
 
 use std::collections::BTreeSet;

@@ -8,6 +8,15 @@
 //! // expect in "intent refund": impossible {short, full}
 //! ```
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "helpers of tests fail by panicking, and the figures are for people"
+)]
+
 mod oracle;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -3,6 +3,15 @@
 //!
 //! A finding that is lost, points elsewhere or reads worse changes a snapshot.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "helpers of tests fail by panicking, and the figures are for people"
+)]
+
 mod oracle;
 
 use insta::assert_snapshot;

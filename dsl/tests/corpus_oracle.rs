@@ -1,6 +1,15 @@
 //! The oracle itself: a verdict that was written down wrongly is caught, and what it cannot decide it
 //! does not pretend to.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "helpers of tests fail by panicking, and the figures are for people"
+)]
+
 mod oracle;
 
 use std::collections::BTreeSet;

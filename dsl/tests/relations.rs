@@ -8,6 +8,15 @@
 //! // only old: "a JSON text"            a reply that the author knows to tell them apart
 //! ```
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "helpers of tests fail by panicking, and the figures are for people"
+)]
+
 mod oracle;
 
 use std::fmt::Write as _;

@@ -60,9 +60,8 @@ fn by_counts(rules: &[&Rule]) -> Shown {
     for rule in rules {
         match rule.constraint.fact() {
             Fact::MaxSentences(most) => cap = Some(cap.map_or(most, |cap: u64| cap.min(most))),
-            Fact::MinSentences(_) => {}
             // The other forms are not among those that the texts tell apart.
-            Fact::Share { form: Metric::Rhetorical | Metric::Question, .. } => {}
+            Fact::MinSentences(_) | Fact::Share { form: Metric::Rhetorical | Metric::Question, .. } => {}
             _ => return Shown::Undecided,
         }
     }
@@ -104,7 +103,7 @@ fn by_contexts(rules: &[&Rule]) -> Shown {
     for rule in rules {
         match rule.constraint.fact() {
             Fact::Required { all, terms } => required.push((all, terms)),
-            Fact::Forbidden { patterns, .. } if patterns.is_empty() => forbids += 1,
+            Fact::Forbidden { patterns: [], .. } => forbids += 1,
             _ => return Shown::Undecided,
         }
     }
