@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use unicode_normalization::char::is_combining_mark;
+
 use super::disguises;
 use super::machines::{Machines, Role};
 use crate::text::characters::Characters;
@@ -52,6 +54,12 @@ pub(super) fn letters(machines: &Machines) -> Vec<char> {
     if !charset.is_empty() {
         candidates.push(INVISIBLE);
         candidates.extend(disguises::of(&charset));
+    }
+    // Marks may stand in any order behind a letter, so each multiplies the states: they are left out
+    // where nothing asks for one.
+    let required = |role: &Role| matches!(role, Role::Sets(_));
+    if !charset.iter().any(|c| is_combining_mark(*c)) && !machines.patterns.iter().any(|(_, role)| required(role)) {
+        candidates.retain(|c| !is_combining_mark(*c));
     }
     let letters: Vec<_> =
         machines.patterns.iter().map(|(pattern, role)| (pattern.letters(&candidates), *role)).collect();
