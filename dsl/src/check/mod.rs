@@ -30,6 +30,8 @@ pub const MAX_FINDINGS: usize = 200;
 pub struct Compiled {
     /// The roles without errors, in the order written.
     pub contracts: Vec<Arc<Contract>>,
+    /// What could be read of the roles with errors, for tools that look further. Never to be served.
+    pub drafts: Vec<Arc<Contract>>,
     /// Every finding of the file, in the order of their places.
     pub findings: Vec<Finding>,
 }
@@ -43,7 +45,7 @@ pub fn compile(source: &Source) -> Compiled {
     let mut findings = Vec::new();
     let file = parse::parse(source, &mut findings);
     if source.text().len() > MAX_SOURCE_BYTES {
-        return Compiled { contracts: Vec::new(), findings };
+        return Compiled { contracts: Vec::new(), drafts: Vec::new(), findings };
     }
     characters::check(source, &mut findings);
     let mut report = Report { source, findings: &mut findings };
@@ -53,15 +55,15 @@ pub fn compile(source: &Source) -> Compiled {
     let errors: Vec<Span> = findings.iter().filter(|f| f.severity == Severity::Error).map(|f| f.span).collect();
     let within = |span: Span, error: &Span| span.start <= error.start && error.end <= span.end;
     let outside = errors.iter().any(|error| !file.roles.iter().any(|role| within(role.span, error)));
-    let contracts = checked.into_iter().flatten().filter(|_| !outside);
-    let contracts = contracts.filter(|contract| !errors.iter().any(|error| within(contract.span, error)));
-    Compiled { contracts: contracts.map(Arc::new).collect(), findings: bounded(source, findings) }
+    let sound = |contract: &Arc<Contract>| !outside && !errors.iter().any(|error| within(contract.span, error));
+    let (contracts, drafts) = checked.into_iter().flatten().map(Arc::new).partition(sound);
+    Compiled { contracts, drafts, findings: bounded(source, findings) }
 }
 
 /// [`compile`] for a file as it was read: bytes that are not UTF-8 are a finding.
 #[must_use]
 pub fn compile_bytes(name: &str, bytes: &[u8]) -> Compiled {
-    let failed = |finding| Compiled { contracts: Vec::new(), findings: vec![finding] };
+    let failed = |finding| Compiled { contracts: Vec::new(), drafts: Vec::new(), findings: vec![finding] };
     let empty = Source::new(name, "");
     if bytes.len() > MAX_SOURCE_BYTES {
         return failed(parse::too_large(&empty, bytes.len()));

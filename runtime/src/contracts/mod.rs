@@ -18,7 +18,7 @@ use rolecall_dsl::diagnostic::{Finding, Severity};
 use rolecall_plugin_host::PluginHost;
 
 pub use files::{read_source, role_files};
-pub use load::{Checked, check_sources};
+pub use load::{Checked, check_sources, declared_twice};
 pub use policies::check_policies;
 
 /// The contracts in force, and the roles that were refused. Cloning shares them.

@@ -21,7 +21,8 @@ async fn check(files: &[(&str, &str)]) -> (TempDir, anyhow::Result<Verification>
     let mut config = sources.read().unwrap().config;
     config.plugins = dir.path().join("plugins");
     config.data = dir.path().join("data");
-    let verified = verify(&config, &[dir.path().to_owned()]).await.map(|(verification, _plugins)| verification);
+    let paths = [dir.path().to_owned()];
+    let verified = verify(&config, &paths, Options::default(), None, true).await.map(|(verification, _plugins)| verification);
     (dir, verified)
 }
 

@@ -1,0 +1,171 @@
+//! Would the cases notice a mistake in a rule? Each rule is dropped, and changed in each way that
+//! [`rewrite`](super::rewrite) knows, one change at a time; the cases are judged again. A change
+//! under which every case still gives what it expects has survived.
+
+use std::sync::Arc;
+
+use rolecall_dsl::Contract;
+use rolecall_dsl::contract::{Case, Expect, Rule};
+use rolecall_dsl::diagnostic::{Finding, Severity, codes};
+use rolecall_dsl::monitor::Program;
+use rolecall_dsl::span::Span;
+use rolecall_plugin_host::PluginHost;
+use serde::{Deserialize, Serialize};
+
+use super::judge::{Broken, Judgement, judge_policy};
+use super::rewrite::{self, Change};
+
+/// Changes tried of one role; further ones are counted as left out.
+const MAX_MUTANTS: usize = 256;
+
+/// What became of the changes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Mutation {
+    /// Changes tried.
+    pub(super) mutants: usize,
+    /// Those that a case noticed.
+    pub(super) noticed: usize,
+    /// Those not tried: beyond the limit, of rules from other files, or without a judgement.
+    pub(super) left_out: usize,
+    /// Those that no case noticed.
+    pub(super) survivors: Vec<Survivor>,
+}
+
+/// A change that no case noticed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Survivor {
+    /// The rule.
+    pub(super) rule: String,
+    /// What was changed.
+    pub(super) change: String,
+    /// Which case would notice it.
+    pub(super) missing: String,
+}
+
+/// A role with what its plugins say of each case, which changes of other rules leave as it is.
+struct Subject<'a> {
+    contract: &'a Contract,
+    plugins: &'a PluginHost,
+    cases: Vec<(&'a Case, &'a str)>,
+    /// What plugin rules are broken, by case.
+    policies: Vec<Judgement>,
+}
+
+pub(super) async fn run(contract: &Contract, plugins: &PluginHost) -> (Mutation, Vec<Finding>) {
+    let cases: Vec<(&Case, &str)> =
+        contract.cases.iter().filter_map(|case| Some((case, case.reply.as_ref()?.value.as_str()))).collect();
+    let mut subject = Subject { contract, plugins, cases, policies: Vec::new() };
+    for (_, reply) in &subject.cases {
+        let mut judgement = Judgement::default();
+        for rule in &contract.rules {
+            judge_policy(contract, rule, plugins, reply, &mut judgement).await;
+        }
+        subject.policies.push(judgement);
+    }
+    let (mut mutation, mut findings) = (Mutation::default(), Vec::new());
+    for (index, rule) in contract.rules.iter().enumerate() {
+        subject.rule(index, rule, &mut mutation, &mut findings).await;
+    }
+    (mutation, findings)
+}
+
+impl Subject<'_> {
+    async fn rule(&self, index: usize, rule: &Rule, mutation: &mut Mutation, findings: &mut Vec<Finding>) {
+        let dropped = self.survives(index, None).await;
+        mutation.mutants += 1;
+        if dropped != Some(true) {
+            mutation.noticed += 1;
+        } else {
+            let missing = format!("a case whose reply breaks it, with `expect violates {}`", rule.id);
+            mutation.survived(rule, rule.span, "dropped", &missing, findings);
+        }
+        // Imported rules are changed where they are written, and one that is not missed has more to worry about.
+        let written = rule.source.slice(rule.span);
+        let changes = rewrite::changes(written, self.contract.languages.first().copied());
+        if dropped == Some(true) || rule.source.name() != self.contract.source.name() {
+            mutation.left_out += changes.len();
+            return;
+        }
+        for change in changes {
+            if mutation.mutants == MAX_MUTANTS {
+                mutation.left_out += 1;
+                continue;
+            }
+            match self.survives(index, Some(&change)).await {
+                None => mutation.left_out += 1,
+                Some(survives) => {
+                    mutation.mutants += 1;
+                    if survives {
+                        let at = rule.span.start;
+                        let span = Span::new(at + change.span.start, at + change.span.end);
+                        mutation.survived(rule, span, &change.what, &change.missing, findings);
+                    } else {
+                        mutation.noticed += 1;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether every case still gives what it expects; `None` when a plugin gives no judgement.
+    async fn survives(&self, index: usize, change: Option<&Change>) -> Option<bool> {
+        let mut rules: Vec<Rule> = self.contract.rules.clone();
+        let rule = match change {
+            Some(change) => {
+                let rule = rules.get_mut(index)?;
+                rule.constraint = Arc::clone(&change.constraint);
+                Some(rule.clone())
+            }
+            None => {
+                rules.remove(index);
+                None
+            }
+        };
+        let written = self.contract.rules.get(index)?;
+        let program = Arc::new(Program::new(&rules));
+        for ((case, reply), policies) in self.cases.iter().zip(&self.policies) {
+            let verdict = program.check(reply);
+            let mut broken: Vec<Broken> = verdict.violations.into_iter().map(Broken::from).collect();
+            broken.extend(policies.broken.iter().filter(|it| it.rule != written.id).cloned());
+            if let Some(rule) = rule.as_ref().filter(|rule| rule.constraint.policy().is_some()) {
+                let mut judgement = Judgement::default();
+                judge_policy(self.contract, rule, self.plugins, reply, &mut judgement).await;
+                if !judgement.failed.is_empty() {
+                    return None;
+                }
+                broken.extend(judgement.broken);
+            }
+            if !met(case, &broken) {
+                return Some(false);
+            }
+        }
+        Some(true)
+    }
+}
+
+impl Mutation {
+    fn survived(&mut self, rule: &Rule, span: Span, change: &str, missing: &str, findings: &mut Vec<Finding>) {
+        let what = if change == "dropped" { change.to_owned() } else { format!("changed ({change})") };
+        let message = format!("`{}` can be {what}, and no case notices", rule.id);
+        findings.push(
+            Finding::new(codes::MUTANT_SURVIVES, &rule.source, span, message).with_help(format!("add {missing}")),
+        );
+        let (change, missing) = (change.to_owned(), missing.to_owned());
+        self.survivors.push(Survivor { rule: rule.id.to_string(), change, missing });
+    }
+}
+
+impl std::fmt::Display for Mutation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "cases notice {} of {} changes", self.noticed, self.mutants)?;
+        if self.left_out > 0 { write!(f, "; {} were not tried", self.left_out) } else { Ok(()) }
+    }
+}
+
+/// Whether a case gives what it expects.
+fn met(case: &Case, broken: &[Broken]) -> bool {
+    match &case.expect {
+        Expect::Pass => broken.iter().all(|it| it.severity != Severity::Error),
+        Expect::Violates(ids) => ids.iter().all(|id| broken.iter().any(|it| *it.rule == *id.value)),
+    }
+}
