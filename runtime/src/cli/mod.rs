@@ -4,6 +4,7 @@
 
 mod banner;
 pub mod chat;
+mod diff;
 mod explain;
 mod output;
 pub mod plugin;
@@ -41,8 +42,10 @@ enum Command {
     Serve(Box<serve::ServeArgs>),
     /// Talk to a role in the terminal.
     Chat(chat::ChatArgs),
-    /// Check contracts: language, plugins, every case, and a rehearsal of each.
+    /// Check contracts: language, plugins, conflicts, every case, and a rehearsal of each.
     Verify(verify::VerifyArgs),
+    /// Compare two versions of contracts: what does the new one let through?
+    Diff(diff::DiffArgs),
     /// Pack, list and inspect policies.
     Plugin(plugin::PluginArgs),
     /// Show the system prompt that a contract compiles to.
@@ -88,6 +91,7 @@ async fn run(command: Command) -> anyhow::Result<u8> {
             }
         }),
         Command::Verify(args) => Box::pin(verify::run(args)).await,
+        Command::Diff(args) => diff::run(&args),
         Command::Plugin(args) => plugin::run(args).await.map(|()| DONE),
         Command::Prompt(args) => prompt::run(&args),
         Command::Explain(args) => explain::run(&args),

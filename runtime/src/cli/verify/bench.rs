@@ -86,7 +86,8 @@ impl Bench {
             Err(finding) => finding.source.clone(),
         };
         let checked = check_sources(&[source]);
-        let mut report = FileReport { source: named, findings: checked.findings, roles: Vec::new(), declared: Vec::new() };
+        let mut report =
+            FileReport { source: named, findings: checked.findings, roles: Vec::new(), declared: Vec::new() };
         for refused in checked.refused.values() {
             let mut own = refused.findings.clone();
             // What is wrong with the language must not hide what is wrong with the plugins.

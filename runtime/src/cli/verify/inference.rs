@@ -75,8 +75,7 @@ fn finding(contract: &Contract, bench: &Bench, span: Span, turns: &[Turn]) -> Op
     let (shown, severity) = if wrong.is_empty() { (spoken_for, Severity::Warning) } else { (wrong, Severity::Error) };
     let first = shown.first()?;
     let problem = first.problem.as_deref().unwrap_or("the model kept to no rule, and the fallback was said");
-    let count =
-        if turns.len() > 1 { format!("{} of {} times", shown.len(), turns.len()) } else { String::new() };
+    let count = if turns.len() > 1 { format!("{} of {} times", shown.len(), turns.len()) } else { String::new() };
     let message = match (bench.is_real(), turns.len()) {
         (true, 1) => format!("the turn failed: {problem}"),
         (true, _) => format!("the turn failed {count}: {problem}"),

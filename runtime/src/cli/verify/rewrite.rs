@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use rolecall_dsl::ast::{Arg, Entry, Op};
+use rolecall_dsl::compile;
 use rolecall_dsl::constraint::Constraint;
 use rolecall_dsl::contract::Language;
 use rolecall_dsl::parse::parse;
 use rolecall_dsl::source::Source;
 use rolecall_dsl::span::{Span, Spanned};
-use rolecall_dsl::compile;
 
 /// What a share is moved by, in basis points.
 const SHARE_STEP: u32 = 1_000;
@@ -40,7 +40,10 @@ pub(super) struct Change {
 
 /// One replacement in a rule's text.
 struct Edit {
+    /// What is replaced.
     span: Span,
+    /// What is shown: the term without the bar that goes with it.
+    shown: Span,
     by: String,
     what: String,
     missing: String,
@@ -83,7 +86,7 @@ fn apply(edit: Edit, source: &Source, offset: u32) -> Option<Change> {
     let compiled = compile(&Source::new("rule", &format!("{head}{}{tail}", edit.by)));
     let contract = compiled.contracts.into_iter().chain(compiled.drafts).next()?;
     let constraint = Arc::clone(&contract.rules.first()?.constraint);
-    let span = Span::new(edit.span.start.checked_sub(offset)?, edit.span.end.checked_sub(offset)?);
+    let span = Span::new(edit.shown.start.checked_sub(offset)?, edit.shown.end.checked_sub(offset)?);
     Some(Change { span, what: edit.what, missing: edit.missing, constraint })
 }
 
@@ -98,6 +101,7 @@ fn arguments(entry: &Entry, source: &Source, edits: &mut Vec<Edit>) {
         };
         edits.push(Edit {
             span: arg.span,
+            shown: arg.span,
             by: other.to_owned(),
             what: format!("`{other}` instead of `{}`", source.slice(arg.span)),
             missing: "a case whose reply has some of the terms and not all of them".to_owned(),
@@ -131,6 +135,7 @@ fn numbers(entry: &Entry, source: &Source, edits: &mut Vec<Edit>) {
         let written = source.slice(arg.span);
         edits.push(Edit {
             span: arg.span,
+            shown: arg.span,
             what: format!("{by} instead of {written}"),
             missing: format!("a case whose reply {written} refuses and {by} would allow"),
             by,
@@ -158,7 +163,7 @@ fn terms(entry: &Entry, source: &Source, edits: &mut Vec<Edit>) {
                 (None, Some(gap)) => gap.span.to(arg.span),
                 (None, None) => arg.span,
             };
-            edits.push(left_out(span, String::new(), written));
+            edits.push(left_out((span, arg.span), String::new(), written));
         } else if matches!(arg.value, Arg::Str(_)) {
             parts(arg.span, written, edits);
         }
@@ -174,12 +179,13 @@ fn parts(span: Span, written: &str, edits: &mut Vec<Edit>) {
     }
     for (index, part) in parts.iter().enumerate() {
         let others: Vec<&str> = parts.iter().enumerate().filter(|it| it.0 != index).map(|it| *it.1).collect();
-        edits.push(left_out(span, format!("\"{}\"", others.join("|")), &format!("\"{part}\"")));
+        edits.push(left_out((span, span), format!("\"{}\"", others.join("|")), &format!("\"{part}\"")));
     }
 }
 
-fn left_out(span: Span, by: String, term: &str) -> Edit {
-    Edit { span, by, what: format!("{term} left out"), missing: format!("a case whose reply turns on {term} alone") }
+fn left_out((span, shown): (Span, Span), by: String, term: &str) -> Edit {
+    let missing = format!("a case whose reply turns on {term} alone");
+    Edit { span, shown, by, what: format!("{term} left out"), missing }
 }
 
 fn percent(points: u32) -> String {

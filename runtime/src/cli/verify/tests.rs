@@ -22,7 +22,8 @@ async fn check(files: &[(&str, &str)]) -> (TempDir, anyhow::Result<Verification>
     config.plugins = dir.path().join("plugins");
     config.data = dir.path().join("data");
     let paths = [dir.path().to_owned()];
-    let verified = verify(&config, &paths, Options::default(), None, true).await.map(|(verification, _plugins)| verification);
+    let verified =
+        verify(&config, &paths, Options::default(), None, true).await.map(|(verification, _plugins)| verification);
     (dir, verified)
 }
 
