@@ -85,10 +85,12 @@ fn equal() -> Comparison {
 fn both(a: Relation, b: Relation) -> Relation {
     match (a, b) {
         (a, b) if a == b => a,
-        (Relation::Incomparable, _) | (_, Relation::Incomparable) => Relation::Incomparable,
+        (Relation::Incomparable, _)
+        | (_, Relation::Incomparable)
+        | (Relation::Wider, Relation::Narrower)
+        | (Relation::Narrower, Relation::Wider) => Relation::Incomparable,
         (Relation::Wider, Relation::Undecided) | (Relation::Undecided, Relation::Wider) => Relation::Wider,
         (Relation::Undecided, _) | (_, Relation::Undecided) => Relation::Undecided,
-        (Relation::Wider, Relation::Narrower) | (Relation::Narrower, Relation::Wider) => Relation::Incomparable,
         (Relation::Equal, other) | (other, _) => other,
     }
 }

@@ -109,7 +109,7 @@ impl Reloader {
         let mut checked = blocking(move || check_sources(&texts)).await;
         self.ask_plugins(&mut checked).await;
         let locked = self.locked;
-        let (mut set, events) = blocking(move || decide(&old, checked, locked, Change::between)).await;
+        let (mut set, events) = blocking(move || decide(&old, &checked, locked, Change::between)).await;
         set.read = Some(read);
         self.contracts.0.store(Arc::new(set));
         for event in &events {
@@ -200,7 +200,7 @@ pub(super) fn fingerprint(texts: &[Result<Source, Box<Finding>>]) -> blake3::Has
 /// The new state, and what became of each role that is not as before.
 fn decide(
     old: &Set,
-    checked: Checked,
+    checked: &Checked,
     locked: bool,
     between: impl Fn(&Contract, &Contract) -> Change,
 ) -> (Set, Vec<Event>) {
@@ -209,7 +209,7 @@ fn decide(
     let mut events = Vec::new();
     for (name, before) in &old.roles {
         let Some(after) = checked.roles.get(name) else {
-            if let Some(reason) = broken(before, &checked) {
+            if let Some(reason) = broken(before, checked) {
                 set.refused.remove(name);
                 set.keep(before, Outcome::Refused, None, reason, old, &mut events);
             } else {

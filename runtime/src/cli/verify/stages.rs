@@ -26,11 +26,9 @@ impl Stage {
     /// The stage that gives findings of this code.
     pub(super) fn of(code: Code) -> Self {
         match code {
-            codes::NO_ROLE | codes::NOT_IMPLEMENTED => Self::Names,
-            codes::PLUGIN_FAILED => Self::Sandbox,
-            Code(0..=99) => Self::Syntax,
+            Code(0..=99) if ![codes::NO_ROLE, codes::NOT_IMPLEMENTED].contains(&code) => Self::Syntax,
             Code(300..=399) => Self::Conflicts,
-            Code(400..=499) => Self::Sandbox,
+            codes::PLUGIN_FAILED | Code(400..=499) => Self::Sandbox,
             Code(600..=699) => Self::Inference,
             Code(_) => Self::Names,
         }

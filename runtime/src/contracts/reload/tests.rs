@@ -44,7 +44,7 @@ fn what_is_sound_is_taken() {
     let old = in_force(&[("a.role", &role("a", "max_sentences 3")), ("b.role", &role("b", "max_sentences 3"))]);
     let new = checked(&[("a.role", &role("a", "max_sentences 30")), ("b.role", &role("b", "max_sentences 3"))]);
     let digest = new.roles["a"].digest.clone();
-    let (set, events) = decide(&old, new, false, by_length);
+    let (set, events) = decide(&old, &new, false, by_length);
     assert_eq!(outcomes(&events), [("a", Outcome::Taken)]);
     assert_eq!(set.roles["a"].digest, digest);
     assert!(set.roles.contains_key("b") && set.waiting.is_empty());
@@ -55,14 +55,15 @@ fn what_is_sound_is_taken() {
 fn what_is_in_force_survives_a_broken_file() {
     let old = in_force(&[("shop.role", &role("clerk", "max_sentences 3"))]);
     for text in [role("clerk", "max_sentnces 3"), "role cle".to_owned(), String::new(), "role other {".to_owned()] {
-        let (set, events) = decide(&old, checked(&[("shop.role", &text)]), false, by_length);
+        let (set, events) = decide(&old, &checked(&[("shop.role", &text)]), false, by_length);
         assert!(set.roles.contains_key("clerk"), "{text:?}");
         assert!(set.waiting["clerk"].contains("shop.role"), "{text:?}: {:?}", set.waiting);
         assert!(outcomes(&events).contains(&("clerk", Outcome::Refused)), "{text:?}: {events:?}");
         // Told once, not again with every look.
-        let (_, again) = decide(&set, checked(&[("shop.role", &text)]), false, by_length);
+        let (_, again) = decide(&set, &checked(&[("shop.role", &text)]), false, by_length);
         assert!(!outcomes(&again).contains(&("clerk", Outcome::Refused)), "{text:?}: {again:?}");
-        let (mended, events) = decide(&set, checked(&[("shop.role", &role("clerk", "max_chars 9"))]), false, by_length);
+        let (mended, events) =
+            decide(&set, &checked(&[("shop.role", &role("clerk", "max_chars 9"))]), false, by_length);
         assert_eq!((outcomes(&events), mended.waiting.len()), (vec![("clerk", Outcome::Taken)], 0), "{text:?}");
     }
 }
@@ -72,7 +73,7 @@ fn what_is_in_force_survives_a_broken_file() {
 fn a_second_role_of_the_name_changes_nothing() {
     let old = in_force(&[("a.role", &role("a", "max_sentences 3"))]);
     let twins = checked(&[("a.role", &role("a", "max_sentences 3")), ("b.role", &role("a", "max_sentences 9"))]);
-    let (set, events) = decide(&old, twins, false, by_length);
+    let (set, events) = decide(&old, &twins, false, by_length);
     assert_eq!(set.roles["a"].digest, old.roles["a"].digest);
     assert_eq!(outcomes(&events), [("a", Outcome::Refused)]);
 }
@@ -81,7 +82,7 @@ fn a_second_role_of_the_name_changes_nothing() {
 #[test]
 fn roles_come_and_go() {
     let old = in_force(&[("a.role", &role("a", "max_sentences 3"))]);
-    let (set, events) = decide(&old, checked(&[("b.role", &role("b", "max_sentences 3"))]), false, by_length);
+    let (set, events) = decide(&old, &checked(&[("b.role", &role("b", "max_sentences 3"))]), false, by_length);
     assert_eq!(outcomes(&events), [("a", Outcome::Removed), ("b", Outcome::Added)]);
     assert_eq!(set.roles.keys().collect::<Vec<_>>(), ["b"]);
 }
@@ -91,18 +92,18 @@ fn roles_come_and_go() {
 fn a_lock_takes_only_what_lets_nothing_new_through() {
     let old = in_force(&[("a.role", &role("a", "max_sentences 30"))]);
     let wider = checked(&[("a.role", &role("a", "max_sentences 300"))]);
-    let (set, events) = decide(&old, wider, true, by_length);
+    let (set, events) = decide(&old, &wider, true, by_length);
     assert_eq!((outcomes(&events), &set.roles["a"].digest), (vec![("a", Outcome::Locked)], &old.roles["a"].digest));
     assert!(set.waiting["a"].contains("One. Two."), "{:?}", set.waiting);
     let narrower = checked(&[("a.role", &role("a", "max_sentences 3"))]);
     let digest = narrower.roles["a"].digest.clone();
-    let (set, events) = decide(&set, narrower, true, by_length);
+    let (set, events) = decide(&set, &narrower, true, by_length);
     assert_eq!((outcomes(&events), &set.roles["a"].digest), (vec![("a", Outcome::Taken)], &digest));
     assert!(set.waiting.is_empty());
     let unknown = |old: &Contract, new: &Contract| Change { relation: Relation::Undecided, ..by_length(old, new) };
-    let (_, events) = decide(&set, checked(&[("a.role", &role("a", "max_chars 9"))]), true, unknown);
+    let (_, events) = decide(&set, &checked(&[("a.role", &role("a", "max_chars 9"))]), true, unknown);
     assert_eq!(outcomes(&events), [("a", Outcome::Locked)]);
-    let (set, events) = decide(&set, checked(&[("n.role", &role("new", "max_chars 9"))]), true, by_length);
+    let (set, events) = decide(&set, &checked(&[("n.role", &role("new", "max_chars 9"))]), true, by_length);
     assert_eq!((outcomes(&events), set.roles.len()), (vec![("a", Outcome::Removed), ("new", Outcome::Locked)], 0));
 }
 
