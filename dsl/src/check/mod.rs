@@ -26,12 +26,14 @@ use crate::span::Span;
 pub const MAX_FINDINGS: usize = 200;
 
 /// Everything that compiling one file gives.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Compiled {
     /// The roles without errors, in the order written.
     pub contracts: Vec<Arc<Contract>>,
-    /// What could be read of the roles with errors, for tools that look further. Never to be served.
+    /// What could be read of all roles with errors, for tools that look further. Never to be served.
     pub drafts: Vec<Arc<Contract>>,
+    /// The roles whose only errors are contradictions of their own: readable, and impossible to keep.
+    pub contradictory: Vec<Arc<Contract>>,
     /// Every finding of the file, in the order of their places.
     pub findings: Vec<Finding>,
 }
@@ -45,25 +47,38 @@ pub fn compile(source: &Source) -> Compiled {
     let mut findings = Vec::new();
     let file = parse::parse(source, &mut findings);
     if source.text().len() > MAX_SOURCE_BYTES {
-        return Compiled { contracts: Vec::new(), drafts: Vec::new(), findings };
+        return Compiled { findings, ..Compiled::default() };
     }
     characters::check(source, &mut findings);
     let mut report = Report { source, findings: &mut findings };
     items(&file, &mut report);
     let checked: Vec<Option<Contract>> = file.roles.iter().map(|role| role::check(role, &file, &mut report)).collect();
 
-    let errors: Vec<Span> = findings.iter().filter(|f| f.severity == Severity::Error).map(|f| f.span).collect();
-    let within = |span: Span, error: &Span| span.start <= error.start && error.end <= span.end;
+    let errors: Vec<&Finding> = findings.iter().filter(|f| f.severity == Severity::Error).collect();
+    let within = |span: Span, error: &Finding| span.start <= error.span.start && error.span.end <= span.end;
     let outside = errors.iter().any(|error| !file.roles.iter().any(|role| within(role.span, error)));
-    let sound = |contract: &Arc<Contract>| !outside && !errors.iter().any(|error| within(contract.span, error));
-    let (contracts, drafts) = checked.into_iter().flatten().map(Arc::new).partition(sound);
-    Compiled { contracts, drafts, findings: bounded(source, findings) }
+    let mut compiled = Compiled::default();
+    for contract in checked.into_iter().flatten().map(Arc::new) {
+        let mut own = errors.iter().filter(|error| within(contract.span, error));
+        let shape = own.clone().any(|error| !codes::CONTRADICTIONS.contains(&error.code.0));
+        let sound = !outside && own.next().is_none();
+        if sound {
+            compiled.contracts.push(contract);
+            continue;
+        }
+        if !outside && !shape {
+            compiled.contradictory.push(Arc::clone(&contract));
+        }
+        compiled.drafts.push(contract);
+    }
+    compiled.findings = bounded(source, findings);
+    compiled
 }
 
 /// [`compile`] for a file as it was read: bytes that are not UTF-8 are a finding.
 #[must_use]
 pub fn compile_bytes(name: &str, bytes: &[u8]) -> Compiled {
-    let failed = |finding| Compiled { contracts: Vec::new(), drafts: Vec::new(), findings: vec![finding] };
+    let failed = |finding| Compiled { findings: vec![finding], ..Compiled::default() };
     let empty = Source::new(name, "");
     if bytes.len() > MAX_SOURCE_BYTES {
         return failed(parse::too_large(&empty, bytes.len()));

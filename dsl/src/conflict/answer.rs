@@ -11,6 +11,19 @@ pub enum Answer {
     Undecided(String),
 }
 
+/// Everything that was found out about rules taken together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Analysis {
+    /// Whether a reply keeps all of them.
+    pub answer: Answer,
+    /// If none does: the minimal sets of rules that cannot hold together.
+    pub conflicts: Vec<ConflictSet>,
+    /// There may be further sets.
+    pub more: bool,
+    /// If a reply does: the rules that every reply keeps that keeps the others, by index.
+    pub implied: Vec<usize>,
+}
+
 /// Rules that cannot hold together, none of which can be left out of the set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConflictSet {
@@ -23,8 +36,8 @@ pub struct ConflictSet {
 pub struct Member {
     /// Index into the rules analysed.
     pub rule: usize,
-    /// A reply that keeps all other members.
-    pub without: String,
+    /// A reply that keeps all other members; `None` when the analysis gave up looking for one.
+    pub without: Option<String>,
 }
 
 /// How the replies that two contracts allow relate.

@@ -4,16 +4,27 @@
 //! texts through the checker that will judge the replies. Only rules that block (severity error)
 //! can contradict each other.
 
+mod analyse;
 mod answer;
 mod bounds;
+mod clause;
+mod compare;
+mod compose;
+mod cores;
+mod court;
+mod linear;
+mod ruleset;
+mod search;
+mod shapes;
+mod solver;
 mod terms;
 mod texts;
 
-pub use answer::{Answer, Comparison, ConflictSet, Member, Relation};
+pub use analyse::{analyse, conflicts, solve};
+pub use answer::{Analysis, Answer, Comparison, ConflictSet, Member, Relation};
+pub use compare::compare;
 
 use std::sync::Arc;
-
-use crate::Contract;
 
 use crate::constraint::Fact;
 use crate::contract::{Case, Rule};
@@ -41,18 +52,6 @@ pub fn check(texts: &Texts<'_>, source: &Source, findings: &mut Vec<Finding>) {
     bounds::check(&blocking, source, findings);
     terms::check(&blocking, texts, source, findings);
     texts::check(texts, source, findings);
-}
-
-/// Compares the replies that two versions of a role allow, scenario by scenario.
-#[must_use]
-pub fn compare(_old: &Contract, _new: &Contract) -> Vec<Comparison> {
-    vec![Comparison {
-        scenario: None,
-        relation: Relation::Undecided,
-        only_old: None,
-        only_new: None,
-        undecided: Some("the comparison is being written".to_owned()),
-    }]
 }
 
 /// The rules whose fact `pick` understands, with what it makes of it.

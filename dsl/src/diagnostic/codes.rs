@@ -111,6 +111,9 @@ codes! {
     RC0603 MUTANT_SURVIVES "mutant-survives" Warning "a rule can be changed and no case notices"
 }
 
+/// The codes of rules and texts that contradict each other, in a contract that is readable.
+pub const CONTRADICTIONS: std::ops::RangeInclusive<u16> = 300..=499;
+
 /// The declaration of a code.
 #[must_use]
 pub fn lookup(code: Code) -> Option<&'static Declaration> {

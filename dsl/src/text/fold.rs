@@ -77,6 +77,15 @@ impl Folder {
         }
     }
 
+    /// Everything that the future depends on but offsets.
+    #[must_use]
+    pub fn key(&self) -> u64 {
+        let marks = self.marks.iter().take(self.waiting);
+        let marks = marks
+            .fold(0u64, |key, mark| key.wrapping_mul(0x0001_0000_0001).wrapping_add(u64::from(u32::from(mark.ch))));
+        marks << 1 | u64::from(self.space)
+    }
+
     /// Gives out what waits for a next base.
     pub fn finish(&mut self, emit: &mut impl FnMut(Folded)) {
         self.flush(emit);

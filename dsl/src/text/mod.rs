@@ -9,6 +9,8 @@ pub mod fold;
 mod lookalike;
 pub mod pattern;
 pub mod rhetorical;
+pub mod sample;
 pub mod sentence;
 pub mod terms;
+pub mod tongue;
 pub mod words;

@@ -35,6 +35,7 @@ pub enum Use {
 pub struct Pattern {
     source: String,
     flags: String,
+    purpose: Use,
     dfa: DFA<Vec<u32>>,
 }
 
@@ -123,7 +124,7 @@ impl Pattern {
             .dfa_size_limit(Some(SIZE_LIMIT))
             .determinize_size_limit(Some(BUILD_LIMIT));
         let dfa = dense::Builder::new().configure(config).build_from_nfa(&nfa).map_err(|_| PatternError::Size)?;
-        Ok(Self { source: source.to_owned(), flags: flags.to_owned(), dfa })
+        Ok(Self { source: source.to_owned(), flags: flags.to_owned(), purpose, dfa })
     }
 
     /// The pattern as written.
@@ -136,6 +137,29 @@ impl Pattern {
     #[must_use]
     pub fn flags(&self) -> &str {
         &self.flags
+    }
+
+    /// Whether it matches anywhere in a text.
+    #[must_use]
+    pub fn occurs_in(&self, text: &str) -> bool {
+        let (mut threads, mut found) = (Threads::default(), false);
+        if self.purpose == Use::Require {
+            let mut finder = Finder::new(self);
+            text.chars().for_each(|c| finder.push(self, c));
+            return finder.found_at_end(self);
+        }
+        text.chars().for_each(|c| threads.push(self, c, false, &mut |_| found = true));
+        threads.finish(self, &mut |_| found = true);
+        found
+    }
+
+    /// Appends what the automaton sees of a character: characters alike in this are the same to it.
+    pub fn signature(&self, c: char, out: &mut Vec<u8>) {
+        let classes = self.dfa.byte_classes();
+        let mut bytes = [0; 4];
+        let bytes = c.encode_utf8(&mut bytes).as_bytes();
+        out.push(u8::try_from(bytes.len()).unwrap_or(0));
+        out.extend(bytes.iter().map(|byte| classes.get(*byte)));
     }
 
     /// Where a thread of the anchored automaton begins; the dead state if it cannot.
@@ -175,6 +199,12 @@ impl Finder {
     #[must_use]
     pub fn found(&self) -> bool {
         self.found
+    }
+
+    /// Everything that the future depends on.
+    #[must_use]
+    pub fn key(&self) -> u64 {
+        if self.found { 1 } else { u64::from(self.state.as_u32()) << 1 }
     }
 
     /// Whether it can no longer occur.

@@ -22,8 +22,6 @@ pub(super) enum Says {
     Closes(&'static [Gap]),
     /// From here to the end of the clause the question is indirect.
     Indirect,
-    /// The sentence ends as a question.
-    Question,
 }
 
 /// A cue of two parts with words between them. As one pattern each, they would multiply the states of
@@ -43,7 +41,7 @@ const CLAUSE: &str = "(^ *|, *|(^| )(and|but|so|or|well|oh|then|because|after al
 
 /// The text is normalised by [`normal`]: commas, `?` and `.` stand for every mark of their kind, one
 /// space for everything else.
-pub(super) const PATTERNS: [(Says, &str); 30] = [
+pub(super) const PATTERNS: [(Says, &str); 28] = [
     (Says::Cue, "(^|[^艰困])难道([^路理德]|$)"),
     (Says::Cue, "岂(不|能|敢|有|非|止|料|可|容|是|会|得)"),
     (Says::Cue, "(^|[^任如为几奈])何(必|苦|尝|曾|须|况|足)"),
@@ -78,8 +76,6 @@ pub(super) const PATTERNS: [(Says, &str); 30] = [
     (Says::Cue, "CLAUSEhow could (you|anyone|anybody)([,.? ]|$)"),
     (Says::Cue, "CLAUSEsince when([,.? ]|$)"),
     (Says::Cue, "CLAUSEwhat good (is|are|was|were|does|do|did|will|would|can|could)([,.? ]|$)"),
-    (Says::Question, "\\?[?. ]*$"),
-    (Says::Question, "吗[?. ]*$"),
 ];
 
 /// Characters that the patterns do not tell apart: traditional forms, and particles of one use.
@@ -190,6 +186,32 @@ impl Lexicon {
 /// Builds the automaton, which takes a while, unless that was done before.
 pub(crate) fn prepare() {
     LazyLock::force(&LEXICON);
+}
+
+/// The byte that stands for a character: characters with the same byte are the same to the patterns.
+pub(crate) fn letter(c: char) -> u8 {
+    LEXICON.byte(normal(c))
+}
+
+/// Every character that the patterns know, in all its variants.
+pub(crate) fn alphabet() -> Vec<char> {
+    let mut found: Vec<char> = LEXICON.letters.iter().map(|letter| letter.0).collect();
+    let ascii = PATTERNS.iter().flat_map(|(_, pattern)| pattern.chars());
+    found.extend(ascii.filter(|c| c.is_ascii_lowercase() || *c == '\''));
+    found.extend("?？⁇⁈⁉‽﹖.。!！…｡．⋯‥,，、;；:：—– ’".chars());
+    found.sort_by_key(|c| (VARIANTS.iter().any(|(variant, _)| variant == c), *c));
+    found.dedup();
+    found
+}
+
+/// Whether a sentence that has asked (or not) asks still, with this character behind it: a question
+/// mark or `吗` asks, and what may stand behind them takes nothing back.
+pub(super) fn asks(before: bool, normal: char) -> bool {
+    match normal {
+        '?' | '吗' | '嗎' | '嘛' => true,
+        '.' | ' ' => before,
+        _ => false,
+    }
 }
 
 /// The character as the patterns see it.

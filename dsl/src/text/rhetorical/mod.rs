@@ -13,8 +13,8 @@ mod lexicon;
 use regex_automata::dfa::Automaton;
 use regex_automata::util::primitives::StateID;
 
-pub(crate) use lexicon::prepare;
-use lexicon::{LEXICON, PATTERNS, Says, normal};
+use lexicon::{LEXICON, PATTERNS, Says, asks, normal};
+pub(crate) use lexicon::{alphabet, letter, prepare};
 
 /// A form of sentences whose share a rule can bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -26,6 +26,9 @@ pub enum Form {
 }
 
 impl Form {
+    /// Every form, in the order of their numbers.
+    pub const ALL: [Self; 2] = [Self::Rhetorical, Self::Question];
+
     /// The metric's name in contracts.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -76,11 +79,26 @@ pub struct Reader {
     open: u8,
     /// The last thing read was a space.
     space: bool,
+    /// It would be a question if it ended here.
+    asks: bool,
+    /// It has a letter or a digit.
+    content: bool,
+    /// A line break ended it; what follows belongs to the next one.
+    closed: bool,
 }
 
 impl Default for Reader {
     fn default() -> Self {
-        Self { state: LEXICON.start, cue: false, indirect: false, open: 0, space: false }
+        Self {
+            state: LEXICON.start,
+            cue: false,
+            indirect: false,
+            open: 0,
+            space: false,
+            asks: false,
+            content: false,
+            closed: false,
+        }
     }
 }
 
@@ -88,7 +106,16 @@ impl Reader {
     /// Takes the next character of the sentence; `enclosed` ones (quoted speech, titles, code) are
     /// passed over.
     pub fn push(&mut self, c: char, enclosed: bool) {
+        if self.closed {
+            return;
+        }
+        if !enclosed && is_line_break(c) && self.content {
+            self.closed = true;
+            return;
+        }
+        self.content |= c.is_alphanumeric();
         let c = if enclosed { ' ' } else { normal(c) };
+        self.asks = asks(self.asks, c);
         if std::mem::replace(&mut self.space, c == ' ') && c == ' ' {
             return;
         }
@@ -108,17 +135,30 @@ impl Reader {
         self.cue
     }
 
+    /// Everything that the future depends on, as far as the forms asked for go.
+    #[must_use]
+    pub fn key(&self, rhetorical: bool, question: bool) -> u64 {
+        let lines = u64::from(self.content) << 7 | u64::from(self.closed) << 8;
+        let asks = u64::from(question && self.asks) | lines;
+        if !rhetorical || self.cue {
+            return asks | u64::from(rhetorical && self.cue) << 1;
+        }
+        let flags = u64::from(self.indirect) << 2 | u64::from(self.space) << 3 | u64::from(self.open) << 4;
+        asks | flags | u64::from(self.state.as_u32()) << 16
+    }
+
     /// The forms of the sentence if it ends here.
     #[must_use]
     pub fn forms(mut self) -> Forms {
         let end = LEXICON.dfa.next_eoi_state(self.state);
-        let question = LEXICON.dfa.is_match_state(end) && self.note(end);
-        Forms { rhetorical: self.cue, question }
+        if LEXICON.dfa.is_match_state(end) {
+            self.note(end);
+        }
+        Forms { rhetorical: self.cue, question: self.asks }
     }
 
-    /// Notes what the matches of a state say, and gives whether the sentence ends as a question.
-    fn note(&mut self, state: StateID) -> bool {
-        let mut question = false;
+    /// Notes what the matches of a state say.
+    fn note(&mut self, state: StateID) {
         let (mut weak, mut indirect, mut opened) = (false, false, 0);
         for index in 0..LEXICON.dfa.match_len(state) {
             match PATTERNS.get(LEXICON.dfa.match_pattern(state, index).as_usize()).map(|pattern| pattern.0) {
@@ -127,7 +167,6 @@ impl Reader {
                 Some(Says::Opens(gap)) => opened |= gap as u8,
                 Some(Says::Closes(gaps)) => self.cue |= gaps.iter().any(|gap| self.open & *gap as u8 != 0),
                 Some(Says::Indirect) => indirect = true,
-                Some(Says::Question) => question = true,
                 None => {}
             }
         }
@@ -136,8 +175,12 @@ impl Reader {
             self.open |= opened;
         }
         self.indirect |= indirect;
-        question
     }
+}
+
+/// Whether it ends a line.
+fn is_line_break(c: char) -> bool {
+    matches!(c, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
 #[cfg(test)]
@@ -254,6 +297,15 @@ mod tests {
         assert_eq!(wrong(&texts, |forms| forms.question), [""; 0]);
         let texts = ["你好。", "我正忙着呢。", "什么？，他说。", "他问“来吗？”", "See https://a.b/c?d now."];
         assert_eq!(wrong(&texts, |forms| !forms.question), [""; 0]);
+    }
+
+    /// A line break belongs to no sentence, nor does what opens the next line.
+    #[test]
+    fn a_line_break_takes_nothing_back() {
+        let questions = |text: &str| forms(text).iter().filter(|forms| forms.question).count();
+        assert_eq!((questions("好吗\n好的"), questions("Is it late?\nYes."), questions("来吗？\n—— 他说")), (1, 1, 1));
+        let rhetorical = |text: &str| forms(text).iter().filter(|forms| forms.rhetorical).count();
+        assert_eq!((rhetorical("还不走吗\n- 好"), rhetorical("It is late, isn't it\nYes.")), (1, 1));
     }
 
     #[test]

@@ -27,6 +27,16 @@ enum Mode {
 }
 
 impl Code {
+    /// Everything that the future depends on but the characters left.
+    pub(super) fn key(&self) -> u64 {
+        let mode = match self.mode {
+            Mode::Text => 0,
+            Mode::Inline(_) => 1,
+            Mode::Fence(_) => 2,
+        };
+        mode | u64::from(self.run.min(3)) << 2 | u64::from(self.run > 0 && self.run_starts_line) << 4
+    }
+
     /// Takes the next character and says whether it belongs to code, its backticks included.
     pub(super) fn take(&mut self, c: char, at_line_start: bool) -> bool {
         if c == '`' {

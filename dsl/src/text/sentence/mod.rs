@@ -22,6 +22,7 @@
 
 mod class;
 mod code;
+mod key;
 mod pairs;
 mod pending;
 mod word;
@@ -33,6 +34,7 @@ use pending::{Kind, Pending};
 use word::{Before, Word};
 
 pub use code::FENCE_LIMIT;
+pub use key::character_key;
 pub use pairs::PAIR_LIMIT;
 
 /// Where one sentence ends and the next begins, in bytes read.

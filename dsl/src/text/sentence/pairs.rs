@@ -24,6 +24,12 @@ struct Open {
 }
 
 impl Pairs {
+    /// Everything that the future depends on but the ages.
+    pub(super) fn key(&self) -> u64 {
+        let open = self.open.iter().flatten().fold(0, |key, open| key << 4 | (open.pair as u64 + 1));
+        open << 1 | u64::from(self.terminated)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.depth == 0
     }

@@ -32,6 +32,11 @@ impl Pending {
         Self { kind, end, next: None, spaced: false, newline: false, after }
     }
 
+    /// Whether the character before the terminator belongs to a script with spaces between words.
+    pub(super) fn follows_spaced_script(&self) -> bool {
+        self.after.is_some_and(is_spaced_script)
+    }
+
     /// Whether the sentence ended, given the character that would begin the next one.
     pub(super) fn breaks_before(&self, c: char) -> bool {
         if self.newline {
@@ -44,7 +49,7 @@ impl Pending {
                 let capital = self.spaced && c.is_uppercase();
                 capital || (pair.is_quote() && opens_quotation(c))
             }
-            Kind::Period(_) if !self.spaced && self.after.is_some_and(is_spaced_script) && is_spaced_script(c) => false,
+            Kind::Period(_) if !self.spaced && self.follows_spaced_script() && is_spaced_script(c) => false,
             Kind::Period(before) => match before {
                 Before::Plain | Before::Digit => true,
                 Before::Leading | Before::Initial => false,

@@ -92,6 +92,22 @@ impl Word {
         self.length = self.length.saturating_add(1);
     }
 
+    /// Everything that the future depends on: a word that can become no abbreviation is like any other.
+    pub(super) fn key(&self) -> u64 {
+        if self.length == 0 {
+            return 0;
+        }
+        let Some(text) = self.text() else { return 1 };
+        let tables = [&LEADING[..], &TITLES, &ABBREVIATIONS, &NUMBERING, &["www", "i"]];
+        let heads = tables.into_iter().flatten().any(|known| known.starts_with(text));
+        if !heads && !self.singles {
+            return 1;
+        }
+        let flags = u64::from(self.singles) | u64::from(self.dotted) << 1 | u64::from(self.capital) << 2;
+        let bytes = if heads { text.bytes().fold(0u64, |key, byte| key << 8 | u64::from(byte)) } else { 0 };
+        2 | flags << 2 | u64::from(self.length) << 8 | u64::from(text.ends_with('.')) << 5 | bytes << 16
+    }
+
     /// Whether the word is `www`, which starts a URL before a full stop.
     pub(super) fn is_www(&self) -> bool {
         self.text() == Some("www")

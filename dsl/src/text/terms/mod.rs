@@ -17,7 +17,8 @@ use std::ops::Range;
 
 pub use build::Terms;
 use build::{Node, ROOT, Right};
-use script::{is_sound_mark, is_word};
+use script::is_sound_mark;
+pub(crate) use script::is_word;
 
 use super::fold::{Folded, Folder, is_ignorable};
 
@@ -98,6 +99,18 @@ impl Search {
     #[must_use]
     pub fn hold(&self, terms: &Terms) -> Option<usize> {
         self.walk.hold(terms)
+    }
+
+    /// Everything that the future depends on: equal keys have equal futures.
+    #[must_use]
+    pub fn key(&self, terms: &Terms) -> [u64; 2] {
+        let walk = &self.walk;
+        // Within the term being read the neighbours are known; only what stands before it is not.
+        let depth = terms.node(walk.node).depth as usize;
+        let first = walk.read.checked_sub(depth).map(|first| first % walk.recent.len().max(1));
+        let after_word = first.filter(|_| depth > 0).and_then(|first| walk.recent.get(first));
+        let after_word = after_word.is_some_and(|recent| recent.after_word);
+        [u64::from(walk.node) << 2 | u64::from(walk.word) << 1 | u64::from(after_word), self.folder.key()]
     }
 
     /// Whether a complete term waits for the character that shows whether it is one.

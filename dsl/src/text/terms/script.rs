@@ -5,7 +5,7 @@ use unicode_script::{Script, UnicodeScript};
 
 /// Whether a folded character is a letter, a digit or a mark of a script that puts spaces between
 /// words, so that a match may not begin or end next to it.
-pub(super) fn is_word(c: char) -> bool {
+pub(crate) fn is_word(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_alphanumeric();
     }

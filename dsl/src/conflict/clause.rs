@@ -1,0 +1,131 @@
+//! Rules as the analysis reasons about them: bounds on counts, things that occur or do not, machines.
+
+use std::sync::Arc;
+
+use crate::constraint::{Constraint, Fact, Recognizer};
+use crate::contract::Language;
+use crate::text::pattern::Pattern;
+use crate::text::rhetorical::Form;
+
+/// 100 %, in basis points.
+pub(super) const WHOLE: u64 = 10_000;
+
+/// What is asked of a reply.
+#[derive(Debug, Clone)]
+pub(super) enum Clause<'r> {
+    /// A count lies within bounds, both included.
+    Count { count: Count, least: u64, most: Option<u64> },
+    /// The share of sentences that have a form.
+    Share { form: Form, bound: Bound },
+    /// The share of words that are of a language.
+    Speaks { language: Language, bound: Bound },
+    /// None of these occurs.
+    Absent(Things<'r>),
+    /// At least one of these occurs.
+    Any(Things<'r>),
+    /// Each of these occurs.
+    All(Things<'r>),
+    /// The machine accepts the reply, or does not.
+    Machine { machine: &'r dyn Recognizer, accepts: bool },
+}
+
+/// What is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Count {
+    Sentences,
+    Characters,
+    Words,
+}
+
+/// A bound on a share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Bound {
+    /// A lower bound; else an upper one.
+    pub(super) above: bool,
+    /// In basis points.
+    pub(super) points: u64,
+    /// The bound itself is excluded.
+    pub(super) strict: bool,
+}
+
+/// Terms and patterns.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Things<'r> {
+    pub(super) terms: Vec<&'r str>,
+    pub(super) patterns: Vec<&'r Arc<Pattern>>,
+}
+
+impl Bound {
+    fn new(above: bool, points: u32) -> Self {
+        Self { above, points: u64::from(points), strict: false }
+    }
+
+    /// The bound that holds exactly where this one does not.
+    fn negated(self) -> Self {
+        Self { above: !self.above, points: self.points, strict: !self.strict }
+    }
+
+    /// Whether `part` of `whole` keeps it.
+    pub(super) fn holds(self, part: u64, whole: u64) -> bool {
+        let (have, want) = (part.saturating_mul(WHOLE), self.points.saturating_mul(whole));
+        match (self.above, self.strict) {
+            (true, false) => have >= want,
+            (true, true) => have > want,
+            (false, false) => have <= want,
+            (false, true) => have < want,
+        }
+    }
+}
+
+/// What it means to keep a rule; `None` for one that is judged.
+pub(super) fn kept(rule: &dyn Constraint) -> Option<Clause<'_>> {
+    let at_least = |count, least| Clause::Count { count, least, most: None };
+    let at_most = |count, most| Clause::Count { count, least: 0, most: Some(most) };
+    Some(match rule.fact() {
+        Fact::MaxSentences(most) => at_most(Count::Sentences, most),
+        Fact::MinSentences(least) => at_least(Count::Sentences, least),
+        Fact::MaxChars(most) => at_most(Count::Characters, most),
+        Fact::MinChars(least) => at_least(Count::Characters, least),
+        Fact::MaxWords(most) => at_most(Count::Words, most),
+        Fact::Forbidden { terms, patterns } => Clause::Absent(things(terms, patterns)),
+        Fact::Required { all: true, terms } => Clause::All(things(terms, &[])),
+        Fact::Required { all: false, terms } => Clause::Any(things(terms, &[])),
+        Fact::Share { form, at_least, basis_points } => {
+            Clause::Share { form, bound: Bound::new(at_least, basis_points) }
+        }
+        Fact::Pattern { must: true, pattern } => Clause::Any(one(pattern)),
+        Fact::Pattern { must: false, pattern } => Clause::Absent(one(pattern)),
+        Fact::Speaks { language, basis_points } => Clause::Speaks { language, bound: Bound::new(true, basis_points) },
+        Fact::Recognized(machine) => Clause::Machine { machine, accepts: true },
+        Fact::Judged => return None,
+    })
+}
+
+/// The ways of breaking a rule; none for one that is judged or that every reply keeps.
+pub(super) fn broken(rule: &dyn Constraint) -> Vec<Clause<'_>> {
+    let Some(kept) = kept(rule) else { return Vec::new() };
+    match kept {
+        Clause::Count { least: 0, most: None, .. } => Vec::new(),
+        Clause::Count { count, most: Some(most), .. } => vec![Clause::Count { count, least: most + 1, most: None }],
+        Clause::Count { count, least, most: None } => {
+            vec![Clause::Count { count, least: 0, most: Some(least.saturating_sub(1)) }]
+        }
+        Clause::Share { form, bound } => vec![Clause::Share { form, bound: bound.negated() }],
+        Clause::Speaks { language, bound } => vec![Clause::Speaks { language, bound: bound.negated() }],
+        Clause::Absent(things) => vec![Clause::Any(things)],
+        Clause::Any(things) => vec![Clause::Absent(things)],
+        Clause::All(things) => {
+            let term = |term| Clause::Absent(Things { terms: vec![term], patterns: Vec::new() });
+            things.terms.into_iter().map(term).collect()
+        }
+        Clause::Machine { machine, accepts } => vec![Clause::Machine { machine, accepts: !accepts }],
+    }
+}
+
+fn things<'r>(terms: &'r [String], patterns: &'r [Arc<Pattern>]) -> Things<'r> {
+    Things { terms: terms.iter().map(String::as_str).collect(), patterns: patterns.iter().collect() }
+}
+
+fn one(pattern: &Arc<Pattern>) -> Things<'_> {
+    Things { terms: Vec::new(), patterns: vec![pattern] }
+}

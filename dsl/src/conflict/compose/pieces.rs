@@ -1,0 +1,95 @@
+//! What a candidate must hold.
+
+use crate::conflict::clause::{Clause, Things};
+use crate::text::fold::folded;
+use crate::text::sample::samples;
+
+/// Matches of a pattern that are tried.
+const SAMPLES: usize = 8;
+
+/// Alternatives kept of one clause.
+const ALTERNATIVES: usize = 64;
+
+/// Texts that must occur, by place.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Pieces {
+    /// Of each of these lists one text must occur.
+    groups: Vec<Vec<String>>,
+    starts: Vec<String>,
+    ends: Vec<String>,
+    /// Whole replies.
+    pub(super) wholes: Vec<String>,
+}
+
+impl Pieces {
+    pub(super) fn new(clauses: &[Clause<'_>]) -> Self {
+        let mut pieces = Self::default();
+        for clause in clauses {
+            match clause {
+                Clause::Any(things) => pieces.groups.push(alternatives(things).collect()),
+                Clause::All(things) => {
+                    pieces.groups.extend(things.terms.iter().map(|term| vec![(*term).to_owned()]));
+                    pieces.groups.extend(
+                        things.patterns.iter().map(|pattern| samples(pattern.source(), pattern.flags(), SAMPLES)),
+                    );
+                }
+                Clause::Machine { machine, accepts } => {
+                    let hints = machine.hints();
+                    if *accepts {
+                        pieces.starts.extend(hints.starts);
+                        pieces.ends.extend(hints.ends);
+                        pieces.wholes.extend(hints.wholes);
+                        pieces.groups.extend((!hints.includes.is_empty()).then_some(hints.includes));
+                    } else if !hints.breakers.is_empty() {
+                        pieces.groups.push(hints.breakers);
+                    }
+                }
+                _ => {}
+            }
+        }
+        pieces.groups.retain(|group| !group.is_empty());
+        pieces
+    }
+
+    pub(super) fn has_inner(&self) -> bool {
+        !self.groups.is_empty()
+    }
+
+    /// How many choices there are to try.
+    pub(super) fn choices(&self) -> usize {
+        let lists = self.groups.iter().map(Vec::len).chain([self.starts.len(), self.ends.len()]);
+        lists.max().unwrap_or(1)
+    }
+
+    pub(super) fn start(&self, choice: usize) -> &str {
+        pick(&self.starts, choice)
+    }
+
+    pub(super) fn end(&self, choice: usize) -> &str {
+        pick(&self.ends, choice)
+    }
+
+    /// What must occur anywhere, without what another of the texts holds already.
+    pub(super) fn inner(&self, choice: usize) -> Vec<&str> {
+        let picked: Vec<&str> = self.groups.iter().map(|group| pick(group, choice)).collect();
+        let whole: Vec<String> =
+            picked.iter().chain([&self.start(choice), &self.end(choice)]).map(|text| folded(text)).collect();
+        let held = |index: usize, text: &String| {
+            whole.iter().enumerate().any(|(other, longer)| {
+                other != index && longer.contains(text.as_str()) && (longer.len() > text.len() || other < index)
+            })
+        };
+        let kept = picked.iter().zip(&whole).enumerate().filter(|(index, (_, text))| !held(*index, text));
+        kept.map(|(_, (text, _))| *text).collect()
+    }
+}
+
+fn alternatives<'t>(things: &'t Things<'_>) -> impl Iterator<Item = String> + 't {
+    let terms = things.terms.iter().map(|term| (*term).to_owned());
+    let patterns = things.patterns.iter().flat_map(|pattern| samples(pattern.source(), pattern.flags(), SAMPLES));
+    terms.chain(patterns).take(ALTERNATIVES)
+}
+
+fn pick(texts: &[String], choice: usize) -> &str {
+    texts.get(choice % texts.len().max(1)).map_or("", String::as_str)
+}

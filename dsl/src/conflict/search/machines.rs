@@ -1,0 +1,183 @@
+//! The machines that one search runs, and what their ends must be.
+
+use std::sync::Arc;
+
+use super::Level;
+use super::state::State;
+use crate::conflict::clause::{Bound, Clause, Count, Things};
+use crate::conflict::shapes::{self, Forms};
+use crate::constraint::Recognizer;
+use crate::contract::Language;
+use crate::text::pattern::{Pattern, Use};
+use crate::text::rhetorical::Form;
+use crate::text::terms::Terms;
+
+/// Counts beyond these are not followed; the court catches what that lets in.
+const SENTENCES: u64 = 12;
+const CHARACTERS: u64 = 400;
+const LEAST_CHARACTERS: u64 = 40;
+const WORDS: u64 = 12;
+
+/// Things that must occur, at most; a bit each.
+const BITS: u32 = 40;
+
+/// Bounds on a count, as far as they are followed.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Range {
+    pub(super) least: u64,
+    pub(super) most: Option<u64>,
+}
+
+/// What an occurrence means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// The end of this text.
+    Kills,
+    /// Something that must occur does.
+    Sets(u32),
+}
+
+/// Everything that one search runs.
+#[derive(Debug)]
+pub(super) struct Machines {
+    pub(super) level: Level,
+    pub(super) nothing: bool,
+    pub(super) words_of_terms: Vec<String>,
+    pub(super) terms: Terms,
+    pub(super) term_roles: Vec<Role>,
+    pub(super) patterns: Vec<(Pattern, Role)>,
+    pub(super) recognizers: Vec<(Box<dyn Recognizer>, bool)>,
+    /// For each bit, which patterns can set it; empty where a term can, which is never too late.
+    pub(super) only_patterns: Vec<Vec<usize>>,
+    /// Bits that must be set at the end.
+    pub(super) wanted: u64,
+    pub(super) sentences: Range,
+    pub(super) chars: Range,
+    pub(super) words: Range,
+    pub(super) shares: Vec<(Form, Bound)>,
+    /// The forms they are about.
+    pub(super) forms: Forms,
+    pub(super) speaks: Vec<(Language, Bound)>,
+    /// Whether sentences are told apart at all.
+    pub(super) splits: bool,
+}
+
+impl Machines {
+    /// `None` when there are more things to follow than there are bits for.
+    pub(super) fn new(clauses: &[Clause<'_>], nothing: bool, level: Level) -> Option<Self> {
+        let mut machines = Self {
+            level,
+            nothing,
+            words_of_terms: Vec::new(),
+            terms: Terms::new([]),
+            term_roles: Vec::new(),
+            patterns: Vec::new(),
+            recognizers: Vec::new(),
+            only_patterns: Vec::new(),
+            wanted: 0,
+            sentences: Range::default(),
+            chars: Range::default(),
+            words: Range::default(),
+            shares: Vec::new(),
+            forms: 0,
+            speaks: Vec::new(),
+            splits: false,
+        };
+        let mut bits = 0;
+        for clause in clauses {
+            machines.add(clause, &mut bits)?;
+        }
+        machines.only_patterns = machines.settled_by(bits);
+        machines.terms = Terms::new(machines.words_of_terms.iter().map(|term| (term.as_str(), false)));
+        let counted = machines.sentences.most.is_some() || machines.sentences.least > 1;
+        machines.splits =
+            level != Level::Unsplit && (counted || !machines.shares.is_empty() || !machines.recognizers.is_empty());
+        if !machines.splits && level != Level::Unsplit {
+            machines.sentences = Range::default();
+        }
+        Some(machines)
+    }
+
+    pub(super) fn start(&self) -> State {
+        State::new(self)
+    }
+
+    /// Whether the forms of sentences matter.
+    pub(super) fn reads_forms(&self) -> bool {
+        !self.shares.is_empty()
+    }
+
+    fn add(&mut self, clause: &Clause<'_>, bits: &mut u32) -> Option<()> {
+        let mut bit = || {
+            let bit = *bits;
+            *bits += 1;
+            (bit < BITS).then_some(bit)
+        };
+        match clause {
+            Clause::Count { count, least, most } => self.count(*count, *least, *most),
+            Clause::Share { form, bound } => {
+                self.forms |= shapes::bit(*form, true);
+                self.shares.push((*form, *bound));
+            }
+            Clause::Speaks { language, bound } => self.speaks.push((*language, *bound)),
+            Clause::Absent(things) => self.things(things, Role::Kills)?,
+            Clause::Any(things) => {
+                let bit = bit()?;
+                self.wanted |= 1 << bit;
+                self.things(things, Role::Sets(bit))?;
+            }
+            Clause::All(things) => {
+                for term in &things.terms {
+                    let bit = bit()?;
+                    self.wanted |= 1 << bit;
+                    self.term(term, Role::Sets(bit));
+                }
+                for pattern in &things.patterns {
+                    let bit = bit()?;
+                    self.wanted |= 1 << bit;
+                    self.pattern(pattern, Role::Sets(bit))?;
+                }
+            }
+            Clause::Machine { machine, accepts } => self.recognizers.push((machine.boxed(), *accepts)),
+        }
+        Some(())
+    }
+
+    /// For each bit the patterns that can set it, if no term can.
+    fn settled_by(&self, bits: u32) -> Vec<Vec<usize>> {
+        let sets = |role: &Role, bit: u32| *role == Role::Sets(bit);
+        let patterns = |bit| {
+            let found = self.patterns.iter().enumerate().filter(move |(_, (_, role))| sets(role, bit));
+            found.map(|(index, _)| index).collect()
+        };
+        let by_term = |bit| self.term_roles.iter().any(|role| sets(role, bit));
+        (0..bits).map(|bit| if by_term(bit) { Vec::new() } else { patterns(bit) }).collect()
+    }
+
+    fn count(&mut self, count: Count, least: u64, most: Option<u64>) {
+        let (range, least_followed, most_followed) = match count {
+            Count::Sentences => (&mut self.sentences, SENTENCES, SENTENCES),
+            Count::Characters => (&mut self.chars, LEAST_CHARACTERS, CHARACTERS),
+            Count::Words => (&mut self.words, WORDS, WORDS),
+        };
+        range.least = range.least.max(least.min(least_followed));
+        range.most = [range.most, most.filter(|most| *most <= most_followed)].into_iter().flatten().min();
+    }
+
+    fn things(&mut self, things: &Things<'_>, role: Role) -> Option<()> {
+        things.terms.iter().for_each(|term| self.term(term, role));
+        things.patterns.iter().try_for_each(|pattern| self.pattern(pattern, role))
+    }
+
+    fn term(&mut self, term: &str, role: Role) {
+        self.words_of_terms.push(term.to_owned());
+        self.term_roles.push(role);
+    }
+
+    /// Patterns are searched for anywhere, whatever the rule uses them for.
+    fn pattern(&mut self, pattern: &Arc<Pattern>, role: Role) -> Option<()> {
+        let anywhere = Pattern::new(pattern.source(), pattern.flags(), Use::Require).ok()?;
+        self.patterns.push((anywhere, role));
+        Some(())
+    }
+}

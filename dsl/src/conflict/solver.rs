@@ -1,0 +1,268 @@
+//! The question that everything else is made of: is there a reply that keeps these rules and breaks
+//! that one?
+//!
+//! 1. A text tried before may answer it. 2. The counts alone may contradict each other. 3. Candidates
+//! of ready sentences are tried. 4. An exhaustive search over the machines decides, starting with no
+//! rules and adding those that its shortest text breaks, so that it stays as small as the answer needs.
+
+use super::answer::Answer;
+use super::clause::{Clause, Things};
+use super::compose;
+use super::compose::seeds::Seed;
+use super::court::Court;
+use super::linear::{Bounds, Profile};
+use super::ruleset::RuleSet;
+use super::search::{Budget, Found, Level, search};
+use crate::contract::{Language, Rule};
+use crate::text::terms::Terms;
+
+/// Steps of one search, and of everything asked about one set of rules.
+const STEPS: u64 = 400_000;
+const ALL_STEPS: u64 = 4_000_000;
+
+/// Rounds of adding rules to a search.
+const ROUNDS: usize = 60;
+
+/// Forbidden terms of one rule that are searched with together.
+const ALL_TERMS: usize = 400;
+
+/// Texts remembered.
+const POOL: usize = 4_096;
+
+/// Answers questions about one list of rules.
+#[derive(Debug)]
+pub(super) struct Solver<'r> {
+    court: Court<'r>,
+    language: Language,
+    /// Texts tried, and the rules they break.
+    pool: Vec<Tried>,
+    /// For each seed the rules that it breaks.
+    seeds: Vec<(&'static str, RuleSet)>,
+    /// Rules that a text breaks by what it says, whatever surrounds it.
+    hard: RuleSet,
+    budget: Budget,
+}
+
+#[derive(Debug)]
+struct Tried {
+    text: String,
+    broken: RuleSet,
+    blank: bool,
+}
+
+impl<'r> Solver<'r> {
+    /// `language` is the one candidates are tried in first.
+    pub(super) fn new(rules: &[&'r Rule], language: Language) -> Self {
+        let court = Court::new(rules);
+        let hard = (0..court.rules.len()).filter(|rule| matches!(court.kept(*rule), Some(Clause::Absent(_)))).collect();
+        let seeds = compose::seeds::all().iter().map(|seed| (seed.text, court.broken(seed.text))).collect();
+        Self { court, language, pool: Vec::new(), seeds, hard, budget: Budget { steps: ALL_STEPS } }
+    }
+
+    pub(super) fn rules(&self) -> &[&'r Rule] {
+        &self.court.rules
+    }
+
+    /// Every rule that can be decided without a plugin.
+    pub(super) fn decidable(&self) -> RuleSet {
+        self.court.decidable()
+    }
+
+    /// The rules that a text breaks.
+    pub(super) fn broken(&self, text: &str) -> RuleSet {
+        self.court.broken(text)
+    }
+
+    /// Whether a reply keeps all of these.
+    pub(super) fn satisfy(&mut self, keep: RuleSet) -> Answer {
+        self.solve(keep, None)
+    }
+
+    /// Whether a reply keeps all of `keep` and breaks `broken`.
+    pub(super) fn solve(&mut self, keep: RuleSet, broken: Option<usize>) -> Answer {
+        if let Some(text) = self.remembered(keep, broken) {
+            return Answer::Witness(text);
+        }
+        let Some(rule) = broken else { return self.decide(keep, None, None) };
+        let mut undecided = None;
+        for clause in self.court.broken_by(rule) {
+            match self.decide(keep, Some(rule), Some(clause)) {
+                Answer::Impossible => {}
+                Answer::Undecided(reason) => undecided = Some(reason),
+                witness @ Answer::Witness(_) => return witness,
+            }
+        }
+        undecided.map_or(Answer::Impossible, Answer::Undecided)
+    }
+
+    fn decide(&mut self, keep: RuleSet, broken: Option<usize>, extra: Option<Clause<'r>>) -> Answer {
+        let clauses: Vec<Clause<'r>> =
+            keep.iter().filter_map(|rule| self.court.kept(rule)).chain(extra.clone()).collect();
+        let nothing = self.court.allows_nothing(keep);
+        let mut profiles = Bounds::new(&clauses, nothing).profiles(3);
+        if profiles.is_empty() {
+            return Answer::Impossible;
+        }
+        profiles.retain(|profile| profile.sentences > 0);
+        if let Some(text) = self.compose(&clauses, &profiles, keep, broken) {
+            return Answer::Witness(text);
+        }
+        self.search(keep, broken, extra, nothing)
+    }
+
+    /// A text tried before.
+    fn remembered(&self, keep: RuleSet, broken: Option<usize>) -> Option<String> {
+        let nothing = self.court.allows_nothing(keep);
+        let answers = |tried: &&Tried| self.is_answer(tried.broken, tried.blank && !nothing, keep, broken);
+        self.pool.iter().find(answers).map(|tried| tried.text.clone())
+    }
+
+    fn is_answer(&self, found: RuleSet, blank: bool, keep: RuleSet, broken: Option<usize>) -> bool {
+        !blank && !found.intersects(keep) && broken.is_none_or(|rule| found.contains(rule))
+    }
+
+    /// Judges a text and remembers it.
+    fn judge(&mut self, text: &str) -> RuleSet {
+        let broken = self.court.broken(text);
+        let blank = text.trim().is_empty();
+        if self.pool.len() < POOL && !self.pool.iter().any(|tried| (tried.broken, tried.blank) == (broken, blank)) {
+            self.pool.push(Tried { text: text.to_owned(), broken, blank });
+        }
+        broken
+    }
+
+    fn compose(
+        &mut self,
+        clauses: &[Clause<'r>],
+        profiles: &[Profile],
+        keep: RuleSet,
+        broken: Option<usize>,
+    ) -> Option<String> {
+        let said = self.hard.iter().filter(|rule| keep.contains(*rule)).collect::<RuleSet>();
+        let refused: Vec<&str> =
+            self.seeds.iter().filter(|(_, rules)| rules.intersects(said)).map(|(text, _)| *text).collect();
+        let allowed = |seed: &Seed| !refused.contains(&seed.text);
+        let candidates = compose::candidates(clauses, profiles, self.language, &allowed);
+        for text in candidates {
+            let found = self.judge(&text);
+            if self.is_answer(found, text.trim().is_empty(), keep, broken) {
+                return Some(text);
+            }
+        }
+        None
+    }
+
+    /// Grows the clauses searched with until the answer is found.
+    fn search(&mut self, keep: RuleSet, broken: Option<usize>, extra: Option<Clause<'r>>, nothing: bool) -> Answer {
+        let mut active: Vec<(usize, Clause<'r>)> = Vec::new();
+        for _ in 0..ROUNDS {
+            let mut clauses: Vec<Clause<'r>> = active.iter().map(|(_, clause)| clause.clone()).collect();
+            clauses.extend(extra.clone());
+            let text = match self.shortest(&clauses, nothing, keep, broken) {
+                Found::Text(text) => text,
+                Found::Nothing => return Answer::Impossible,
+                Found::Unknown => {
+                    return Answer::Undecided("only replies of more than 12 sentences were left to try".to_owned());
+                }
+                Found::OutOfBudget => {
+                    return Answer::Undecided("the rules have too many states to try all of them".to_owned());
+                }
+            };
+            let found = self.judge(&text);
+            if self.is_answer(found, text.trim().is_empty() && !nothing, keep, broken) {
+                return Answer::Witness(text);
+            }
+            let missed: Vec<usize> = found.iter().filter(|rule| keep.contains(*rule)).collect();
+            if !self.activate(&missed, &text, &mut active) {
+                return Answer::Undecided("a text that should comply does not".to_owned());
+            }
+        }
+        Answer::Undecided("too many rules had to be looked at together".to_owned())
+    }
+
+    /// The shortest text for some clauses that no level refuses.
+    fn shortest(&mut self, clauses: &[Clause<'r>], nothing: bool, keep: RuleSet, broken: Option<usize>) -> Found {
+        let shares = clauses.iter().any(|clause| matches!(clause, Clause::Share { .. } | Clause::Speaks { .. }));
+        let levels: &[Level] = if shares { &[Level::Unsplit, Level::Relaxed, Level::Exact] } else { &[Level::Relaxed] };
+        let mut last = Found::OutOfBudget;
+        for level in levels {
+            let mut budget = Budget { steps: STEPS.min(self.budget.steps) };
+            let before = budget.steps;
+            last = search(clauses, nothing, *level, &mut budget);
+            self.budget.steps -= before - budget.steps;
+            match &last {
+                Found::Nothing => return last,
+                Found::Text(text) => {
+                    let found = self.judge(text);
+                    if self.is_answer(found, text.trim().is_empty() && !nothing, keep, broken) {
+                        return last;
+                    }
+                }
+                Found::Unknown | Found::OutOfBudget => {}
+            }
+        }
+        last
+    }
+
+    /// Adds the rules that a text breaks; of forbidden things only those it holds. Gives whether
+    /// anything was added.
+    fn activate(&self, missed: &[usize], text: &str, active: &mut Vec<(usize, Clause<'r>)>) -> bool {
+        let mut grown = false;
+        for rule in missed {
+            let Some(clause) = self.court.kept(*rule) else { continue };
+            let known = active.iter().position(|(known, _)| known == rule);
+            match (clause, known) {
+                (Clause::Absent(things), known) => {
+                    let held = held(&things, text);
+                    match known.and_then(|at| active.get_mut(at)) {
+                        // A second time: the text is led from one forbidden thing to the next.
+                        Some((_, Clause::Absent(have))) if things.terms.len() <= ALL_TERMS => {
+                            let before = have.terms.len() + have.patterns.len();
+                            *have = things;
+                            grown |= have.terms.len() + have.patterns.len() != before;
+                        }
+                        Some((_, Clause::Absent(have))) => {
+                            let (before, patterns) = (have.terms.len(), have.patterns.len());
+                            have.terms.extend(
+                                held.terms
+                                    .iter()
+                                    .filter(|term| !have.terms.contains(term))
+                                    .copied()
+                                    .collect::<Vec<_>>(),
+                            );
+                            for pattern in held.patterns {
+                                if !have.patterns.iter().any(|known| known == &pattern) {
+                                    have.patterns.push(pattern);
+                                }
+                            }
+                            grown |= (have.terms.len(), have.patterns.len()) != (before, patterns);
+                        }
+                        _ => {
+                            active.push((*rule, Clause::Absent(held)));
+                            grown = true;
+                        }
+                    }
+                }
+                (clause, None) => {
+                    active.push((*rule, clause));
+                    grown = true;
+                }
+                (_, Some(_)) => {}
+            }
+        }
+        grown
+    }
+}
+
+/// The things that a text holds.
+fn held<'r>(things: &Things<'r>, text: &str) -> Things<'r> {
+    let terms = Terms::new(things.terms.iter().map(|term| (*term, false)));
+    let mut found: Vec<usize> = terms.find_all(text).into_iter().map(|hit| hit.term).collect();
+    found.sort_unstable();
+    found.dedup();
+    let occurs = |pattern: &&&std::sync::Arc<crate::text::pattern::Pattern>| pattern.occurs_in(text);
+    Things {
+        terms: found.into_iter().filter_map(|term| things.terms.get(term).copied()).collect(),
+        patterns: things.patterns.iter().filter(occurs).copied().collect(),
+    }
+}
