@@ -10,8 +10,10 @@ PYTHON ?= python3
 # Built programs; CARGO_TARGET_DIR moves them out of the clone.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 LISTEN ?= 127.0.0.1:8420
+# How `verify-contracts` writes its findings: human, short, json, github, sarif or junit.
+FORMAT ?= human
 
-.PHONY: help deps build run test test-docs verify-contracts plugins bench fmt fmt-check lint clean
+.PHONY: help deps build run test test-docs verify-contracts plugins bench fuzz fmt fmt-check lint clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,11 +49,14 @@ test-docs: ## Examples in the documentation, and the documentation itself
 		$(CARGO) doc -q --no-deps --document-private-items
 
 verify-contracts: plugins build ## Prove and try every contract in contracts/
-	@$(TARGET)/debug/rolecall verify contracts
+	@$(TARGET)/debug/rolecall verify contracts --format $(FORMAT)
 
 bench: plugins ## Measure idle sessions, checks and delivery (release build)
 	@$(CARGO) build --release -q -p rolecall -p rolecall-tests
 	@$(TARGET)/release/rolecall-bench
+
+fuzz: ## Look for bytes that break the language's tools (nightly compiler, 5 minutes a target)
+	@bash fuzz/run.sh
 
 fmt: ## Format the code
 	@$(CARGO) fmt --all

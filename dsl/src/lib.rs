@@ -5,7 +5,7 @@
 //! every step adds to one list of [`diagnostic::Finding`]s instead of stopping at the first.
 //! [`constraint`] holds one file per constraint kind with all of that kind's faces, [`text`] the
 //! facts about sentences and terms they share, [`conflict`] the contradictions found before any
-//! reply exists.
+//! reply exists. [`format`] lays a file out anew from its parse tree.
 //!
 //! Use this crate to load, check and apply contracts. It knows no socket, clock, thread or file:
 //! the runtime (`rolecall`) brings those.
@@ -32,6 +32,8 @@ pub mod monitor;
 pub mod conflict;
 
 pub mod diagnostic;
+
+pub mod format;
 
 pub use check::{Compiled, compile};
 pub use contract::Contract;

@@ -18,6 +18,9 @@ fn survive(bytes: &[u8]) {
         let text = render(&compiled.findings, format);
         assert_eq!(text.is_empty(), compiled.findings.is_empty());
     }
+    for format in [Format::Sarif, Format::Junit] {
+        assert!(!render(&compiled.findings, format).is_empty(), "a document is never empty");
+    }
 }
 
 fn contracts() -> Vec<String> {

@@ -1,10 +1,14 @@
 //! Findings: what is wrong, where, and what to do about it.
 
 pub mod codes;
+mod fixes;
 mod render;
 
 pub use codes::explain;
-pub use render::{Format, JsonFinding, JsonFix, JsonPosition, JsonRelated, JsonSpan, render};
+pub use fixes::apply;
+pub use render::{
+    Format, JsonFinding, JsonFix, JsonPosition, JsonRelated, JsonSpan, JunitCase, JunitFile, junit, render,
+};
 
 use serde::Serialize;
 

@@ -160,7 +160,7 @@ fn escape(rest: &str) -> Option<(char, usize)> {
 
 /// A block string's text: the line of the opening quotes dropped when blank, the indent that all
 /// lines share removed, the line of the closing quotes dropped when blank.
-fn dedent(raw: &str) -> String {
+pub(crate) fn dedent(raw: &str) -> String {
     let mut lines: Vec<&str> = raw.lines().collect();
     if lines.first().is_some_and(|line| line.trim().is_empty()) {
         lines.remove(0);

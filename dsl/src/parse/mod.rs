@@ -14,15 +14,17 @@ use crate::diagnostic::{Finding, codes};
 use crate::source::{MAX_SOURCE_BYTES, Source};
 use crate::span::{Span, Spanned};
 
-/// The generated parser; its rules are private to this module.
-mod grammar {
+/// The generated parser; its rules are for this module and for the formatter.
+pub(crate) mod grammar {
     #![allow(missing_docs, reason = "generated from grammar.pest, which has the explanations")]
 
     /// The generated parser.
     #[derive(pest_derive::Parser)]
     #[grammar = "grammar.pest"]
-    pub(super) struct Grammar;
+    pub(crate) struct Grammar;
 }
+
+pub(crate) use literal::dedent;
 
 use grammar::{Grammar, Rule};
 

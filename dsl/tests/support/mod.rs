@@ -60,3 +60,19 @@ pub(crate) fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
 pub(crate) fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
+
+/// Every contract of the repository, and every example of the language reference and the code pages.
+pub(crate) fn contracts_and_examples() -> Vec<String> {
+    let root = crate_dir();
+    let folders = ["../contracts", "../contracts/rejected", "../tests/contracts", "tests/corpus"];
+    let mut texts: Vec<String> = Vec::new();
+    for folder in folders.iter().map(|folder| root.join(folder)).filter(|folder| folder.exists()) {
+        texts.extend(files(&folder, "role").iter().map(|path| read(path)));
+    }
+    for page in files(&root.join("spec"), "md").iter().chain(&files(&root.join("docs/codes"), "md")) {
+        let page = read(page);
+        let fences = page.split("\n```role").skip(1).filter_map(|rest| rest.split_once('\n'));
+        texts.extend(fences.filter_map(|(_, rest)| rest.split_once("\n```")).map(|(text, _)| format!("{text}\n")));
+    }
+    texts
+}

@@ -6,6 +6,7 @@ mod banner;
 pub mod chat;
 mod diff;
 mod explain;
+mod fmt;
 mod output;
 pub mod plugin;
 mod prompt;
@@ -46,6 +47,8 @@ enum Command {
     Verify(verify::VerifyArgs),
     /// Compare two versions of contracts: what does the new one let through?
     Diff(diff::DiffArgs),
+    /// Lay contracts out in their one form.
+    Fmt(fmt::FmtArgs),
     /// Pack, list and inspect policies.
     Plugin(plugin::PluginArgs),
     /// Show the system prompt that a contract compiles to.
@@ -92,6 +95,7 @@ async fn run(command: Command) -> anyhow::Result<u8> {
         }),
         Command::Verify(args) => Box::pin(verify::run(args)).await,
         Command::Diff(args) => diff::run(&args),
+        Command::Fmt(args) => fmt::run(&args),
         Command::Plugin(args) => plugin::run(args).await.map(|()| DONE),
         Command::Prompt(args) => prompt::run(&args),
         Command::Explain(args) => explain::run(&args),

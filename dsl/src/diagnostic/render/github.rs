@@ -1,4 +1,5 @@
-//! GitHub workflow commands.
+//! GitHub workflow commands: one annotation a finding, its further places in the text, because an
+//! annotation has one place.
 
 use crate::diagnostic::{Finding, Severity};
 
@@ -17,7 +18,12 @@ pub(super) fn render(finding: &Finding, out: &mut String) {
         format!("line={},endLine={}", start.line, end.line)
     };
     let help = finding.help.as_ref().map(|help| format!("\nhelp: {help}")).unwrap_or_default();
-    let message = data(&format!("{}{help}", finding.message));
+    let mut message = finding.message.clone();
+    for related in &finding.related {
+        let at = related.source.position(related.span.start);
+        message.push_str(&format!("\n{}:{}:{}: {}", related.source.name(), at.line, at.column, related.message));
+    }
+    let message = data(&(message + &help));
     out.push_str(&format!(
         "::{command} file={},{place},title={}::{message}\n",
         property(finding.source.name()),

@@ -23,7 +23,7 @@ pub struct JsonFinding<'a> {
     pub file: &'a str,
     /// Where.
     pub span: JsonSpan,
-    /// Further places in the same file.
+    /// Further places, perhaps in other files.
     pub related: Vec<JsonRelated<'a>>,
     /// A replacement that a tool may apply, or null.
     pub fix: Option<JsonFix<'a>>,
@@ -54,6 +54,8 @@ pub struct JsonPosition {
 pub struct JsonRelated<'a> {
     /// What is there.
     pub message: &'a str,
+    /// The file, as it was named to the checker.
+    pub file: &'a str,
     /// Where.
     pub span: JsonSpan,
 }
@@ -70,7 +72,11 @@ pub struct JsonFix<'a> {
 impl<'a> From<&'a Finding> for JsonFinding<'a> {
     fn from(finding: &'a Finding) -> Self {
         let span = |place| json_span(&finding.source, place);
-        let related = finding.related.iter();
+        let related = finding.related.iter().map(|it| JsonRelated {
+            message: &it.message,
+            file: it.source.name(),
+            span: json_span(&it.source, it.span),
+        });
         Self {
             code: finding.code,
             name: codes::lookup(finding.code).map_or("", |declared| declared.name),
@@ -79,7 +85,7 @@ impl<'a> From<&'a Finding> for JsonFinding<'a> {
             help: finding.help.as_deref(),
             file: finding.source.name(),
             span: span(finding.span),
-            related: related.map(|it| JsonRelated { message: &it.message, span: span(it.span) }).collect(),
+            related: related.collect(),
             fix: finding.fix.as_ref().map(|fix| JsonFix { span: span(fix.span), replacement: &fix.replacement }),
         }
     }

@@ -4,6 +4,8 @@
 mod github;
 mod human;
 mod json;
+mod junit;
+mod sarif;
 mod short;
 
 use super::Finding;
@@ -18,16 +20,23 @@ pub enum Format {
     },
     /// `file:line:column: error[RC0203]: message`, a line each.
     Short,
-    /// A JSON object a line; see [`JsonFinding`].
+    /// A JSON object a line; see [`JsonFinding`]. `rolecall verify` puts the same objects into one
+    /// report with its roles.
     Json,
     /// GitHub workflow commands, which become annotations of a pull request.
     Github,
+    /// One SARIF 2.1.0 log, for code scanning.
+    Sarif,
+    /// One JUnit document, for test reports; see [`junit`], which knows what passed as well.
+    Junit,
 }
 
 pub use json::{JsonFinding, JsonFix, JsonPosition, JsonRelated, JsonSpan};
+pub use junit::{JunitCase, JunitFile, junit};
 
-/// Renders findings in their order. Every format ends each finding with a line break; no findings
-/// give the empty text.
+/// Renders findings in their order. [`Format::Sarif`] and [`Format::Junit`] give one whole document
+/// over all of them, also over none. Every other format ends each finding with a line break, and no
+/// findings give the empty text.
 #[must_use]
 pub fn render(findings: &[Finding], format: Format) -> String {
     let mut out = String::new();
@@ -37,7 +46,12 @@ pub fn render(findings: &[Finding], format: Format) -> String {
             Format::Short => short::render(finding, &mut out),
             Format::Json => json::render(finding, &mut out),
             Format::Github => github::render(finding, &mut out),
+            Format::Sarif | Format::Junit => break,
         }
     }
-    out
+    match format {
+        Format::Sarif => sarif::render(findings),
+        Format::Junit => junit(&[], findings),
+        _ => out,
+    }
 }
