@@ -13,7 +13,7 @@ use rolecall_dsl::diagnostic::{Format as Findings, render as render_findings};
 use serde_json::{Value, json};
 
 use super::{DONE, ERRORS, output, print};
-use crate::contracts::{Change, check_sources, read_source, relation_name, role_files};
+use crate::contracts::{Change, check_sources, opening_words, read_source, relation_name, role_files};
 
 /// Compares two versions of contracts. Exit code 0: nothing new gets through; 1: something does, or
 /// may; 2: they cannot be compared.
@@ -192,10 +192,11 @@ fn scenario(out: &mut String, comparison: &Comparison, named: bool) -> std::fmt:
     if let Some(reply) = &comparison.only_old {
         writeln!(out, "  - only the old contract allows: {reply}")?;
     }
-    match &comparison.undecided {
-        Some(why) => writeln!(out, "  ? {why}"),
-        None => Ok(()),
+    let opens = !matches!(comparison.relation, Relation::Equal | Relation::Narrower);
+    if opens && comparison.only_new.is_none() {
+        writeln!(out, "  ? {}", opening_words(comparison))?;
     }
+    Ok(())
 }
 
 fn sentence(relation: Relation) -> &'static str {

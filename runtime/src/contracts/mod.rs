@@ -20,7 +20,7 @@ use rolecall_dsl::Contract;
 use rolecall_dsl::diagnostic::{Finding, Severity};
 use rolecall_plugin_host::PluginHost;
 
-pub use change::{Change, FieldChange, relation_name};
+pub use change::{Change, FieldChange, opening_words, relation_name};
 pub use files::{read_source, role_files};
 pub use load::{Checked, check_sources, declared_twice};
 pub use policies::check_policies;

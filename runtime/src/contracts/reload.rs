@@ -18,7 +18,8 @@ use tokio_util::sync::CancellationToken;
 use super::load::{Checked, check_sources};
 use super::watch::Watch;
 use super::{
-    Change, Contracts, ContractsError, RefusedRole, Set, check_policies, read_source, relation_name, role_files,
+    Change, Contracts, ContractsError, RefusedRole, Set, check_policies, opening_words, read_source, relation_name,
+    role_files,
 };
 use crate::telemetry::Metrics;
 
@@ -219,7 +220,7 @@ fn decide(
         };
         let change = between(before, after);
         if locked && change.loosens() {
-            let reason = opening_words(&change);
+            let reason = why_locked(&change);
             set.keep(before, Outcome::Locked, Some(change), reason, old, &mut events);
             continue;
         }
@@ -301,15 +302,11 @@ fn told(findings: &[Finding]) -> String {
     }
 }
 
-fn opening_words(change: &Change) -> String {
+fn why_locked(change: &Change) -> String {
     let relation = relation_name(change.relation);
     let Some(opening) = change.opening() else { return format!("the change is {relation}") };
     let scenario = opening.scenario.as_ref().map(|it| format!(" ({it})")).unwrap_or_default();
-    match (&opening.only_new, &opening.undecided) {
-        (Some(reply), _) => format!("the change is {relation}{scenario}: it lets through \"{reply}\""),
-        (None, Some(why)) => format!("the change is {relation}{scenario}: {why}"),
-        (None, None) => format!("the change is {relation}{scenario}"),
-    }
+    format!("the change is {relation}{scenario}: {}", opening_words(opening))
 }
 
 /// Runs work without pauses on a thread of its own.

@@ -8,6 +8,7 @@
 mod bench;
 mod cache;
 mod coverage;
+mod fix;
 mod inference;
 mod judge;
 mod mutation;
@@ -32,7 +33,7 @@ use rolecall_dsl::source::Source;
 use rolecall_dsl::span::Span;
 use rolecall_plugin_host::{LoadReport, PluginHost};
 
-use super::{DONE, ERRORS, print};
+use super::{DONE, ERRORS, output, print};
 use crate::app::host_config;
 use crate::config::{Config, SettingFlags, Sources};
 use crate::contracts::{ContractsError, declared_twice, role_files};
@@ -69,6 +70,9 @@ pub(super) struct VerifyArgs {
     /// Note each rule that no case expects to be broken.
     #[arg(long)]
     coverage: bool,
+    /// Apply what findings offer as a remedy to the files, and report what is left.
+    #[arg(long)]
+    fix: bool,
     /// Try every file, also those that passed before and have not changed.
     #[arg(long)]
     no_cache: bool,
@@ -85,6 +89,10 @@ enum Format {
     Json,
     /// Annotations for GitHub workflows.
     Github,
+    /// A SARIF log, for code scanning.
+    Sarif,
+    /// A JUnit document, for test reports: a case for each role.
+    Junit,
 }
 
 /// What verifying gave.
@@ -92,7 +100,7 @@ enum Format {
 struct Verification {
     findings: Vec<Finding>,
     roles: Vec<RoleSummary>,
-    files: usize,
+    files: Vec<Source>,
 }
 
 pub(super) async fn run(args: VerifyArgs) -> anyhow::Result<u8> {
@@ -103,6 +111,10 @@ pub(super) async fn run(args: VerifyArgs) -> anyhow::Result<u8> {
     let paths = if args.paths.is_empty() { vec![config.contracts.clone()] } else { args.paths };
     let model = args.model.map(|url| real_model(&config, url, args.model_name)).transpose()?;
     let options = Options { repeat: args.repeat, mutate: args.mutate, coverage: args.coverage };
+    if args.fix {
+        let count = fix::apply(&files(&paths)?)?;
+        output::complain(&format!("rolecall: {count} {} changed", if count == 1 { "file" } else { "files" }));
+    }
     let (verification, plugins) = verify(&config, &paths, options, model, !args.no_cache).await?;
     print(&summary::render(args.format, &verification, &plugins))?;
     Ok(if verification.errors() > 0 { ERRORS } else { DONE })
@@ -172,12 +184,13 @@ fn files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
 impl Verification {
     /// Puts the files together; what only shows across files is found here.
     fn of(reports: Vec<FileReport>) -> Self {
-        let mut all = Self { files: reports.len(), ..Self::default() };
+        let mut all = Self::default();
         let mut declared: BTreeMap<String, Vec<(Source, Span)>> = BTreeMap::new();
         for report in reports {
             for (name, span) in report.declared {
                 declared.entry(name).or_default().push((report.source.clone(), span));
             }
+            all.files.push(report.source);
             all.findings.extend(report.findings);
             all.roles.extend(report.roles);
         }

@@ -25,7 +25,7 @@ pub(super) struct Mutation {
     pub(super) mutants: usize,
     /// Those that a case noticed.
     pub(super) noticed: usize,
-    /// Those not tried: beyond the limit, of rules from other files, or without a judgement.
+    /// Those not tried: beyond the limit, or without a plugin's judgement.
     pub(super) left_out: usize,
     /// Those that no case noticed.
     pub(super) survivors: Vec<Survivor>,
@@ -79,18 +79,15 @@ impl Subject<'_> {
             let missing = format!("a case whose reply breaks it, with `expect violates {}`", rule.id);
             mutation.survived(rule, rule.span, "dropped", &missing, findings);
         }
-        // Imported rules are changed where they are written, and one that is not missed has more to worry about.
-        let written = rule.source.slice(rule.span);
-        let changes = rewrite::changes(written, self.contract.languages.first().copied());
+        // Imported rules are changed where they are written, and one that is not missed needs a case first.
         if dropped == Some(true) || rule.source.name() != self.contract.source.name() {
-            mutation.left_out += changes.len();
             return;
         }
+        let written = rule.source.slice(rule.span);
+        let limit = MAX_MUTANTS.saturating_sub(mutation.mutants);
+        let (changes, left_out) = rewrite::changes(written, self.contract.languages.first().copied(), limit);
+        mutation.left_out += left_out;
         for change in changes {
-            if mutation.mutants == MAX_MUTANTS {
-                mutation.left_out += 1;
-                continue;
-            }
             match self.survives(index, Some(&change)).await {
                 None => mutation.left_out += 1,
                 Some(survives) => {

@@ -49,14 +49,14 @@ struct Edit {
     missing: String,
 }
 
-/// Every change of a rule that is a rule again.
-pub(super) fn changes(rule: &str, language: Option<Language>) -> Vec<Change> {
+/// The changes of a rule that are rules again, at most `limit`, and how many were left out for it.
+pub(super) fn changes(rule: &str, language: Option<Language>, limit: usize) -> (Vec<Change>, usize) {
     let before = before(language);
     let source = Source::new("rule", &format!("{before}{rule}{BEHIND}"));
     let tree = parse(&source, &mut Vec::new());
     let items = tree.roles.first().map_or(&[] as &[_], |role| role.items.as_slice());
     let section = items.iter().find(|item| item.keyword.value == "constraints").and_then(|item| item.body.as_ref());
-    let Some(entry) = section.and_then(|body| body.entries.first()) else { return Vec::new() };
+    let Some(entry) = section.and_then(|body| body.entries.first()) else { return (Vec::new(), 0) };
     let mut edits = Vec::new();
     arguments(entry, &source, &mut edits);
     if entry.keyword.value == POLICY {
@@ -65,7 +65,8 @@ pub(super) fn changes(rule: &str, language: Option<Language>) -> Vec<Change> {
         parameters.for_each(|parameter| numbers(parameter, &source, &mut edits));
     }
     let offset = u32::try_from(before.len()).unwrap_or(u32::MAX);
-    edits.into_iter().filter_map(|edit| apply(edit, &source, offset)).collect()
+    let left_out = edits.len().saturating_sub(limit);
+    (edits.into_iter().take(limit).filter_map(|edit| apply(edit, &source, offset)).collect(), left_out)
 }
 
 fn before(language: Option<Language>) -> String {

@@ -4,8 +4,12 @@ use std::fmt::Write;
 use std::io::IsTerminal;
 
 use rolecall_dsl::Contract;
-use rolecall_dsl::diagnostic::{Finding, Format as Findings, JsonFinding, Severity, render as render_findings};
+use rolecall_dsl::diagnostic::{
+    Finding, Format as Findings, JsonFinding, JunitCase, JunitFile, Severity, junit as render_junit,
+    render as render_findings,
+};
 use rolecall_dsl::monitor::DeliveryMode;
+use rolecall_dsl::parse::parse;
 use rolecall_plugin_host::LoadReport;
 use serde::{Deserialize, Serialize};
 
@@ -135,6 +139,8 @@ pub(super) fn render(format: Format, verification: &Verification, plugins: &Load
         Format::Short => render_findings(&verification.findings, Findings::Short),
         Format::Github => render_findings(&verification.findings, Findings::Github),
         Format::Json => json(verification),
+        Format::Sarif => render_findings(&verification.findings, Findings::Sarif),
+        Format::Junit => junit(verification),
     }
 }
 
@@ -154,11 +160,21 @@ fn human(verification: &Verification, plugins: &LoadReport) -> String {
     let _infallible = writeln!(
         out,
         "{}: {}, {}",
-        plural(verification.files, "file"),
+        plural(verification.files.len(), "file"),
         plural(verification.errors(), "error"),
         plural(verification.warnings(), "warning"),
     );
     out
+}
+
+/// A case for each role, whether it could be compiled or not.
+fn junit(verification: &Verification) -> String {
+    let files = verification.files.iter().map(|source| {
+        let roles = parse(source, &mut Vec::new()).roles;
+        let cases = roles.iter().map(|role| JunitCase { name: format!("role {}", role.name.value), span: role.span });
+        JunitFile { name: source.name().to_owned(), cases: cases.collect() }
+    });
+    render_junit(&files.collect::<Vec<_>>(), &verification.findings)
 }
 
 #[derive(Serialize)]
@@ -174,7 +190,7 @@ fn json(verification: &Verification) -> String {
     let report = JsonReport {
         findings: verification.findings.iter().map(JsonFinding::from).collect(),
         roles: &verification.roles,
-        files: verification.files,
+        files: verification.files.len(),
         errors: verification.errors(),
         warnings: verification.warnings(),
     };

@@ -114,7 +114,7 @@ async fn broken_contracts_are_listed_beside_sound_ones() {
 async fn every_format_shows_every_finding() {
     let (_dir, verified) = check(&[("clerk.role", &role("    constraints { max_sentnces 3 }"))]).await;
     let verified = verified.unwrap();
-    for format in [Format::Human, Format::Short, Format::Json, Format::Github] {
+    for format in [Format::Human, Format::Short, Format::Json, Format::Github, Format::Sarif, Format::Junit] {
         let shown = summary::render(format, &verified, &LoadReport::default());
         assert!(shown.contains("RC0201") && shown.contains("clerk.role"), "{format:?}: {shown}");
     }
@@ -173,7 +173,7 @@ fn the_interval_is_wilsons() {
 #[test]
 fn rules_are_changed_one_step_at_a_time() {
     let what = |rule: &str| -> Vec<(String, String)> {
-        let changes = rewrite::changes(rule, None).into_iter();
+        let changes = rewrite::changes(rule, None, 100).0.into_iter();
         changes.map(|it| (rule.get(it.span.range()).unwrap().to_owned(), it.what)).collect()
     };
     let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
@@ -190,4 +190,6 @@ fn rules_are_changed_one_step_at_a_time() {
     assert_eq!(what("required_terms any \"a\" | \"b\"").last().unwrap().1, "`all` instead of `any`");
     assert_eq!(what("tone: policy \"p\" { min_score 0.7  on_failure allow }"), [pair("0.7", "0.6 instead of 0.7")]);
     assert_eq!(what("not a rule at all {{{"), []);
+    let (some, rest) = rewrite::changes("forbidden_terms \"a\" | \"b\" | \"c\"", None, 1);
+    assert_eq!((some.len(), rest), (1, 2));
 }
