@@ -6,10 +6,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use rolecall_tests::api::{self, Person};
 use rolecall_tests::clock::{self, PATIENCE};
 use rolecall_tests::server::{self, Options, Server};
+use rolecall_tests::ws::Arrival;
 use rolecall_tests::{http, paths};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -95,6 +96,10 @@ async fn the_next_reply_keeps_the_new_contract() -> Result<()> {
     let mut person = Person::meet(shop.server.address(), ROLE).await?;
     let mut socket = person.attach().await?;
     let first = person.say(&mut socket, "Hello").await?;
+    while !person.ledger.shown().iter().any(|message| message["body"]["kind"] == "delta") {
+        let Arrival::Frame(frame) = socket.next().await? else { bail!("the connection ended before the reply") };
+        person.ledger.frame(&frame)?;
+    }
     shop.write(&contract("max_sentences 1", "Good day."))?;
     let reply = person.hear_reply(&mut socket, &first).await?;
     ensure!(text_of(&reply)? == long, "a turn on its way was changed: {reply}");

@@ -193,10 +193,11 @@ fn scenario(out: &mut String, comparison: &Comparison, named: bool) -> std::fmt:
         writeln!(out, "  - only the old contract allows: {reply}")?;
     }
     let opens = !matches!(comparison.relation, Relation::Equal | Relation::Narrower);
-    if opens && comparison.only_new.is_none() {
-        writeln!(out, "  ? {}", opening_words(comparison))?;
+    match &comparison.undecided {
+        Some(why) => writeln!(out, "  ? {why}"),
+        None if opens && comparison.only_new.is_none() => writeln!(out, "  ? {}", opening_words(comparison)),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn sentence(relation: Relation) -> &'static str {

@@ -87,7 +87,12 @@ impl Reloader {
     pub async fn run(self, mut watch: Watch, stop: CancellationToken) {
         loop {
             // First a look: something may have changed between loading and watching.
-            if let Err(error) = self.reload().await {
+            let looked = tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                looked = self.reload() => looked,
+            };
+            if let Err(error) = looked {
                 tracing::warn!(%error, "the contract folder cannot be read; what is in force stays");
             }
             tokio::select! {

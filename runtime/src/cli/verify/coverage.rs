@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::sandbox::Judged;
 
+/// Uncovered rules that a summary names.
+const SHOWN: usize = 10;
+
 /// What the cases cover.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Coverage {
@@ -38,9 +41,11 @@ impl Coverage {
 impl std::fmt::Display for Coverage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "covered {} of {} rules", self.covered, self.rules)?;
-        match self.uncovered.as_slice() {
-            [] => Ok(()),
-            all => write!(f, "; no case breaks: {}", all.join(", ")),
+        let shown: Vec<&str> = self.uncovered.iter().take(SHOWN).map(String::as_str).collect();
+        match self.uncovered.len() {
+            0 => Ok(()),
+            all if all > SHOWN => write!(f, "; no case breaks: {} and {} more", shown.join(", "), all - SHOWN),
+            _ => write!(f, "; no case breaks: {}", shown.join(", ")),
         }
     }
 }

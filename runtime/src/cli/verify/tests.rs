@@ -193,3 +193,30 @@ fn rules_are_changed_one_step_at_a_time() {
     let (some, rest) = rewrite::changes("forbidden_terms \"a\" | \"b\" | \"c\"", None, 1);
     assert_eq!((some.len(), rest), (1, 2));
 }
+
+// Fails when a result outlives a change of an imported file, of the options, or of the file's name.
+#[test]
+fn a_kept_result_follows_from_everything_it_was_made_of() {
+    let dir = tempfile::tempdir().unwrap();
+    let sources = Sources { directory: dir.path().to_owned(), ..Sources::default() };
+    let config = sources.read().unwrap().config;
+    let host = rolecall_plugin_host::HostConfig::new(dir.path().join("plugins"));
+    let (plugins, _) = PluginHost::start(host, Arc::new(Metrics::new().unwrap())).unwrap();
+    let plain = Cache::open(&config, Options::default(), &plugins);
+    let other = Cache::open(&config, Options { mutate: true, ..Options::default() }, &plugins);
+    let name = |file: &str| dir.path().join(file).display().to_string();
+    let text = format!("import \"shared/a.role\"\n{}", role(RULES));
+    let source = Source::new(&name("clerk.role"), &text);
+    assert_eq!(plain.key(&source), None, "what cannot be read cannot be compared later");
+    std::fs::create_dir(dir.path().join("shared")).unwrap();
+    let imported = |text: &str| std::fs::write(dir.path().join("shared/a.role"), text).unwrap();
+    imported("import \"b.role\"\n");
+    assert_eq!(plain.key(&source), None, "nor what that imports");
+    std::fs::write(dir.path().join("shared/b.role"), "import \"a.role\"\n").unwrap();
+    let first = plain.key(&source).unwrap();
+    assert_eq!(plain.key(&source).unwrap(), first);
+    assert_ne!(other.key(&source).unwrap(), first);
+    assert_ne!(plain.key(&Source::new(&name("other.role"), &text)).unwrap(), first);
+    imported("import \"b.role\"\n// changed\n");
+    assert_ne!(plain.key(&source).unwrap(), first);
+}
