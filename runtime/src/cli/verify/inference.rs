@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::bench::Bench;
-use super::judge::judge;
+use super::judge::{binding, judge};
 use super::tally::Tally;
 use crate::enforce::{Permitted, Prompt};
 use crate::model::{CallLimits, Model, ModelChunk, ModelError, ModelStream};
@@ -100,12 +100,13 @@ async fn turn(contract: &Arc<Contract>, bench: &Bench, user: &str, seed: u64) ->
     let heard = Arc::clone(&ear.heard);
     let turns = Turns::new(Arc::new(ear), bench.plugins.clone(), bench.metrics.clone());
     let seed = bench.is_real().then_some(seed);
+    let bound = binding(contract, Some(user));
     let (outcome, problem) = match answer(contract, &turns, user, seed).await {
         Ok(end) => {
             let outcome = end.outcome;
             let problem = match reply(end) {
                 Ok(reply) => {
-                    let judgement = judge(contract, &bench.plugins, &reply).await;
+                    let judgement = judge(&bound, &bench.plugins, &reply).await;
                     judgement
                         .first_error()
                         .map(|broken| format!("the reply breaks `{}`: {} ({reply})", broken.rule, broken.message))
@@ -120,7 +121,7 @@ async fn turn(contract: &Arc<Contract>, bench: &Bench, user: &str, seed: u64) ->
     if problem.is_some() || outcome == Outcome::Fallback {
         let heard = std::mem::take(&mut *heard.lock());
         for text in heard.iter().filter(|text| !text.is_empty()) {
-            let judgement = judge(contract, &bench.plugins, text).await;
+            let judgement = judge(&bound, &bench.plugins, text).await;
             let broken: Vec<&str> = judgement.broken.iter().map(|broken| &*broken.rule).collect();
             let broken = if broken.is_empty() { "nothing by itself".to_owned() } else { broken.join(", ") };
             attempts.push(format!("the model said \"{text}\", which breaks {broken}"));

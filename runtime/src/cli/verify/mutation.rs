@@ -12,7 +12,7 @@ use rolecall_dsl::span::Span;
 use rolecall_plugin_host::PluginHost;
 use serde::{Deserialize, Serialize};
 
-use super::judge::{Broken, Judgement, judge_policy};
+use super::judge::{Broken, Judgement, binding, judge_policy};
 use super::rewrite::{self, Change};
 
 /// Changes tried of one role; further ones are counted as left out.
@@ -42,36 +42,44 @@ pub(super) struct Survivor {
     pub(super) missing: String,
 }
 
-/// A role with what its plugins say of each case, which changes of other rules leave as it is.
+/// A role with its cases, and what the plugins say of each, which changes of other rules leave as it is.
 struct Subject<'a> {
     contract: &'a Contract,
     plugins: &'a PluginHost,
-    cases: Vec<(&'a Case, &'a str)>,
-    /// What plugin rules are broken, by case.
-    policies: Vec<Judgement>,
+    cases: Vec<Tried<'a>>,
 }
 
-pub(super) async fn run(contract: &Contract, plugins: &PluginHost) -> (Mutation, Vec<Finding>) {
-    let cases: Vec<(&Case, &str)> =
-        contract.cases.iter().filter_map(|case| Some((case, case.reply.as_ref()?.value.as_str()))).collect();
-    let mut subject = Subject { contract, plugins, cases, policies: Vec::new() };
-    for (_, reply) in &subject.cases {
-        let mut judgement = Judgement::default();
-        for rule in &contract.rules {
-            judge_policy(contract, rule, plugins, reply, &mut judgement).await;
+/// A case with a reply.
+struct Tried<'a> {
+    case: &'a Case,
+    reply: &'a str,
+    /// What binds the reply.
+    contract: Arc<Contract>,
+    /// The plugin rules that it breaks.
+    policies: Judgement,
+}
+
+pub(super) async fn run(contract: &Arc<Contract>, plugins: &PluginHost) -> (Mutation, Vec<Finding>) {
+    let mut subject = Subject { contract, plugins, cases: Vec::new() };
+    for case in &contract.cases {
+        let Some(reply) = &case.reply else { continue };
+        let bound = binding(contract, case.user.as_ref().map(|user| user.value.as_str()));
+        let mut policies = Judgement::default();
+        for rule in &bound.rules {
+            judge_policy(&bound, rule, plugins, &reply.value, &mut policies).await;
         }
-        subject.policies.push(judgement);
+        subject.cases.push(Tried { case, reply: &reply.value, contract: bound, policies });
     }
     let (mut mutation, mut findings) = (Mutation::default(), Vec::new());
-    for (index, rule) in contract.rules.iter().enumerate() {
-        subject.rule(index, rule, &mut mutation, &mut findings).await;
+    for rule in &contract.rules {
+        subject.rule(rule, &mut mutation, &mut findings).await;
     }
     (mutation, findings)
 }
 
 impl Subject<'_> {
-    async fn rule(&self, index: usize, rule: &Rule, mutation: &mut Mutation, findings: &mut Vec<Finding>) {
-        let dropped = self.survives(index, None).await;
+    async fn rule(&self, rule: &Rule, mutation: &mut Mutation, findings: &mut Vec<Finding>) {
+        let dropped = self.survives(rule, None).await;
         mutation.mutants += 1;
         if dropped != Some(true) {
             mutation.noticed += 1;
@@ -88,7 +96,7 @@ impl Subject<'_> {
         let (changes, left_out) = rewrite::changes(written, self.contract.languages.first().copied(), limit);
         mutation.left_out += left_out;
         for change in changes {
-            match self.survives(index, Some(&change)).await {
+            match self.survives(rule, Some(&change)).await {
                 None => mutation.left_out += 1,
                 Some(survives) => {
                     mutation.mutants += 1;
@@ -104,35 +112,33 @@ impl Subject<'_> {
         }
     }
 
-    /// Whether every case still gives what it expects; `None` when a plugin gives no judgement.
-    async fn survives(&self, index: usize, change: Option<&Change>) -> Option<bool> {
-        let mut rules: Vec<Rule> = self.contract.rules.clone();
-        let rule = match change {
-            Some(change) => {
-                let rule = rules.get_mut(index)?;
-                rule.constraint = Arc::clone(&change.constraint);
-                Some(rule.clone())
-            }
-            None => {
-                rules.remove(index);
-                None
-            }
-        };
-        let written = self.contract.rules.get(index)?;
-        let program = Arc::new(Program::new(&rules));
-        for ((case, reply), policies) in self.cases.iter().zip(&self.policies) {
-            let verdict = program.check(reply);
+    /// Whether every case still gives what it expects, without the rule or with the changed one;
+    /// `None` when a plugin gives no judgement.
+    async fn survives(&self, rule: &Rule, change: Option<&Change>) -> Option<bool> {
+        let changed = change.map(|change| Rule { constraint: Arc::clone(&change.constraint), ..rule.clone() });
+        // Compiled once for all cases that the same rules bind.
+        let mut programs: Vec<(&Arc<Contract>, Option<Arc<Program>>)> = Vec::new();
+        for tried in &self.cases {
+            let known = programs.iter().find(|(contract, _)| Arc::ptr_eq(contract, &tried.contract));
+            let program = known.map(|(_, program)| program.clone());
+            let program = program.unwrap_or_else(|| {
+                let program = mutated(&tried.contract, rule, changed.as_ref());
+                programs.push((&tried.contract, program.clone()));
+                program
+            });
+            let Some(program) = program else { continue };
+            let verdict = program.check(tried.reply);
             let mut broken: Vec<Broken> = verdict.violations.into_iter().map(Broken::from).collect();
-            broken.extend(policies.broken.iter().filter(|it| it.rule != written.id).cloned());
-            if let Some(rule) = rule.as_ref().filter(|rule| rule.constraint.policy().is_some()) {
+            broken.extend(tried.policies.broken.iter().filter(|it| it.rule != rule.id).cloned());
+            if let Some(changed) = changed.as_ref().filter(|changed| changed.constraint.policy().is_some()) {
                 let mut judgement = Judgement::default();
-                judge_policy(self.contract, rule, self.plugins, reply, &mut judgement).await;
+                judge_policy(&tried.contract, changed, self.plugins, tried.reply, &mut judgement).await;
                 if !judgement.failed.is_empty() {
                     return None;
                 }
                 broken.extend(judgement.broken);
             }
-            if !met(case, &broken) {
+            if !met(tried.case, &broken) {
                 return Some(false);
             }
         }
@@ -157,6 +163,17 @@ impl std::fmt::Display for Mutation {
         write!(f, "cases notice {} of {} changes", self.noticed, self.mutants)?;
         if self.left_out > 0 { write!(f, "; {} were not tried", self.left_out) } else { Ok(()) }
     }
+}
+
+/// The rules without this one, or with the changed one in its place; `None` where it does not bind.
+fn mutated(contract: &Contract, rule: &Rule, changed: Option<&Rule>) -> Option<Arc<Program>> {
+    let mut rules = contract.rules.clone();
+    let place = rules.iter().position(|other| other.id == rule.id)?;
+    match changed {
+        Some(changed) => *rules.get_mut(place)? = changed.clone(),
+        None => drop(rules.remove(place)),
+    }
+    Some(Arc::new(Program::new(&rules)))
 }
 
 /// Whether a case gives what it expects.

@@ -1,12 +1,14 @@
 //! Stage 4: the contract's own texts under the one checker and the real plugins.
 
+use std::sync::Arc;
+
 use rolecall_dsl::Contract;
 use rolecall_dsl::contract::{Case, Expect};
 use rolecall_dsl::diagnostic::{Code, Finding, codes};
 use rolecall_dsl::span::Span;
 use rolecall_plugin_host::PluginHost;
 
-use super::judge::{Judgement, judge};
+use super::judge::{Judgement, binding, judge};
 
 /// What judging gave.
 #[derive(Debug, Default)]
@@ -47,7 +49,7 @@ fn samples(contract: &Contract) -> Vec<Sample<'_>> {
     fallback.collect()
 }
 
-pub(super) async fn run(contract: &Contract, plugins: &PluginHost) -> Sandbox {
+pub(super) async fn run(contract: &Arc<Contract>, plugins: &PluginHost) -> Sandbox {
     let mut sandbox = Sandbox::default();
     for sample in samples(contract) {
         let judgement = judge(contract, plugins, sample.text).await;
@@ -70,8 +72,9 @@ pub(super) async fn run(contract: &Contract, plugins: &PluginHost) -> Sandbox {
 }
 
 impl Sandbox {
-    async fn case(&mut self, contract: &Contract, plugins: &PluginHost, case: &Case) -> Option<Judgement> {
+    async fn case(&mut self, contract: &Arc<Contract>, plugins: &PluginHost, case: &Case) -> Option<Judgement> {
         let reply = case.reply.as_ref()?;
+        let contract = &binding(contract, case.user.as_ref().map(|user| user.value.as_str()));
         let judgement = judge(contract, plugins, &reply.value).await;
         self.judged += 1;
         self.failures(contract, &judgement, reply.span);
