@@ -143,6 +143,8 @@ const FOUND_BY_THE_RUNTIME: &[Code] = &[
     codes::PARAMETER_REFUSED,
     codes::PLUGIN_FAILED,
     codes::REHEARSAL_FAILS,
+    codes::RULE_NOT_COVERED,
+    codes::MUTANT_SURVIVES,
 ];
 
 #[test]

@@ -131,6 +131,8 @@ codes! {
     RC0506 PLUGIN_FAILED "plugin-failed" Error "a plugin gave no judgement"
     // Trial runs.
     RC0601 REHEARSAL_FAILS "rehearsal-fails" Error "the rehearsal model's reply did not get through the contract"
+    RC0602 RULE_NOT_COVERED "rule-not-covered" Note "no case expects that a rule is broken"
+    RC0603 MUTANT_SURVIVES "mutant-survives" Warning "a rule can be changed and no case notices"
     // Guards and rule sets.
     RC0701 MALFORMED_GUARD "malformed-guard" Error "a `when` does not have the form of a condition and a block"
     RC0702 UNKNOWN_INTENT "unknown-intent" Error "a condition names an intent that the role does not have"
