@@ -75,6 +75,16 @@ impl Bound {
         Self { above, points: u64::from(points), strict: false }
     }
 
+    /// Whether it asks for the whole.
+    pub(super) fn is_all(self) -> bool {
+        self.above && !self.strict && self.points >= WHOLE
+    }
+
+    /// Whether it leaves room for nothing.
+    pub(super) fn is_none(self) -> bool {
+        !self.above && !self.strict && self.points == 0
+    }
+
     /// The bound that holds exactly where this one does not.
     fn negated(self) -> Self {
         Self { above: !self.above, points: self.points, strict: !self.strict }

@@ -62,15 +62,23 @@ pub(super) fn conflicts(solver: &mut Solver<'_>, rules: RuleSet) -> Conflicts {
     Conflicts { sets: found.into_iter().map(|core| explain(solver, core)).collect(), more }
 }
 
-/// Leaves out every rule that the set is impossible without.
+/// Leaves out every rule that the set is impossible without. What was not decided for a large set may
+/// be for a smaller one, so it goes on until nothing changes.
 fn shrink(solver: &mut Solver<'_>, mut set: RuleSet) -> RuleSet {
-    for rule in set.iter().collect::<Vec<_>>() {
-        let rest = set.without(rule);
-        if solver.satisfy(rest) == Answer::Impossible {
-            set = rest;
+    loop {
+        let (before, mut undecided) = (set, false);
+        for rule in set.iter().collect::<Vec<_>>() {
+            let rest = set.without(rule);
+            match solver.satisfy(rest) {
+                Answer::Impossible => set = rest,
+                Answer::Undecided(_) => undecided = true,
+                Answer::Witness(_) => {}
+            }
+        }
+        if set == before || !undecided {
+            return set;
         }
     }
-    set
 }
 
 fn explain(solver: &mut Solver<'_>, core: RuleSet) -> ConflictSet {

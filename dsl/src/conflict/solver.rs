@@ -6,7 +6,7 @@
 //! rules and adding those that its shortest text breaks, so that it stays as small as the answer needs.
 
 use super::answer::Answer;
-use super::clause::Clause;
+use super::clause::{Clause, Count};
 use super::compose;
 use super::compose::seeds::Seed;
 use super::court::Court;
@@ -166,7 +166,7 @@ impl<'r> Solver<'r> {
             if self.is_answer(found, text.trim().is_empty() && !nothing, keep, broken) {
                 return Answer::Witness(text);
             }
-            let missed: Vec<usize> = found.iter().filter(|rule| keep.contains(*rule)).collect();
+            let missed = self.cheapest(found.iter().filter(|rule| keep.contains(*rule)).collect(), &active);
             if !self.activate(&missed, &text, &mut active) {
                 return Answer::Undecided("a text that should comply does not".to_owned());
             }
@@ -196,6 +196,26 @@ impl<'r> Solver<'r> {
             }
         }
         last
+    }
+
+    /// Of the rules that a text breaks, those that are searched with at the least cost: what occurs
+    /// before what is counted, and what is counted before what is weighed.
+    fn cheapest(&self, mut missed: Vec<usize>, active: &[(usize, Clause<'r>)]) -> Vec<usize> {
+        let cost = |rule: &usize| {
+            let known = active.iter().any(|(known, _)| known == rule);
+            match self.court.kept(*rule) {
+                None => 9,
+                Some(Clause::Absent(_) | Clause::Any(_) | Clause::All(_)) => 0,
+                Some(_) if known => 8,
+                Some(Clause::Count { count: Count::Sentences, .. }) => 3,
+                Some(Clause::Count { .. }) => 1,
+                Some(Clause::Machine { .. }) => 2,
+                Some(Clause::Share { .. } | Clause::Speaks { .. }) => 4,
+            }
+        };
+        let least = missed.iter().map(cost).min();
+        missed.retain(|rule| Some(cost(rule)) == least);
+        missed
     }
 
     /// Adds the rules that a text breaks; of forbidden things only those it holds. Gives whether

@@ -128,6 +128,10 @@ impl Recognizer for End {
         Hints { ends: self.edge.examples().into_iter().filter(keeps).collect(), ..Hints::default() }
     }
 
+    fn reads_sentences(&self) -> bool {
+        false
+    }
+
     fn boxed(&self) -> Box<dyn Recognizer> {
         Box::new(self.clone())
     }

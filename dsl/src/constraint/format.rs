@@ -170,6 +170,10 @@ impl Recognizer for Reply {
         Hints { wholes, ..Hints::default() }
     }
 
+    fn reads_sentences(&self) -> bool {
+        false
+    }
+
     fn boxed(&self) -> Box<dyn Recognizer> {
         Box::new(self.clone())
     }

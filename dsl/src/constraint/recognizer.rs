@@ -30,6 +30,10 @@ pub trait Recognizer: std::fmt::Debug + Send + Sync {
     /// A representative of every set of characters that the machine tells apart, as far as the rule
     /// itself names them (terms, brackets, digits).
     fn alphabet(&self) -> Vec<char>;
+    /// Whether it asks what the sentence machine says; one that does not is explored without it.
+    fn reads_sentences(&self) -> bool {
+        true
+    }
     /// Texts that help to keep the rule; the analysis builds its first candidates from them.
     fn hints(&self) -> Hints {
         Hints::default()

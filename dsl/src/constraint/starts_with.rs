@@ -157,6 +157,10 @@ impl Recognizer for Start {
         Hints { starts: self.edge.examples().into_iter().filter(keeps).collect(), ..Hints::default() }
     }
 
+    fn reads_sentences(&self) -> bool {
+        false
+    }
+
     fn boxed(&self) -> Box<dyn Recognizer> {
         Box::new(self.clone())
     }

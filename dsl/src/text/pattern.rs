@@ -4,9 +4,10 @@
 //! still become a match is a thread, so that the earliest live start is exactly what must be held
 //! back; where it must occur, one unanchored search is enough.
 
+mod letters;
 mod run;
+mod threads;
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use regex_automata::Anchored;
@@ -19,6 +20,7 @@ use regex_syntax::ParserBuilder;
 use regex_syntax::hir::Look;
 
 pub use run::Run;
+pub use threads::Threads;
 
 /// The largest automaton, in bytes (1 MiB).
 pub const SIZE_LIMIT: usize = 1 << 20;
@@ -88,21 +90,6 @@ pub enum PatternError {
 pub struct Finder {
     state: StateID,
     found: bool,
-}
-
-/// The search for a pattern that must not occur.
-#[derive(Debug, Clone, Default)]
-pub struct Threads {
-    live: Vec<Thread>,
-    previous: Option<u8>,
-    at: usize,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Thread {
-    state: StateID,
-    start: usize,
-    matched: Option<usize>,
 }
 
 impl Pattern {
@@ -183,15 +170,6 @@ impl Pattern {
         found
     }
 
-    /// Appends what the automaton sees of a character: characters alike in this are the same to it.
-    pub fn signature(&self, c: char, out: &mut Vec<u8>) {
-        let classes = self.dfa.byte_classes();
-        let mut bytes = [0; 4];
-        let bytes = c.encode_utf8(&mut bytes).as_bytes();
-        out.push(u8::try_from(bytes.len()).unwrap_or(0));
-        out.extend(bytes.iter().map(|byte| classes.get(*byte)));
-    }
-
     /// Where a thread of the anchored automaton begins; the dead state if it cannot.
     fn anchored_start(&self, previous: Option<u8>) -> Option<StateID> {
         let config = start::Config::new().anchored(Anchored::Yes).look_behind(previous);
@@ -247,69 +225,6 @@ impl Finder {
     #[must_use]
     pub fn is_dead(&self, pattern: &Pattern) -> bool {
         !self.found && pattern.dfa.is_dead_state(self.state)
-    }
-}
-
-impl Threads {
-    /// Takes the next character. A match is reported as soon as it is certain or, if the longest one
-    /// is wanted, when it can grow no more.
-    pub fn push(&mut self, pattern: &Pattern, c: char, longest: bool, hit: &mut impl FnMut(Range<usize>)) {
-        if let Some(state) = pattern.anchored_start(self.previous) {
-            self.live.push(Thread { state, start: self.at, matched: None });
-        }
-        let mut bytes = [0; 4];
-        let bytes = c.encode_utf8(&mut bytes).as_bytes();
-        let at = self.at;
-        self.live.retain_mut(|thread| {
-            for &byte in bytes {
-                thread.state = pattern.dfa.next_state(thread.state, byte);
-                // A match state says that a match ended before the byte just read.
-                if pattern.dfa.is_match_state(thread.state) {
-                    thread.matched = Some(at);
-                }
-            }
-            let dead = pattern.dfa.is_dead_state(thread.state);
-            match thread.matched {
-                Some(end) if dead || !longest => {
-                    hit(thread.start..end);
-                    false
-                }
-                _ => !dead,
-            }
-        });
-        self.merge();
-        self.previous = bytes.last().copied();
-        self.at += bytes.len();
-    }
-
-    /// Ends the text.
-    pub fn finish(&mut self, pattern: &Pattern, hit: &mut impl FnMut(Range<usize>)) {
-        for thread in self.live.drain(..) {
-            let matched = pattern.dfa.is_match_state(pattern.dfa.next_eoi_state(thread.state));
-            if let Some(end) = matched.then_some(self.at).or(thread.matched) {
-                hit(thread.start..end);
-            }
-        }
-    }
-
-    /// The first byte that could still become part of a match.
-    #[must_use]
-    pub fn hold(&self) -> Option<usize> {
-        self.live.iter().map(|thread| thread.start).min()
-    }
-
-    /// Threads in the same state have the same future: the earliest stands for all.
-    fn merge(&mut self) {
-        if self.live.len() > 1 {
-            self.live.sort_unstable_by_key(|thread| (thread.state, thread.start));
-            self.live.dedup_by(|later, earlier| {
-                let same = later.state == earlier.state;
-                if same {
-                    earlier.matched = earlier.matched.max(later.matched);
-                }
-                same
-            });
-        }
     }
 }
 

@@ -85,7 +85,7 @@ fn recipes(pieces: &Pieces, language: Language) -> Vec<Recipe> {
         false => &[Joint::Own],
     };
     let mut recipes = Vec::new();
-    for choice in 0..pieces.choices().clamp(1, 6) {
+    for choice in 0..pieces.choices().clamp(2, 6) {
         for separator in [Separator::Natural, Separator::Newline] {
             for short in [false, true] {
                 for language in [language, other] {
@@ -198,7 +198,9 @@ impl Draft<'_> {
                 let fresh =
                     chosen.iter().rev().take(8).filter(|other: &&&Seed| std::ptr::eq(**other, seed)).count().min(3);
                 let length = if self.recipe.short { seed.chars } else { 0 };
-                (std::cmp::Reverse(helps), foreign, length, wastes, fresh)
+                // A rule may allow each sentence once.
+                let (first, last) = if offset == 1 { (fresh, 0) } else { (0, fresh) };
+                (std::cmp::Reverse(helps), foreign, first, length, wastes, last)
             };
             let start = (index + offset) % self.seeds.len().max(1);
             let rotated = self

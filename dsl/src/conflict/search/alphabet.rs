@@ -39,8 +39,15 @@ pub(super) fn letters(machines: &Machines) -> Vec<char> {
     }
     let charset: HashSet<char> =
         machines.words_of_terms.iter().flat_map(|term| folded(term).chars().collect::<Vec<_>>()).collect();
+    let by_pattern: Vec<Vec<usize>> =
+        machines.patterns.iter().map(|(pattern, _)| pattern.letters(&candidates)).collect();
     let mut seen = HashSet::new();
-    candidates.retain(|c| seen.insert(signature(*c, machines, &charset, &own)));
+    let mut index = 0;
+    candidates.retain(|c| {
+        let letters: Vec<usize> = by_pattern.iter().filter_map(|letters| letters.get(index).copied()).collect();
+        index += 1;
+        seen.insert((signature(*c, machines, &charset, &own), letters))
+    });
     candidates.retain(|c| !kills(*c, machines));
     candidates
 }
@@ -86,9 +93,6 @@ fn signature(c: char, machines: &Machines, charset: &HashSet<char>, own: &BTreeS
         let mut tongue = Tongue::default();
         tongue.push(c);
         signature.extend(tongue.key().into_iter().flat_map(u64::to_le_bytes));
-    }
-    for (pattern, _) in &machines.patterns {
-        pattern.signature(c, &mut signature);
     }
     if own.contains(&c) {
         signature.extend(u32::from(c).to_le_bytes());

@@ -90,8 +90,8 @@ impl Machines {
         machines.only_patterns = machines.settled_by(bits);
         machines.terms = Terms::new(machines.words_of_terms.iter().map(|term| (term.as_str(), false)));
         let counted = machines.sentences.most.is_some() || machines.sentences.least > 1;
-        machines.splits =
-            level != Level::Unsplit && (counted || !machines.shares.is_empty() || !machines.recognizers.is_empty());
+        let reads = machines.recognizers.iter().any(|(machine, _)| machine.reads_sentences());
+        machines.splits = level != Level::Unsplit && (counted || reads || !machines.shares.is_empty());
         if !machines.splits && level != Level::Unsplit {
             machines.sentences = Range::default();
         }
@@ -105,6 +105,15 @@ impl Machines {
     /// Whether the forms of sentences matter.
     pub(super) fn reads_forms(&self) -> bool {
         !self.shares.is_empty()
+    }
+
+    /// Whether a share of all or none leaves no room for a sentence of these forms.
+    pub(super) fn forbids(&self, forms: Forms) -> bool {
+        self.level != Level::Unsplit
+            && self.shares.iter().any(|(form, bound)| match shapes::has(forms, *form) {
+                true => bound.is_none(),
+                false => bound.is_all(),
+            })
     }
 
     fn add(&mut self, clause: &Clause<'_>, bits: &mut u32) -> Option<()> {

@@ -2,7 +2,7 @@
 
 use super::Level;
 use super::machines::{Machines, Role};
-use crate::conflict::clause::WHOLE;
+use crate::conflict::clause::{Bound, WHOLE};
 use crate::conflict::shapes::{self, Forms, Shapes};
 use crate::constraint::Recognizer;
 use crate::contract::Language;
@@ -92,6 +92,9 @@ impl State {
         }
         if machines.reads_forms() {
             if let Some(forms) = next.shapes.push(c, &event) {
+                if machines.forbids(forms) {
+                    return None;
+                }
                 next.counts.add(forms);
             }
         }
@@ -101,8 +104,14 @@ impl State {
         if machines.words.most.is_some_and(|most| next.words.count() > most) {
             return None;
         }
-        if !machines.speaks.is_empty() && machines.level == Level::Exact {
+        if !machines.speaks.is_empty() {
             next.tongue.push(c);
+            let only = |(language, bound): &(Language, Bound)| {
+                bound.is_all() && next.tongue.of(*language) < next.tongue.total()
+            };
+            if machines.speaks.iter().any(only) {
+                return None;
+            }
         }
         if next.is_beyond(machines) {
             *cut = true;
@@ -156,8 +165,12 @@ impl State {
         if machines.words.least > 0 || machines.words.most.is_some() {
             key.extend([self.words.key(), self.words.count()]);
         }
-        if !machines.speaks.is_empty() && machines.level == Level::Exact {
-            key.extend(self.tongue.key());
+        if !machines.speaks.is_empty() {
+            let [words, rest @ ..] = self.tongue.key();
+            key.push(words);
+            if machines.level == Level::Exact {
+                key.extend(rest);
+            }
         }
         key
     }
@@ -238,6 +251,8 @@ impl State {
             }
             match machines.level {
                 Level::Exact => all == 0 || bound.holds(formed, all),
+                _ if bound.is_all() => formed == all,
+                _ if bound.is_none() => formed == 0,
                 _ if bound.above => formed > 0 || (bound.points == 0 && !bound.strict),
                 Level::Relaxed => formed < all || (bound.points == WHOLE && !bound.strict),
                 Level::Unsplit => true,
@@ -247,7 +262,7 @@ impl State {
         shares && (!weighed || machines.speaks.iter().all(|(language, bound)| self.speaks(*language, *bound)))
     }
 
-    fn speaks(&self, language: Language, bound: crate::conflict::clause::Bound) -> bool {
+    fn speaks(&self, language: Language, bound: Bound) -> bool {
         let (native, all) = (self.tongue.of(language), self.tongue.total());
         if all == 0 { bound.above && !bound.strict } else { bound.holds(native, all) }
     }

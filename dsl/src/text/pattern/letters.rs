@@ -1,0 +1,95 @@
+//! Which characters a pattern tells apart.
+
+use std::collections::HashMap;
+
+use regex_automata::Anchored;
+use regex_automata::dfa::Automaton;
+use regex_automata::util::primitives::StateID;
+use regex_automata::util::start;
+
+use super::Pattern;
+
+/// Steps taken to find out; beyond them characters count as apart that the bytes tell apart.
+const STEPS: usize = 200_000;
+
+impl Pattern {
+    /// For each character a number: those with the same one are the same to the search for this
+    /// pattern, wherever they stand.
+    #[must_use]
+    pub fn letters(&self, characters: &[char]) -> Vec<usize> {
+        let classes = self.dfa.byte_classes();
+        let by_bytes = characters.iter().map(|c| {
+            let mut bytes = [0; 4];
+            c.encode_utf8(&mut bytes).bytes().map(|byte| classes.get(byte)).collect::<Vec<u8>>()
+        });
+        let coarse = number(by_bytes);
+        // One character of each kind is enough to follow.
+        let mut first: Vec<Option<char>> = vec![None; coarse.iter().max().map_or(0, |most| most + 1)];
+        for (c, kind) in characters.iter().zip(&coarse) {
+            if let Some(slot) = first.get_mut(*kind) {
+                slot.get_or_insert(*c);
+            }
+        }
+        let kinds: Vec<char> = first.into_iter().flatten().collect();
+        let Some(fine) = self.by_states(&kinds) else { return coarse };
+        coarse.iter().map(|kind| fine.get(*kind).copied().unwrap_or(0)).collect()
+    }
+
+    /// The same by what each character does in every state that a text can lead to; `None` when there
+    /// are too many.
+    fn by_states(&self, characters: &[char]) -> Option<Vec<usize>> {
+        let begin = self.dfa.start_state(&start::Config::new().anchored(Anchored::No)).ok()?;
+        let mut states = vec![begin];
+        let mut effects: Vec<Vec<(u32, bool)>> = vec![Vec::new(); characters.len()];
+        let mut at = 0;
+        while let Some(state) = states.get(at).copied() {
+            at += 1;
+            if at * characters.len() > STEPS {
+                return None;
+            }
+            for (c, effect) in characters.iter().zip(&mut effects) {
+                let (next, matched) = self.after(state, *c);
+                effect.push((next.as_u32(), matched));
+                if !matched && !states.contains(&next) {
+                    states.push(next);
+                }
+            }
+        }
+        Some(number(effects.into_iter()))
+    }
+
+    /// The state after a character, and whether the pattern matched on the way.
+    fn after(&self, mut state: StateID, c: char) -> (StateID, bool) {
+        let (mut bytes, mut matched) = ([0; 4], false);
+        for byte in c.encode_utf8(&mut bytes).bytes() {
+            state = self.dfa.next_state(state, byte);
+            matched |= self.dfa.is_match_state(state);
+        }
+        (state, matched)
+    }
+}
+
+/// Equal values get equal numbers, in the order of their first occurrence.
+fn number<T: std::hash::Hash + Eq>(values: impl Iterator<Item = T>) -> Vec<usize> {
+    let mut known: HashMap<T, usize> = HashMap::new();
+    values
+        .map(|value| {
+            let next = known.len();
+            *known.entry(value).or_insert(next)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::text::pattern::{Pattern, Use};
+
+    #[test]
+    fn characters_that_do_the_same_are_one_letter() {
+        let pattern = Pattern::new("[^\\p{Han}\\P{L}]", "", Use::Require).expect("a pattern");
+        let letters = pattern.letters(&['好', '的', 'a', 'é', 'я', '1', '。', '😀', ' ']);
+        assert_eq!(letters, [0, 0, 1, 1, 1, 0, 0, 0, 0]);
+        let digits = Pattern::new("a[0-9]{2}", "", Use::Require).expect("a pattern");
+        assert_eq!(digits.letters(&['a', '0', '7', 'b', '好']), [0, 1, 1, 2, 2]);
+    }
+}
