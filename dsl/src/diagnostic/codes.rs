@@ -122,6 +122,7 @@ codes! {
     RC0405 MALFORMED_CASE "malformed-case" Error "a case lacks a part or has one that does not fit"
     RC0406 REPLACEMENT_VIOLATES "replacement-violates" Error "a replacement breaks a rule of its own contract, or is nothing"
     RC0407 CASE_IMPOSSIBLE "case-impossible" Error "no reply can do what a case expects"
+    RC0408 STYLE_VIOLATES "style-violates" Error "a style sample breaks a rule of its own contract"
     // Plugins.
     RC0501 WRONG_PARAMETER "wrong-parameter" Error "a plugin parameter is not of the form `name value`"
     RC0502 DUPLICATE_PARAMETER "duplicate-parameter" Error "a plugin parameter is given twice"
@@ -129,6 +130,7 @@ codes! {
     RC0504 PLUGIN_WORLD "plugin-world" Error "a plugin is named where another kind of plugin is needed"
     RC0505 PARAMETER_REFUSED "parameter-refused" Error "a plugin does not accept a parameter"
     RC0506 PLUGIN_FAILED "plugin-failed" Error "a plugin gave no judgement"
+    RC0507 WITNESS_REFUSED "witness-refused" Note "a plugin refuses the reply that shows that the rules can hold together"
     // Trial runs.
     RC0601 REHEARSAL_FAILS "rehearsal-fails" Error "the rehearsal model's reply did not get through the contract"
     RC0602 RULE_NOT_COVERED "rule-not-covered" Note "no case expects that a rule is broken"

@@ -142,6 +142,8 @@ impl Diff {
                     "relation": relation_name(it.relation),
                     "only_old": it.only_old,
                     "only_new": it.only_new,
+                    "loosened": it.loosened.as_deref(),
+                    "tightened": it.tightened.as_deref(),
                     "undecided": it.undecided,
                 })
             });
@@ -187,10 +189,12 @@ fn scenario(out: &mut String, comparison: &Comparison, named: bool) -> std::fmt:
         writeln!(out, "  {:<8} {scenario}", relation_name(comparison.relation))?;
     }
     if let Some(reply) = &comparison.only_new {
-        writeln!(out, "  + only the new contract allows: {reply}")?;
+        let by = refused_by("the old one", comparison.loosened.as_deref());
+        writeln!(out, "  + only the new contract allows: {reply}{by}")?;
     }
     if let Some(reply) = &comparison.only_old {
-        writeln!(out, "  - only the old contract allows: {reply}")?;
+        let by = refused_by("the new one", comparison.tightened.as_deref());
+        writeln!(out, "  - only the old contract allows: {reply}{by}")?;
     }
     let opens = !matches!(comparison.relation, Relation::Equal | Relation::Narrower);
     match &comparison.undecided {
@@ -198,6 +202,11 @@ fn scenario(out: &mut String, comparison: &Comparison, named: bool) -> std::fmt:
         None if opens && comparison.only_new.is_none() => writeln!(out, "  ? {}", opening_words(comparison)),
         None => Ok(()),
     }
+}
+
+/// The rule that refuses a reply, on a line of its own: a reply may end in anything.
+fn refused_by(side: &str, rule: Option<&str>) -> String {
+    rule.map(|rule| format!("\n    {side} refuses it by `{rule}`")).unwrap_or_default()
 }
 
 fn sentence(relation: Relation) -> &'static str {
@@ -251,7 +260,7 @@ mod tests {
         let shown = diff.human();
         for part in [
             "clerk 1.0.0: WIDER",
-            "  wider    intent refund\n  + only the new contract allows: One. Two.",
+            "  wider    intent refund\n  + only the new contract allows: One. Two.\n    the old one refuses it by `short`",
             "  changed  persona: \"x\" → \"y\"",
             "  note     1.0.0 should rise",
             "late: added",
@@ -259,7 +268,8 @@ mod tests {
             assert!(shown.contains(part), "no {part:?} in\n{shown}");
         }
         let json = diff.json();
-        assert_eq!(json["roles"][0]["scenarios"][1]["only_new"], "One. Two.");
+        let opened = &json["roles"][0]["scenarios"][1];
+        assert_eq!((&opened["only_new"], &opened["loosened"]), (&json!("One. Two."), &json!("short")));
         assert_eq!((&json["roles"][0]["relation"], &json["added"][0]), (&json!("wider"), &json!("late")));
     }
 }

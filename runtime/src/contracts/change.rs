@@ -4,6 +4,8 @@ use rolecall_dsl::Contract;
 use rolecall_dsl::conflict::{Comparison, Relation, compare};
 use rolecall_dsl::contract::Rule;
 
+use super::fields::fields;
+
 /// A contract's change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
@@ -58,9 +60,15 @@ impl Change {
 #[must_use]
 pub fn opening_words(opening: &Comparison) -> String {
     match (&opening.only_new, &opening.undecided) {
-        (Some(reply), _) => format!("it lets through \"{reply}\""),
+        (Some(reply), _) => {
+            let by = opening.loosened.as_ref().map(|rule| format!(", which `{rule}` refused")).unwrap_or_default();
+            format!("it lets through \"{reply}\"{by}")
+        }
         (None, Some(why)) => why.clone(),
-        (None, None) => "a plugin of the old contract judges no longer, or otherwise".to_owned(),
+        (None, None) => {
+            let of = opening.loosened.as_ref().map(|rule| format!(" of `{rule}`")).unwrap_or_default();
+            format!("a plugin{of} in the old contract judges no longer, or otherwise")
+        }
     }
 }
 
@@ -109,45 +117,6 @@ fn both(a: Relation, b: Relation) -> Relation {
         (Relation::Undecided, _) | (_, Relation::Undecided) => Relation::Undecided,
         (Relation::Equal, other) | (other, _) => other,
     }
-}
-
-fn fields(old: &Contract, new: &Contract) -> Vec<FieldChange> {
-    let mut changes = Vec::new();
-    let mut add = |field: &str, old: Option<String>, new: Option<String>| {
-        if old != new {
-            changes.push(FieldChange { field: field.to_owned(), old, new });
-        }
-    };
-    let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
-    let languages = |contract: &Contract| Some(format!("{:?}", contract.languages).to_lowercase());
-    let policy = |contract: &Contract| {
-        let policy = contract.delivery.policy.as_ref()?;
-        Some(format!("{} {}", policy.plugin, serde_json::Value::Object(policy.params.clone())))
-    };
-    add("version", Some(old.version.to_string()), Some(new.version.to_string()));
-    add("language", languages(old), languages(new));
-    add("persona", text(&old.persona), text(&new.persona));
-    add("description", text(&old.doc), text(&new.doc));
-    add("stateful", Some(old.stateful.to_string()), Some(new.stateful.to_string()));
-    let fallback = |contract: &Contract| contract.fallback.as_ref().map(|fallback| fallback.value.clone());
-    add("fallback", fallback(old), fallback(new));
-    let temperature = |contract: &Contract| contract.model.temperature.map(|it| it.to_string());
-    add("model.temperature", temperature(old), temperature(new));
-    let max_tokens = |contract: &Contract| contract.model.max_tokens.map(|it| it.to_string());
-    add("model.max_tokens", max_tokens(old), max_tokens(new));
-    add("delivery.policy", policy(old), policy(new));
-    let expire = |contract: &Contract| contract.delivery.expire.map(|it| format!("{it:?}"));
-    add("delivery.expire", expire(old), expire(new));
-    for before in &old.rules {
-        // Whether a rule is there shows in the replies; what follows from breaking it does not.
-        if let Some(after) = new.rules.iter().find(|rule| rule.id == before.id) {
-            let reaction = |rule: &Rule| Some(format!("{:?}", rule.on_violation));
-            add(&format!("rule {}: on_violation", before.id), reaction(before), reaction(after));
-            let severity = |rule: &Rule| Some(rule.severity.to_string());
-            add(&format!("rule {}: severity", before.id), severity(before), severity(after));
-        }
-    }
-    changes
 }
 
 /// Who relies on a role relies on what it refuses: to refuse less is a major change, to refuse more

@@ -6,6 +6,7 @@
 //! findings; every other role runs. Readers never wait: a new set is swapped in whole.
 
 mod change;
+mod fields;
 mod files;
 mod imports;
 mod load;

@@ -112,7 +112,7 @@ impl Reloader {
     pub async fn reload(&self) -> Result<Vec<Event>, ContractsError> {
         let (dir, old) = (self.dir.clone(), self.contracts.0.load_full());
         let before = old.read;
-        let folders = Folders::of(&[dir.clone()]);
+        let folders = Folders::of(std::slice::from_ref(&dir));
         let known = folders.clone();
         let Some((texts, read)) = blocking(move || changed(&dir, &known, before)).await.transpose()? else {
             return Ok(Vec::new());
@@ -148,6 +148,7 @@ impl Reloader {
         let opening = event.change.as_ref().and_then(Change::opening);
         let scenario = opening.and_then(|it| it.scenario.as_deref()).unwrap_or_default();
         let reply = opening.and_then(|it| it.only_new.as_deref()).unwrap_or_default();
+        let refused_by = opening.and_then(|it| it.loosened.as_deref()).unwrap_or_default();
         let undecided = opening.and_then(|it| it.undecided.as_deref()).unwrap_or_default();
         let reason = event.reason.as_deref().unwrap_or_default();
         let role = event.role.as_str();
@@ -158,6 +159,7 @@ impl Reloader {
                     relation,
                     scenario,
                     lets_through = reply,
+                    refused_by,
                     undecided,
                     "a changed contract is in force"
                 );
@@ -172,6 +174,7 @@ impl Reloader {
                     relation,
                     scenario,
                     lets_through = reply,
+                    refused_by,
                     undecided,
                     reason,
                     "contracts are locked; what is in force stays"

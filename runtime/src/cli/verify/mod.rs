@@ -20,6 +20,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 mod trial;
+mod witness;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

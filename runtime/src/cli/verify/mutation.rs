@@ -7,7 +7,6 @@ use std::sync::Arc;
 use rolecall_dsl::Contract;
 use rolecall_dsl::contract::{Case, Expect, Rule};
 use rolecall_dsl::diagnostic::{Finding, Severity, codes};
-use rolecall_dsl::monitor::Program;
 use rolecall_dsl::span::Span;
 use rolecall_plugin_host::PluginHost;
 use serde::{Deserialize, Serialize};
@@ -53,6 +52,8 @@ struct Subject<'a> {
 struct Tried<'a> {
     case: &'a Case,
     reply: &'a str,
+    /// What the user said before it.
+    user: Option<&'a str>,
     /// What binds the reply.
     contract: Arc<Contract>,
     /// The plugin rules that it breaks.
@@ -63,12 +64,13 @@ pub(super) async fn run(contract: &Arc<Contract>, plugins: &PluginHost) -> (Muta
     let mut subject = Subject { contract, plugins, cases: Vec::new() };
     for case in &contract.cases {
         let Some(reply) = &case.reply else { continue };
-        let bound = binding(contract, case.user.as_ref().map(|user| user.value.as_str()));
+        let user = case.user.as_ref().map(|user| user.value.as_str());
+        let bound = binding(contract, user);
         let mut policies = Judgement::default();
         for rule in &bound.rules {
             judge_policy(&bound, rule, plugins, &reply.value, &mut policies).await;
         }
-        subject.cases.push(Tried { case, reply: &reply.value, contract: bound, policies });
+        subject.cases.push(Tried { case, reply: &reply.value, user, contract: bound, policies });
     }
     let (mut mutation, mut findings) = (Mutation::default(), Vec::new());
     for rule in &contract.rules {
@@ -116,18 +118,10 @@ impl Subject<'_> {
     /// `None` when a plugin gives no judgement.
     async fn survives(&self, rule: &Rule, change: Option<&Change>) -> Option<bool> {
         let changed = change.map(|change| Rule { constraint: Arc::clone(&change.constraint), ..rule.clone() });
-        // Compiled once for all cases that the same rules bind.
-        let mut programs: Vec<(&Arc<Contract>, Option<Arc<Program>>)> = Vec::new();
-        for tried in &self.cases {
-            let known = programs.iter().find(|(contract, _)| Arc::ptr_eq(contract, &tried.contract));
-            let program = known.map(|(_, program)| program.clone());
-            let program = program.unwrap_or_else(|| {
-                let program = mutated(&tried.contract, rule, changed.as_ref());
-                programs.push((&tried.contract, program.clone()));
-                program
-            });
-            let Some(program) = program else { continue };
-            let verdict = program.check(tried.reply);
+        // The whole contract, since without a guarded rule another may come into force.
+        let mutated = Arc::new(mutated(self.contract, rule, changed.as_ref()));
+        for tried in self.cases.iter().filter(|tried| tried.contract.rules.iter().any(|known| known.id == rule.id)) {
+            let verdict = binding(&mutated, tried.user).program.check(tried.reply);
             let mut broken: Vec<Broken> = verdict.violations.into_iter().map(Broken::from).collect();
             broken.extend(tried.policies.broken.iter().filter(|it| it.rule != rule.id).cloned());
             if let Some(changed) = changed.as_ref().filter(|changed| changed.constraint.policy().is_some()) {
@@ -165,15 +159,10 @@ impl std::fmt::Display for Mutation {
     }
 }
 
-/// The rules without this one, or with the changed one in its place; `None` where it does not bind.
-fn mutated(contract: &Contract, rule: &Rule, changed: Option<&Rule>) -> Option<Arc<Program>> {
-    let mut rules = contract.rules.clone();
-    let place = rules.iter().position(|other| other.id == rule.id)?;
-    match changed {
-        Some(changed) => *rules.get_mut(place)? = changed.clone(),
-        None => drop(rules.remove(place)),
-    }
-    Some(Arc::new(Program::new(&rules)))
+/// The contract without this rule, or with the changed one in its place.
+fn mutated(contract: &Contract, rule: &Rule, changed: Option<&Rule>) -> Contract {
+    let replaced = |known: &Rule| if known.id == rule.id { changed.cloned() } else { Some(known.clone()) };
+    contract.with_rules(contract.rules.iter().filter_map(replaced).collect())
 }
 
 /// Whether a case gives what it expects.

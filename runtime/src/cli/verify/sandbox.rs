@@ -1,14 +1,15 @@
 //! Stage 4: the contract's own texts under the one checker and the real plugins.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use rolecall_dsl::Contract;
 use rolecall_dsl::contract::{Case, Expect};
 use rolecall_dsl::diagnostic::{Code, Finding, codes};
-use rolecall_dsl::span::Span;
+use rolecall_dsl::span::{Span, Spanned};
 use rolecall_plugin_host::PluginHost;
 
-use super::judge::{Judgement, binding, judge};
+use super::judge::{Broken, Judgement, binding, judge};
 
 /// What judging gave.
 #[derive(Debug, Default)]
@@ -28,41 +29,39 @@ pub(super) struct Judged {
     pub(super) judgement: Judgement,
 }
 
-/// A text that must keep every rule, besides the replies of passing cases.
-struct Sample<'a> {
-    /// What it is called: `the fallback`.
-    what: &'static str,
-    text: &'a str,
-    span: Span,
-    code: Code,
-}
-
-/// What the contract says of itself: each of these must keep every rule. The witness replies of
-/// the conflict analysis, and style samples, belong here too.
-fn samples(contract: &Contract) -> Vec<Sample<'_>> {
-    let fallback = contract.fallback.iter().map(|fallback| Sample {
-        what: "the fallback",
-        text: &fallback.value,
-        span: fallback.span,
-        code: codes::FALLBACK_VIOLATES,
-    });
-    fallback.collect()
-}
-
 pub(super) async fn run(contract: &Arc<Contract>, plugins: &PluginHost) -> Sandbox {
     let mut sandbox = Sandbox::default();
-    for sample in samples(contract) {
-        let judgement = judge(contract, plugins, sample.text).await;
+    let scenarios: Vec<Arc<Contract>> =
+        (0..contract.scenarios.len()).filter_map(|index| contract.in_scenario(index)).collect();
+    if let Some(fallback) = &contract.fallback {
         sandbox.judged += 1;
-        sandbox.failures(contract, &judgement, sample.span);
-        if let Some(broken) = judgement.first_error() {
-            let message = format!("{} breaks `{}`: {}", sample.what, broken.rule, broken.message);
-            sandbox.findings.push(
-                Finding::new(sample.code, &contract.source, sample.span, message)
-                    .with_help("write a text that keeps every rule of the role"),
-            );
+        // Under every guard the fallback may be what is said.
+        for bound in &scenarios {
+            if let Some(broken) = sandbox.sample(bound, plugins, fallback).await {
+                let help = "write a text that keeps every rule of the role";
+                sandbox.refused(contract, codes::FALLBACK_VIOLATES, fallback.span, "the fallback", &broken, help);
+            }
         }
     }
+    for style in &contract.style {
+        sandbox.judged += 1;
+        // A sample shows the tone of some turns: it need not fit all of them.
+        let mut refused = None;
+        for bound in &scenarios {
+            match sandbox.sample(bound, plugins, style).await {
+                None => {
+                    refused = None;
+                    break;
+                }
+                broken => refused = refused.or(broken),
+            }
+        }
+        if let Some(broken) = refused {
+            let help = "change the sample or the rule: models speak as their samples do";
+            sandbox.refused(contract, codes::STYLE_VIOLATES, style.span, "this sample", &broken, help);
+        }
+    }
+    sandbox.once();
     for (index, case) in contract.cases.iter().enumerate() {
         if let Some(judgement) = sandbox.case(contract, plugins, case).await {
             sandbox.cases.push(Judged { case: index, judgement });
@@ -72,6 +71,28 @@ pub(super) async fn run(contract: &Arc<Contract>, plugins: &PluginHost) -> Sandb
 }
 
 impl Sandbox {
+    /// The first rule that a text of the contract breaks under these rules.
+    async fn sample(&mut self, bound: &Contract, plugins: &PluginHost, text: &Spanned<String>) -> Option<Broken> {
+        let judgement = judge(bound, plugins, &text.value).await;
+        self.failures(bound, &judgement, text.span);
+        judgement.first_error().cloned()
+    }
+
+    fn refused(&mut self, contract: &Contract, code: Code, span: Span, what: &str, broken: &Broken, help: &str) {
+        let message = format!("{what} breaks `{}`: {}", broken.rule, broken.message);
+        let mut finding = Finding::new(code, &contract.source, span, message).with_help(help);
+        if let Some(rule) = contract.rules.iter().find(|rule| rule.id == broken.rule) {
+            finding = finding.with_related_in(&rule.source, rule.span, "the rule");
+        }
+        self.findings.push(finding);
+    }
+
+    /// Leaves out what several scenarios say alike.
+    fn once(&mut self) {
+        let mut told = HashSet::new();
+        self.findings.retain(|finding| told.insert((finding.code, finding.span, finding.message.clone())));
+    }
+
     async fn case(&mut self, contract: &Arc<Contract>, plugins: &PluginHost, case: &Case) -> Option<Judgement> {
         let reply = case.reply.as_ref()?;
         let contract = &binding(contract, case.user.as_ref().map(|user| user.value.as_str()));

@@ -19,8 +19,12 @@ use super::mutation::Mutation;
 use super::stages::Stage;
 use super::tally::Tally;
 use super::trial::Trial;
+use super::witness::Proved;
 use super::{Format, Verification};
 use crate::enforce::delivery_mode;
+
+/// Scenarios of a role that are shown to people.
+const SHOWN: usize = 8;
 
 /// What became of one role.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -41,6 +45,8 @@ pub(super) struct RoleSummary {
     pub(super) errors: usize,
     /// The last stage that it entered, or the first that it failed.
     pub(super) stage: Stage,
+    /// What shows that its rules can be kept, scenario by scenario.
+    scenarios: Vec<Proved>,
     /// Which rules the cases cover.
     coverage: Option<Coverage>,
     /// What became of changes to its rules, with `--mutate`.
@@ -63,6 +69,7 @@ impl RoleSummary {
             rehearsed: 0,
             errors: errors(findings),
             stage: Stage::failed(findings).unwrap_or(Stage::Syntax),
+            scenarios: Vec::new(),
             coverage: None,
             mutation: None,
             turns: None,
@@ -89,6 +96,7 @@ impl RoleSummary {
             rehearsed: trial.turns.turns,
             errors,
             stage: trial.stage,
+            scenarios: trial.scenarios.clone(),
             coverage: trial.coverage.clone(),
             mutation: trial.mutation.clone(),
             turns: counted.then(|| trial.turns.clone()),
@@ -119,6 +127,13 @@ impl RoleSummary {
             self.mode.as_deref().unwrap_or_default(),
         )?;
         writeln!(out, "           all {} stages passed; {file}", Stage::COUNT)?;
+        for proved in self.scenarios.iter().take(SHOWN) {
+            writeln!(out, "           {proved}")?;
+        }
+        if self.scenarios.len() > SHOWN {
+            let rest = self.scenarios.len() - SHOWN;
+            writeln!(out, "           and {}; `--format json` has all", plural(rest, "further scenario"))?;
+        }
         let more = [
             self.coverage.as_ref().map(ToString::to_string),
             self.mutation.as_ref().map(ToString::to_string),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use rolecall_dsl::Contract;
+use rolecall_dsl::conflict::review;
 use rolecall_dsl::diagnostic::{Finding, Severity};
 
 use super::bench::Bench;
@@ -12,7 +13,8 @@ use super::mutation::Mutation;
 use super::sandbox::Sandbox;
 use super::stages::Stage;
 use super::tally::Tally;
-use super::{coverage, inference, mutation, sandbox};
+use super::witness::Proved;
+use super::{coverage, inference, mutation, sandbox, witness};
 use crate::contracts::check_policies;
 
 /// What became of one contract.
@@ -23,6 +25,8 @@ pub(super) struct Trial {
     pub(super) stage: Stage,
     /// Replies judged: cases, fallback, samples.
     pub(super) judged: usize,
+    /// What shows that its rules can be kept, scenario by scenario.
+    pub(super) scenarios: Vec<Proved>,
     /// User turns answered by the model.
     pub(super) turns: Tally,
     pub(super) coverage: Option<Coverage>,
@@ -35,6 +39,7 @@ pub(super) async fn run(contract: &Arc<Contract>, bench: &Bench) -> Trial {
         findings: check_policies(contract, &bench.plugins).await,
         stage: Stage::Names,
         judged: 0,
+        scenarios: Vec::new(),
         turns: Tally::default(),
         coverage: None,
         mutation: None,
@@ -42,11 +47,15 @@ pub(super) async fn run(contract: &Arc<Contract>, bench: &Bench) -> Trial {
     if trial.has_errors() {
         return trial;
     }
+    trial.findings.extend(review(contract));
     // What does not go together was found while compiling.
     trial.stage = Stage::Sandbox;
     let Sandbox { findings, judged, cases } = sandbox::run(contract, &bench.plugins).await;
     trial.findings.extend(findings);
     trial.judged = judged;
+    let (scenarios, findings) = witness::run(contract, &bench.plugins).await;
+    trial.findings.extend(findings);
+    trial.scenarios = scenarios;
     let covered = Coverage::of(contract, &cases);
     if bench.options.coverage {
         trial.findings.extend(coverage::notes(contract, &covered));
