@@ -168,7 +168,7 @@ mod tests {
         for (from, to, field) in [
             ("Certainly.", "Gladly.", "style"),
             ("my money", "the money", "intent refund"),
-            ("history 20", "history 30", "state.history"),
+            ("history 20", "history 12", "state.history"),
             ("timeout 30s", "timeout 40s", "heartbeat.timeout"),
             ("\"fast\"", "\"slow\"", "model.route"),
             ("window 300ms", "window 400ms", "delivery.merge"),
