@@ -14,10 +14,11 @@ use super::linear::{Bounds, Profile};
 use super::ruleset::RuleSet;
 use super::search::{Budget, Found, Level, search};
 use crate::contract::{Language, Rule};
+use crate::text::rhetorical::Form;
 
 /// Steps of one search, and of everything asked about one set of rules.
-const STEPS: u64 = 400_000;
-const ALL_STEPS: u64 = 4_000_000;
+const STEPS: u64 = 100_000;
+const ALL_STEPS: u64 = 1_000_000;
 
 /// Rounds of adding rules to a search.
 const ROUNDS: usize = 60;
@@ -177,13 +178,13 @@ impl<'r> Solver<'r> {
     /// The shortest text for some clauses that no level refuses.
     fn shortest(&mut self, clauses: &[Clause<'r>], nothing: bool, keep: RuleSet, broken: Option<usize>) -> Found {
         let shares = clauses.iter().any(|clause| matches!(clause, Clause::Share { .. } | Clause::Speaks { .. }));
-        let levels: &[Level] = if shares { &[Level::Unsplit, Level::Relaxed, Level::Exact] } else { &[Level::Relaxed] };
+        if self.lacks_a_form(clauses) {
+            return Found::Nothing;
+        }
+        let levels: &[Level] = if shares { &[Level::Relaxed, Level::Exact] } else { &[Level::Relaxed] };
         let mut last = Found::OutOfBudget;
         for level in levels {
-            let mut budget = Budget { steps: STEPS.min(self.budget.steps) };
-            let before = budget.steps;
-            last = search(clauses, nothing, *level, &mut budget);
-            self.budget.steps -= before - budget.steps;
+            last = self.spend(|budget| search(clauses, nothing, *level, budget));
             match &last {
                 Found::Nothing => return last,
                 Found::Text(text) => {
@@ -196,6 +197,35 @@ impl<'r> Solver<'r> {
             }
         }
         last
+    }
+
+    /// Whether a share asks for sentences of a form of which not one can be said without something
+    /// forbidden. List items are left out: what makes one stands before the sentence.
+    fn lacks_a_form(&mut self, clauses: &[Clause<'r>]) -> bool {
+        let asked = clauses.iter().filter(|clause| match clause {
+            Clause::Share { form, bound } => {
+                bound.above && (bound.points > 0 || bound.strict) && *form != Form::ListItem
+            }
+            _ => false,
+        });
+        let forbidden: Vec<Clause<'r>> =
+            clauses.iter().filter(|clause| matches!(clause, Clause::Absent(_))).cloned().collect();
+        for share in asked {
+            let sentence = [forbidden.clone(), vec![share.clone()]].concat();
+            if self.spend(|budget| search(&sentence, false, Level::Unsplit, budget)) == Found::Nothing {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// A search within what may still be spent.
+    fn spend(&mut self, search: impl FnOnce(&mut Budget) -> Found) -> Found {
+        let allowed = STEPS.min(self.budget.steps);
+        let mut budget = Budget { steps: allowed };
+        let found = search(&mut budget);
+        self.budget.steps -= allowed - budget.steps;
+        found
     }
 
     /// Of the rules that a text breaks, those that are searched with at the least cost: what occurs

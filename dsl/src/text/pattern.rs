@@ -19,6 +19,7 @@ use regex_automata::util::start;
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::Look;
 
+pub use letters::Letters;
 pub use run::Run;
 pub use threads::Threads;
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::Level;
+use super::disguises;
 use super::machines::{Machines, Role};
 use crate::text::characters::Characters;
 use crate::text::fold::folded;
@@ -14,13 +14,20 @@ use crate::text::terms::is_word;
 use crate::text::tongue::Tongue;
 use crate::text::words::Words;
 
-/// Characters for what sentences are made of: words of both kinds of scripts, terminators, a comma,
-/// spaces, and a pair of each sort inside which no sentence ends. Other marks (brackets of further
-/// kinds, code, URLs) do nothing that these cannot, unless a rule names them.
-const STRUCTURE: &str = "好的x人Xy1。？！，.?! \n“”《》";
+/// What sentences are made of: words of both kinds of scripts, a terminator, a comma, spaces, and a
+/// pair inside which no sentence ends.
+const STRUCTURE: &str = "好x。，\n “”";
+
+/// What may matter besides where full stops, quotation marks or the forms of sentences are at stake:
+/// other terminators, digits, capital letters, another pair. Further marks (brackets of other kinds,
+/// code, URLs) do nothing that these cannot, unless a rule names them.
+const DETAILS: &str = ".1X？！?!《》\"的y";
 
 /// Where sentences do not matter.
 const PLAIN: &str = "好x1 。";
+
+/// Nobody sees it and it changes no term; to everything else it is a mark.
+const INVISIBLE: char = '\u{200B}';
 
 /// The characters to try, natural ones first.
 pub(super) fn letters(machines: &Machines) -> Vec<char> {
@@ -29,24 +36,32 @@ pub(super) fn letters(machines: &Machines) -> Vec<char> {
         named.extend(sample::alphabet(pattern.source(), pattern.flags()));
     }
     let own: BTreeSet<char> = machines.recognizers.iter().flat_map(|(machine, _)| machine.alphabet()).collect();
-    let structure = if machines.splits || machines.level == Level::Unsplit { STRUCTURE } else { PLAIN };
-    let mut candidates: Vec<char> = structure.chars().collect();
-    candidates.extend(named);
+    let mut candidates: Vec<char> = if machines.splits { STRUCTURE } else { PLAIN }.chars().collect();
+    let marks = |c: &char| !c.is_alphanumeric() && !c.is_whitespace();
+    if machines.reads_forms() || (machines.splits && named.iter().chain(&own).any(marks)) || !own.is_empty() {
+        candidates.extend(DETAILS.chars());
+    }
+    let charset: HashSet<char> =
+        machines.words_of_terms.iter().flat_map(|term| folded(term).chars().collect::<Vec<_>>()).collect();
+    candidates.extend(&named);
     candidates.extend(&own);
     if machines.reads_forms() {
         candidates.extend(rhetorical::alphabet());
         candidates.extend(styles::ALPHABET.chars());
     }
-    let charset: HashSet<char> =
-        machines.words_of_terms.iter().flat_map(|term| folded(term).chars().collect::<Vec<_>>()).collect();
-    let by_pattern: Vec<Vec<usize>> =
-        machines.patterns.iter().map(|(pattern, _)| pattern.letters(&candidates)).collect();
+    if !charset.is_empty() {
+        candidates.push(INVISIBLE);
+        candidates.extend(disguises::of(&charset));
+    }
+    let letters: Vec<_> =
+        machines.patterns.iter().map(|(pattern, role)| (pattern.letters(&candidates), *role)).collect();
     let mut seen = HashSet::new();
     let mut index = 0;
     candidates.retain(|c| {
-        let letters: Vec<usize> = by_pattern.iter().filter_map(|letters| letters.get(index).copied()).collect();
+        let by_pattern: Vec<usize> = letters.iter().filter_map(|(kinds, _)| kinds.of.get(index).copied()).collect();
+        let fatal = letters.iter().any(|(kinds, role)| *role == Role::Kills && kinds.is_fatal(index));
         index += 1;
-        seen.insert((signature(*c, machines, &charset, &own), letters))
+        !fatal && seen.insert((signature(*c, machines, &charset, &own), by_pattern))
     });
     candidates.retain(|c| !kills(*c, machines));
     candidates

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Level;
 use super::state::State;
-use crate::conflict::clause::{Bound, Clause, Count, Things};
+use crate::conflict::clause::{Bound, Clause, Count, Things, WHOLE};
 use crate::conflict::shapes::{self, Forms};
 use crate::constraint::Recognizer;
 use crate::contract::Language;
@@ -58,6 +58,10 @@ pub(super) struct Machines {
     /// The forms they are about.
     pub(super) forms: Forms,
     pub(super) speaks: Vec<(Language, Bound)>,
+    /// Shares of words that no reply with words has.
+    pub(super) torn: bool,
+    /// The work that one step is counted as: machines of their own cost more than the others.
+    pub(super) weight: u64,
     /// Whether sentences are told apart at all.
     pub(super) splits: bool,
 }
@@ -81,6 +85,8 @@ impl Machines {
             shares: Vec::new(),
             forms: 0,
             speaks: Vec::new(),
+            torn: false,
+            weight: 1,
             splits: false,
         };
         let mut bits = 0;
@@ -95,6 +101,16 @@ impl Machines {
         if !machines.splits && level != Level::Unsplit {
             machines.sentences = Range::default();
         }
+        let least = |language| {
+            machines
+                .speaks
+                .iter()
+                .filter(|(of, bound)| *of == language && bound.above)
+                .map(|(_, bound)| bound.points)
+                .max()
+        };
+        machines.torn = least(Language::Zh).unwrap_or(0) + least(Language::En).unwrap_or(0) > WHOLE;
+        machines.weight = 1 + 6 * machines.recognizers.len() as u64;
         Some(machines)
     }
 

@@ -7,10 +7,13 @@
 //! none is a proof at any level, and what is found is for the court to judge.
 
 mod alphabet;
+mod disguises;
 mod machines;
 mod state;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+
+use rustc_hash::FxHashMap;
 
 use super::clause::Clause;
 use machines::Machines;
@@ -19,7 +22,7 @@ use state::State;
 /// How closely counts are followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Level {
-    /// The reply is read as one sentence, and a share asks that some sentence has the form.
+    /// The text is one sentence of a reply, which has the form that a share asks for.
     Unsplit,
     /// A share asks that some sentence has, or has not, the form.
     Relaxed,
@@ -65,7 +68,8 @@ pub(super) fn search(clauses: &[Clause<'_>], nothing: bool, level: Level, budget
     if start.accepts(&machines) {
         return Found::Text(String::new());
     }
-    let mut best: HashMap<Vec<u64>, u32> = HashMap::from([(start.key(&machines), 0)]);
+    let mut best: FxHashMap<Vec<u64>, u32> = FxHashMap::default();
+    best.insert(start.key(&machines), 0);
     let mut nodes = vec![Node { state: Some(start), parent: 0, by: '\0', cost: 0 }];
     // Letters that do not count (spaces) cost nothing, so that states are visited by their shortest text.
     let mut queue: VecDeque<usize> = VecDeque::from([0]);
@@ -78,7 +82,7 @@ pub(super) fn search(clauses: &[Clause<'_>], nothing: bool, level: Level, budget
             if budget.steps == 0 {
                 return Found::OutOfBudget;
             }
-            budget.steps -= 1;
+            budget.steps = budget.steps.saturating_sub(machines.weight);
             let Some((next, counts)) = state.step(&machines, *letter, &mut cut) else { continue };
             let cost = cost + u32::from(counts);
             if machines.chars.most.is_some_and(|most| u64::from(cost) > most) {

@@ -109,7 +109,7 @@ impl State {
             let only = |(language, bound): &(Language, Bound)| {
                 bound.is_all() && next.tongue.of(*language) < next.tongue.total()
             };
-            if machines.speaks.iter().any(only) {
+            if machines.speaks.iter().any(only) || (machines.torn && next.tongue.total() > 0) {
                 return None;
             }
         }
@@ -131,12 +131,12 @@ impl State {
         if machines.splits && self.sentences.total() < machines.sentences.least {
             return false;
         }
-        let accepted = |(machine, (_, accepts)): (&Box<dyn Recognizer>, &(_, bool))| machine.accepts() == *accepts;
-        if !self.recognizers.iter().zip(&machines.recognizers).all(accepted) {
+        let occurred = self.occurred(machines).is_some_and(|bits| bits & machines.wanted == machines.wanted);
+        if !occurred || !self.keeps_shares(machines) {
             return false;
         }
-        self.occurred(machines).is_some_and(|bits| bits & machines.wanted == machines.wanted)
-            && self.keeps_shares(machines)
+        let accepted = |(machine, (_, accepts)): (&Box<dyn Recognizer>, &(_, bool))| machine.accepts() == *accepts;
+        self.recognizers.iter().zip(&machines.recognizers).all(accepted)
     }
 
     /// Everything that the future depends on.
@@ -244,18 +244,13 @@ impl State {
         let counts = self.ended(machines);
         let shares = machines.shares.iter().all(|(form, bound)| {
             let (formed, all) = counts.of(*form);
-            // The other forms are seen at the end of a sentence or the beginning of a line, of which a
-            // text read as one sentence has one.
-            if machines.level == Level::Unsplit && !matches!(form, Form::Rhetorical | Form::Quotation) {
-                return true;
-            }
             match machines.level {
+                Level::Unsplit => formed > 0,
                 Level::Exact => all == 0 || bound.holds(formed, all),
                 _ if bound.is_all() => formed == all,
                 _ if bound.is_none() => formed == 0,
                 _ if bound.above => formed > 0 || (bound.points == 0 && !bound.strict),
                 Level::Relaxed => formed < all || (bound.points == WHOLE && !bound.strict),
-                Level::Unsplit => true,
             }
         });
         let weighed = machines.level == Level::Exact;

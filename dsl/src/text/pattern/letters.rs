@@ -12,11 +12,27 @@ use super::Pattern;
 /// Steps taken to find out; beyond them characters count as apart that the bytes tell apart.
 const STEPS: usize = 200_000;
 
-impl Pattern {
-    /// For each character a number: those with the same one are the same to the search for this
-    /// pattern, wherever they stand.
+/// What the search for a pattern makes of some characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Letters {
+    /// For each character a number: those with the same one are the same to the search.
+    pub of: Vec<usize>,
+    /// For each character whether every text with it has a match.
+    fatal: Vec<bool>,
+}
+
+impl Letters {
+    /// Whether every text with this character has a match, as far as that is known.
     #[must_use]
-    pub fn letters(&self, characters: &[char]) -> Vec<usize> {
+    pub fn is_fatal(&self, index: usize) -> bool {
+        self.fatal.get(index).copied().unwrap_or(false)
+    }
+}
+
+impl Pattern {
+    /// What the search for this pattern makes of characters, wherever they stand.
+    #[must_use]
+    pub fn letters(&self, characters: &[char]) -> Letters {
         let classes = self.dfa.byte_classes();
         let by_bytes = characters.iter().map(|c| {
             let mut bytes = [0; 4];
@@ -31,13 +47,15 @@ impl Pattern {
             }
         }
         let kinds: Vec<char> = first.into_iter().flatten().collect();
-        let Some(fine) = self.by_states(&kinds) else { return coarse };
-        coarse.iter().map(|kind| fine.get(*kind).copied().unwrap_or(0)).collect()
+        let Some((fine, always)) = self.by_states(&kinds) else { return Letters { of: coarse, fatal: Vec::new() } };
+        let get = |kind: &usize| (fine.get(*kind).copied().unwrap_or(0), always.get(*kind).copied().unwrap_or(false));
+        let (of, fatal) = coarse.iter().map(get).unzip();
+        Letters { of, fatal }
     }
 
-    /// The same by what each character does in every state that a text can lead to; `None` when there
-    /// are too many.
-    fn by_states(&self, characters: &[char]) -> Option<Vec<usize>> {
+    /// The same by what each character does in every state that a text can lead to, and whether it
+    /// completes a match in each; `None` when there are too many.
+    fn by_states(&self, characters: &[char]) -> Option<(Vec<usize>, Vec<bool>)> {
         let begin = self.dfa.start_state(&start::Config::new().anchored(Anchored::No)).ok()?;
         let mut states = vec![begin];
         let mut effects: Vec<Vec<(u32, bool)>> = vec![Vec::new(); characters.len()];
@@ -55,7 +73,8 @@ impl Pattern {
                 }
             }
         }
-        Some(number(effects.into_iter()))
+        let always = effects.iter().map(|effect| effect.iter().all(|(_, matched)| *matched)).collect();
+        Some((number(effects.into_iter()), always))
     }
 
     /// The state after a character, and whether the pattern matched on the way.
@@ -88,8 +107,9 @@ mod tests {
     fn characters_that_do_the_same_are_one_letter() {
         let pattern = Pattern::new("[^\\p{Han}\\P{L}]", "", Use::Require).expect("a pattern");
         let letters = pattern.letters(&['好', '的', 'a', 'é', 'я', '1', '。', '😀', ' ']);
-        assert_eq!(letters, [0, 0, 1, 1, 1, 0, 0, 0, 0]);
+        assert_eq!(letters.of, [0, 0, 1, 1, 1, 0, 0, 0, 0]);
+        assert!(letters.is_fatal(2) && !letters.is_fatal(0));
         let digits = Pattern::new("a[0-9]{2}", "", Use::Require).expect("a pattern");
-        assert_eq!(digits.letters(&['a', '0', '7', 'b', '好']), [0, 1, 1, 2, 2]);
+        assert_eq!(digits.letters(&['a', '0', '7', 'b', '好']).of, [0, 1, 1, 2, 2]);
     }
 }

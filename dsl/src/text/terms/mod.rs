@@ -63,7 +63,8 @@ impl Terms {
     /// A search at the empty text.
     #[must_use]
     pub fn search(&self) -> Search {
-        Search { folder: Folder::default(), walk: Walk::new(self.longest()), at: 0 }
+        let longest = if self.is_empty() { 0 } else { self.longest() };
+        Search { folder: Folder::default(), walk: Walk::new(longest), at: 0 }
     }
 
     /// Every occurrence in a whole text, in the order in which they become certain.
@@ -122,7 +123,7 @@ impl Search {
 
 impl Walk {
     fn new(longest: usize) -> Self {
-        Self { node: ROOT, read: 0, recent: vec![Recent::default(); longest.max(1)].into(), word: false, end: 0 }
+        Self { node: ROOT, read: 0, recent: vec![Recent::default(); longest].into(), word: false, end: 0 }
     }
 
     fn step(&mut self, terms: &Terms, folded: Folded, hit: &mut impl FnMut(Hit)) {
