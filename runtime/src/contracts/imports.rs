@@ -1,6 +1,6 @@
 //! What contract files import.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, Path, PathBuf, absolute};
 
 use rolecall_dsl::check::{ImportError, Imports};
 use rolecall_dsl::diagnostic::codes;
@@ -55,10 +55,15 @@ impl Folders {
 
 /// The path of a file below the outermost of the folders that hold it.
 fn below<'f>(folders: impl IntoIterator<Item = &'f PathBuf>, file: &Path) -> Option<PathBuf> {
-    // The empty path is the folder that the process runs in.
-    let holds = |folder: &&PathBuf| !folder.as_os_str().is_empty() || file.is_relative();
-    let below = folders.into_iter().filter(holds).filter_map(|folder| file.strip_prefix(folder).ok());
-    below.max_by_key(|rest| rest.components().count()).map(Path::to_owned)
+    // Compared as seen from the root: `contracts`, `./contracts` and its whole path are one folder. The
+    // empty path is the folder that the process runs in.
+    let whole = |path: &Path| {
+        let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+        absolute(path).unwrap_or_else(|_| path.to_owned())
+    };
+    let file = whole(file);
+    let below = folders.into_iter().filter_map(|folder| file.strip_prefix(whole(folder)).ok().map(Path::to_owned));
+    below.max_by_key(|rest| rest.components().count())
 }
 
 impl Imports for Folders {
@@ -97,6 +102,20 @@ mod tests {
     use rolecall_dsl::source::Source;
 
     use super::Folders;
+
+    // Fails when imports depend on how a path is written.
+    #[test]
+    fn a_folder_may_be_named_in_several_ways() {
+        let here = std::env::current_dir().unwrap();
+        let roots = [here.join("contracts"), "contracts".into(), "./contracts".into()];
+        for (root, file) in roots.iter().flat_map(|root| roots.iter().map(move |file| (root, file.join("shop/a.role"))))
+        {
+            let found = super::below(&[root.clone()], &file);
+            assert_eq!(found, Some(PathBuf::from("shop/a.role")), "{} in {}", file.display(), root.display());
+        }
+        assert_eq!(super::below(&[PathBuf::new()], &here.join("a.role")), Some(PathBuf::from("a.role")));
+        assert_eq!(super::below(&[PathBuf::new()], &PathBuf::from("/elsewhere/a.role")), None);
+    }
 
     // Fails when a contract can read files outside of its folder, or one file has two names.
     #[test]

@@ -1,5 +1,7 @@
 //! Whole folders through every stage.
 
+mod guards;
+
 use rolecall_dsl::diagnostic::codes;
 use tempfile::TempDir;
 

@@ -145,3 +145,37 @@ async fn a_folder_is_read_again_only_when_it_has_changed() {
     assert!(shown.contains("contract_changes_total{outcome=\"refused\",relation=\"none\",role=\"a\"} 1"), "{shown}");
     assert_eq!(compile(&Source::new("x", "")).contracts.len(), 0);
 }
+
+// Fails when a changed file that a contract takes rules from changes nothing, or a file that did not change does.
+#[tokio::test]
+async fn a_changed_import_is_a_change() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    // Hidden folders are not read for contracts, and a single file stands for no folder at all.
+    write(".common/brief.role", "rules brief { short: max_sentences 3 }\n");
+    let text = format!("import \".common/brief.role\"\n{}", role("a", "use brief"));
+    let file = write("a.role", &text);
+    for served in [dir.path().to_owned(), file] {
+        write(".common/brief.role", "rules brief { short: max_sentences 3 }\n");
+        let (contracts, findings) = Contracts::load(&served).unwrap();
+        assert!(findings.is_empty(), "{findings:?}");
+        let metrics = Metrics::new().unwrap();
+        let host = rolecall_plugin_host::HostConfig::new(dir.path().join("plugins"));
+        let (plugins, _) = PluginHost::start(host, Arc::new(metrics.clone())).unwrap();
+        let reloader = Reloader { contracts: contracts.clone(), dir: served, plugins, metrics, locked: true };
+        assert_eq!(reloader.reload().await, Ok(Vec::new()));
+        write(".common/brief.role", "rules brief { short: max_sentences 2 }\n");
+        assert_eq!(outcomes(&reloader.reload().await.unwrap()), [("a", Outcome::Taken)]);
+        write(".common/brief.role", "rules brief { short: max_sentences 9 }\n");
+        let events = reloader.reload().await.unwrap();
+        assert_eq!(outcomes(&events), [("a", Outcome::Locked)]);
+        let reason = events[0].reason.as_deref().unwrap_or_default();
+        assert!(reason.contains("lets through") && reason.contains("which `short` refused"), "{reason}");
+        assert_eq!(contracts.get("a").unwrap().program.check("One. Two. Three.").violations.len(), 1);
+    }
+}
