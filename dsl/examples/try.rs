@@ -1,6 +1,16 @@
 //! scratch
 use rolecall_dsl::*;
 fn main() {
+    if let [_, diff, a, b] = &std::env::args().collect::<Vec<_>>()[..]
+        && diff == "diff"
+    {
+        let load = |p: &str, i: usize| {
+            let c = compile(&source::Source::new(p, &std::fs::read_to_string(p).unwrap()));
+            c.contracts.into_iter().chain(c.contradictory).nth(i).unwrap()
+        };
+        println!("{:?}", conflict::compare(&load(a, 0), &load(b, 1)));
+        return;
+    }
     for p in std::env::args().skip(1) {
         let text = std::fs::read_to_string(&p).unwrap();
         let src = source::Source::new(&p, &text);

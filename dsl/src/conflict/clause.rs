@@ -147,6 +147,32 @@ pub(super) fn broken(rule: &dyn Constraint) -> Vec<Clause<'_>> {
     }
 }
 
+/// Takes out of what may occur whatever holds something forbidden: a term that is found brings along
+/// every term inside it, in the same surroundings. Gives whether anything is left of each clause.
+pub(super) fn prune(clauses: &mut [Clause<'_>]) -> bool {
+    let mut forbidden = Things::default();
+    for clause in clauses.iter() {
+        if let Clause::Absent(things) = clause {
+            forbidden.terms.extend(&things.terms);
+            forbidden.patterns.extend(&things.patterns);
+        }
+    }
+    if forbidden.terms.is_empty() && forbidden.patterns.is_empty() {
+        return true;
+    }
+    let terms = Terms::new(forbidden.terms.iter().map(|term| (*term, false)));
+    let mut possible = true;
+    for clause in clauses {
+        let (Clause::Any(things) | Clause::All(things)) = clause else { continue };
+        let before = things.terms.len() + things.patterns.len();
+        things.terms.retain(|term| terms.find_all(term).is_empty());
+        things.patterns.retain(|pattern| !forbidden.patterns.contains(pattern));
+        let left = things.terms.len() + things.patterns.len();
+        possible &= if matches!(clause, Clause::All(_)) { left == before } else { left > 0 };
+    }
+    possible
+}
+
 fn things<'r>(terms: &'r [String], patterns: &'r [Arc<Pattern>]) -> Things<'r> {
     Things { terms: terms.iter().map(String::as_str).collect(), patterns: patterns.iter().collect() }
 }

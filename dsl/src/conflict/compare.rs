@@ -106,6 +106,11 @@ fn direction(solver: &mut Solver<'_>, inside: RuleSet, outside: RuleSet) -> Dire
             }
             continue;
         }
+        let known = solver.rules().get(rule).map(|rule| rule.constraint.fact());
+        let same = |other: usize| solver.rules().get(other).map(|rule| rule.constraint.fact()) == known;
+        if keep.iter().any(same) {
+            continue;
+        }
         match solver.solve(keep, Some(rule)) {
             Answer::Witness(text) => {
                 direction.reply = Some(text);

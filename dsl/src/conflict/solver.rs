@@ -6,7 +6,7 @@
 //! rules and adding those that its shortest text breaks, so that it stays as small as the answer needs.
 
 use super::answer::Answer;
-use super::clause::{Clause, Count};
+use super::clause::{self, Clause, Count};
 use super::compose;
 use super::compose::seeds::Seed;
 use super::court::Court;
@@ -91,8 +91,11 @@ impl<'r> Solver<'r> {
     }
 
     fn decide(&mut self, keep: RuleSet, broken: Option<usize>, extra: Option<Clause<'r>>) -> Answer {
-        let clauses: Vec<Clause<'r>> =
-            keep.iter().filter_map(|rule| self.court.kept(rule)).chain(extra.clone()).collect();
+        let mut clauses: Vec<Clause<'r>> = keep.iter().filter_map(|rule| self.court.kept(rule)).chain(extra).collect();
+        if !clause::prune(&mut clauses) {
+            return Answer::Impossible;
+        }
+        let extra = broken.and_then(|_| clauses.last().cloned());
         let nothing = self.court.allows_nothing(keep);
         let mut profiles = Bounds::new(&clauses, nothing).profiles(3);
         if profiles.is_empty() {
