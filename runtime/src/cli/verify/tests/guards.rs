@@ -5,7 +5,7 @@ use super::*;
 /// Brief in general, and with more room where money is concerned.
 fn counter(more: &str) -> String {
     role(&format!(
-        "    intents {{ refund \"I want my money back\" }}\n    constraints {{\n        short: max_sentences 1\n        \
+        "    intents {{ refund \"I want my money back\" }}\n    fallback \"We pay within 30 days.\"\n    constraints {{\n        short: max_sentences 1\n        \
          when intent refund {{\n            patient: max_sentences 3\n            terms: required_terms \"30 days\"\n        \
          }}\n    }}\n{more}"
     ))
