@@ -1,5 +1,11 @@
 //! Compiles the cues of rhetorical questions into the automaton that the library reads them by.
 
+#![allow(
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a build script reads the environment that cargo gives it, and stops the build by panicking"
+)]
+
 #[path = "src/text/rhetorical"]
 mod rhetorical {
     pub(super) mod patterns;

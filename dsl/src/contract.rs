@@ -84,16 +84,28 @@ impl Contract {
     #[must_use]
     pub fn for_notices(&self) -> &Arc<Self> {
         self.notices.get_or_init(|| {
-            let mut notices = Self { notices: OnceLock::new(), ..self.clone() };
             // A notice answers no turn, so no guard holds.
-            notices.rules.retain(|rule| rule.guard.is_none());
-            for rule in notices.rules.iter_mut().filter(|rule| !rule.constraint.binds_notices()) {
+            let mut rules: Vec<Rule> = self.rules.iter().filter(|rule| rule.guard.is_none()).cloned().collect();
+            for rule in rules.iter_mut().filter(|rule| !rule.constraint.binds_notices()) {
                 rule.severity = Severity::Note;
             }
-            notices.program = Arc::new(Program::new(&notices.rules));
-            notices.scenarios = scenarios(&notices.rules, &[], &notices.languages);
-            Arc::new(notices)
+            Arc::new(self.with_rules(rules))
         })
+    }
+
+    /// The same contract with other rules, which are in force by the same guards. Nothing is proved of
+    /// them.
+    #[must_use]
+    pub fn with_rules(&self, mut rules: Vec<Rule>) -> Self {
+        rules.sort_by_key(|rule| rule.guard.is_some());
+        let unguarded: Vec<Rule> = rules.iter().filter(|rule| rule.guard.is_none()).cloned().collect();
+        Self {
+            scenarios: scenarios(&rules, &self.intents, &self.languages),
+            program: Arc::new(Program::new(&unguarded)),
+            rules,
+            notices: OnceLock::new(),
+            ..self.clone()
+        }
     }
 }
 

@@ -64,6 +64,10 @@ fn rejected_contracts_give_the_findings_beside_them() {
         let found = lines(&compiled.findings).join("\n") + "\n";
         let beside = path.with_extension("expected");
         let expected = std::fs::read_to_string(&beside).unwrap_or_default();
+        // What only the runtime finds, which has the plugins, is tested there.
+        let by_runtime = |line: &&str| ["RC0503", "RC0504", "RC0505"].iter().any(|code| line.starts_with(code));
+        let expected: String =
+            expected.lines().filter(|line| !by_runtime(line)).map(|line| format!("{line}\n")).collect();
         if found != expected {
             let shown = render(&compiled.findings, Format::Short);
             wrong.push_str(&format!("--- {name}: expected\n{expected}--- found\n{found}--- that is\n{shown}\n"));

@@ -7,8 +7,8 @@ use rolecall_plugin_host::{HostConfig, Limits, LoadReport, PluginHost, StartErro
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-use crate::config::{Config, ModelKind, StoreKind};
-use crate::contracts::{Contracts, ContractsError};
+use crate::config::{Config, ModelKind, ReloadKind, StoreKind};
+use crate::contracts::{Contracts, ContractsError, Reloader, Watch};
 use crate::gateway::token::{TokenError, Tokens};
 use crate::model::{Model, ModelError, OpenAi, OpenAiConfig, Rehearsal};
 use crate::session::Sessions;
@@ -144,6 +144,17 @@ impl App {
         let router = gateway::router(Arc::clone(self));
         let accepting = gateway::serve(listener, router, self.config.max_connections, self.shutdown.clone());
         self.shutdown.spawn(accepting);
+        if self.config.reload != ReloadKind::Off {
+            let watch = Watch::new(&self.config.contracts, self.config.reload == ReloadKind::Poll);
+            let reloader = Reloader {
+                contracts: self.contracts.clone(),
+                dir: self.config.contracts.clone(),
+                plugins: self.plugins.clone(),
+                metrics: self.metrics.clone(),
+                locked: self.config.locked,
+            };
+            self.shutdown.spawn(reloader.run(watch, self.shutdown.signal()));
+        }
         stop.await;
         tracing::info!("shutting down");
         self.end().await

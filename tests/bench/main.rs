@@ -1,4 +1,4 @@
-//! `rolecall-bench [idle|check|deliver]… [--sessions N]`: what rolecall costs, each figure beside a
+//! `rolecall-bench [idle|check|deliver|verify]… [--sessions N]`: what rolecall costs, each figure beside a
 //! baseline measured in the same run. `make bench` runs all of them on a release build.
 
 #![allow(clippy::indexing_slicing, reason = "only JSON values are indexed, where a missing field is null")]
@@ -9,6 +9,7 @@ mod deliver;
 mod idle;
 mod probe;
 mod table;
+mod verify;
 
 use anyhow::{Context, Result, bail};
 use table::Row;
@@ -26,17 +27,18 @@ async fn main() -> Result<()> {
             // The baseline's own server process; started by the idle bench.
             "bare-server" => return bare::serve().await,
             "--sessions" => sessions = args.next().context("--sessions takes a number")?.parse()?,
-            "idle" | "check" | "deliver" => chosen.push(arg),
-            other => bail!("{other} is not a bench; there are idle, check and deliver"),
+            "idle" | "check" | "deliver" | "verify" => chosen.push(arg),
+            other => bail!("{other} is not a bench; there are idle, check, deliver and verify"),
         }
     }
     if chosen.is_empty() {
-        chosen = ["check", "deliver", "idle"].map(str::to_owned).to_vec();
+        chosen = ["check", "verify", "deliver", "idle"].map(str::to_owned).to_vec();
     }
     let mut rows: Vec<Row> = Vec::new();
     for bench in &chosen {
         rows.extend(match bench.as_str() {
             "check" => check::run()?,
+            "verify" => verify::run()?,
             "deliver" => deliver::run().await?,
             _ => idle::run(sessions).await?,
         });

@@ -24,13 +24,25 @@ pub(super) struct Set {
     pub(super) bad: bool,
 }
 
+/// What the contract of a role is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Standing {
+    /// Everything.
+    Sound,
+    /// It contradicts itself, and has no other error.
+    Contradictory,
+    /// It has errors that leave open what it says.
+    #[default]
+    Draft,
+}
+
 /// A checked role.
 #[derive(Debug, Default)]
 pub(super) struct Checked {
-    /// Nothing when it has errors.
+    /// Nothing when it cannot be read.
     pub(super) contract: Option<Arc<Contract>>,
-    /// The contract when its only errors are contradictions of its own.
-    pub(super) contradictory: Option<Arc<Contract>>,
+    /// What the contract may be used for.
+    pub(super) standing: Standing,
     /// What was found in it, its shape apart.
     pub(super) findings: Vec<Finding>,
 }
@@ -187,10 +199,14 @@ impl<'b> Checker<'b> {
         let shape = home.findings.iter().filter(|finding| within(written.span, finding.span));
         let errors: Vec<Code> =
             findings.iter().chain(shape).filter(|it| it.severity == Severity::Error).map(|it| it.code).collect();
-        let readable = errors.iter().all(|code| codes::CONTRADICTIONS.contains(&code.0));
-        let contract = contract.map(Arc::new).filter(|_| readable);
-        let (contract, contradictory) = if errors.is_empty() { (contract, None) } else { (None, contract) };
-        let checked = Rc::new(Checked { contract, contradictory, findings });
+        let standing = if errors.is_empty() {
+            Standing::Sound
+        } else if errors.iter().all(|code| codes::CONTRADICTIONS.contains(&code.0)) {
+            Standing::Contradictory
+        } else {
+            Standing::Draft
+        };
+        let checked = Rc::new(Checked { contract: contract.map(Arc::new), standing, findings });
         self.roles.insert((module, index), Rc::clone(&checked));
         checked
     }
@@ -229,7 +245,7 @@ impl<'b> Checker<'b> {
 
     fn inherit(&mut self, at: usize, role: usize, name: &str, span: Span, report: &mut Report<'_>) -> role::Parent {
         let checked = self.role(at, role);
-        if let Some(contract) = &checked.contract {
+        if let (Some(contract), Standing::Sound) = (&checked.contract, checked.standing) {
             return role::Parent::Given(Arc::clone(contract), span);
         }
         let home = self.module(at);

@@ -30,7 +30,7 @@ pub use imports::{ImportError, Imports, NoImports};
 use std::sync::Arc;
 
 use book::Book;
-use checker::{Checker, within};
+use checker::{Checker, Standing, within};
 
 use crate::ast::File;
 use crate::contract::Contract;
@@ -47,7 +47,9 @@ pub const MAX_FINDINGS: usize = 200;
 pub struct Compiled {
     /// The roles without errors, in the order written.
     pub contracts: Vec<Arc<Contract>>,
-    /// The roles whose only errors are contradictions of their own: readable, and impossible to keep.
+    /// What could be read of all roles with errors, for tools that look further. Never to be served.
+    pub drafts: Vec<Arc<Contract>>,
+    /// Those of `drafts` whose only errors are contradictions of their own: readable, and impossible to keep.
     pub contradictory: Vec<Arc<Contract>>,
     /// Every finding of the file, in the order of their places.
     pub findings: Vec<Finding>,
@@ -85,14 +87,22 @@ pub fn compile_with(source: &Source, imports: &dyn Imports) -> Compiled {
     for index in 0..root.file.sets.len() {
         findings.extend(checker.set(0, index).findings.iter().cloned());
     }
-    let (mut contracts, mut contradictory) = (Vec::new(), Vec::new());
+    let mut compiled = Compiled::default();
     for index in 0..root.file.roles.len() {
         let checked = checker.role(0, index);
         findings.extend(checked.findings.iter().cloned());
-        contracts.extend(checked.contract.clone().filter(|_| !outside));
-        contradictory.extend(checked.contradictory.clone().filter(|_| !outside));
+        let Some(contract) = checked.contract.clone() else { continue };
+        match checked.standing {
+            Standing::Sound if !outside => compiled.contracts.push(contract),
+            Standing::Contradictory if !outside => {
+                compiled.contradictory.push(Arc::clone(&contract));
+                compiled.drafts.push(contract);
+            }
+            _ => compiled.drafts.push(contract),
+        }
     }
-    Compiled { contracts, contradictory, findings: bounded(source, findings) }
+    compiled.findings = bounded(source, findings);
+    compiled
 }
 
 /// [`compile`] for a file as it was read: bytes that are not UTF-8 are a finding.

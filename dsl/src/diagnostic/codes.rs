@@ -130,8 +130,11 @@ codes! {
     RC0504 PLUGIN_WORLD "plugin-world" Error "a plugin is named where another kind of plugin is needed"
     RC0505 PARAMETER_REFUSED "parameter-refused" Error "a plugin does not accept a parameter"
     RC0506 PLUGIN_FAILED "plugin-failed" Error "a plugin gave no judgement"
+    RC0507 WITNESS_REFUSED "witness-refused" Note "a plugin refuses the reply that shows that the rules can hold together"
     // Trial runs.
     RC0601 REHEARSAL_FAILS "rehearsal-fails" Error "the rehearsal model's reply did not get through the contract"
+    RC0602 RULE_NOT_COVERED "rule-not-covered" Note "no case expects that a rule is broken"
+    RC0603 MUTANT_SURVIVES "mutant-survives" Warning "a rule can be changed and no case notices"
     // Guards and rule sets.
     RC0701 MALFORMED_GUARD "malformed-guard" Error "a `when` does not have the form of a condition and a block"
     RC0702 UNKNOWN_INTENT "unknown-intent" Error "a condition names an intent that the role does not have"

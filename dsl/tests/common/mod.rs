@@ -1,6 +1,6 @@
 //! Contracts from the rules of a test.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
 #![allow(dead_code, reason = "each test file uses some of it")]
 
 use std::sync::Arc;

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use rolecall_dsl::diagnostic::{Finding, Severity};
 
 use crate::app::{App, Report};
-use crate::config::{ModelKind, StoreKind};
+use crate::config::{ModelKind, ReloadKind, StoreKind};
 
 pub(super) fn text(app: &App, report: &Report, address: SocketAddr) -> String {
     let mut out = format!("rolecall {} on http://{address}\n", env!("CARGO_PKG_VERSION"));
@@ -63,7 +63,11 @@ fn roles(out: &mut String, app: &App) -> std::fmt::Result {
         let label = if index == 0 { "roles" } else { "" };
         writeln!(out, "  {label:<9} {}@{}", contract.name, contract.version)?;
     }
-    Ok(())
+    match (app.config.reload, app.config.locked) {
+        (ReloadKind::Off, _) => writeln!(out, "  changes   of contracts take effect at the next start"),
+        (_, true) => writeln!(out, "  changes   of contracts take effect at once, if they let nothing more through"),
+        (_, false) => writeln!(out, "  changes   of contracts take effect at once"),
+    }
 }
 
 fn plugins(out: &mut String, report: &Report) -> std::fmt::Result {

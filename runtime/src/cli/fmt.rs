@@ -103,7 +103,7 @@ fn formatted(args: &FmtArgs, sources: &[Result<Source, Box<rolecall_dsl::diagnos
 }
 
 /// Puts a text in a file's place in one step: readers see the old text or the new one.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
+pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
     // A link stays a link; the file it names is replaced.
     let path = path.canonicalize()?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();

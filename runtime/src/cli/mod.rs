@@ -4,6 +4,7 @@
 
 mod banner;
 pub mod chat;
+mod diff;
 mod explain;
 mod fmt;
 mod output;
@@ -42,8 +43,10 @@ enum Command {
     Serve(Box<serve::ServeArgs>),
     /// Talk to a role in the terminal.
     Chat(chat::ChatArgs),
-    /// Check contracts: language, plugins, every case, and a rehearsal of each.
+    /// Check contracts: language, plugins, conflicts, every case, and a rehearsal of each.
     Verify(verify::VerifyArgs),
+    /// Compare two versions of contracts: what does the new one let through?
+    Diff(diff::DiffArgs),
     /// Lay contracts out in their one form.
     Fmt(fmt::FmtArgs),
     /// Pack, list and inspect policies.
@@ -91,6 +94,7 @@ async fn run(command: Command) -> anyhow::Result<u8> {
             }
         }),
         Command::Verify(args) => Box::pin(verify::run(args)).await,
+        Command::Diff(args) => diff::run(&args),
         Command::Fmt(args) => fmt::run(&args),
         Command::Plugin(args) => plugin::run(args).await.map(|()| DONE),
         Command::Prompt(args) => prompt::run(&args),

@@ -17,7 +17,7 @@ pub use error::{ConfigError, ConfigErrors, Place};
 pub use flags::SettingFlags;
 pub use resolve::{Resolved, Shown, Sources};
 pub use secret::Secret;
-pub use settings::{Config, LogFormat, ModelKind, StoreKind};
+pub use settings::{Config, LogFormat, ModelKind, ReloadKind, StoreKind};
 
 /// The configuration file that is read when it exists and no other is named.
 pub const DEFAULT_FILE: &str = "rolecall.toml";

@@ -60,6 +60,17 @@ pub enum ModelKind {
     OpenAi,
 }
 
+/// How changed contracts are noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReloadKind {
+    /// The system tells.
+    Auto,
+    /// By looking.
+    Poll,
+    /// Not at all.
+    Off,
+}
+
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
@@ -99,6 +110,10 @@ settings! {
     listen: SocketAddr, "listen", Some("127.0.0.1:8420"), Single, "ADDR:PORT", false, |v: &[String]| one(v, address);
     /// Folder of the contracts (`*.role`; subfolders named `rejected` are left out).
     contracts: PathBuf, "contracts", Some("contracts"), Single, "DIR", false, |v: &[String]| one(v, path);
+    /// How changed contracts are noticed while serving: `auto`, `poll` (look every two seconds) or `off`.
+    reload: ReloadKind, "reload", Some("auto"), Single, "HOW", false, |v: &[String]| one(v, reload_kind);
+    /// Take no changed contract that lets through, or may let through, what was refused before.
+    locked: bool, "locked", Some("false"), Switch, "", false, |v: &[String]| one(v, flag);
     /// Folder of the plugins (`*.wasm`).
     plugins: PathBuf, "plugins", Some("plugins"), Single, "DIR", false, |v: &[String]| one(v, path);
     /// Data directory: the embedded store, the token key, compiled plugins.
@@ -226,6 +241,15 @@ fn model_kind(value: &str) -> Result<ModelKind, Problem> {
             "there is no such model",
             "write rehearsal or openai (the model's own name goes into model-name)",
         )),
+    }
+}
+
+fn reload_kind(value: &str) -> Result<ReloadKind, Problem> {
+    match value {
+        "auto" => Ok(ReloadKind::Auto),
+        "poll" => Ok(ReloadKind::Poll),
+        "off" => Ok(ReloadKind::Off),
+        _ => Err(Problem::new("there is no such way", "write auto, poll or off")),
     }
 }
 

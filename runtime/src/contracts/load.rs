@@ -7,6 +7,7 @@ use std::sync::Arc;
 use rolecall_dsl::diagnostic::{Finding, Severity, codes};
 use rolecall_dsl::parse::parse;
 use rolecall_dsl::source::Source;
+use rolecall_dsl::span::Span;
 use rolecall_dsl::{Contract, compile_with};
 
 use super::{Folders, RefusedRole};
@@ -18,6 +19,8 @@ pub struct Checked {
     pub roles: BTreeMap<String, Arc<Contract>>,
     /// Roles with errors, by name.
     pub refused: BTreeMap<String, Arc<RefusedRole>>,
+    /// What could be read of roles with errors; see [`Compiled::drafts`](rolecall_dsl::Compiled::drafts).
+    pub drafts: Vec<Arc<Contract>>,
     /// Everything found, in the order of files and places.
     pub findings: Vec<Finding>,
 }
@@ -48,6 +51,7 @@ pub fn check_sources(sources: &[Result<Source, Box<Finding>>], folders: &Folders
             checked.refuse(&role, findings);
         }
         checked.findings.extend(compiled.findings);
+        checked.drafts.extend(compiled.drafts);
         for contract in compiled.contracts {
             named.entry(contract.name.clone()).or_default().push(contract);
         }
@@ -71,18 +75,9 @@ impl Checked {
                 self.roles.insert(name, Arc::clone(only));
             }
             [first, others @ ..] => {
-                let place = |contract: &Contract| {
-                    let at = contract.source.position(contract.span.start);
-                    format!("{}:{}", contract.source.name(), at.line)
-                };
-                let findings: Vec<Finding> = others
-                    .iter()
-                    .map(|other| {
-                        let message = format!("role `{name}` is declared in {} as well", place(first));
-                        Finding::new(codes::DUPLICATE_ROLE, &other.source, other.span, message)
-                            .with_help("rename or remove one of them; until then neither runs")
-                    })
-                    .collect();
+                let at = |contract: &Contract| (contract.source.clone(), contract.span);
+                let findings: Vec<Finding> =
+                    others.iter().map(|other| declared_twice(&name, &at(first), &at(other))).collect();
                 self.findings.extend(findings.iter().cloned());
                 if !findings.is_empty() {
                     self.refuse(&name, findings);
@@ -91,6 +86,15 @@ impl Checked {
             [] => {}
         }
     }
+}
+
+/// The finding at the second of two roles with one name.
+#[must_use]
+pub fn declared_twice(name: &str, first: &(Source, Span), second: &(Source, Span)) -> Finding {
+    let line = first.0.position(first.1.start).line;
+    let message = format!("role `{name}` is declared in {}:{line} as well", first.0.name());
+    Finding::new(codes::DUPLICATE_ROLE, &second.0, second.1, message)
+        .with_help("rename or remove one of them; until then neither runs")
 }
 
 /// The roles of a file that did not compile, each with the errors in its part of the file.

@@ -5,10 +5,14 @@
 //! other contracts import: roles in them are not served. A role with an error is refused with its
 //! findings; every other role runs. Readers never wait: a new set is swapped in whole.
 
+mod change;
+mod fields;
 mod files;
 mod imports;
 mod load;
 mod policies;
+mod reload;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,10 +23,13 @@ use rolecall_dsl::Contract;
 use rolecall_dsl::diagnostic::{Finding, Severity};
 use rolecall_plugin_host::PluginHost;
 
+pub use change::{Change, FieldChange, opening_words, relation_name};
 pub use files::{read_source, role_files};
 pub use imports::Folders;
-pub use load::{Checked, check_sources};
+pub use load::{Checked, check_sources, declared_twice};
 pub use policies::check_policies;
+pub use reload::{Event, Outcome, Reloader};
+pub use watch::Watch;
 
 /// The contracts in force, and the roles that were refused. Cloning shares them.
 #[derive(Clone, Debug)]
@@ -33,6 +40,10 @@ pub struct Contracts(Arc<ArcSwap<Set>>);
 struct Set {
     roles: BTreeMap<String, Arc<Contract>>,
     refused: BTreeMap<String, Arc<RefusedRole>>,
+    /// Why a change of a role is not in force, by role.
+    waiting: BTreeMap<String, Arc<str>>,
+    /// What was read last, for those who read again.
+    read: Option<blake3::Hash>,
 }
 
 /// A role whose contract has errors.
@@ -72,8 +83,10 @@ impl Contracts {
     /// When the folder itself cannot be read.
     pub fn load(dir: &Path) -> Result<(Self, Vec<Finding>), ContractsError> {
         let sources = role_files(dir)?.iter().map(|file| read_source(file)).collect::<Vec<_>>();
-        let checked = check_sources(&sources, &Folders::of(&[dir.to_owned()]));
-        let set = Set { roles: checked.roles, refused: checked.refused };
+        let folders = Folders::of(&[dir.to_owned()]);
+        let read = Some(reload::fingerprint(&sources, &folders));
+        let checked = check_sources(&sources, &folders);
+        let set = Set { roles: checked.roles, refused: checked.refused, waiting: BTreeMap::new(), read };
         Ok((Self(Arc::new(ArcSwap::from_pointee(set))), checked.findings))
     }
 
@@ -81,7 +94,7 @@ impl Contracts {
     #[must_use]
     pub fn from_contracts(contracts: Vec<Arc<Contract>>) -> Self {
         let roles = contracts.into_iter().map(|contract| (contract.name.clone(), contract)).collect();
-        Self(Arc::new(ArcSwap::from_pointee(Set { roles, refused: BTreeMap::new() })))
+        Self(Arc::new(ArcSwap::from_pointee(Set { roles, ..Set::default() })))
     }
 
     /// The contract of a role.
@@ -106,6 +119,12 @@ impl Contracts {
     #[must_use]
     pub fn refusals(&self) -> Vec<Arc<RefusedRole>> {
         self.0.load().refused.values().cloned().collect()
+    }
+
+    /// Why the change of a role's file is not in force, if there is one that is not.
+    #[must_use]
+    pub fn waiting(&self, role: &str) -> Option<Arc<str>> {
+        self.0.load().waiting.get(role).cloned()
     }
 
     /// Asks the plugins about every contract that names one, and refuses the roles with errors.

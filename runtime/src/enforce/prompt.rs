@@ -37,6 +37,8 @@ pub struct Overrides {
     pub temperature: Option<f64>,
     /// Upper bound on the model's tokens; the lower of this and the contract's holds.
     pub max_tokens: Option<u32>,
+    /// What a model that draws lots starts from; models that know no seeds ignore it.
+    pub seed: Option<u64>,
 }
 
 /// A question to a model, with everything that the contract adds to it.
@@ -62,6 +64,8 @@ pub struct Prompt {
     pub temperature: Option<f64>,
     /// Upper bound on the model's tokens.
     pub max_tokens: Option<u32>,
+    /// See [`Overrides::seed`].
+    pub seed: Option<u64>,
 }
 
 /// What a further attempt's prompt says beyond the first one's.
@@ -102,6 +106,7 @@ impl Prompt {
             attempt: 0,
             temperature,
             max_tokens,
+            seed: overrides.seed,
             contract,
         })
     }

@@ -29,7 +29,7 @@ pub(super) async fn one(State(app): State<Arc<App>>, Path(role): Path<String>) -
 }
 
 fn model(app: &App, contract: &Contract) -> Value {
-    json!({
+    let mut model = json!({
         "id": contract.name,
         "object": "model",
         "created": app.started_at,
@@ -37,5 +37,10 @@ fn model(app: &App, contract: &Contract) -> Value {
         "version": contract.version.to_string(),
         "description": contract.doc,
         "contract": contract.digest,
-    })
+    });
+    // The file says something else than what is in force.
+    if let (Some(fields), Some(reason)) = (model.as_object_mut(), app.contracts.waiting(&contract.name)) {
+        fields.insert("change_refused".to_owned(), json!(&*reason));
+    }
+    model
 }

@@ -25,6 +25,7 @@ struct Inner {
     commit_to_ack: Histogram,
     offline: IntCounterVec,
     violations: IntCounterVec,
+    contract_changes: IntCounterVec,
     check_seconds: Histogram,
     held_chars: Histogram,
     plugin_call: HistogramVec,
@@ -68,6 +69,12 @@ impl Metrics {
             commit_to_ack: histogram(r, "commit_to_ack_seconds", "From commit to the client's ack", LATENCY)?,
             offline: counters(r, "offline_messages_total", "Messages posted for people away", &["bucket", "outcome"])?,
             violations: counters(r, "contract_violations_total", "Rules that acted", &["role", "rule", "action"])?,
+            contract_changes: counters(
+                r,
+                "contract_changes_total",
+                "Changed contracts, by what was done and how their replies relate to those before",
+                &["role", "outcome", "relation"],
+            )?,
             check_seconds: histogram(r, "contract_check_seconds", "One push through the monitor", FINE)?,
             held_chars: histogram(r, "stream_held_chars", "Characters held back after a push", COUNTS)?,
             plugin_call: register(
@@ -147,6 +154,11 @@ impl Metrics {
     /// A rule acted.
     pub fn violation(&self, role: &str, rule: &str, action: &str) {
         self.0.violations.with_label_values(&[role, rule, action]).inc();
+    }
+
+    /// A contract's file has changed.
+    pub fn contract_change(&self, role: &str, outcome: &str, relation: &str) {
+        self.0.contract_changes.with_label_values(&[role, outcome, relation]).inc();
     }
 
     /// A push went through the monitor.

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use rolecall_dsl::Contract;
-use rolecall_dsl::contract::Language;
+use rolecall_dsl::contract::{Language, Rule};
 use rolecall_dsl::diagnostic::Severity;
+use rolecall_dsl::monitor::Violation;
 use rolecall_plugin_host::{CallError, Context, PluginHost};
 
 /// A rule that a text breaks.
@@ -13,6 +14,12 @@ pub(super) struct Broken {
     pub(super) rule: Arc<str>,
     pub(super) severity: Severity,
     pub(super) message: String,
+}
+
+impl From<Violation> for Broken {
+    fn from(violation: Violation) -> Self {
+        Self { rule: violation.id, severity: violation.severity, message: violation.message }
+    }
 }
 
 /// What was found about a text.
@@ -35,28 +42,40 @@ impl Judgement {
     }
 }
 
+/// The contract as it binds the first answer of a dialogue to this user turn.
+pub(super) fn binding(contract: &Arc<Contract>, user: Option<&str>) -> Arc<Contract> {
+    contract.for_turn(user.unwrap_or_default(), true)
+}
+
 /// Judges a whole reply.
 pub(super) async fn judge(contract: &Contract, plugins: &PluginHost, reply: &str) -> Judgement {
     let verdict = contract.program.check(reply);
-    let broken = verdict.violations.into_iter().map(|violation| Broken {
-        rule: violation.id,
-        severity: violation.severity,
-        message: violation.message,
-    });
+    let broken = verdict.violations.into_iter().map(Broken::from);
     let mut judgement = Judgement { broken: broken.collect(), failed: Vec::new() };
-    let context = Context { role: contract.name.clone(), language: language(contract).to_owned() };
     for rule in &contract.rules {
-        let Some(policy) = rule.constraint.policy() else { continue };
-        match plugins.check(&policy.plugin, &policy.params, &context, reply).await {
-            Ok(violations) => judgement.broken.extend(violations.into_iter().map(|violation| Broken {
-                rule: Arc::clone(&rule.id),
-                severity: rule.severity,
-                message: violation.message,
-            })),
-            Err(error) => judgement.failed.push((policy.plugin.clone(), error)),
-        }
+        judge_policy(contract, rule, plugins, reply, &mut judgement).await;
     }
     judgement
+}
+
+/// Adds what the plugin of one rule says, if a plugin judges it.
+pub(super) async fn judge_policy(
+    contract: &Contract,
+    rule: &Rule,
+    plugins: &PluginHost,
+    reply: &str,
+    judgement: &mut Judgement,
+) {
+    let Some(policy) = rule.constraint.policy() else { return };
+    let context = Context { role: contract.name.clone(), language: language(contract).to_owned() };
+    match plugins.check(&policy.plugin, &policy.params, &context, reply).await {
+        Ok(violations) => judgement.broken.extend(violations.into_iter().map(|violation| Broken {
+            rule: Arc::clone(&rule.id),
+            severity: rule.severity,
+            message: violation.message,
+        })),
+        Err(error) => judgement.failed.push((policy.plugin.clone(), error)),
+    }
 }
 
 fn language(contract: &Contract) -> &'static str {

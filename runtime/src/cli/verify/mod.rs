@@ -1,30 +1,47 @@
 //! `rolecall verify`: is this folder fit to be served?
 //!
-//! Five stages: syntax; names and types, plugin parameters included; contradictions; every case and
-//! the fallback through the one checker and the real plugins; a rehearsal of each case's user turn
-//! through the whole enforcement. A contract that fails a stage does not enter the next, all others
-//! do.
+//! Five stages: syntax; names and types, plugin parameters included; conflicts; every case and the
+//! fallback through the one checker and the real plugins; a model's answer to each case's user turn
+//! through the whole enforcement. A role that fails a stage does not enter the next, all others do.
+//! Files are tried side by side, and what passed is not tried again until something changes.
 
+mod bench;
+mod cache;
+mod coverage;
+mod fix;
+mod inference;
 mod judge;
+mod mutation;
+mod rewrite;
+mod sandbox;
 mod stages;
 mod summary;
+mod tally;
 #[cfg(test)]
 mod tests;
+mod trial;
+mod witness;
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use anyhow::{Context, anyhow};
 use clap::{Args, ValueEnum};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use rolecall_dsl::diagnostic::{Finding, Severity};
+use rolecall_dsl::source::Source;
+use rolecall_dsl::span::Span;
 use rolecall_plugin_host::{LoadReport, PluginHost};
 
-use super::{DONE, ERRORS, print};
+use super::{DONE, ERRORS, output, print};
 use crate::app::host_config;
 use crate::config::{Config, SettingFlags, Sources};
-use crate::contracts::{ContractsError, Folders, check_sources, read_source, role_files};
-use crate::model::Rehearsal;
-use crate::session::turn::Turns;
+use crate::contracts::{ContractsError, Folders, declared_twice, role_files};
+use crate::model::{Model, OpenAi, OpenAiConfig, Rehearsal};
 use crate::telemetry::Metrics;
+use bench::{Bench, FileReport, Options};
+use cache::Cache;
 use summary::RoleSummary;
 
 /// Checks contracts.
@@ -39,6 +56,27 @@ pub(super) struct VerifyArgs {
     /// Folder of the plugins.
     #[arg(long, value_name = "DIR")]
     plugins: Option<PathBuf>,
+    /// Let this OpenAI-compatible server answer the user turns, instead of the rehearsal model.
+    #[arg(long, value_name = "URL")]
+    model: Option<String>,
+    /// The model's name there.
+    #[arg(long, value_name = "NAME", requires = "model")]
+    model_name: Option<String>,
+    /// Answer each user turn this often, with another seed each time, and report how often all hold.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    repeat: u32,
+    /// Drop and loosen each rule, and warn of each change that no case notices.
+    #[arg(long)]
+    mutate: bool,
+    /// Note each rule that no case expects to be broken.
+    #[arg(long)]
+    coverage: bool,
+    /// Apply what findings offer as a remedy to the files, and report what is left.
+    #[arg(long)]
+    fix: bool,
+    /// Try every file, also those that passed before and have not changed.
+    #[arg(long)]
+    no_cache: bool,
 }
 
 /// How findings are written.
@@ -52,6 +90,10 @@ enum Format {
     Json,
     /// Annotations for GitHub workflows.
     Github,
+    /// A SARIF log, for code scanning.
+    Sarif,
+    /// A JUnit document, for test reports: a case for each role.
+    Junit,
 }
 
 /// What verifying gave.
@@ -59,7 +101,7 @@ enum Format {
 struct Verification {
     findings: Vec<Finding>,
     roles: Vec<RoleSummary>,
-    files: usize,
+    files: Vec<Source>,
 }
 
 pub(super) async fn run(args: VerifyArgs) -> anyhow::Result<u8> {
@@ -68,13 +110,65 @@ pub(super) async fn run(args: VerifyArgs) -> anyhow::Result<u8> {
         config.plugins = plugins;
     }
     let paths = if args.paths.is_empty() { vec![config.contracts.clone()] } else { args.paths };
-    let (verification, plugins) = verify(&config, &paths).await?;
+    let model = args.model.map(|url| real_model(&config, url, args.model_name)).transpose()?;
+    let options = Options { repeat: args.repeat, mutate: args.mutate, coverage: args.coverage };
+    if args.fix {
+        let count = fix::apply(&files(&paths)?, &Folders::of(&paths).within(&config.contracts))?;
+        output::complain(&format!("rolecall: {count} {} changed", if count == 1 { "file" } else { "files" }));
+    }
+    let (verification, plugins) = verify(&config, &paths, options, model, !args.no_cache).await?;
     print(&summary::render(args.format, &verification, &plugins))?;
     Ok(if verification.errors() > 0 { ERRORS } else { DONE })
 }
 
-/// Takes every file through the stages.
-async fn verify(config: &Config, paths: &[PathBuf]) -> anyhow::Result<(Verification, LoadReport)> {
+fn real_model(config: &Config, url: String, name: Option<String>) -> anyhow::Result<Arc<dyn Model>> {
+    let name = name.or_else(|| config.model_name.clone());
+    let model = OpenAi::new(OpenAiConfig {
+        base_url: url,
+        model: name.context("--model needs --model-name NAME, the name that the model has at its server")?,
+        key: config.model_key.clone(),
+        proxy: config.model_proxy.clone(),
+        limits: config.call_limits(),
+    })?;
+    Ok(Arc::new(model))
+}
+
+/// Takes every file through the stages, as many at a time as there are cores.
+async fn verify(
+    config: &Config,
+    paths: &[PathBuf],
+    options: Options,
+    model: Option<Arc<dyn Model>>,
+    cached: bool,
+) -> anyhow::Result<(Verification, LoadReport)> {
+    let files = files(paths)?;
+    let metrics = Metrics::new()?;
+    let (plugins, loaded) = PluginHost::start(host_config(config), Arc::new(metrics.clone()))?;
+    let cache = (cached && model.is_none()).then(|| Cache::open(config, options, &plugins));
+    let real = model.as_ref().map(|model| model.name().to_owned());
+    let model = model.unwrap_or_else(|| Arc::new(Rehearsal::new()));
+    let folders = Folders::of(paths).within(&config.contracts);
+    let bench = Arc::new(Bench { plugins, metrics, model, real, options, folders, cache });
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let handle = tokio::runtime::Handle::current();
+    let reports: Vec<FileReport> = stream::iter(files)
+        .map(|path| {
+            let (bench, handle) = (Arc::clone(&bench), handle.clone());
+            // Compiling is work without a pause: a thread each, of which the runtime has many.
+            let trying = tokio::task::spawn_blocking(move || handle.block_on(bench.file(&path)));
+            async move { trying.await.map_err(|error| anyhow!("verifying a file broke off: {error}")) }
+        })
+        .buffered(cores)
+        .try_collect()
+        .await?;
+    if let Some(cache) = &bench.cache {
+        cache.prune();
+    }
+    Ok((Verification::of(reports), loaded))
+}
+
+/// The files of all paths, each once, in order.
+fn files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in paths {
         files.extend(role_files(path)?);
@@ -82,30 +176,40 @@ async fn verify(config: &Config, paths: &[PathBuf]) -> anyhow::Result<(Verificat
     files.sort();
     files.dedup();
     if files.is_empty() {
-        let path = paths.first().cloned().unwrap_or_default();
+        let path = paths.first().map_or_else(PathBuf::new, |path| Path::to_owned(path));
         let detail = "there is no contract file (*.role)".to_owned();
         return Err(ContractsError::Unreadable { path, detail }.into());
     }
-    let metrics = Metrics::new()?;
-    let (plugins, loaded) = PluginHost::start(host_config(config), Arc::new(metrics.clone()))?;
-    let turns = Turns::new(Arc::new(Rehearsal::new()), plugins.clone(), metrics);
-    let sources: Vec<_> = files.iter().map(|file| read_source(file)).collect();
-    let checked = check_sources(&sources, &Folders::of(paths));
-    let mut verification = Verification { findings: checked.findings, roles: Vec::new(), files: files.len() };
-    for refused in checked.refused.values() {
-        verification.roles.push(RoleSummary::refused(&refused.role, refused.findings.len()));
-    }
-    for contract in checked.roles.values() {
-        let trial = stages::run(contract, &plugins, &turns).await;
-        verification.roles.push(RoleSummary::tried(contract, &trial, &plugins));
-        verification.findings.extend(trial.findings);
-    }
-    verification.roles.sort_by(|a, b| a.role.cmp(&b.role));
-    verification.sort();
-    Ok((verification, loaded))
+    Ok(files)
 }
 
 impl Verification {
+    /// Puts the files together; what only shows across files is found here.
+    fn of(reports: Vec<FileReport>) -> Self {
+        let mut all = Self::default();
+        let mut declared: BTreeMap<String, Vec<(Source, Span)>> = BTreeMap::new();
+        for report in reports {
+            for (name, span) in report.declared {
+                declared.entry(name).or_default().push((report.source.clone(), span));
+            }
+            all.files.push(report.source);
+            all.findings.extend(report.findings);
+            all.roles.extend(report.roles);
+        }
+        for (name, places) in &declared {
+            if let [first, others @ ..] = places.as_slice()
+                && !others.is_empty()
+            {
+                all.findings.extend(others.iter().map(|other| declared_twice(name, first, other)));
+                let twins = all.roles.iter_mut().filter(|role| role.role == *name && role.accepted);
+                twins.for_each(|role| role.refuse(stages::Stage::Names));
+            }
+        }
+        all.roles.sort_by(|a, b| (&a.role, &a.file).cmp(&(&b.role, &b.file)));
+        all.sort();
+        all
+    }
+
     fn errors(&self) -> usize {
         self.findings.iter().filter(|finding| finding.severity == Severity::Error).count()
     }

@@ -1,5 +1,7 @@
 //! Whole folders through every stage.
 
+mod guards;
+
 use rolecall_dsl::diagnostic::codes;
 use tempfile::TempDir;
 
@@ -21,7 +23,9 @@ async fn check(files: &[(&str, &str)]) -> (TempDir, anyhow::Result<Verification>
     let mut config = sources.read().unwrap().config;
     config.plugins = dir.path().join("plugins");
     config.data = dir.path().join("data");
-    let verified = verify(&config, &[dir.path().to_owned()]).await.map(|(verification, _plugins)| verification);
+    let paths = [dir.path().to_owned()];
+    let verified =
+        verify(&config, &paths, Options::default(), None, true).await.map(|(verification, _plugins)| verification);
     (dir, verified)
 }
 
@@ -112,7 +116,7 @@ async fn broken_contracts_are_listed_beside_sound_ones() {
 async fn every_format_shows_every_finding() {
     let (_dir, verified) = check(&[("clerk.role", &role("    constraints { max_sentnces 3 }"))]).await;
     let verified = verified.unwrap();
-    for format in [Format::Human, Format::Short, Format::Json, Format::Github] {
+    for format in [Format::Human, Format::Short, Format::Json, Format::Github, Format::Sarif, Format::Junit] {
         let shown = summary::render(format, &verified, &LoadReport::default());
         assert!(shown.contains("RC0201") && shown.contains("clerk.role"), "{format:?}: {shown}");
     }
@@ -125,4 +129,97 @@ async fn every_format_shows_every_finding() {
 #[tokio::test]
 async fn a_folder_without_contracts_is_a_usage_error() {
     assert!(check(&[]).await.1.unwrap_err().to_string().contains("no contract file"));
+}
+
+// Fails when a language error hides what is wrong with a plugin, or the file of a refused role is not named.
+#[tokio::test]
+async fn language_errors_hide_no_plugin_findings() {
+    let text = role("    constraints { max_sentnces 3  tone: policy \"nowhere\" { x 1 } }");
+    let (_dir, verified) = check(&[("clerk.role", &text)]).await;
+    let verified = verified.unwrap();
+    let mut found: Vec<String> = verified.findings.iter().map(|finding| finding.code.to_string()).collect();
+    found.sort();
+    assert_eq!(found, [codes::UNKNOWN_KIND.to_string(), codes::PLUGIN_MISSING.to_string()]);
+    let shown = summary::render(Format::Human, &verified, &LoadReport::default());
+    assert!(shown.contains("clerk.role: 2 errors, stopped in stage 2 of 5 (names and types)"), "{shown}");
+}
+
+// Fails when a summary does not say how far a role came.
+#[tokio::test]
+async fn the_stage_is_told() {
+    for (text, stage) in [
+        (role("    constraints {").replace("role clerk", "role clerk x"), "stage 1 of 5"),
+        (role("    constraints { max_sentences 1 min_sentences 2 }"), "stage 3 of 5"),
+        (role("    constraints { max_sentences 1 }\n    fallback \"One. Two.\""), "stage 4 of 5"),
+        (role("    constraints { max_sentences 1 }"), "all 5 stages passed"),
+    ] {
+        let (_dir, verified) = check(&[("clerk.role", &text)]).await;
+        let shown = summary::render(Format::Human, &verified.unwrap(), &LoadReport::default());
+        assert!(shown.contains(stage), "{stage}: {shown}");
+    }
+}
+
+// Fails when the interval is another one than Wilson's, whose values for these are in textbooks.
+#[test]
+fn the_interval_is_wilsons() {
+    let near = |(low, high): (f64, f64), expected: (f64, f64)| {
+        assert!((low - expected.0).abs() < 0.1 && (high - expected.1).abs() < 0.1, "{low} {high}");
+    };
+    near(tally::wilson(10, 10), (72.2, 100.0));
+    near(tally::wilson(0, 10), (0.0, 27.8));
+    near(tally::wilson(5, 10), (23.7, 76.3));
+    near(tally::wilson(0, 0), (0.0, 100.0));
+}
+
+// Fails when a way of writing a rule is not changed, or is changed into something else than one step.
+#[test]
+fn rules_are_changed_one_step_at_a_time() {
+    let what = |rule: &str| -> Vec<(String, String)> {
+        let changes = rewrite::changes(rule, None, 100).0.into_iter();
+        changes.map(|it| (rule.get(it.span.range()).unwrap().to_owned(), it.what)).collect()
+    };
+    let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+    assert_eq!(what("short: max_sentences 3 { on_violation repair 2 }"), [pair("3", "4 instead of 3")]);
+    assert_eq!(what("min_sentences 2"), [pair("2", "1 instead of 2")]);
+    assert_eq!(what("response_style 反问句 >= 40%"), [pair("40%", "30% instead of 40%")]);
+    assert_eq!(what("response_style question <= 95%"), [pair("95%", "100% instead of 95%")]);
+    assert_eq!(
+        what("forbidden_terms \"AI\" | /a+b/i | \"算法\""),
+        [pair("\"AI\"", "\"AI\" left out"), pair("/a+b/i", "/a+b/i left out"), pair("\"算法\"", "\"算法\" left out")]
+    );
+    assert_eq!(what("forbidden_terms \"AI|算法\"").len(), 2);
+    assert_eq!(what("forbidden_terms \"AI\"").len(), 0);
+    assert_eq!(what("required_terms any \"a\" | \"b\"").last().unwrap().1, "`all` instead of `any`");
+    assert_eq!(what("tone: policy \"p\" { min_score 0.7  on_failure allow }"), [pair("0.7", "0.6 instead of 0.7")]);
+    assert_eq!(what("not a rule at all {{{"), []);
+    let (some, rest) = rewrite::changes("forbidden_terms \"a\" | \"b\" | \"c\"", None, 1);
+    assert_eq!((some.len(), rest), (1, 2));
+}
+
+// Fails when a result outlives a change of an imported file, of the options, or of the file's name.
+#[test]
+fn a_kept_result_follows_from_everything_it_was_made_of() {
+    let dir = tempfile::tempdir().unwrap();
+    let sources = Sources { directory: dir.path().to_owned(), ..Sources::default() };
+    let config = sources.read().unwrap().config;
+    let host = rolecall_plugin_host::HostConfig::new(dir.path().join("plugins"));
+    let (plugins, _) = PluginHost::start(host, Arc::new(Metrics::new().unwrap())).unwrap();
+    let plain = Cache::open(&config, Options::default(), &plugins);
+    let other = Cache::open(&config, Options { mutate: true, ..Options::default() }, &plugins);
+    let folders = Folders::of(&[dir.path().to_owned()]);
+    let name = |file: &str| dir.path().join(file).display().to_string();
+    let text = format!("import \"shared/a.role\"\n{}", role(RULES));
+    let source = Source::new(&name("clerk.role"), &text);
+    assert_eq!(plain.key(&source, &folders), None, "what cannot be read cannot be compared later");
+    std::fs::create_dir(dir.path().join("shared")).unwrap();
+    let imported = |text: &str| std::fs::write(dir.path().join("shared/a.role"), text).unwrap();
+    imported("import \"b.role\"\n");
+    assert_eq!(plain.key(&source, &folders), None, "nor what that imports");
+    std::fs::write(dir.path().join("shared/b.role"), "import \"a.role\"\n").unwrap();
+    let first = plain.key(&source, &folders).unwrap();
+    assert_eq!(plain.key(&source, &folders).unwrap(), first);
+    assert_ne!(other.key(&source, &folders).unwrap(), first);
+    assert_ne!(plain.key(&Source::new(&name("other.role"), &text), &folders).unwrap(), first);
+    imported("import \"b.role\"\n// changed\n");
+    assert_ne!(plain.key(&source, &folders).unwrap(), first);
 }

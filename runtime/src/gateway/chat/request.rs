@@ -81,7 +81,14 @@ impl ChatRequest {
         }
         let (history, user) = dialogue(messages)?;
         let include_usage = options.unwrap_or_default().include_usage.unwrap_or(false);
-        Ok(Self { model, history, user, overrides: Overrides { temperature, max_tokens }, stream, include_usage })
+        Ok(Self {
+            model,
+            history,
+            user,
+            overrides: Overrides { temperature, max_tokens, seed: None },
+            stream,
+            include_usage,
+        })
     }
 }
 

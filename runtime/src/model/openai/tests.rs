@@ -286,7 +286,7 @@ async fn the_request_carries_contract_dialogue_and_repair() {
         Line { speaker: Speaker::User, text: "Hi".into() },
         Line { speaker: Speaker::Role, text: "Hello.".into() },
     ];
-    let overrides = Overrides { temperature: None, max_tokens: Some(900) };
+    let overrides = Overrides { max_tokens: Some(900), ..Overrides::default() };
     let first = Prompt::first(contract, lines, admit("How?").unwrap(), "", &overrides);
     let additions =
         Additions { already: "So.".into(), still: vec!["ask a question".into()], broken: vec!["it was long".into()] };
