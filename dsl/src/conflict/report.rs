@@ -17,10 +17,8 @@ pub(super) fn report(analysis: &Analysis, rules: &[&Rule], scenario: Option<&str
     for set in &analysis.conflicts {
         findings.extend(conflict(set, rules, scenario));
     }
-    if analysis.more {
-        if let Some(last) = findings.last_mut() {
-            last.message.push_str("; there may be further sets of rules that cannot hold together");
-        }
+    if let Some(last) = findings.last_mut().filter(|_| analysis.more) {
+        last.message.push_str("; there may be further sets of rules that cannot hold together");
     }
     match &analysis.answer {
         Answer::Undecided(reason) => findings.extend(undecided(reason, rules, scenario)),

@@ -1,9 +1,9 @@
 //! The question that everything else is made of: is there a reply that keeps these rules and breaks
 //! that one?
 //!
-//! 1. A text tried before may answer it. 2. The counts alone may contradict each other. 3. Candidates
-//! of ready sentences are tried. 4. An exhaustive search over the machines decides, starting with no
-//! rules and adding those that its shortest text breaks, so that it stays as small as the answer needs.
+//! A text tried before may answer it. The counts alone may contradict each other. Candidates of ready
+//! sentences are tried. At last an exhaustive search over the machines decides, starting with no rules
+//! and adding those that its shortest text breaks, so that it stays as small as the answer needs.
 
 use super::answer::Answer;
 use super::clause::{self, Clause, Count};
@@ -108,7 +108,7 @@ impl<'r> Solver<'r> {
         if let Some(text) = self.compose(&clauses, &profiles, keep, broken) {
             return Answer::Witness(text);
         }
-        self.search(keep, broken, extra, nothing)
+        self.search(keep, broken, extra.as_ref(), nothing)
     }
 
     /// A text tried before.
@@ -157,11 +157,11 @@ impl<'r> Solver<'r> {
     }
 
     /// Grows the clauses searched with until the answer is found.
-    fn search(&mut self, keep: RuleSet, broken: Option<usize>, extra: Option<Clause<'r>>, nothing: bool) -> Answer {
+    fn search(&mut self, keep: RuleSet, broken: Option<usize>, extra: Option<&Clause<'r>>, nothing: bool) -> Answer {
         let mut active: Vec<(usize, Clause<'r>)> = Vec::new();
         for _ in 0..ROUNDS {
             let mut clauses: Vec<Clause<'r>> = active.iter().map(|(_, clause)| clause.clone()).collect();
-            clauses.extend(extra.clone());
+            clauses.extend(extra.cloned());
             let text = match self.shortest(&clauses, nothing, keep, broken) {
                 Found::Text(text) => text,
                 Found::Nothing => return Answer::Impossible,

@@ -90,13 +90,13 @@ impl State {
                 return None;
             }
         }
-        if machines.reads_forms() {
-            if let Some(forms) = next.shapes.push(c, &event) {
-                if machines.forbids(forms) {
-                    return None;
-                }
-                next.counts.add(forms);
+        if machines.reads_forms()
+            && let Some(forms) = next.shapes.push(c, &event)
+        {
+            if machines.forbids(forms) {
+                return None;
             }
+            next.counts.add(forms);
         }
         if machines.is_doomed(|form| next.shapes.is_certain(form)) {
             return None;
@@ -138,8 +138,8 @@ impl State {
         if !occurred || !self.keeps_shares(machines) {
             return false;
         }
-        let accepted = |(machine, (_, accepts)): (&Box<dyn Recognizer>, &(_, bool))| machine.accepts() == *accepts;
-        self.recognizers.iter().zip(&machines.recognizers).all(accepted)
+        let accepting = self.recognizers.iter().map(|machine| machine.accepts());
+        accepting.zip(&machines.recognizers).all(|(accepts, (_, wanted))| accepts == *wanted)
     }
 
     /// Everything that the future depends on.
