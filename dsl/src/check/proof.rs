@@ -33,6 +33,8 @@ pub(super) fn check(contract: &Contract, place: Span, report: &mut Report<'_>) {
             rules: &bound.rules,
             program: &bound.program,
             fallback: contract.fallback.as_ref(),
+            // A sample belongs to no turn: it is judged by the rules that hold for all of them.
+            style: if index == 0 { &contract.style } else { &[] },
             cases: &cases,
         };
         conflict::texts(&texts, report.source, &mut found);

@@ -54,6 +54,8 @@ pub struct Texts<'a> {
     pub program: &'a Arc<Program>,
     /// The fallback.
     pub fallback: Option<&'a Spanned<String>>,
+    /// The samples of its tone.
+    pub style: &'a [Spanned<String>],
     /// The cases.
     pub cases: &'a [Case],
 }

@@ -24,6 +24,11 @@ impl Shapes {
         bits(self.styles.forms())
     }
 
+    /// Whether the current sentence has a form however it goes on.
+    pub(super) fn is_certain(&self, form: Form) -> bool {
+        self.styles.is_certain(form)
+    }
+
     /// Everything that the future depends on, as far as these forms go.
     pub(super) fn key(&self, asked: Forms, out: &mut Vec<u64>) {
         self.styles.key(|form| has(asked, form), out);

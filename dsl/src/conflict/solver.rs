@@ -26,6 +26,9 @@ const ROUNDS: usize = 60;
 /// Forbidden terms of one rule that are searched with together.
 const ALL_TERMS: usize = 400;
 
+/// Bytes of candidates judged for one question.
+const JUDGED: usize = 400_000;
+
 /// Texts remembered.
 const POOL: usize = 4_096;
 
@@ -141,7 +144,10 @@ impl<'r> Solver<'r> {
             self.seeds.iter().filter(|(_, rules)| rules.intersects(said)).map(|(text, _)| *text).collect();
         let allowed = |seed: &Seed| !refused.contains(&seed.text);
         let candidates = compose::candidates(clauses, profiles, self.language, &allowed);
+        let mut left = JUDGED;
         for text in candidates {
+            let Some(rest) = usize::checked_sub(left, text.len()) else { break };
+            left = rest;
             let found = self.judge(&text);
             if self.is_answer(found, text.trim().is_empty(), keep, broken) {
                 return Some(text);
@@ -181,8 +187,8 @@ impl<'r> Solver<'r> {
     /// The shortest text for some clauses that no level refuses.
     fn shortest(&mut self, clauses: &[Clause<'r>], nothing: bool, keep: RuleSet, broken: Option<usize>) -> Found {
         let shares = clauses.iter().any(|clause| matches!(clause, Clause::Share { .. } | Clause::Speaks { .. }));
-        if self.lacks_a_form(clauses) {
-            return Found::Nothing;
+        if let Some(found) = self.one_sentence(clauses, keep) {
+            return found;
         }
         let levels: &[Level] = if shares { &[Level::Relaxed, Level::Exact] } else { &[Level::Relaxed] };
         let mut last = Found::OutOfBudget;
@@ -203,8 +209,8 @@ impl<'r> Solver<'r> {
     }
 
     /// Whether a share asks for sentences of a form of which not one can be said without something
-    /// forbidden. List items are left out: what makes one stands before the sentence.
-    fn lacks_a_form(&mut self, clauses: &[Clause<'r>]) -> bool {
+    /// forbidden, or the shortest that holds what was not searched with yet. List items are left out: what makes one stands before the sentence.
+    fn one_sentence(&mut self, clauses: &[Clause<'r>], keep: RuleSet) -> Option<Found> {
         let asked = clauses.iter().filter(|clause| match clause {
             Clause::Share { form, bound } => {
                 bound.above && (bound.points > 0 || bound.strict) && *form != Form::ListItem
@@ -215,11 +221,18 @@ impl<'r> Solver<'r> {
             clauses.iter().filter(|clause| matches!(clause, Clause::Absent(_))).cloned().collect();
         for share in asked {
             let sentence = [forbidden.clone(), vec![share.clone()]].concat();
-            if self.spend(|budget| search(&sentence, false, Level::Unsplit, budget)) == Found::Nothing {
-                return true;
+            match self.spend(|budget| search(&sentence, false, Level::Unsplit, budget)) {
+                Found::Nothing => return Some(Found::Nothing),
+                // A sentence that holds more that is forbidden shows what to search with next.
+                Found::Text(text)
+                    if self.judge(&text).iter().any(|rule| keep.contains(rule) && self.hard.contains(rule)) =>
+                {
+                    return Some(Found::Text(text));
+                }
+                _ => {}
             }
         }
-        false
+        None
     }
 
     /// A search within what may still be spent.

@@ -1,6 +1,6 @@
 //! The contract's own texts under the contract's own checker.
 
-use super::Texts;
+use super::{Answer, Texts, solve};
 use crate::constraint::{Class, Fact};
 use crate::contract::{Case, Expect, OnViolation, Rule};
 use crate::diagnostic::{Code, Finding, Severity, codes};
@@ -18,6 +18,9 @@ pub(super) fn check(texts: &Texts<'_>, source: &Source, findings: &mut Vec<Findi
         if let OnViolation::Redact(by) = &rule.on_violation {
             replacement(texts, rule, by, source, findings);
         }
+    }
+    for sample in texts.style {
+        style(texts, sample, source, findings);
     }
     for case in texts.cases {
         let Some(reply) = &case.reply else { continue };
@@ -53,8 +56,28 @@ fn complies(
         let message = format!("{what} breaks `{}`: {}", rule.id, violation.message);
         findings.push(
             Finding::new(code, source, place(text, &violation, source), message)
-                .with_related(rule.span, "the rule")
+                .with_related_in(&rule.source, rule.span, "the rule")
                 .with_help(help),
+        );
+    }
+}
+
+/// A finding for each rule that a sample of the role's tone breaks by what it says: a sample is not a
+/// whole reply, so it need not hold what a reply must.
+fn style(texts: &Texts<'_>, sample: &Spanned<String>, source: &Source, findings: &mut Vec<Finding>) {
+    let mut told: Vec<usize> = Vec::new();
+    for violation in texts.program.check(&sample.value).violations {
+        let blocks = violation.severity == Severity::Error || violation.redacted;
+        let Some(rule) = texts.rules.get(violation.rule).filter(|rule| blocks && said(rule)) else { continue };
+        if told.contains(&violation.rule) {
+            continue;
+        }
+        told.push(violation.rule);
+        let message = format!("this sample of the role's style breaks `{}`: {}", rule.id, violation.message);
+        findings.push(
+            Finding::new(codes::STYLE_VIOLATES, source, place(sample, &violation, source), message)
+                .with_related_in(&rule.source, rule.span, "the rule")
+                .with_help("a model imitates its samples: change the sample or the rule"),
         );
     }
 }
@@ -64,7 +87,7 @@ fn replacement(texts: &Texts<'_>, rule: &Rule, by: &str, source: &Source, findin
     let help = "write a short visible text that keeps every rule, such as `redact \"[removed]\"`";
     if fold::folded(by).trim().is_empty() {
         let message = format!("the replacement of `{}` shows nothing, so the text around a match closes up", rule.id);
-        findings.push(Finding::new(codes::REPLACEMENT_VIOLATES, source, rule.span, message).with_help(help));
+        findings.push(Finding::new(codes::REPLACEMENT_VIOLATES, &rule.source, rule.span, message).with_help(help));
         return;
     }
     let mut told: Vec<usize> = Vec::new();
@@ -78,8 +101,8 @@ fn replacement(texts: &Texts<'_>, rule: &Rule, by: &str, source: &Source, findin
         told.push(violation.rule);
         let message = format!("the replacement of `{}` breaks `{}`: {}", rule.id, other.id, violation.message);
         findings.push(
-            Finding::new(codes::REPLACEMENT_VIOLATES, source, rule.span, message)
-                .with_related(other.span, "the rule")
+            Finding::new(codes::REPLACEMENT_VIOLATES, &rule.source, rule.span, message)
+                .with_related_in(&other.source, other.span, "the rule")
                 .with_help(help),
         );
     }
@@ -124,11 +147,19 @@ fn violates(
         if judged(rule) || violations.iter().any(|violation| *violation.id == *id.value) {
             continue;
         }
+        if solve(&[], Some(rule)) == Answer::Impossible {
+            let message =
+                format!("the case `{}` should break `{}`, which every reply keeps", case.title.value, id.value);
+            let finding = Finding::new(codes::CASE_IMPOSSIBLE, source, id.span, message);
+            let help = "make the rule stricter, or remove the case";
+            findings.push(finding.with_related_in(&rule.source, rule.span, "the rule").with_help(help));
+            continue;
+        }
         let message = format!("the case `{}` should break `{}`, and its reply keeps it", case.title.value, id.value);
         findings.push(
             Finding::new(codes::CASE_PASSES, source, id.span, message)
                 .with_related(reply.span, "the reply")
-                .with_related(rule.span, "the rule")
+                .with_related_in(&rule.source, rule.span, "the rule")
                 .with_help("change the reply, or what the case expects"),
         );
     }

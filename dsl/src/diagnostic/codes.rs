@@ -122,7 +122,7 @@ codes! {
     RC0405 MALFORMED_CASE "malformed-case" Error "a case lacks a part or has one that does not fit"
     RC0406 REPLACEMENT_VIOLATES "replacement-violates" Error "a replacement breaks a rule of its own contract, or is nothing"
     RC0407 CASE_IMPOSSIBLE "case-impossible" Error "no reply can do what a case expects"
-    RC0408 STYLE_VIOLATES "style-violates" Error "a style sample breaks a rule of its own contract"
+    RC0408 STYLE_VIOLATES "style-violates" Error "a sample of the role's style breaks a rule of its own contract"
     // Plugins.
     RC0501 WRONG_PARAMETER "wrong-parameter" Error "a plugin parameter is not of the form `name value`"
     RC0502 DUPLICATE_PARAMETER "duplicate-parameter" Error "a plugin parameter is given twice"

@@ -2,6 +2,8 @@
 
 use unicode_script::{Script, UnicodeScript};
 
+use super::sentence::is_spaced_script;
+
 /// Counts words: a run of letters, digits and marks is one, with the apostrophes, hyphens and points
 /// inside it (`don't`, `well-known`, `3.14`); a Han character, a kana and the like, which no spaces
 /// separate, are one each. So `用AI做 3 things` has five.
@@ -17,8 +19,12 @@ enum Inside {
     Nothing,
     /// A letter or digit of a word.
     Word,
-    /// A joint behind one, which belongs to the word if a letter or digit follows.
+    /// One of a script without spaced words, behind which a full stop ends a sentence.
+    Unspaced,
+    /// A joint behind either, which belongs to the word if a letter or digit follows.
     Joint,
+    /// A full stop, which does if no sentence ends there.
+    Point,
 }
 
 impl Words {
@@ -26,10 +32,14 @@ impl Words {
     pub fn push(&mut self, c: char) -> bool {
         let (inside, begins) = match self.inside {
             _ if stands_alone(c) => (Inside::Nothing, true),
-            Inside::Word | Inside::Joint if c.is_alphanumeric() => (Inside::Word, false),
-            Inside::Word if is_mark(c) => (Inside::Word, false),
-            Inside::Word if matches!(c, '\'' | '\u{2019}' | '-' | '.' | '_' | ',') => (Inside::Joint, false),
-            _ if c.is_alphanumeric() => (Inside::Word, true),
+            Inside::Word | Inside::Unspaced | Inside::Joint if c.is_alphanumeric() => (inside(c), false),
+            Inside::Point if is_spaced_script(c) => (Inside::Word, false),
+            now @ (Inside::Word | Inside::Unspaced) if is_mark(c) => (now, false),
+            Inside::Word if c == '.' => (Inside::Point, false),
+            Inside::Word | Inside::Unspaced if matches!(c, '\'' | '\u{2019}' | '-' | '_' | ',') => {
+                (Inside::Joint, false)
+            }
+            _ if c.is_alphanumeric() => (inside(c), true),
             _ => (Inside::Nothing, false),
         };
         self.inside = inside;
@@ -48,6 +58,10 @@ impl Words {
     pub fn key(&self) -> u64 {
         self.inside as u64
     }
+}
+
+fn inside(c: char) -> Inside {
+    if is_spaced_script(c) { Inside::Word } else { Inside::Unspaced }
 }
 
 /// Whether a character is a word by itself, whatever stands beside it.
@@ -85,6 +99,8 @@ mod tests {
         assert_eq!(count("Don't! A well-known 3.14, isn’t it?"), 6);
         assert_eq!((count(""), count("……！"), count("你好，世界。")), (0, 0, 4));
         assert_eq!(count("end. Next, please - now"), 4);
+        // Where a sentence ends, a word does: every sentence behind the first has a word of its own.
+        assert_eq!((count("ok.א"), count("א.b"), count("e.g."), count("ул.Мира")), (2, 2, 1, 1));
         assert_eq!(count("e\u{301}te\u{301}"), 1);
     }
 }

@@ -26,7 +26,7 @@ impl Pieces {
         let mut pieces = Self::default();
         for clause in clauses {
             match clause {
-                Clause::Any(things) => pieces.groups.push(alternatives(things).collect()),
+                Clause::Any(things) => pieces.any(things),
                 Clause::All(things) => {
                     pieces.groups.extend(things.terms.iter().map(|term| vec![(*term).to_owned()]));
                     pieces.groups.extend(
@@ -49,6 +49,21 @@ impl Pieces {
         }
         pieces.groups.retain(|group| !group.is_empty());
         pieces
+    }
+
+    /// What an anchored pattern matches goes to its end of the reply.
+    fn any(&mut self, things: &Things<'_>) {
+        let texts: Vec<String> = alternatives(things).collect();
+        let (starts, ends) = match (things.terms.as_slice(), things.patterns.as_slice()) {
+            ([], [pattern]) => anchors(pattern.source()),
+            _ => (false, false),
+        };
+        match (starts, ends) {
+            (true, true) => self.wholes.extend(texts),
+            (true, false) if self.starts.is_empty() => self.starts = texts,
+            (false, true) if self.ends.is_empty() => self.ends = texts,
+            _ => self.groups.push(texts),
+        }
     }
 
     pub(super) fn has_inner(&self) -> bool {
@@ -82,6 +97,13 @@ impl Pieces {
         let kept = picked.iter().zip(&whole).enumerate().filter(|(index, (_, text))| !held(*index, text));
         kept.map(|(_, (text, _))| *text).collect()
     }
+}
+
+/// Whether a pattern is bound to the beginning of a text, and to its end, as far as its first and last
+/// characters show.
+fn anchors(pattern: &str) -> (bool, bool) {
+    let ends = pattern.ends_with("\\z") || (pattern.ends_with('$') && !pattern.ends_with("\\$"));
+    (pattern.starts_with('^') || pattern.starts_with("\\A"), ends)
 }
 
 fn alternatives<'t>(things: &'t Things<'_>) -> impl Iterator<Item = String> + 't {

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use unicode_normalization::char::is_combining_mark;
+
 use super::disguises;
 use super::machines::{Machines, Role};
 use crate::text::characters::Characters;
@@ -26,6 +28,9 @@ const DETAILS: &str = ".1X？！?!《》\"的y";
 /// Where sentences do not matter.
 const PLAIN: &str = "好x1 。";
 
+/// What joins two words to one, and a letter behind which a full stop does not.
+const JOINTS: &str = "-.א";
+
 /// Nobody sees it and it changes no term; to everything else it is a mark.
 const INVISIBLE: char = '\u{200B}';
 
@@ -41,6 +46,9 @@ pub(super) fn letters(machines: &Machines) -> Vec<char> {
     if machines.reads_forms() || (machines.splits && named.iter().chain(&own).any(marks)) || !own.is_empty() {
         candidates.extend(DETAILS.chars());
     }
+    if machines.words.most.is_some() || machines.words.least > 0 {
+        candidates.extend(JOINTS.chars());
+    }
     let charset: HashSet<char> =
         machines.words_of_terms.iter().flat_map(|term| folded(term).chars().collect::<Vec<_>>()).collect();
     candidates.extend(&named);
@@ -52,6 +60,12 @@ pub(super) fn letters(machines: &Machines) -> Vec<char> {
     if !charset.is_empty() {
         candidates.push(INVISIBLE);
         candidates.extend(disguises::of(&charset));
+    }
+    // Marks may stand in any order behind a letter, so each multiplies the states: they are left out
+    // where nothing asks for one.
+    let required = |role: &Role| matches!(role, Role::Sets(_));
+    if !charset.iter().any(|c| is_combining_mark(*c)) && !machines.patterns.iter().any(|(_, role)| required(role)) {
+        candidates.retain(|c| !is_combining_mark(*c));
     }
     let letters: Vec<_> =
         machines.patterns.iter().map(|(pattern, role)| (pattern.letters(&candidates), *role)).collect();
@@ -102,7 +116,13 @@ fn signature(c: char, machines: &Machines, charset: &HashSet<char>, own: &BTreeS
     signature.push(0xFF);
     signature.push(u8::from(Characters::default().push(c)) | u8::from(c.is_whitespace()) << 1);
     if machines.words.least > 0 || machines.words.most.is_some() {
-        signature.push(u8::from(Words::default().push(c)) | u8::from(c.is_alphanumeric()) << 1);
+        // What it does at the beginning, inside of a word and behind a full stop.
+        for before in ["", "x", "x.", "א"] {
+            let mut words = Words::default();
+            before.chars().for_each(|c| _ = words.push(c));
+            signature.push(u8::from(words.push(c)));
+            signature.extend(words.key().to_le_bytes().first());
+        }
     }
     if !machines.speaks.is_empty() {
         let mut tongue = Tongue::default();

@@ -132,6 +132,11 @@ impl Machines {
             })
     }
 
+    /// Whether the current sentence surely has a form of which no sentence may be.
+    pub(super) fn is_doomed(&self, certain: impl Fn(Form) -> bool) -> bool {
+        self.level != Level::Unsplit && self.shares.iter().any(|(form, bound)| bound.is_none() && certain(*form))
+    }
+
     fn add(&mut self, clause: &Clause<'_>, bits: &mut u32) -> Option<()> {
         let mut bit = || {
             let bit = *bits;

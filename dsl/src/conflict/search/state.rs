@@ -98,6 +98,9 @@ impl State {
                 next.counts.add(forms);
             }
         }
+        if machines.is_doomed(|form| next.shapes.is_certain(form)) {
+            return None;
+        }
         if machines.sentences.most.is_some_and(|most| next.sentences.begun() > most) {
             return None;
         }

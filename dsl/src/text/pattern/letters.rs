@@ -73,8 +73,43 @@ impl Pattern {
                 }
             }
         }
-        let always = effects.iter().map(|effect| effect.iter().all(|(_, matched)| *matched)).collect();
-        Some((number(effects.into_iter()), always))
+        // The automaton reports a match with what stands behind it, whatever that is.
+        let surely = |(at, state): (usize, &StateID)| {
+            let at_end = self.dfa.is_match_state(self.dfa.next_eoi_state(*state));
+            at_end && effects.iter().all(|effect| effect.get(at).is_some_and(|(_, matched)| *matched))
+        };
+        let matched: Vec<u32> =
+            states.iter().enumerate().filter(|one| surely(*one)).map(|(_, state)| state.as_u32()).collect();
+        let fatal = |effect: &Vec<(u32, bool)>| effect.iter().all(|(next, found)| *found || matched.contains(next));
+        let always = effects.iter().map(fatal).collect();
+        let classes = self.equivalent(&states, &effects);
+        let class = |(next, matched): (u32, bool)| {
+            let at = states.iter().position(|state| state.as_u32() == next).filter(|_| !matched);
+            at.and_then(|at| classes.get(at).copied())
+        };
+        let by_class = effects.into_iter().map(|effect| effect.into_iter().map(class).collect::<Vec<_>>());
+        Some((number(by_class), always))
+    }
+
+    /// Numbers states so that those with the same number have the same future: they are told apart by
+    /// whether the pattern matches at the end of the text, and then by what characters lead to.
+    fn equivalent(&self, states: &[StateID], effects: &[Vec<(u32, bool)>]) -> Vec<usize> {
+        let ends = states.iter().map(|state| self.dfa.is_match_state(self.dfa.next_eoi_state(*state)));
+        let mut classes = number(ends);
+        let index: HashMap<u32, usize> = states.iter().enumerate().map(|(at, state)| (state.as_u32(), at)).collect();
+        loop {
+            let refined = number((0..states.len()).map(|at| {
+                let next = effects.iter().map(|effect| match effect.get(at) {
+                    Some((next, false)) => index.get(next).and_then(|next| classes.get(*next)).copied(),
+                    _ => None,
+                });
+                (classes.get(at).copied(), next.collect::<Vec<_>>())
+            }));
+            if refined == classes {
+                return classes;
+            }
+            classes = refined;
+        }
     }
 
     /// The state after a character, and whether the pattern matched on the way.

@@ -109,6 +109,6 @@ pub(super) fn is_digit(c: char) -> bool {
 
 /// Whether it belongs to a script that separates words by spaces, so that a full stop within a word
 /// (`Node.js`) ends nothing.
-pub(super) fn is_spaced_script(c: char) -> bool {
+pub(crate) fn is_spaced_script(c: char) -> bool {
     c.is_ascii_alphanumeric() || is_digit(c) || (c.is_alphabetic() && (c.is_lowercase() || c.is_uppercase()))
 }

@@ -33,6 +33,7 @@ use pairs::Pairs;
 use pending::{Kind, Pending};
 use word::{Before, Word};
 
+pub(crate) use class::is_spaced_script;
 pub use code::FENCE_LIMIT;
 pub use key::character_key;
 pub use pairs::PAIR_LIMIT;

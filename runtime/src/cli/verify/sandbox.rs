@@ -9,7 +9,7 @@ use rolecall_dsl::diagnostic::{Code, Finding, codes};
 use rolecall_dsl::span::{Span, Spanned};
 use rolecall_plugin_host::PluginHost;
 
-use super::judge::{Broken, Judgement, binding, judge};
+use super::judge::{Broken, Judgement, binding, judge, judge_policy};
 
 /// What judging gave.
 #[derive(Debug, Default)]
@@ -45,21 +45,7 @@ pub(super) async fn run(contract: &Arc<Contract>, plugins: &PluginHost) -> Sandb
     }
     for style in &contract.style {
         sandbox.judged += 1;
-        // A sample shows the tone of some turns: it need not fit all of them.
-        let mut refused = None;
-        for bound in &scenarios {
-            match sandbox.sample(bound, plugins, style).await {
-                None => {
-                    refused = None;
-                    break;
-                }
-                broken => refused = refused.or(broken),
-            }
-        }
-        if let Some(broken) = refused {
-            let help = "change the sample or the rule: models speak as their samples do";
-            sandbox.refused(contract, codes::STYLE_VIOLATES, style.span, "this sample", &broken, help);
-        }
+        sandbox.style(contract, plugins, style).await;
     }
     sandbox.once();
     for (index, case) in contract.cases.iter().enumerate() {
@@ -71,6 +57,20 @@ pub(super) async fn run(contract: &Arc<Contract>, plugins: &PluginHost) -> Sandb
 }
 
 impl Sandbox {
+    /// What the plugins say of a sample of the role's tone. The other rules were asked while compiling,
+    /// as far as they are about a part of a reply. A sample belongs to no turn, so no guard holds.
+    async fn style(&mut self, contract: &Contract, plugins: &PluginHost, style: &Spanned<String>) {
+        let mut judgement = Judgement::default();
+        for rule in contract.rules.iter().filter(|rule| rule.guard.is_none()) {
+            judge_policy(contract, rule, plugins, &style.value, &mut judgement).await;
+        }
+        self.failures(contract, &judgement, style.span);
+        if let Some(broken) = judgement.first_error() {
+            let help = "a model imitates its samples: change the sample or the rule";
+            self.refused(contract, codes::STYLE_VIOLATES, style.span, "this sample of the role's style", broken, help);
+        }
+    }
+
     /// The first rule that a text of the contract breaks under these rules.
     async fn sample(&mut self, bound: &Contract, plugins: &PluginHost, text: &Spanned<String>) -> Option<Broken> {
         let judgement = judge(bound, plugins, &text.value).await;
