@@ -32,25 +32,18 @@ fn shown(name: &str) -> String {
 }
 
 macro_rules! named {
-    ($($name:ident)* ; awaited: $($awaited:ident)*) => {
+    ($($name:ident)*) => {
         $(
             #[test]
             fn $name() {
                 assert_snapshot!(shown(stringify!($name)));
             }
         )*
-        $(
-            #[test]
-            #[ignore = "what it should say is not said yet"]
-            fn $awaited() {
-                assert_snapshot!(shown(stringify!($awaited)));
-            }
-        )*
 
         /// A contract without a test would be judged by nobody.
         #[test]
         fn every_named_contract_has_its_test() {
-            let tests = [$(stringify!($name),)* $(stringify!($awaited)),*];
+            let tests = [$(stringify!($name)),*];
             for path in oracle::file::paths(&oracle::file::corpus().join("named")) {
                 let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
                 assert!(tests.contains(&name.as_str()), "{name}");
@@ -75,8 +68,6 @@ named! {
     share_impossible_under_the_cap
     single_common_character_forbidden
     windows_longer_than_the_deadline
-    ;
-    awaited:
     case_that_no_reply_could_pass
     every_cue_forbidden
     several_conflicts_at_once

@@ -19,6 +19,7 @@ pub(super) fn check(contract: &Contract, place: Span, report: &mut Report<'_>) {
         return;
     }
     conflict::escapes(contract, place, report.findings);
+    conflict::style(contract, report.findings);
     let guarded = contract.rules.iter().any(|rule| rule.guard.is_some());
     let mut told = HashSet::new();
     for index in 0..contract.scenarios.len() {
@@ -33,8 +34,6 @@ pub(super) fn check(contract: &Contract, place: Span, report: &mut Report<'_>) {
             rules: &bound.rules,
             program: &bound.program,
             fallback: contract.fallback.as_ref(),
-            // A sample belongs to no turn: it is judged by the rules that hold for all of them.
-            style: if index == 0 { &contract.style } else { &[] },
             cases: &cases,
         };
         conflict::texts(&texts, report.source, &mut found);

@@ -54,8 +54,6 @@ pub struct Texts<'a> {
     pub program: &'a Arc<Program>,
     /// The fallback.
     pub fallback: Option<&'a Spanned<String>>,
-    /// The samples of its tone.
-    pub style: &'a [Spanned<String>],
     /// The cases.
     pub cases: &'a [Case],
 }
@@ -74,6 +72,11 @@ pub fn escapes(contract: &Contract, place: Span, findings: &mut Vec<Finding>) {
     for found in compare(parent, contract) {
         report::escape(contract, parent, &found, place, findings);
     }
+}
+
+/// Adds a finding for each sample of a role's tone that fits no turn.
+pub fn style(contract: &Contract, findings: &mut Vec<Finding>) {
+    texts::style(contract, findings);
 }
 
 /// Adds a finding for each text of a contract that its own rules refuse.

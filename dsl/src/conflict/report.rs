@@ -177,6 +177,12 @@ fn written(rule: &Rule, term: &str) -> Option<Span> {
     Some(Span::new(start, start + u32::try_from(found.len()).ok()?))
 }
 
+/// Whether one of the rules forbids something.
+fn forbids(members: &[(&Rule, Option<&str>)]) -> bool {
+    let forbids = |rule: &Rule| matches!(clause::kept(rule.constraint.as_ref()), Some(Clause::Absent(_)));
+    members.iter().any(|(rule, _)| forbids(rule))
+}
+
 /// Whether bounds on one count exclude each other.
 fn same_count(clauses: &[Clause<'_>]) -> bool {
     match clauses {
@@ -282,7 +288,10 @@ impl Kind {
             Self::Alone => format!("no reply keeps {names}"),
             Self::Bounds => format!("{names} cannot hold together: the lower bound is above the upper one"),
             Self::Terms => format!("{names} cannot hold together: what is required holds something forbidden"),
-            Self::Share => format!("{names} cannot hold together: no number of such sentences reaches the share"),
+            Self::Share if forbids(members) => {
+                format!("{names} cannot hold together: too few sentences of that form hold nothing forbidden")
+            }
+            Self::Share => format!("{names} cannot hold together: no number of sentences has such shares"),
             Self::Room => format!("{names} cannot hold together: what is asked for does not fit"),
             Self::Other => format!("{names} cannot hold together: no reply keeps all of them"),
         }

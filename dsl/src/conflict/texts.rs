@@ -1,6 +1,9 @@
 //! The contract's own texts under the contract's own checker.
 
+use std::sync::Arc;
+
 use super::{Answer, Texts, solve};
+use crate::Contract;
 use crate::constraint::{Class, Fact};
 use crate::contract::{Case, Expect, OnViolation, Rule};
 use crate::diagnostic::{Code, Finding, Severity, codes};
@@ -16,11 +19,8 @@ pub(super) fn check(texts: &Texts<'_>, source: &Source, findings: &mut Vec<Findi
     }
     for rule in texts.rules {
         if let OnViolation::Redact(by) = &rule.on_violation {
-            replacement(texts, rule, by, source, findings);
+            replacement(texts, rule, by, findings);
         }
-    }
-    for sample in texts.style {
-        style(texts, sample, source, findings);
     }
     for case in texts.cases {
         let Some(reply) = &case.reply else { continue };
@@ -62,28 +62,41 @@ fn complies(
     }
 }
 
-/// A finding for each rule that a sample of the role's tone breaks by what it says: a sample is not a
-/// whole reply, so it need not hold what a reply must.
-fn style(texts: &Texts<'_>, sample: &Spanned<String>, source: &Source, findings: &mut Vec<Finding>) {
+/// A finding for each rule that a sample of the role's tone breaks by what it says, if it fits no kind
+/// of turn that guards tell apart. A sample is not a whole reply, so it need not hold what a reply must.
+pub(super) fn style(contract: &Contract, findings: &mut Vec<Finding>) {
+    let scenarios: Vec<Arc<Contract>> =
+        (0..contract.scenarios.len()).filter_map(|index| contract.in_scenario(index)).collect();
+    for sample in &contract.style {
+        let judged: Vec<Vec<Finding>> = scenarios.iter().map(|bound| refused(bound, sample)).collect();
+        if judged.iter().all(|found| !found.is_empty()) {
+            findings.extend(judged.into_iter().next().unwrap_or_default());
+        }
+    }
+}
+
+fn refused(bound: &Contract, sample: &Spanned<String>) -> Vec<Finding> {
     let mut told: Vec<usize> = Vec::new();
-    for violation in texts.program.check(&sample.value).violations {
+    let mut found = Vec::new();
+    for violation in bound.program.check(&sample.value).violations {
         let blocks = violation.severity == Severity::Error || violation.redacted;
-        let Some(rule) = texts.rules.get(violation.rule).filter(|rule| blocks && said(rule)) else { continue };
+        let Some(rule) = bound.rules.get(violation.rule).filter(|rule| blocks && said(rule)) else { continue };
         if told.contains(&violation.rule) {
             continue;
         }
         told.push(violation.rule);
         let message = format!("this sample of the role's style breaks `{}`: {}", rule.id, violation.message);
-        findings.push(
-            Finding::new(codes::STYLE_VIOLATES, source, place(sample, &violation, source), message)
+        found.push(
+            Finding::new(codes::STYLE_VIOLATES, &bound.source, place(sample, &violation, &bound.source), message)
                 .with_related_in(&rule.source, rule.span, "the rule")
                 .with_help("a model imitates its samples: change the sample or the rule"),
         );
     }
+    found
 }
 
 /// A finding for a replacement that no reply can hold, or that closes the gap it should mark.
-fn replacement(texts: &Texts<'_>, rule: &Rule, by: &str, source: &Source, findings: &mut Vec<Finding>) {
+fn replacement(texts: &Texts<'_>, rule: &Rule, by: &str, findings: &mut Vec<Finding>) {
     let help = "write a short visible text that keeps every rule, such as `redact \"[removed]\"`";
     if fold::folded(by).trim().is_empty() {
         let message = format!("the replacement of `{}` shows nothing, so the text around a match closes up", rule.id);
