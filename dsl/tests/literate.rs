@@ -142,7 +142,6 @@ const FOUND_BY_THE_RUNTIME: &[Code] = &[
     codes::PLUGIN_WORLD,
     codes::PARAMETER_REFUSED,
     codes::PLUGIN_FAILED,
-    codes::STYLE_VIOLATES,
     codes::WITNESS_REFUSED,
     codes::REHEARSAL_FAILS,
     codes::RULE_NOT_COVERED,

@@ -86,6 +86,23 @@ async fn a_real_model_is_asked_and_its_failures_are_shown() -> Result<()> {
     Ok(())
 }
 
+// Fails when plugins are not asked about samples of the tone and about the reply that the analysis found.
+#[test]
+fn plugins_judge_samples_and_witnesses() -> Result<()> {
+    let text = "role scholar {\n    version 1.0.0\n    language zh\n    persona \"战国策士\"\n    \
+                style [\"我用电脑给你发邮件。\"]\n    constraints {\n        topic: required_terms \"电脑\"\n        tone: policy \"classical_tone\" { extra [\"电脑\"] }\n    }\n}\n";
+    let home = home(&[("scholar.role", text.to_owned())])?;
+    let plugins = paths::plugins(&["classical_tone"])?.display().to_string();
+    let output = rolecall(home.path(), &["verify", "scholar.role", "--plugins", &plugins, "--format", "json"])?;
+    ensure!(output.status.code() == Some(1), "{}", said(&output));
+    let report = read(&output)?;
+    let findings = report["findings"].as_array().context("no findings")?;
+    let found: Vec<(&str, &str)> =
+        findings.iter().filter_map(|it| Some((it["code"].as_str()?, it["severity"].as_str()?))).collect();
+    ensure!(found == [("RC0408", "error"), ("RC0312", "note"), ("RC0507", "note")], "{found:?}\n{report:#}");
+    Ok(())
+}
+
 // Fails when a model that cannot be reached, or is not named, looks like a contract that holds.
 #[test]
 fn a_model_that_is_not_there_is_not_a_pass() -> Result<()> {

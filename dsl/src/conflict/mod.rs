@@ -8,7 +8,7 @@
 //!
 //! [`solve`] is the one question: does a reply exist that keeps these rules and breaks that one? On it
 //! stand the minimal sets of rules that cannot hold together ([`conflicts`]), the rules that others
-//! imply ([`review`]), and what one contract allows that another does not ([`compare`]). A witness is
+//! imply ([`review()`]), and what one contract allows that another does not ([`compare()`]). A witness is
 //! always a text that the monitor passed; "impossible" is said only when the counts contradict each
 //! other or when every state was visited; what is neither is said to be undecided, and why.
 //!

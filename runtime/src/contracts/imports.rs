@@ -110,7 +110,7 @@ mod tests {
         let roots = [here.join("contracts"), "contracts".into(), "./contracts".into()];
         for (root, file) in roots.iter().flat_map(|root| roots.iter().map(move |file| (root, file.join("shop/a.role"))))
         {
-            let found = super::below(&[root.clone()], &file);
+            let found = super::below(std::slice::from_ref(root), &file);
             assert_eq!(found, Some(PathBuf::from("shop/a.role")), "{} in {}", file.display(), root.display());
         }
         assert_eq!(super::below(&[PathBuf::new()], &here.join("a.role")), Some(PathBuf::from("a.role")));

@@ -33,7 +33,7 @@ pub(super) enum Gap {
 /// Where a clause begins, for English.
 const CLAUSE: &str = "(^ *|, *|(^| )(and|but|so|or|well|oh|then|because|after all) )";
 
-/// The text is normalised by [`normal`]: commas, `?` and `.` stand for every mark of their kind, one
+/// The text is normalised by `normal`: commas, `?` and `.` stand for every mark of their kind, one
 /// space for everything else.
 pub(super) const PATTERNS: [(Says, &str); 28] = [
     (Says::Cue, "(^|[^艰困])难道([^路理德]|$)"),

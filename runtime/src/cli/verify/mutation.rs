@@ -1,5 +1,5 @@
 //! Would the cases notice a mistake in a rule? Each rule is dropped, and changed in each way that
-//! [`rewrite`](super::rewrite) knows, one change at a time; the cases are judged again. A change
+//! [`rewrite`] knows, one change at a time; the cases are judged again. A change
 //! under which every case still gives what it expects has survived.
 
 use std::sync::Arc;

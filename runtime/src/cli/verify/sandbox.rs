@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use rolecall_dsl::Contract;
 use rolecall_dsl::contract::{Case, Expect};
-use rolecall_dsl::diagnostic::{Code, Finding, Severity, codes};
+use rolecall_dsl::diagnostic::{Code, Finding, codes};
 use rolecall_dsl::span::{Span, Spanned};
 use rolecall_plugin_host::PluginHost;
 
-use super::judge::{Broken, Judgement, binding, judge};
+use super::judge::{Broken, Judgement, binding, judge, judge_policy};
 
 /// What judging gave.
 #[derive(Debug, Default)]
@@ -45,22 +45,7 @@ pub(super) async fn run(contract: &Arc<Contract>, plugins: &PluginHost) -> Sandb
     }
     for style in &contract.style {
         sandbox.judged += 1;
-        // A sample shows the tone of some turns: it need not fit all of them. What the language itself
-        // says about it was found before; here the plugins are asked.
-        let mut refused = None;
-        for bound in &scenarios {
-            match sandbox.judged_by_plugins(bound, plugins, style).await {
-                None => {
-                    refused = None;
-                    break;
-                }
-                broken => refused = refused.or(broken),
-            }
-        }
-        if let Some(broken) = refused {
-            let help = "change the sample or the rule: models speak as their samples do";
-            sandbox.refused(contract, codes::STYLE_VIOLATES, style.span, "this sample", &broken, help);
-        }
+        sandbox.style(contract, plugins, style).await;
     }
     sandbox.once();
     for (index, case) in contract.cases.iter().enumerate() {
@@ -72,24 +57,25 @@ pub(super) async fn run(contract: &Arc<Contract>, plugins: &PluginHost) -> Sandb
 }
 
 impl Sandbox {
+    /// What the plugins say of a sample of the role's tone. The other rules were asked while compiling,
+    /// as far as they are about a part of a reply. A sample belongs to no turn, so no guard holds.
+    async fn style(&mut self, contract: &Contract, plugins: &PluginHost, style: &Spanned<String>) {
+        let mut judgement = Judgement::default();
+        for rule in contract.rules.iter().filter(|rule| rule.guard.is_none()) {
+            judge_policy(contract, rule, plugins, &style.value, &mut judgement).await;
+        }
+        self.failures(contract, &judgement, style.span);
+        if let Some(broken) = judgement.first_error() {
+            let help = "a model imitates its samples: change the sample or the rule";
+            self.refused(contract, codes::STYLE_VIOLATES, style.span, "this sample of the role's style", broken, help);
+        }
+    }
+
     /// The first rule that a text of the contract breaks under these rules.
     async fn sample(&mut self, bound: &Contract, plugins: &PluginHost, text: &Spanned<String>) -> Option<Broken> {
         let judgement = judge(bound, plugins, &text.value).await;
         self.failures(bound, &judgement, text.span);
         judgement.first_error().cloned()
-    }
-
-    /// The first rule judged by a plugin that a text breaks.
-    async fn judged_by_plugins(
-        &mut self,
-        bound: &Contract,
-        plugins: &PluginHost,
-        text: &Spanned<String>,
-    ) -> Option<Broken> {
-        let judgement = judge(bound, plugins, &text.value).await;
-        self.failures(bound, &judgement, text.span);
-        let judged = |id: &str| bound.rules.iter().any(|rule| *rule.id == *id && rule.constraint.policy().is_some());
-        judgement.broken.iter().find(|broken| broken.severity == Severity::Error && judged(&broken.rule)).cloned()
     }
 
     fn refused(&mut self, contract: &Contract, code: Code, span: Span, what: &str, broken: &Broken, help: &str) {

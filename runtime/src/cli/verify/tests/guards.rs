@@ -29,22 +29,6 @@ async fn each_scenario_has_its_reply() {
     }
 }
 
-// Fails when a sample that no turn allows passes, or one that some turns allow does not.
-#[tokio::test]
-async fn a_sample_fits_some_turns() {
-    assert!(
-        codes_of(&counter("    style [\"Send it back. We pay within 30 days. Sorry!\", \"Good day.\"]"))
-            .await
-            .is_empty()
-    );
-    let rambling = counter("    style [\"Good day. Come in.\"]");
-    let (_dir, verified) = check(&[("clerk.role", &rambling)]).await;
-    let findings = verified.unwrap().findings;
-    let [finding] = findings.as_slice() else { panic!("{findings:?}") };
-    assert_eq!((finding.code, finding.source.slice(finding.span)), (codes::STYLE_VIOLATES, "\"Good day. Come in.\""));
-    assert_eq!(finding.source.slice(finding.related[0].span), "short: max_sentences 1");
-}
-
 // Fails when a guarded rule that is left out is only missing, and the rule whose place it takes stays away.
 #[tokio::test]
 async fn an_unguarded_rule_comes_back_when_the_guarded_one_goes() {
