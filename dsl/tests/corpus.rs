@@ -140,7 +140,6 @@ fn the_analysis_agrees_with_every_verdict_witness_and_minimal_set() {
 }
 
 #[test]
-#[ignore = "slow: asks what is known to be too much"]
 fn what_the_analysis_learnt_is_crossed_out() {
     crowd::judge_gaps(&for_some(analysis, |name| crowd::gaps().contains(name)));
 }

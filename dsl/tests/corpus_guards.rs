@@ -81,7 +81,6 @@ fn the_analysis_agrees_in_every_scenario() {
 }
 
 #[test]
-#[ignore = "slow: asks what is known to be too much"]
 fn what_the_analysis_learnt_is_crossed_out() {
     let gaps = crowd::gaps();
     let mut files = all();

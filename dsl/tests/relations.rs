@@ -114,7 +114,6 @@ fn the_comparison_agrees_and_its_examples_tell_the_contracts_apart() {
 }
 
 #[test]
-#[ignore = "slow: asks what is known to be too much"]
 fn what_the_comparison_learnt_is_crossed_out() {
     let gaps = crowd::gaps();
     crowd::judge_gaps(&compared(|name| gaps.contains(name)));

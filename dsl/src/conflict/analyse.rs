@@ -1,6 +1,6 @@
 //! The questions that `verify` asks about the rules of one contract.
 
-use super::answer::{Analysis, Answer, ConflictSet};
+use super::answer::{Analysis, Answer};
 use super::cores;
 use super::review;
 use super::ruleset::RuleSet;
@@ -15,14 +15,6 @@ pub fn solve(keep: &[&Rule], broken: Option<&Rule>) -> Answer {
     let mut solver = Solver::new(&rules, language(&rules));
     let kept = RuleSet::first(keep.len()).iter().filter(|rule| solver.decidable().contains(*rule)).collect();
     solver.solve(kept, broken.map(|_| keep.len()))
-}
-
-/// All minimal sets of these rules that cannot hold together.
-#[must_use]
-pub fn conflicts(rules: &[&Rule]) -> Vec<ConflictSet> {
-    let mut solver = Solver::new(rules, language(rules));
-    let decidable = solver.decidable();
-    cores::conflicts(&mut solver, decidable).sets
 }
 
 /// Everything about these rules taken together. `language` is the one that candidates for replies are

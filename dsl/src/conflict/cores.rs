@@ -39,7 +39,8 @@ pub(super) fn conflicts(solver: &mut Solver<'_>, rules: RuleSet) -> Conflicts {
         }
         let core = match found.iter().find(|core| core.is_subset(set)) {
             Some(core) => *core,
-            None => match solver.satisfy(set) {
+            // That all rules together are impossible is known, even if nothing may be spent any more.
+            None => match if set == rules { Answer::Impossible } else { solver.satisfy(set) } {
                 Answer::Impossible => {
                     let core = shrink(solver, set);
                     found.push(core);

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! [`solve`] is the one question: does a reply exist that keeps these rules and breaks that one? On it
-//! stand the minimal sets of rules that cannot hold together ([`conflicts`]), the rules that others
+//! stand the minimal sets of rules that cannot hold together ([`analyse`]), the rules that others
 //! imply ([`review()`]), and what one contract allows that another does not ([`compare()`]). A witness is
 //! always a text that the monitor passed; "impossible" is said only when the counts contradict each
 //! other or when every state was visited; what is neither is said to be undecided, and why.
@@ -31,7 +31,7 @@ mod shapes;
 mod solver;
 mod texts;
 
-pub use analyse::{analyse, conflicts, solve};
+pub use analyse::{analyse, solve};
 pub use answer::{Analysis, Answer, Comparison, ConflictSet, Member, Relation};
 pub use compare::compare;
 pub use review::review;

@@ -22,13 +22,6 @@ pub(super) fn report(analysis: &Analysis, rules: &[&Rule], scenario: Option<&str
     }
     match &analysis.answer {
         Answer::Undecided(reason) => findings.extend(undecided(reason, rules, scenario)),
-        Answer::Impossible if analysis.conflicts.is_empty() => {
-            findings.extend(undecided(
-                "no reply keeps all rules, and the sets at fault are too many to try",
-                rules,
-                scenario,
-            ));
-        }
         Answer::Impossible | Answer::Witness(_) => {}
     }
 }
