@@ -1,4 +1,4 @@
-//! Contracts: reading and proving one of 12 rules and 100 terms, and verifying a folder of 100.
+//! Contracts: reading and proving one of 12 rules and 100 terms, the corpus of hard ones, and verifying a folder of 100.
 
 use std::path::Path;
 
@@ -16,6 +16,7 @@ const CONTRACTS: usize = 100;
 
 pub(crate) fn run() -> Result<Vec<Row>> {
     let mut rows = one()?;
+    rows.extend(corpus()?);
     rows.extend(folder()?);
     Ok(rows)
 }
@@ -30,6 +31,28 @@ fn one() -> Result<Vec<Row>> {
     Ok(vec![
         Row::new("parse and check 12 rules, 100 terms", compiled, "ms").against("the limit for all together", 5.0),
         Row::new("prove that they can be kept", analysed, "ms").against("the limit for all together", 5.0),
+    ])
+}
+
+/// Every contract of the corpus, most of them made to be hard.
+fn corpus() -> Result<Vec<Row>> {
+    let root = paths::root().join("dsl/tests/corpus");
+    let mut times = Vec::new();
+    for folder in ["zh", "en", "mixed", "sharp", "adversarial"] {
+        for entry in std::fs::read_dir(root.join(folder))? {
+            let path = entry?.path();
+            let source = Source::new(&path.display().to_string(), &std::fs::read_to_string(&path)?);
+            let start = clock::now();
+            std::hint::black_box(rolecall_dsl::compile(&source));
+            times.push(start.elapsed().as_secs_f64() * 1e3);
+        }
+    }
+    times.sort_by(f64::total_cmp);
+    let at = |share: usize| times.get((times.len() * share / 100).min(times.len() - 1)).copied().unwrap_or_default();
+    Ok(vec![
+        Row::new(format!("read and prove one of {} hard contracts, p50", times.len()), at(50), "ms"),
+        Row::new("the same, p99", at(99), "ms").against("its limit", 50.0),
+        Row::new("the same, slowest", at(100), "ms"),
     ])
 }
 
