@@ -17,7 +17,7 @@ use regex_automata::nfa::thompson;
 use regex_automata::util::primitives::StateID;
 use regex_automata::util::start;
 use regex_syntax::ParserBuilder;
-use regex_syntax::hir::Look;
+use regex_syntax::hir::{Hir, Look};
 
 pub use letters::Letters;
 pub use run::Run;
@@ -100,17 +100,7 @@ impl Pattern {
     /// # Errors
     /// Says why it cannot be used.
     pub fn new(source: &str, flags: &str, purpose: Use) -> Result<Self, PatternError> {
-        let mut parser = ParserBuilder::new();
-        for flag in flags.chars() {
-            match flag {
-                'i' => parser.case_insensitive(true),
-                'm' => parser.multi_line(true),
-                's' => parser.dot_matches_new_line(true),
-                'x' => parser.ignore_whitespace(true),
-                other => return Err(PatternError::Flag(other)),
-            };
-        }
-        let hir = parser.build().parse(source).map_err(|error| PatternError::Syntax(reason(&error)))?;
+        let hir = hir(source, flags)?;
         if hir.properties().minimum_len().unwrap_or(0) == 0 {
             return Err(PatternError::Empty);
         }
@@ -227,6 +217,21 @@ impl Finder {
     pub fn is_dead(&self, pattern: &Pattern) -> bool {
         !self.found && pattern.dfa.is_dead_state(self.state)
     }
+}
+
+/// The pattern's syntax tree.
+pub(super) fn hir(source: &str, flags: &str) -> Result<Hir, PatternError> {
+    let mut parser = ParserBuilder::new();
+    for flag in flags.chars() {
+        match flag {
+            'i' => parser.case_insensitive(true),
+            'm' => parser.multi_line(true),
+            's' => parser.dot_matches_new_line(true),
+            'x' => parser.ignore_whitespace(true),
+            other => return Err(PatternError::Flag(other)),
+        };
+    }
+    parser.build().parse(source).map_err(|error| PatternError::Syntax(reason(&error)))
 }
 
 /// The last line of the parser's message, which is the reason without its drawing.

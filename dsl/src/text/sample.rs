@@ -1,7 +1,8 @@
 //! Texts that a pattern matches, for candidates of the analysis, and the characters it tells apart.
 
-use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Class, Hir, HirKind};
+
+use super::pattern;
 
 /// How long a sample may become, in bytes; longer ones are left out.
 const LONGEST: usize = 4_096;
@@ -30,18 +31,8 @@ pub fn alphabet(pattern: &str, flags: &str) -> Vec<char> {
     found
 }
 
-fn parse(pattern: &str, flags: &str) -> Option<Hir> {
-    let mut parser = ParserBuilder::new();
-    for flag in flags.chars() {
-        match flag {
-            'i' => parser.case_insensitive(true),
-            'm' => parser.multi_line(true),
-            's' => parser.dot_matches_new_line(true),
-            'x' => parser.ignore_whitespace(true),
-            _ => return None,
-        };
-    }
-    parser.build().parse(pattern).ok()
+fn parse(source: &str, flags: &str) -> Option<Hir> {
+    pattern::hir(source, flags).ok()
 }
 
 fn texts(hir: &Hir, most: usize) -> Vec<String> {
