@@ -1,5 +1,6 @@
 //! Rules as the analysis reasons about them: bounds on counts, things that occur or do not, machines.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use crate::constraint::{Constraint, Fact, Recognizer};
@@ -99,6 +100,28 @@ impl Bound {
             (false, false) => have <= want,
             (false, true) => have < want,
         }
+    }
+}
+
+impl Clause<'_> {
+    /// A number for the clause: what is borrowed stands for itself by where it is, so clauses of one
+    /// list of rules with the same number ask the same.
+    pub(super) fn fingerprint(&self) -> u64 {
+        let mut hasher = rustc_hash::FxHasher::default();
+        std::mem::discriminant(self).hash(&mut hasher);
+        match self {
+            Self::Count { count, least, most } => (*count as u8, least, most).hash(&mut hasher),
+            Self::Share { form, bound } => (form, bound.above, bound.points, bound.strict).hash(&mut hasher),
+            Self::Speaks { language, bound } => (language, bound.above, bound.points, bound.strict).hash(&mut hasher),
+            Self::Absent(things) | Self::Any(things) | Self::All(things) => {
+                things.terms.hash(&mut hasher);
+                things.patterns.iter().for_each(|pattern| Arc::as_ptr(pattern).hash(&mut hasher));
+            }
+            Self::Machine { machine, accepts } => {
+                (std::ptr::from_ref(*machine).cast::<()>() as usize, accepts).hash(&mut hasher);
+            }
+        }
+        hasher.finish()
     }
 }
 

@@ -5,6 +5,8 @@
 //! sentences are tried. At last an exhaustive search over the machines decides, starting with no rules
 //! and adding those that its shortest text breaks, so that it stays as small as the answer needs.
 
+use rustc_hash::FxHashMap;
+
 use super::answer::Answer;
 use super::clause::{self, Clause, Count};
 use super::compose;
@@ -27,7 +29,7 @@ const ROUNDS: usize = 60;
 const ALL_TERMS: usize = 400;
 
 /// Bytes of candidates judged for one question.
-const JUDGED: usize = 400_000;
+const JUDGED: usize = 150_000;
 
 /// Texts remembered.
 const POOL: usize = 4_096;
@@ -44,6 +46,8 @@ pub(super) struct Solver<'r> {
     /// Rules that a text breaks by what it says, whatever surrounds it.
     hard: RuleSet,
     budget: Budget,
+    /// Searches done, by what was searched.
+    searched: FxHashMap<Vec<u64>, Found>,
 }
 
 #[derive(Debug)]
@@ -59,7 +63,15 @@ impl<'r> Solver<'r> {
         let court = Court::new(rules);
         let hard = (0..court.rules.len()).filter(|rule| matches!(court.kept(*rule), Some(Clause::Absent(_)))).collect();
         let seeds = compose::seeds::all().iter().map(|seed| (seed.text, court.broken(seed.text))).collect();
-        Self { court, language, pool: Vec::new(), seeds, hard, budget: Budget { steps: ALL_STEPS } }
+        Self {
+            court,
+            language,
+            pool: Vec::new(),
+            seeds,
+            hard,
+            budget: Budget { steps: ALL_STEPS },
+            searched: FxHashMap::default(),
+        }
     }
 
     pub(super) fn rules(&self) -> &[&'r Rule] {
@@ -193,7 +205,7 @@ impl<'r> Solver<'r> {
         let levels: &[Level] = if shares { &[Level::Relaxed, Level::Exact] } else { &[Level::Relaxed] };
         let mut last = Found::OutOfBudget;
         for level in levels {
-            last = self.spend(|budget| search(clauses, nothing, *level, budget));
+            last = self.find(clauses, nothing, *level);
             match &last {
                 Found::Nothing => return last,
                 Found::Text(text) => {
@@ -221,7 +233,7 @@ impl<'r> Solver<'r> {
             clauses.iter().filter(|clause| matches!(clause, Clause::Absent(_))).cloned().collect();
         for share in asked {
             let sentence = [forbidden.clone(), vec![share.clone()]].concat();
-            match self.spend(|budget| search(&sentence, false, Level::Unsplit, budget)) {
+            match self.find(&sentence, false, Level::Unsplit) {
                 Found::Nothing => return Some(Found::Nothing),
                 // A sentence that holds more that is forbidden shows what to search with next.
                 Found::Text(text)
@@ -235,12 +247,20 @@ impl<'r> Solver<'r> {
         None
     }
 
-    /// A search within what may still be spent.
-    fn spend(&mut self, search: impl FnOnce(&mut Budget) -> Found) -> Found {
+    /// A search within what may still be spent. The same clauses come up again and again while rules
+    /// are left out one by one.
+    fn find(&mut self, clauses: &[Clause<'r>], nothing: bool, level: Level) -> Found {
+        let mut key: Vec<u64> = clauses.iter().map(Clause::fingerprint).collect();
+        key.sort_unstable();
+        key.push(level as u64 * 2 + u64::from(nothing));
+        if let Some(known) = self.searched.get(&key) {
+            return known.clone();
+        }
         let allowed = STEPS.min(self.budget.steps);
         let mut budget = Budget { steps: allowed };
-        let found = search(&mut budget);
+        let found = search(clauses, nothing, level, &mut budget);
         self.budget.steps -= allowed - budget.steps;
+        self.searched.insert(key, found.clone());
         found
     }
 

@@ -7,6 +7,9 @@ use crate::text::sample::samples;
 /// Matches of a pattern that are tried.
 const SAMPLES: usize = 8;
 
+/// Texts compared with each other; more of them are all said, whatever they hold.
+const COMPARED: usize = 64;
+
 /// Alternatives kept of one clause.
 const ALTERNATIVES: usize = 64;
 
@@ -87,6 +90,9 @@ impl Pieces {
     /// What must occur anywhere, without what another of the texts holds already.
     pub(super) fn inner(&self, choice: usize) -> Vec<&str> {
         let picked: Vec<&str> = self.groups.iter().map(|group| pick(group, choice)).collect();
+        if picked.len() > COMPARED {
+            return picked;
+        }
         let whole: Vec<String> =
             picked.iter().chain([&self.start(choice), &self.end(choice)]).map(|text| folded(text)).collect();
         let held = |index: usize, text: &String| {
