@@ -147,9 +147,9 @@ fn a_child_has_what_it_does_not_say() {
 #[test]
 fn a_child_adds_and_replaces_by_label() {
     let child = "role child extends base {\n    version 1.0.0\n    persona \"Own\"\n    model { temperature 0.1 }\n\
-        constraints { brief: max_sentences 2  forbidden_terms \"y\" }\n    intents { refund \"my money back\" }\n}";
+        constraints { brief: max_sentences 2  forbidden_terms \"y\"  all: max_chars 400 }\n    intents { refund \"my money back\" }\n}";
     let contract = only(&compile_text(&format!("{PARENT}{child}")));
-    assert_eq!(ids(&contract), ["brief", "forbidden_terms", "forbidden_terms_2", "wide"]);
+    assert_eq!(ids(&contract), ["brief", "forbidden_terms", "forbidden_terms_2", "all", "wide"]);
     assert_eq!(contract.source.slice(contract.rules[0].span), "brief: max_sentences 2");
     assert_eq!(
         (contract.persona.as_str(), contract.model.max_tokens, contract.model.temperature),
@@ -181,6 +181,6 @@ fn a_parents_guard_must_still_hold() {
         lines(&compile_text(&text).findings)
     };
     assert_eq!(child(""), Vec::<String>::new());
-    assert_eq!(child("language en  stateful false"), ["RC0109 8:20 error", "RC0703 8:20 error"]);
+    assert_eq!(child("language en  stateful false"), ["RC0313 6:34 error", "RC0109 8:20 error", "RC0703 8:20 error"]);
     assert_eq!(child("language en  constraints { a: max_chars 80 }"), Vec::<String>::new());
 }

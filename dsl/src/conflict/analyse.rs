@@ -31,10 +31,16 @@ pub fn analyse(rules: &[&Rule], language: Language) -> Analysis {
     analysis
 }
 
+/// Rules among which implied ones are looked for; each asks about all of the others.
+const MOST_IMPLIED: usize = 48;
+
 /// The rules that others imply, each with the rules that do, by index. Of rules that imply each other
 /// the later ones are told, so that leaving all of them out changes nothing. Nothing is said of rules
-/// that cannot hold together, nor where the analysis gives up.
+/// that cannot hold together, nor where the analysis gives up or there are more than 48.
 pub(super) fn implied(rules: &[&Rule], language: Language) -> Vec<(usize, Vec<usize>)> {
+    if rules.len() > MOST_IMPLIED {
+        return Vec::new();
+    }
     let mut solver = Solver::new(rules, language);
     let decidable = solver.decidable();
     if !matches!(solver.satisfy(decidable), Answer::Witness(_)) {

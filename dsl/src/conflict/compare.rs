@@ -8,7 +8,7 @@ use super::solver::Solver;
 use super::{blocking, language};
 use crate::Contract;
 use crate::constraint::Fact;
-use crate::contract::{Language, Moment, Rule, Scenario};
+use crate::contract::{Intent, Language, Moment, Rule, Scenario};
 
 /// Compares the replies that two versions of a role allow, scenario by scenario: for each set of turns
 /// that neither version's guards tell apart, the rules that the old one and the new one put in force.
@@ -36,23 +36,51 @@ pub fn compare(old: &Contract, new: &Contract) -> Vec<Comparison> {
 
 /// The scenarios of either version that a turn can be in at once.
 fn pairs<'c>(old: &'c Contract, new: &'c Contract) -> Vec<(&'c Scenario, &'c Scenario)> {
-    let names = |contract: &Contract, intent: &Option<String>| {
-        contract.scenarios.iter().flat_map(|scenario| &scenario.moments).any(|moment| moment.intent == *intent)
-    };
+    let languages = old.languages == new.languages;
     let meet = |a: &Moment, b: &Moment| {
-        // Without an intent means: with none that this version's guards name.
-        let intent = match (&a.intent, &b.intent) {
-            (Some(_), None) => !names(new, &a.intent),
-            (None, Some(_)) => !names(old, &b.intent),
-            (first, second) => first == second,
-        };
-        let either = |same: bool, known: bool| same || !known;
-        intent
-            && either(a.language == b.language, a.language.is_some() && b.language.is_some())
-            && either(a.turn == b.turn, a.turn.is_some() && b.turn.is_some())
+        let language = !languages || a.language.is_none() || b.language.is_none() || a.language == b.language;
+        let turn = a.turn.is_none() || b.turn.is_none() || a.turn == b.turn;
+        language && turn && same_words(old, a.intent.as_deref(), new, b.intent.as_deref())
     };
     let all = old.scenarios.iter().flat_map(|first| new.scenarios.iter().map(move |second| (first, second)));
     all.filter(|(first, second)| first.moments.iter().any(|a| second.moments.iter().any(|b| meet(a, b)))).collect()
+}
+
+/// Whether the same words of a user can mean this intent to the old version and that one to the new.
+/// An intent that only one version has may take turns from any other, and so may one whose samples
+/// changed; without either, words mean the same to both.
+fn same_words(old: &Contract, a: Option<&str>, new: &Contract, b: Option<&str>) -> bool {
+    let samples = |contract: &Contract, name: &str| {
+        let intent = contract.intents.iter().find(|intent| intent.name.value == name)?;
+        Some(intent.samples.iter().map(|sample| sample.value.clone()).collect::<Vec<String>>())
+    };
+    let changed = |intent: &Intent| {
+        let name = intent.name.value.as_str();
+        samples(new, name).is_some_and(|now| samples(old, name) != Some(now))
+    };
+    if old.intents.iter().any(changed) {
+        return true;
+    }
+    let firsts = meanings(old, a);
+    let seconds = meanings(new, b);
+    let alone = |contract: &Contract, name: Option<&str>| name.is_some_and(|name| samples(contract, name).is_none());
+    firsts.iter().any(|p| seconds.iter().any(|q| p == q || alone(old, *q) || alone(new, *p)))
+}
+
+/// The intents that a moment stands for: the one it names, or all that no guard names, and none.
+fn meanings<'c>(contract: &'c Contract, intent: Option<&'c str>) -> Vec<Option<&'c str>> {
+    if intent.is_some() {
+        return vec![intent];
+    }
+    let named = |name: &str| {
+        contract
+            .scenarios
+            .iter()
+            .flat_map(|scenario| &scenario.moments)
+            .any(|moment| moment.intent.as_deref() == Some(name))
+    };
+    let others = contract.intents.iter().map(|intent| intent.name.value.as_str()).filter(|name| !named(name));
+    others.map(Some).chain([None]).collect()
 }
 
 /// One direction of a comparison.
@@ -76,11 +104,12 @@ fn rules(scenario: Option<String>, old: &[&Rule], new: &[&Rule], language: Langu
     let only_new = direction(&mut solver, news, olds);
     let only_old = direction(&mut solver, olds, news);
     let relation = match (only_old.more, only_new.more) {
+        // What is known to get through outweighs what is not known.
+        (true, true) => Relation::Incomparable,
+        (_, true) => Relation::Wider,
         _ if only_old.undecided.is_some() || only_new.undecided.is_some() => Relation::Undecided,
         (false, false) => Relation::Equal,
         (true, false) => Relation::Narrower,
-        (false, true) => Relation::Wider,
-        (true, true) => Relation::Incomparable,
     };
     Comparison {
         scenario,

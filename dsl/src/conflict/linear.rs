@@ -44,11 +44,21 @@ impl Bounds {
                     range.0 = range.0.max(*least);
                     range.1 = [range.1, *most].into_iter().flatten().min();
                 }
-                Clause::Share { form, bound } => bounds.shares.push((*form, *bound)),
+                Clause::Share { form, bound } => bounds.share(*form, *bound),
                 _ => {}
             }
         }
         bounds
+    }
+
+    /// Of bounds on one share in one direction the tightest is enough.
+    fn share(&mut self, form: Form, bound: Bound) {
+        let known = self.shares.iter_mut().find(|(of, other)| *of == form && other.above == bound.above);
+        let Some((_, known)) = known else { return self.shares.push((form, bound)) };
+        let tighter = if bound.above { bound.points > known.points } else { bound.points < known.points };
+        if tighter || (bound.points == known.points && bound.strict) {
+            *known = bound;
+        }
     }
 
     /// The first `limit` profiles, by number of sentences; none if the counts contradict each other.

@@ -29,7 +29,10 @@ const ROUNDS: usize = 60;
 const ALL_TERMS: usize = 400;
 
 /// Bytes of candidates judged for one question.
-const JUDGED: usize = 150_000;
+const JUDGED: usize = 400_000;
+
+/// Bytes of candidates judged for everything asked about one set of rules.
+const ALL_JUDGED: usize = 6_000_000;
 
 /// Texts remembered.
 const POOL: usize = 4_096;
@@ -46,6 +49,8 @@ pub(super) struct Solver<'r> {
     /// Rules that a text breaks by what it says, whatever surrounds it.
     hard: RuleSet,
     budget: Budget,
+    /// Bytes of candidates that may still be judged.
+    judged: usize,
     /// Searches done, by what was searched.
     searched: FxHashMap<Vec<u64>, Found>,
 }
@@ -70,6 +75,7 @@ impl<'r> Solver<'r> {
             seeds,
             hard,
             budget: Budget { steps: ALL_STEPS },
+            judged: ALL_JUDGED,
             searched: FxHashMap::default(),
         }
     }
@@ -156,16 +162,22 @@ impl<'r> Solver<'r> {
             self.seeds.iter().filter(|(_, rules)| rules.intersects(said)).map(|(text, _)| *text).collect();
         let allowed = |seed: &Seed| !refused.contains(&seed.text);
         let candidates = compose::candidates(clauses, profiles, self.language, &allowed);
-        let mut left = JUDGED;
+        let allowed = JUDGED.min(self.judged);
+        let mut left = allowed;
+        let mut answer = None;
         for text in candidates {
-            let Some(rest) = usize::checked_sub(left, text.len()) else { break };
+            // A candidate costs its length for every few rules that read it.
+            let cost = text.len() * (1 + self.court.rules.len() / 16) + 64;
+            let Some(rest) = usize::checked_sub(left, cost) else { break };
             left = rest;
             let found = self.judge(&text);
             if self.is_answer(found, text.trim().is_empty(), keep, broken) {
-                return Some(text);
+                answer = Some(text);
+                break;
             }
         }
-        None
+        self.judged -= allowed - left;
+        answer
     }
 
     /// Grows the clauses searched with until the answer is found.
@@ -190,7 +202,7 @@ impl<'r> Solver<'r> {
             }
             let missed = self.cheapest(found.iter().filter(|rule| keep.contains(*rule)).collect(), &active);
             if !self.activate(&missed, &text, &mut active) {
-                return Answer::Undecided("a text that should comply does not".to_owned());
+                return Answer::Undecided("counts as large as these are not followed".to_owned());
             }
         }
         Answer::Undecided("too many rules had to be looked at together".to_owned())

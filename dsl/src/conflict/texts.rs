@@ -1,5 +1,6 @@
 //! The contract's own texts under the contract's own checker.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{Answer, Texts, solve};
@@ -22,6 +23,8 @@ pub(super) fn check(texts: &Texts<'_>, source: &Source, findings: &mut Vec<Findi
             replacement(texts, rule, by, findings);
         }
     }
+    // Whether any reply breaks a rule is asked once, however many cases expect it.
+    let mut known = HashMap::new();
     for case in texts.cases {
         let Some(reply) = &case.reply else { continue };
         match &case.expect {
@@ -29,7 +32,7 @@ pub(super) fn check(texts: &Texts<'_>, source: &Source, findings: &mut Vec<Findi
                 let help = "change the reply or the rule, or write `expect violates …`";
                 complies(texts, reply, codes::CASE_FAILS, "this reply", help, source, findings);
             }
-            Expect::Violates(ids) => violates(texts, case, reply, ids, source, findings),
+            Expect::Violates(ids) => violates(texts, case, (reply, ids), &mut known, source, findings),
         }
     }
 }
@@ -149,8 +152,8 @@ fn place(text: &Spanned<String>, violation: &Violation, source: &Source) -> Span
 fn violates(
     texts: &Texts<'_>,
     case: &Case,
-    reply: &Spanned<String>,
-    ids: &[Spanned<String>],
+    (reply, ids): (&Spanned<String>, &[Spanned<String>]),
+    known: &mut HashMap<String, bool>,
     source: &Source,
     findings: &mut Vec<Finding>,
 ) {
@@ -160,7 +163,9 @@ fn violates(
         if judged(rule) || violations.iter().any(|violation| *violation.id == *id.value) {
             continue;
         }
-        if solve(&[], Some(rule)) == Answer::Impossible {
+        let unbreakable =
+            *known.entry(rule.id.to_string()).or_insert_with(|| solve(&[], Some(rule)) == Answer::Impossible);
+        if unbreakable {
             let message =
                 format!("the case `{}` should break `{}`, which every reply keeps", case.title.value, id.value);
             let finding = Finding::new(codes::CASE_IMPOSSIBLE, source, id.span, message);

@@ -1,5 +1,6 @@
 //! Reading arguments, with findings that say what a kind takes.
 
+use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -139,7 +140,7 @@ impl<'a> Reader<'a> {
     pub(super) fn alternatives(&mut self, args: &[Spanned<Arg>], patterns: Option<Use>) -> Option<Alternatives> {
         let before = self.findings.len();
         let mut read = Alternatives::default();
-        let mut folded: Vec<(String, Span)> = Vec::new();
+        let mut folded: HashMap<String, Span> = HashMap::new();
         let mut expects_item = true;
         for arg in args {
             match (&arg.value, patterns) {
@@ -188,7 +189,7 @@ impl<'a> Reader<'a> {
         self.findings.push(finding);
     }
 
-    fn terms(&mut self, text: &str, span: Span, terms: &mut Vec<String>, seen: &mut Vec<(String, Span)>) {
+    fn terms(&mut self, text: &str, span: Span, terms: &mut Vec<String>, seen: &mut HashMap<String, Span>) {
         for term in text.split('|').map(str::trim) {
             match fold_term(term) {
                 Err(error) => {
@@ -196,14 +197,14 @@ impl<'a> Reader<'a> {
                     self.wrong::<()>(codes::EMPTY_TERM, span, message);
                 }
                 Ok(folded) => {
-                    if let Some((_, first)) = seen.iter().find(|(other, _)| *other == folded) {
+                    if let Some(first) = seen.get(&folded) {
                         let message =
                             format!("`{term}` is listed twice; letter case, width and look-alikes do not matter");
                         let finding = Finding::new(codes::REPEATED_TERM, self.source, span, message)
                             .with_related(*first, "the first one");
                         self.findings.push(finding);
                     } else {
-                        seen.push((folded, span));
+                        seen.insert(folded, span);
                         terms.push(term.to_owned());
                     }
                 }

@@ -158,7 +158,11 @@ impl Recognizer for Reply {
     }
 
     fn alphabet(&self) -> Vec<char> {
-        "{}[]\",:\\ -+.01truefalsnEb".chars().collect()
+        "{}[]\",:\\ -+.0123456789truefalsnEb".chars().collect()
+    }
+
+    fn tells_all_apart(&self) -> bool {
+        self.schema.is_some()
     }
 
     fn hints(&self) -> Hints {

@@ -206,7 +206,11 @@ impl Recognizer for Repeats {
     }
 
     fn alphabet(&self) -> Vec<char> {
-        Vec::new()
+        "甲乙丙丁".chars().collect()
+    }
+
+    fn tells_all_apart(&self) -> bool {
+        true
     }
 
     fn boxed(&self) -> Box<dyn Recognizer> {

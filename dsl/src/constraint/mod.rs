@@ -304,11 +304,19 @@ pub fn build(entry: &ast::Entry, source: &Source, findings: &mut Vec<Finding>) -
         return read(entry, source, findings);
     }
     let message = format!("there is no constraint `{}`", keyword.value);
+    let candidates = keywords().into_iter().filter(|known| !opposite(&keyword.value, known));
     let finding = Finding::new(codes::UNKNOWN_KIND, source, keyword.span, message)
         .with_help(format!("the constraints are {}", args::list(keywords())))
-        .did_you_mean(&keyword.value, keyword.span, keywords());
+        .did_you_mean(&keyword.value, keyword.span, candidates);
     findings.push(finding);
     None
+}
+
+/// Whether one name bounds from below what the other bounds from above: no slip of the finger, and a
+/// remedy that would turn the rule round.
+fn opposite(written: &str, known: &str) -> bool {
+    let [below, above] = ["min", "max"];
+    (written.starts_with(below) && known.starts_with(above)) || (written.starts_with(above) && known.starts_with(below))
 }
 
 /// Every kind's keyword.

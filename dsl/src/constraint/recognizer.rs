@@ -30,6 +30,11 @@ pub trait Recognizer: std::fmt::Debug + Send + Sync {
     /// A representative of every set of characters that the machine tells apart, as far as the rule
     /// itself names them (terms, brackets, digits).
     fn alphabet(&self) -> Vec<char>;
+    /// Whether it tells any two characters apart, so that no finite alphabet stands for all texts: then
+    /// finding nothing proves nothing.
+    fn tells_all_apart(&self) -> bool {
+        false
+    }
     /// Whether it asks what the sentence machine says; one that does not is explored without it.
     fn reads_sentences(&self) -> bool {
         true

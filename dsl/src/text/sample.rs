@@ -81,7 +81,9 @@ fn characters(class: &Class, most: usize) -> Vec<char> {
 
 fn named(hir: &Hir, found: &mut Vec<char>) {
     match hir.kind() {
-        HirKind::Empty | HirKind::Look(_) => {}
+        HirKind::Empty => {}
+        // What a pattern may look at beside its own characters: line ends, and either side of a word.
+        HirKind::Look(_) => found.extend(['\n', '\r', ' ', 'a']),
         HirKind::Literal(literal) => found.extend(String::from_utf8_lossy(&literal.0).chars()),
         HirKind::Class(Class::Unicode(class)) => {
             for range in class.ranges() {

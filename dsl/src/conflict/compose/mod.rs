@@ -11,6 +11,7 @@ use super::shapes::{self, Forms};
 use crate::contract::Language;
 use crate::text::characters::Characters;
 use crate::text::rhetorical::Form;
+use crate::text::words::Words;
 use pieces::Pieces;
 use seeds::Seed;
 
@@ -159,6 +160,7 @@ impl Draft<'_> {
         }
         let mut text = start.to_owned();
         self.pad(&mut text, &parts);
+        self.pad_words(&mut text, &parts);
         for (index, part) in parts.iter().enumerate() {
             self.separate(&mut text, part, index > 0);
             text.push_str(part);
@@ -254,6 +256,20 @@ impl Draft<'_> {
                 text.push_str(phrase);
                 missing -= length;
             }
+        }
+    }
+
+    /// Adds words to what is asked at least.
+    fn pad_words(&self, text: &mut String, parts: &[String]) {
+        let count = |text: &str| {
+            let mut words = Words::default();
+            text.chars().for_each(|c| _ = words.push(c));
+            words.count()
+        };
+        let have = count(text) + parts.iter().map(|part| count(part)).sum::<u64>();
+        let word = if self.recipe.language == Language::Zh { "好" } else { "so " };
+        for _ in have..self.profile.words.0.min(SENTENCES) {
+            text.push_str(word);
         }
     }
 

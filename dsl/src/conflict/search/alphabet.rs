@@ -26,13 +26,13 @@ const STRUCTURE: &str = "好x。，\n “”";
 const DETAILS: &str = ".1X？！?!《》\"的y";
 
 /// Where sentences do not matter.
-const PLAIN: &str = "好x1 。";
+const PLAIN: &str = "好x1 。\n";
 
 /// What joins two words to one, and a letter behind which a full stop does not.
 const JOINTS: &str = "-.א";
 
-/// Nobody sees it and it changes no term; to everything else it is a mark.
-const INVISIBLE: char = '\u{200B}';
+/// Nobody sees them and they change no term; to everything else they are marks.
+const INVISIBLE: &str = "\u{200B}\u{AD}\u{FE0F}\u{34F}\u{2060}\u{180E}\u{1}\u{E0100}";
 
 /// The characters to try, natural ones first.
 pub(super) fn letters(machines: &Machines) -> Vec<char> {
@@ -51,6 +51,9 @@ pub(super) fn letters(machines: &Machines) -> Vec<char> {
     }
     let charset: HashSet<char> =
         machines.words_of_terms.iter().flat_map(|term| folded(term).chars().collect::<Vec<_>>()).collect();
+    // Beginnings and ends are compared folded, as terms are.
+    let charset: HashSet<char> =
+        own.iter().flat_map(|c| folded(&c.to_string()).chars().collect::<Vec<_>>()).chain(charset).collect();
     candidates.extend(&named);
     candidates.extend(&own);
     if machines.reads_forms() {
@@ -58,7 +61,7 @@ pub(super) fn letters(machines: &Machines) -> Vec<char> {
         candidates.extend(styles::ALPHABET.chars());
     }
     if !charset.is_empty() {
-        candidates.push(INVISIBLE);
+        candidates.extend(INVISIBLE.chars());
         candidates.extend(disguises::of(&charset));
     }
     // Marks may stand in any order behind a letter, so each multiplies the states: they are left out

@@ -7,11 +7,12 @@ use std::sync::LazyLock;
 use crate::text::fold::folded;
 
 /// Where Unicode keeps compatibility characters: letters with marks, letter-like symbols, circled and
-/// squared ones, radicals and compatibility ideographs, ligatures, small and full-width forms. The
-/// mathematical letters are like the full-width ones in everything that matters here.
-const BLOCKS: [RangeInclusive<u32>; 12] = [
-    0xA8..=0x17F,
-    0x1C4..=0x1F5,
+/// squared ones, radicals and compatibility ideographs, ligatures, small, full-width and mathematical
+/// forms; and the alphabets whose letters look like Latin ones.
+const BLOCKS: [RangeInclusive<u32>; 15] = [
+    0xA8..=0x2AF,
+    0x370..=0x556,
+    0x1D00..=0x1DBF,
     0x2000..=0x206F,
     0x2100..=0x218F,
     0x2460..=0x24FF,
@@ -22,6 +23,8 @@ const BLOCKS: [RangeInclusive<u32>; 12] = [
     0xFB00..=0xFB06,
     0xFE30..=0xFE6F,
     0xFF00..=0xFFEF,
+    0x1D400..=0x1D7FF,
+    0x1F100..=0x1F16F,
 ];
 
 /// Each with what it folds to.

@@ -73,7 +73,7 @@ pub(super) fn search(clauses: &[Clause<'_>], nothing: bool, level: Level, budget
     let mut nodes = vec![Node { state: Some(start), parent: 0, by: '\0', cost: 0 }];
     // Letters that do not count (spaces) cost nothing, so that states are visited by their shortest text.
     let mut queue: VecDeque<usize> = VecDeque::from([0]);
-    let mut cut = false;
+    let mut cut = machines.recognizers.iter().any(|(machine, _)| machine.tells_all_apart());
     while let Some(index) = queue.pop_front() {
         let Some((state, cost)) = nodes.get_mut(index).and_then(|node| Some((node.state.take()?, node.cost))) else {
             continue;

@@ -1,5 +1,9 @@
 //! What a character means to the sentence machine.
 
+use unicode_normalization::char::is_combining_mark;
+
+use crate::text::fold::is_ignorable;
+
 /// The part a character plays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Class {
@@ -92,7 +96,8 @@ pub(super) fn class(c: char) -> Class {
         '*' | '_' => Class::Emphasis,
         ',' | '，' | '、' | '､' | ':' | '：' | ';' | '；' | '–' | '—' | '-' | '－' => Class::Continue,
         c if c.is_whitespace() => Class::Space,
-        c if c.is_alphanumeric() => Class::Word,
+        // A mark belongs to its letter, even one that Unicode calls alphabetic.
+        c if c.is_alphanumeric() && !is_combining_mark(c) && !is_ignorable(c) => Class::Word,
         _ => Class::Symbol,
     }
 }
