@@ -124,6 +124,50 @@ fn endless_references_are_refused() {
     assert_eq!(findings(&schema(&doubled)), []);
 }
 
+/// Each definition stands for eight of the next: two million schemas for one value, all of which the checker
+/// would ask. The chain and the number of references are small.
+#[test]
+fn references_that_multiply_are_refused() {
+    let levels = |word: &str, levels: usize, times: usize| {
+        let level = |n: usize| {
+            let next = format!("{{\"$ref\": \"#/$defs/a{}\"}}", n + 1);
+            format!("\"a{n}\": {{\"{word}\": [{}]}}", vec![next; times].join(", "))
+        };
+        let all: Vec<String> = (0..levels).map(level).collect();
+        format!("{{\"$ref\": \"#/$defs/a0\", \"$defs\": {{{}, \"a{levels}\": {{}}}}}}", all.join(", "))
+    };
+    for word in ["oneOf", "anyOf", "allOf"] {
+        // The place is the reference that makes them too many, not the whole schema.
+        assert_eq!(findings(&schema(&levels(word, 7, 8))), [("RC0220".into(), "\"".into())], "{word}");
+        // 8 * 8 * 8 are few enough.
+        assert_eq!(
+            findings(&schema(&levels(word, 3, 8))).iter().filter(|found| found.0 == "RC0220").count(),
+            0,
+            "{word}"
+        );
+    }
+    // What stands under the names of `dependentSchemas` judges the same value too.
+    let text = r##"{"dependentSchemas": {"a": {"$ref": "#"}}}"##;
+    assert_eq!(findings(&schema(text))[0].0, "RC0220");
+    let text = format!("format json \"\"\"{}\"\"\"", levels("anyOf", 7, 8));
+    let contract = format!("role test {{ version 1.0.0 language en persona \"p\" constraints {{\n{text}\n}} }}");
+    let found = compile(&Source::new("test.role", &contract)).findings;
+    assert!(
+        found[0].message.contains("`#/$defs/a") && found[0].message.contains("more than 10000"),
+        "{}",
+        found[0].message
+    );
+}
+
+/// Two million numbers would have to be made for a sample; the schema itself is fine.
+#[test]
+fn a_schema_of_large_values_is_taken_without_a_sample() {
+    let array = |items: &str| format!("{{\"type\": \"array\", \"minItems\": 128, \"items\": {items}}}");
+    let rule = schema(&array(&array(&array("{\"type\": \"integer\"}"))));
+    assert!(findings(&rule).iter().all(|found| found.0 != "RC0220"));
+    assert!(!program(&rule).check("[[[1]]]").passes());
+}
+
 /// The analysis starts from these; one that breaks its own schema would be worth nothing.
 #[test]
 fn samples_keep_their_schema() {

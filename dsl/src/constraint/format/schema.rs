@@ -45,7 +45,9 @@ impl Schema {
             return Err(wrong(span, message, "write for example `{\"type\": \"object\"}`"));
         }
         if let Err(problem) = references::check(&schema) {
-            return Err(wrong(span, problem.to_string(), problem.help()));
+            let at = problem.reference().and_then(|name| written(text, name));
+            let at = at.map_or(span, |(line, column)| place(source, span, text, line, column));
+            return Err(wrong(at, problem.to_string(), problem.help()));
         }
         let validator =
             jsonschema::options().offline().with_pattern_options(PatternOptions::regex()).build(&schema).map_err(
@@ -87,4 +89,10 @@ impl Schema {
             }
         }
     }
+}
+
+/// The line and column (from 1, in bytes) where a reference first stands in the text.
+fn written(text: &str, reference: &str) -> Option<(usize, usize)> {
+    let quoted = format!("\"{reference}\"");
+    text.lines().enumerate().find_map(|(line, found)| Some((line + 1, found.find(&quoted)? + 1)))
 }

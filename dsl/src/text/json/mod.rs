@@ -1,5 +1,6 @@
 //! Whether a text is one JSON value, character by character.
 
+mod budget;
 mod place;
 pub mod sample;
 
