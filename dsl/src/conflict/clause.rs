@@ -1,6 +1,6 @@
 //! Rules as the analysis reasons about them: bounds on counts, things that occur or do not, machines.
 
-use std::hash::{Hash, Hasher};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::constraint::{Constraint, Fact, Recognizer};
@@ -58,6 +58,25 @@ pub(super) struct Things<'r> {
 }
 
 impl<'r> Things<'r> {
+    /// Adds what is new among others; gives whether there was any.
+    pub(super) fn absorb(&mut self, others: Self) -> bool {
+        let before = self.terms.len() + self.patterns.len();
+        let known: HashSet<&str> = self.terms.iter().copied().collect();
+        self.terms.extend(others.terms.into_iter().filter(|term| !known.contains(term)));
+        for pattern in others.patterns {
+            if !self.patterns.contains(&pattern) {
+                self.patterns.push(pattern);
+            }
+        }
+        self.terms.len() + self.patterns.len() != before
+    }
+
+    fn key(&self, kind: u64) -> Vec<u64> {
+        let terms = self.terms.iter().flat_map(|term| [address(*term), term.len() as u64]);
+        let patterns = self.patterns.iter().map(|pattern| address(pattern.as_ref()));
+        [kind, self.terms.len() as u64, self.patterns.len() as u64].into_iter().chain(terms).chain(patterns).collect()
+    }
+
     /// Those that occur in a text.
     pub(super) fn held_by(&self, text: &str) -> Self {
         let terms = Terms::new(self.terms.iter().map(|term| (*term, false)));
@@ -104,25 +123,29 @@ impl Bound {
 }
 
 impl Clause<'_> {
-    /// A number for the clause: what is borrowed stands for itself by where it is, so clauses of one
-    /// list of rules with the same number ask the same.
-    pub(super) fn fingerprint(&self) -> u64 {
-        let mut hasher = rustc_hash::FxHasher::default();
-        std::mem::discriminant(self).hash(&mut hasher);
+    /// What the clause asks, as numbers: what is borrowed stands for itself by where it is, so clauses
+    /// of one list of rules with the same key ask the same.
+    pub(super) fn key(&self) -> Vec<u64> {
+        let share = |kind, of: u64, bound: &Bound| {
+            vec![kind, of, u64::from(bound.above), bound.points, u64::from(bound.strict)]
+        };
         match self {
-            Self::Count { count, least, most } => (*count as u8, least, most).hash(&mut hasher),
-            Self::Share { form, bound } => (form, bound.above, bound.points, bound.strict).hash(&mut hasher),
-            Self::Speaks { language, bound } => (language, bound.above, bound.points, bound.strict).hash(&mut hasher),
-            Self::Absent(things) | Self::Any(things) | Self::All(things) => {
-                things.terms.hash(&mut hasher);
-                things.patterns.iter().for_each(|pattern| Arc::as_ptr(pattern).hash(&mut hasher));
+            Self::Count { count, least, most } => {
+                vec![0, *count as u64, *least, u64::from(most.is_some()), most.unwrap_or_default()]
             }
-            Self::Machine { machine, accepts } => {
-                (std::ptr::from_ref(*machine).cast::<()>() as usize, accepts).hash(&mut hasher);
-            }
+            Self::Share { form, bound } => share(1, *form as u64, bound),
+            Self::Speaks { language, bound } => share(2, *language as u64, bound),
+            Self::Absent(things) => things.key(3),
+            Self::Any(things) => things.key(4),
+            Self::All(things) => things.key(5),
+            Self::Machine { machine, accepts } => vec![6, address(*machine), u64::from(*accepts)],
         }
-        hasher.finish()
     }
+}
+
+/// Where something borrowed is.
+fn address<T: ?Sized>(it: &T) -> u64 {
+    std::ptr::from_ref(it).cast::<()>() as usize as u64
 }
 
 /// What it means to keep a rule; `None` for one that is judged.

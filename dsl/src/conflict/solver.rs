@@ -190,7 +190,9 @@ impl<'r> Solver<'r> {
                 Found::Text(text) => text,
                 Found::Nothing => return Answer::Impossible,
                 Found::Unknown => {
-                    return Answer::Undecided("only replies of more than 12 sentences were left to try".to_owned());
+                    return Answer::Undecided(
+                        "no reply was found, and longer ones or ones of other characters were not tried".to_owned(),
+                    );
                 }
                 Found::OutOfBudget => {
                     return Answer::Undecided("the rules have too many states to try all of them".to_owned());
@@ -233,7 +235,8 @@ impl<'r> Solver<'r> {
     }
 
     /// Whether a share asks for sentences of a form of which not one can be said without something
-    /// forbidden, or the shortest that holds what was not searched with yet. List items are left out: what makes one stands before the sentence.
+    /// forbidden, or the shortest that holds what was not searched with yet. List items are left out:
+    /// what makes one stands before the sentence.
     fn one_sentence(&mut self, clauses: &[Clause<'r>], keep: RuleSet) -> Option<Found> {
         let asked = clauses.iter().filter(|clause| match clause {
             Clause::Share { form, bound } => {
@@ -262,9 +265,10 @@ impl<'r> Solver<'r> {
     /// A search within what may still be spent. The same clauses come up again and again while rules
     /// are left out one by one.
     fn find(&mut self, clauses: &[Clause<'r>], nothing: bool, level: Level) -> Found {
-        let mut key: Vec<u64> = clauses.iter().map(Clause::fingerprint).collect();
-        key.sort_unstable();
-        key.push(level as u64 * 2 + u64::from(nothing));
+        let mut parts: Vec<Vec<u64>> = clauses.iter().map(Clause::key).collect();
+        parts.sort_unstable();
+        let mut key = vec![level as u64, u64::from(nothing)];
+        key.extend(parts.into_iter().flatten());
         if let Some(known) = self.searched.get(&key) {
             return known.clone();
         }
@@ -302,38 +306,16 @@ impl<'r> Solver<'r> {
         let mut grown = false;
         for rule in missed {
             let Some(clause) = self.court.kept(*rule) else { continue };
-            let known = active.iter().position(|(known, _)| known == rule);
+            let known = active.iter_mut().find(|(known, _)| known == rule).map(|(_, clause)| clause);
             match (clause, known) {
-                (Clause::Absent(things), known) => {
-                    let held = things.held_by(text);
-                    match known.and_then(|at| active.get_mut(at)) {
-                        // A second time: the text is led from one forbidden thing to the next.
-                        Some((_, Clause::Absent(have))) if things.terms.len() <= ALL_TERMS => {
-                            let before = have.terms.len() + have.patterns.len();
-                            *have = things;
-                            grown |= have.terms.len() + have.patterns.len() != before;
-                        }
-                        Some((_, Clause::Absent(have))) => {
-                            let (before, patterns) = (have.terms.len(), have.patterns.len());
-                            have.terms.extend(
-                                held.terms
-                                    .iter()
-                                    .filter(|term| !have.terms.contains(term))
-                                    .copied()
-                                    .collect::<Vec<_>>(),
-                            );
-                            for pattern in held.patterns {
-                                if !have.patterns.iter().any(|known| known == &pattern) {
-                                    have.patterns.push(pattern);
-                                }
-                            }
-                            grown |= (have.terms.len(), have.patterns.len()) != (before, patterns);
-                        }
-                        _ => {
-                            active.push((*rule, Clause::Absent(held)));
-                            grown = true;
-                        }
-                    }
+                // A second time the text is led from one forbidden thing to the next.
+                (Clause::Absent(all), Some(Clause::Absent(have))) => {
+                    let more = if all.terms.len() <= ALL_TERMS { all } else { all.held_by(text) };
+                    grown |= have.absorb(more);
+                }
+                (Clause::Absent(all), _) => {
+                    active.push((*rule, Clause::Absent(all.held_by(text))));
+                    grown = true;
                 }
                 (clause, None) => {
                     active.push((*rule, clause));

@@ -25,6 +25,7 @@ mod response_style;
 mod script;
 mod share;
 mod starts_with;
+mod unwanted;
 
 pub use recognizer::{Hints, Recognizer};
 

@@ -6,12 +6,11 @@
 
 use std::sync::{Arc, LazyLock};
 
+use super::Constraint;
 use super::args::Reader;
-use super::{Class, Constraint, Demand, Fact, View};
+use super::unwanted::Unwanted;
 use crate::ast::Entry;
-use crate::contract::Language;
 use crate::diagnostic::Finding;
-use crate::monitor::Residual;
 use crate::source::Source;
 use crate::text::pattern::{Pattern, builtin};
 
@@ -27,40 +26,12 @@ static PATTERNS: LazyLock<Vec<Arc<Pattern>>> = LazyLock::new(|| {
     vec![builtin("an emoji", &sequence)]
 });
 
-#[derive(Debug)]
-struct NoEmoji;
-
 pub(super) fn read(entry: &Entry, source: &Source, findings: &mut Vec<Finding>) -> Option<Arc<dyn Constraint>> {
     Reader::new(entry, source, findings, KEYWORD).bare()?;
-    Some(Arc::new(NoEmoji))
-}
-
-impl Constraint for NoEmoji {
-    fn keyword(&self) -> &'static str {
-        KEYWORD
-    }
-
-    fn class(&self) -> Class {
-        Class::Safety
-    }
-
-    fn prompt(&self, language: Language) -> String {
-        match language {
-            Language::Zh => "回答中不得出现表情符号（emoji）。".to_owned(),
-            Language::En => "Use no emoji.".to_owned(),
-        }
-    }
-
-    fn fact(&self) -> Fact<'_> {
-        Fact::Forbidden { terms: &[], patterns: &PATTERNS }
-    }
-
-    fn demand(&self) -> Demand<'_> {
-        Demand::Forbid { terms: &[], patterns: &PATTERNS }
-    }
-
-    /// The monitor itself knows about matches.
-    fn outlook(&self, _view: &View<'_>) -> Residual {
-        Residual::Open
-    }
+    Some(Arc::new(Unwanted {
+        keyword: KEYWORD,
+        patterns: &PATTERNS,
+        zh: "回答中不得出现表情符号（emoji）。",
+        en: "Use no emoji.",
+    }))
 }

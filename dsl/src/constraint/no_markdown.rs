@@ -13,12 +13,11 @@
 
 use std::sync::{Arc, LazyLock};
 
+use super::Constraint;
 use super::args::Reader;
-use super::{Class, Constraint, Demand, Fact, View};
+use super::unwanted::Unwanted;
 use crate::ast::Entry;
-use crate::contract::Language;
 use crate::diagnostic::Finding;
-use crate::monitor::Residual;
 use crate::source::Source;
 use crate::text::pattern::{Pattern, builtin};
 
@@ -41,40 +40,12 @@ static PATTERNS: LazyLock<Vec<Arc<Pattern>>> = LazyLock::new(|| {
     ]
 });
 
-#[derive(Debug)]
-struct NoMarkdown;
-
 pub(super) fn read(entry: &Entry, source: &Source, findings: &mut Vec<Finding>) -> Option<Arc<dyn Constraint>> {
     Reader::new(entry, source, findings, KEYWORD).bare()?;
-    Some(Arc::new(NoMarkdown))
-}
-
-impl Constraint for NoMarkdown {
-    fn keyword(&self) -> &'static str {
-        KEYWORD
-    }
-
-    fn class(&self) -> Class {
-        Class::Safety
-    }
-
-    fn prompt(&self, language: Language) -> String {
-        match language {
-            Language::Zh => "只用纯文本回答，不使用Markdown（标题、粗体、斜体、代码、链接、项目符号、表格、引用块）。".to_owned(),
-            Language::En => "Answer in plain text without Markdown (no headings, bold, italics, code, links, bullets, tables or block quotes).".to_owned(),
-        }
-    }
-
-    fn fact(&self) -> Fact<'_> {
-        Fact::Forbidden { terms: &[], patterns: &PATTERNS }
-    }
-
-    fn demand(&self) -> Demand<'_> {
-        Demand::Forbid { terms: &[], patterns: &PATTERNS }
-    }
-
-    /// The monitor itself knows about matches.
-    fn outlook(&self, _view: &View<'_>) -> Residual {
-        Residual::Open
-    }
+    Some(Arc::new(Unwanted {
+        keyword: KEYWORD,
+        patterns: &PATTERNS,
+        zh: "只用纯文本回答，不使用Markdown（标题、粗体、斜体、代码、链接、项目符号、表格、引用块）。",
+        en: "Answer in plain text without Markdown (no headings, bold, italics, code, links, bullets, tables or block quotes).",
+    }))
 }

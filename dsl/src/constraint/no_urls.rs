@@ -13,12 +13,11 @@
 
 use std::sync::{Arc, LazyLock};
 
+use super::Constraint;
 use super::args::Reader;
-use super::{Class, Constraint, Demand, Fact, View};
+use super::unwanted::Unwanted;
 use crate::ast::Entry;
-use crate::contract::Language;
 use crate::diagnostic::Finding;
-use crate::monitor::Residual;
 use crate::source::Source;
 use crate::text::pattern::{Pattern, builtin};
 
@@ -53,40 +52,12 @@ static PATTERNS: LazyLock<Vec<Arc<Pattern>>> = LazyLock::new(|| {
     ]
 });
 
-#[derive(Debug)]
-struct NoUrls;
-
 pub(super) fn read(entry: &Entry, source: &Source, findings: &mut Vec<Finding>) -> Option<Arc<dyn Constraint>> {
     Reader::new(entry, source, findings, KEYWORD).bare()?;
-    Some(Arc::new(NoUrls))
-}
-
-impl Constraint for NoUrls {
-    fn keyword(&self) -> &'static str {
-        KEYWORD
-    }
-
-    fn class(&self) -> Class {
-        Class::Safety
-    }
-
-    fn prompt(&self, language: Language) -> String {
-        match language {
-            Language::Zh => "回答中不得出现网址、域名或邮箱地址。".to_owned(),
-            Language::En => "Write no web addresses, domain names or mail addresses.".to_owned(),
-        }
-    }
-
-    fn fact(&self) -> Fact<'_> {
-        Fact::Forbidden { terms: &[], patterns: &PATTERNS }
-    }
-
-    fn demand(&self) -> Demand<'_> {
-        Demand::Forbid { terms: &[], patterns: &PATTERNS }
-    }
-
-    /// The monitor itself knows about matches.
-    fn outlook(&self, _view: &View<'_>) -> Residual {
-        Residual::Open
-    }
+    Some(Arc::new(Unwanted {
+        keyword: KEYWORD,
+        patterns: &PATTERNS,
+        zh: "回答中不得出现网址、域名或邮箱地址。",
+        en: "Write no web addresses, domain names or mail addresses.",
+    }))
 }

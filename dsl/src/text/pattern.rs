@@ -8,7 +8,7 @@ mod letters;
 mod run;
 mod threads;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use regex_automata::Anchored;
 use regex_automata::dfa::dense::{self, DFA};
@@ -57,6 +57,8 @@ pub struct Pattern {
     /// What a match is called, for the patterns that come with the language.
     name: Option<&'static str>,
     purpose: Use,
+    /// See [`Pattern::anywhere`]; built when it is first asked for.
+    anywhere: OnceLock<Option<Arc<Pattern>>>,
     dfa: DFA<Vec<u32>>,
 }
 
@@ -120,7 +122,14 @@ impl Pattern {
             .dfa_size_limit(Some(SIZE_LIMIT))
             .determinize_size_limit(Some(BUILD_LIMIT));
         let dfa = dense::Builder::new().configure(config).build_from_nfa(&nfa).map_err(|_| PatternError::Size)?;
-        Ok(Self { source: source.to_owned(), flags: flags.to_owned(), name: None, purpose, dfa })
+        Ok(Self {
+            source: source.to_owned(),
+            flags: flags.to_owned(),
+            name: None,
+            purpose,
+            anywhere: OnceLock::new(),
+            dfa,
+        })
     }
 
     /// The pattern with a name for what it finds, such as `a web address`.
@@ -145,6 +154,14 @@ impl Pattern {
     #[must_use]
     pub fn flags(&self) -> &str {
         &self.flags
+    }
+
+    /// The same pattern as one that may match anywhere, whatever it is used for; `None` when that
+    /// automaton is too large.
+    #[must_use]
+    pub fn anywhere(&self) -> Option<Arc<Self>> {
+        let build = || Self::new(&self.source, &self.flags, Use::Require).ok().map(Arc::new);
+        self.anywhere.get_or_init(build).clone()
     }
 
     /// Whether it matches anywhere in a text.

@@ -8,12 +8,12 @@ use crate::conflict::clause::{Bound, Clause, Count, Things, WHOLE};
 use crate::conflict::shapes::{self, Forms};
 use crate::constraint::Recognizer;
 use crate::contract::Language;
-use crate::text::pattern::{Pattern, Use};
+use crate::text::pattern::Pattern;
 use crate::text::rhetorical::Form;
 use crate::text::terms::Terms;
 
 /// Counts beyond these are not followed; the court catches what that lets in.
-const SENTENCES: u64 = 12;
+pub(super) const SENTENCES: u64 = 12;
 const CHARACTERS: u64 = 400;
 const LEAST_CHARACTERS: u64 = 40;
 const WORDS: u64 = 12;
@@ -45,7 +45,7 @@ pub(super) struct Machines {
     pub(super) words_of_terms: Vec<String>,
     pub(super) terms: Terms,
     pub(super) term_roles: Vec<Role>,
-    pub(super) patterns: Vec<(Pattern, Role)>,
+    pub(super) patterns: Vec<(Arc<Pattern>, Role)>,
     pub(super) recognizers: Vec<(Box<dyn Recognizer>, bool)>,
     /// For each bit, which patterns can set it; empty where a term can, which is never too late.
     pub(super) only_patterns: Vec<Vec<usize>>,
@@ -206,8 +206,7 @@ impl Machines {
 
     /// Patterns are searched for anywhere, whatever the rule uses them for.
     fn pattern(&mut self, pattern: &Arc<Pattern>, role: Role) -> Option<()> {
-        let anywhere = Pattern::new(pattern.source(), pattern.flags(), Use::Require).ok()?;
-        self.patterns.push((anywhere, role));
+        self.patterns.push((pattern.anywhere()?, role));
         Some(())
     }
 }

@@ -1,7 +1,7 @@
 //! One state of a search: where every machine stands.
 
 use super::Level;
-use super::machines::{Machines, Role};
+use super::machines::{Machines, Role, SENTENCES};
 use crate::conflict::clause::{Bound, WHOLE};
 use crate::conflict::shapes::{self, Forms, Shapes};
 use crate::constraint::Recognizer;
@@ -14,11 +14,8 @@ use crate::text::terms::Search;
 use crate::text::tongue::Tongue;
 use crate::text::words::Words;
 
-/// Sentences that an exact search follows at most.
-const SENTENCES: u64 = 12;
-
 /// Words that an exact search follows at most, where languages are weighed.
-const WORDS: u64 = 24;
+const WEIGHED: u64 = 24;
 
 /// Where every machine stands.
 #[derive(Debug, Clone)]
@@ -280,6 +277,6 @@ impl State {
     fn is_beyond(&self, machines: &Machines) -> bool {
         machines.level == Level::Exact
             && ((machines.reads_forms() && machines.sentences.most.is_none() && self.sentences.begun() > SENTENCES)
-                || (!machines.speaks.is_empty() && self.tongue.total() > WORDS))
+                || (!machines.speaks.is_empty() && self.tongue.total() > WEIGHED))
     }
 }
