@@ -4,7 +4,7 @@
 //! [`source`] → [`parse`] (pest) → [`ast`] → [`check`] → [`contract`] → [`monitor`];
 //! every step adds to one list of [`diagnostic::Finding`]s instead of stopping at the first.
 //! [`constraint`] holds one file per constraint kind with all of that kind's faces, [`text`] the
-//! facts about sentences and terms they share, [`conflict`] the contradictions found before any
+//! facts about sentences and terms they share, [`schema`] the JSON Schemas, [`conflict`] the contradictions found before any
 //! reply exists. [`mod@format`] lays a file out anew from its parse tree.
 //!
 //! Use this crate to load, check and apply contracts. It knows no socket, clock, thread or file:
@@ -22,6 +22,8 @@ pub mod check;
 pub mod contract;
 
 pub mod params;
+
+pub mod schema;
 
 pub mod constraint;
 

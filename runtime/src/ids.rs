@@ -27,17 +27,7 @@ impl SessionId {
     /// # Errors
     /// When the system has no randomness to give.
     pub fn random() -> Result<Self, getrandom::Error> {
-        let mut bytes = [0u8; 16];
-        getrandom::fill(&mut bytes)?;
-        let mut value = u128::from_be_bytes(bytes);
-        let mut text = String::with_capacity(DIGITS + 2);
-        text.push_str("s_");
-        for _ in 0..DIGITS {
-            let digit = ALPHABET.get((value & 31) as usize).copied().unwrap_or(b'0');
-            text.push(char::from(digit));
-            value >>= 5;
-        }
-        Ok(Self(text.into()))
+        Ok(Self(format!("s_{}", random_digits()?).into()))
     }
 
     /// The id as text.
@@ -45,6 +35,23 @@ impl SessionId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// 26 characters of Crockford base32 (128 random bits, lower case), from the system's generator.
+///
+/// # Errors
+/// When the system has no randomness to give.
+pub fn random_digits() -> Result<String, getrandom::Error> {
+    let mut bytes = [0u8; 16];
+    getrandom::fill(&mut bytes)?;
+    let mut value = u128::from_be_bytes(bytes);
+    let mut text = String::with_capacity(DIGITS);
+    for _ in 0..DIGITS {
+        let digit = ALPHABET.get((value & 31) as usize).copied().unwrap_or(b'0');
+        text.push(char::from(digit));
+        value >>= 5;
+    }
+    Ok(text)
 }
 
 impl FromStr for SessionId {

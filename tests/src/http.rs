@@ -33,6 +33,8 @@ pub struct Response {
     pub body: Vec<u8>,
     /// Whether the body ended as announced; false when the connection was cut.
     pub complete: bool,
+    /// What followed a chunked body, as `headers`.
+    pub trailers: Vec<(String, String)>,
 }
 
 impl Request {
@@ -155,13 +157,13 @@ impl Response {
         let body = rest.get(4..).unwrap_or_default();
         let mut lines = head.split("\r\n");
         let status = lines.next().and_then(|line| line.split(' ').nth(1)).context("no status line")?.parse()?;
-        let headers: Vec<(String, String)> = lines
-            .filter_map(|line| line.split_once(':'))
-            .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
-            .collect();
-        let mut response = Self { status, headers, body: Vec::new(), complete: true };
+        let mut response =
+            Self { status, headers: fields(lines), body: Vec::new(), complete: true, trailers: Vec::new() };
         if response.header("transfer-encoding").is_some_and(|coding| coding.contains("chunked")) {
-            (response.body, response.complete) = unchunk(body)?;
+            let trailers;
+            (response.body, trailers) = unchunk(body)?;
+            response.complete = trailers.is_some();
+            response.trailers = fields(String::from_utf8_lossy(trailers.unwrap_or_default()).lines());
         } else {
             let announced = response.header("content-length").and_then(|n| n.parse::<usize>().ok());
             response.complete = announced.is_none_or(|n| n == body.len());
@@ -187,25 +189,33 @@ pub async fn post(to: SocketAddr, path: &str, body: &Value) -> Result<Response> 
     Request::post(path, body).send(to).await
 }
 
-fn unchunk(mut rest: &[u8]) -> Result<(Vec<u8>, bool)> {
+fn fields<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<(String, String)> {
+    lines
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
+        .collect()
+}
+
+/// The body, and what follows its last chunk; `None` when it was cut before.
+fn unchunk(mut rest: &[u8]) -> Result<(Vec<u8>, Option<&[u8]>)> {
     let mut body = Vec::new();
     loop {
-        let Some(end) = find(rest, b"\r\n") else { return Ok((body, false)) };
+        let Some(end) = find(rest, b"\r\n") else { return Ok((body, None)) };
         let size = std::str::from_utf8(rest.get(..end).unwrap_or_default())?;
         let size = usize::from_str_radix(size.split(';').next().unwrap_or_default().trim(), 16)?;
         rest = rest.get(end + 2..).unwrap_or_default();
         if size == 0 {
-            return Ok((body, true));
+            return Ok((body, Some(rest)));
         }
         let Some(chunk) = rest.get(..size) else {
             body.extend_from_slice(rest);
-            return Ok((body, false));
+            return Ok((body, None));
         };
         body.extend_from_slice(chunk);
         match rest.get(size..size + 2) {
             Some(b"\r\n") => rest = rest.get(size + 2..).unwrap_or_default(),
             Some(other) => bail!("a chunk ends with {other:?}"),
-            None => return Ok((body, false)),
+            None => return Ok((body, None)),
         }
     }
 }

@@ -5,7 +5,6 @@
 //! nest at most [`DEPTH`](crate::text::json::DEPTH) deep; under a schema a reply has at most 256 KiB. The
 //! schema is at most 64 KiB, and its references stay inside it.
 
-mod references;
 mod schema;
 
 use std::collections::hash_map::DefaultHasher;

@@ -6,6 +6,7 @@
 mod auth;
 mod body;
 mod chat;
+mod completion;
 mod error;
 mod health;
 mod held;

@@ -84,6 +84,7 @@ impl Model for Rehearsal {
         let usage = Usage {
             prompt_tokens: tokens(&prompt.system) + tokens(&prompt.user),
             completion_tokens: tokens(&answer.text),
+            ..Usage::default()
         };
         let mut chunks: Vec<ModelChunk> = pieces(&answer.text).into_iter().map(ModelChunk::Text).collect();
         chunks.push(ModelChunk::Usage(usage));

@@ -1,13 +1,11 @@
-//! Parameters beyond those that roles carry out: accepted where they are known to change nothing in
-//! the reply, refused otherwise. What is not known is refused too: servers have many parameters of
-//! their own, and a `guided_json` or `stop_token_ids` that passes silently is a reply of another shape.
+//! Parameters of chat completions beyond those that roles carry out.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use crate::gateway::error::ApiError;
+use crate::gateway::completion::Neutral;
 
 /// Parameters about the caller, accounting and caches, which change no reply.
-const HARMLESS: &[&str] = &[
+pub(super) const HARMLESS: &[&str] = &[
     "user",
     "metadata",
     "store",
@@ -17,16 +15,10 @@ const HARMLESS: &[&str] = &[
     "parallel_tool_calls",
 ];
 
-/// What is repeated of a parameter's name, in characters.
-const MAX_SHOWN: usize = 64;
-
-/// Whether a value asks for nothing.
-type Neutral = fn(&Value) -> bool;
-
 /// Parameters that would change the reply, with the values that ask for nothing. Clients send these
-/// by default; what is not in the list asks for something whatever its value.
-const NEUTRAL: &[(&str, Neutral)] = &[
-    ("n", |value| value.as_u64() == Some(1)),
+/// by default; what is not in the list asks for something whatever its value. Where a reply ends is
+/// the contract's to say, so `stop` is among them.
+pub(super) const NEUTRAL: &[Neutral] = &[
     ("tools", is_empty),
     ("functions", is_empty),
     ("tool_choice", |value| matches!(value.as_str(), Some("none" | "auto"))),
@@ -44,19 +36,6 @@ const NEUTRAL: &[(&str, Neutral)] = &[
     ("modalities", |value| value.as_array().is_some_and(|all| all.iter().all(|one| one == "text"))),
     ("service_tier", |value| matches!(value.as_str(), Some("auto" | "default"))),
 ];
-
-/// Refuses what is left of a request unless it is known to change nothing.
-pub(super) fn refuse_unsupported(rest: &Map<String, Value>) -> Result<(), ApiError> {
-    for (name, value) in rest {
-        let neutral = || NEUTRAL.iter().any(|(known, neutral)| known == name && neutral(value));
-        if !value.is_null() && !HARMLESS.contains(&name.as_str()) && !neutral() {
-            let shown: String = name.chars().take(MAX_SHOWN).collect();
-            let message = format!("`{shown}` is not supported for roles; leave it out");
-            return Err(ApiError::invalid("unsupported_parameter", message).param(shown));
-        }
-    }
-    Ok(())
-}
 
 fn is_empty(value: &Value) -> bool {
     match value {

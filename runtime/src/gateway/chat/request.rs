@@ -1,11 +1,10 @@
 //! A chat completion request, read field by field so that every error names its field.
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::parameters::refuse_unsupported;
-use crate::enforce::MAX_HISTORY_BYTES;
+use super::parameters::{HARMLESS, NEUTRAL};
+use crate::gateway::completion::{Dialogue, Fields, MAX_CHOICES, Said};
 use crate::gateway::error::ApiError;
 use crate::session::turn::{Line, Overrides, Speaker};
 
@@ -14,11 +13,10 @@ use crate::session::turn::{Line, Overrides, Speaker};
 pub(super) struct ChatRequest {
     /// The role.
     pub(super) model: String,
-    /// Everything before the last message.
-    pub(super) history: Vec<Line>,
-    /// The last message.
-    pub(super) user: String,
+    pub(super) dialogue: Dialogue,
     pub(super) overrides: Overrides,
+    /// How many replies.
+    pub(super) choices: usize,
     pub(super) stream: bool,
     pub(super) include_usage: bool,
 }
@@ -56,82 +54,51 @@ struct Part {
 
 impl ChatRequest {
     /// Reads a body.
-    pub(super) fn parse(mut body: Map<String, Value>) -> Result<Self, ApiError> {
-        let model: String = required(&mut body, "model")?;
-        let messages: Vec<Value> = required(&mut body, "messages")?;
-        let stream: Option<bool> = optional(&mut body, "stream")?;
-        let options: Option<StreamOptions> = optional(&mut body, "stream_options")?;
-        let temperature = optional::<f64>(&mut body, "temperature")?;
-        let max_tokens = optional::<u32>(&mut body, "max_tokens")?;
-        let max_completion_tokens = optional::<u32>(&mut body, "max_completion_tokens")?;
-        refuse_unsupported(&body)?;
-        let stream = stream.unwrap_or(false);
+    pub(super) fn parse(mut fields: Fields) -> Result<Self, ApiError> {
+        let model = fields.required("model")?;
+        let messages = fields.required("messages")?;
+        let stream = fields.optional("stream")?.unwrap_or(false);
+        let options: Option<StreamOptions> = fields.optional("stream_options")?;
+        let temperature = fields.temperature(2.0)?;
+        let max_tokens = fields.tokens("max_tokens")?;
+        let max_completion_tokens = fields.tokens("max_completion_tokens")?;
+        let seed = fields.optional("seed")?;
+        let choices = fields.optional("n")?.unwrap_or(1);
+        fields.refuse_rest(HARMLESS, NEUTRAL)?;
         if options.is_some() && !stream {
-            let message = "`stream_options` needs `stream: true`";
-            return Err(ApiError::invalid("invalid_parameter", message).param("stream_options"));
+            return Err(Fields::wrong("stream_options", "needs `stream: true`"));
         }
-        if temperature.is_some_and(|value| !(0.0..=2.0).contains(&value)) {
-            let message = "`temperature` is out of range; write 0 to 2";
-            return Err(ApiError::invalid("invalid_parameter", message).param("temperature"));
+        if !(1..=MAX_CHOICES).contains(&choices) {
+            return Err(Fields::wrong("n", &format!("is out of range; write 1 to {MAX_CHOICES}")));
         }
-        let max_tokens = max_completion_tokens.or(max_tokens);
-        if max_tokens == Some(0) {
-            let message = "`max_tokens` is 0; write 1 or more";
-            return Err(ApiError::invalid("invalid_parameter", message).param("max_tokens"));
-        }
-        let (history, user) = dialogue(messages)?;
-        let include_usage = options.unwrap_or_default().include_usage.unwrap_or(false);
         Ok(Self {
             model,
-            history,
-            user,
-            overrides: Overrides { temperature, max_tokens, seed: None },
+            dialogue: dialogue(messages)?,
+            overrides: Overrides { temperature, max_tokens: max_completion_tokens.or(max_tokens), seed },
+            choices,
             stream,
-            include_usage,
+            include_usage: options.unwrap_or_default().include_usage.unwrap_or(false),
         })
     }
 }
 
-/// The messages as a dialogue that ends with the user.
-fn dialogue(messages: Vec<Value>) -> Result<(Vec<Line>, String), ApiError> {
-    let mut lines = Vec::with_capacity(messages.len());
+fn dialogue(messages: Vec<Value>) -> Result<Dialogue, ApiError> {
+    let mut said = Vec::with_capacity(messages.len());
     for (index, value) in messages.into_iter().enumerate() {
-        lines.push(line(index, value)?);
+        said.push(line(format!("messages[{index}]"), value)?);
     }
-    match lines.pop() {
-        Some(Line { speaker: Speaker::User, text }) => within_bounds(&lines).map(|()| (lines, text)),
-        Some(_) => {
-            let message = "the last message must be the user's; replies cannot be prefilled";
-            Err(ApiError::invalid("last_message_not_user", message).param("messages"))
-        }
-        None => Err(ApiError::invalid("missing_messages", "`messages` is empty; send at least one").param("messages")),
-    }
+    Dialogue::read("messages", said)
 }
 
-/// What the model would not be sent is refused: here the caller keeps the dialogue, and only the
-/// caller knows what may be left out of it. A system message never disappears silently.
-fn within_bounds(earlier: &[Line]) -> Result<(), ApiError> {
-    let bytes: usize = earlier.iter().map(|line| line.text.len()).sum();
-    if bytes <= MAX_HISTORY_BYTES {
-        return Ok(());
-    }
-    let message = format!(
-        "the messages before the last one have {bytes} bytes of text, system messages included; at most \
-         {MAX_HISTORY_BYTES} are sent to the model, so shorten them or leave out the oldest"
-    );
-    Err(ApiError::invalid("context_length_exceeded", message).param("messages"))
-}
-
-fn line(index: usize, value: Value) -> Result<Line, ApiError> {
-    let at = format!("messages[{index}]");
-    let message: Message = serde_json::from_value(value).map_err(|error| wrong(&at, &error))?;
+fn line(at: String, value: Value) -> Result<Said, ApiError> {
+    let message: Message = Fields::read(&at, value)?;
     let speaker = match message.role.as_str() {
         "user" | "system" | "developer" => Speaker::User,
         "assistant" => Speaker::Role,
         "tool" | "function" => return Err(unsupported(&format!("{at}.role"), "tool messages are")),
         other => {
-            let message = format!("`{other}` is not a role of a message; write system, developer, user or assistant");
-            return Err(ApiError::invalid("invalid_parameter", message).param(format!("{at}.role")));
+            let what = format!("`{other}` is not a role of a message; write system, developer, user or assistant");
+            return Err(ApiError::invalid("invalid_parameter", what).param(format!("{at}.role")));
         }
     };
     if message.tool_calls.is_some_and(|calls| !calls.is_empty()) || message.function_call.is_some() {
@@ -141,12 +108,9 @@ fn line(index: usize, value: Value) -> Result<Line, ApiError> {
         Some(Content::Text(text)) => text,
         Some(Content::Parts(parts)) => join(&at, parts)?,
         None if speaker == Speaker::Role => String::new(),
-        None => {
-            let message = format!("`{at}.content` is missing; write a text");
-            return Err(ApiError::invalid("invalid_parameter", message).param(format!("{at}.content")));
-        }
+        None => return Err(Fields::wrong(&format!("{at}.content"), "is missing; write a text")),
     };
-    Ok(Line { speaker, text })
+    Ok((at, Line { speaker, text }))
 }
 
 fn join(at: &str, parts: Vec<Part>) -> Result<String, ApiError> {
@@ -161,22 +125,6 @@ fn join(at: &str, parts: Vec<Part>) -> Result<String, ApiError> {
         }
     }
     Ok(text)
-}
-
-fn required<T: DeserializeOwned>(body: &mut Map<String, Value>, name: &str) -> Result<T, ApiError> {
-    optional(body, name)?
-        .ok_or_else(|| ApiError::invalid("missing_parameter", format!("`{name}` is missing")).param(name))
-}
-
-fn optional<T: DeserializeOwned>(body: &mut Map<String, Value>, name: &str) -> Result<Option<T>, ApiError> {
-    match body.remove(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(value) => serde_json::from_value(value).map(Some).map_err(|error| wrong(name, &error)),
-    }
-}
-
-fn wrong(name: &str, error: &serde_json::Error) -> ApiError {
-    ApiError::invalid("invalid_parameter", format!("`{name}`: {error}")).param(name)
 }
 
 fn unsupported(param: &str, what: &str) -> ApiError {

@@ -1,13 +1,11 @@
 //! OpenAI's response objects.
 
-use axum::http::StatusCode;
-use rolecall_dsl::Contract;
 use serde_json::{Value, json};
 
 use crate::clock;
+use crate::gateway::completion::{Completion, End, Finish, Wording, event_line};
 use crate::gateway::error::ApiError;
-use crate::ids::SessionId;
-use crate::session::turn::{TurnEnd, Usage};
+use crate::session::turn::Usage;
 
 /// What every object of one response has in common.
 #[derive(Debug, Clone)]
@@ -16,81 +14,105 @@ pub(super) struct Shape {
     created: u64,
     model: String,
     fingerprint: String,
-    pub(super) include_usage: bool,
 }
 
 impl Shape {
-    pub(super) fn new(contract: &Contract, include_usage: bool) -> Result<Self, ApiError> {
-        let random = SessionId::random()
-            .map_err(|error| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "no_randomness", error.to_string()))?;
-        let digits = random.as_str().trim_start_matches("s_");
-        Ok(Self {
-            id: format!("chatcmpl-{digits}"),
+    pub(super) fn new(completion: &Completion) -> Self {
+        let contract = &completion.contract;
+        Self {
+            id: format!("chatcmpl-{}", completion.id),
             created: clock::unix().as_secs(),
             model: contract.name.clone(),
             fingerprint: format!("fp_{}", contract.digest.chars().take(12).collect::<String>()),
-            include_usage,
-        })
+        }
     }
 
-    /// A whole reply.
-    pub(super) fn completion(&self, end: &TurnEnd, finish_reason: &str) -> Value {
+    /// Whole replies.
+    pub(super) fn completion(&self, ends: &[End]) -> Value {
+        let choices: Vec<Value> = ends.iter().enumerate().map(|(index, end)| whole(index, end)).collect();
+        let counted = ends.iter().fold(Usage::default(), |sum, end| sum.and(end.usage));
+        let mut object = self.object("chat.completion", &json!(choices));
+        put(&mut object, "usage", usage(counted));
+        object
+    }
+
+    fn object(&self, object: &str, choices: &Value) -> Value {
         json!({
             "id": self.id,
-            "object": "chat.completion",
-            "created": self.created,
-            "model": self.model,
-            "system_fingerprint": self.fingerprint,
-            "choices": [{
-                "index": 0,
-                "message": {"role": "assistant", "content": end.text.get(), "refusal": null},
-                "logprobs": null,
-                "finish_reason": finish_reason,
-            }],
-            "usage": usage(end.usage),
-        })
-    }
-
-    /// The first chunk of a stream.
-    pub(super) fn opening(&self) -> Value {
-        self.chunk(&json!([choice(&json!({"role": "assistant", "content": ""}), None)]), None)
-    }
-
-    /// A piece of the reply.
-    pub(super) fn piece(&self, text: &str) -> Value {
-        self.chunk(&json!([choice(&json!({"content": text}), None)]), None)
-    }
-
-    /// The last chunk of a reply.
-    pub(super) fn closing(&self, finish_reason: &str) -> Value {
-        self.chunk(&json!([choice(&json!({}), Some(finish_reason))]), None)
-    }
-
-    /// The chunk that carries the usage, when it was asked for.
-    pub(super) fn usage(&self, counted: Usage) -> Value {
-        self.chunk(&json!([]), Some(usage(counted)))
-    }
-
-    fn chunk(&self, choices: &Value, counted: Option<Value>) -> Value {
-        let mut chunk = json!({
-            "id": self.id,
-            "object": "chat.completion.chunk",
+            "object": object,
             "created": self.created,
             "model": self.model,
             "system_fingerprint": self.fingerprint,
             "choices": choices,
-        });
-        if self.include_usage
-            && let Some(fields) = chunk.as_object_mut()
-        {
-            fields.insert("usage".to_owned(), counted.unwrap_or(Value::Null));
-        }
-        chunk
+        })
     }
 }
 
-fn choice(delta: &Value, finish_reason: Option<&str>) -> Value {
-    json!({"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish_reason})
+/// The chunks of a stream.
+pub(super) struct Chunks {
+    shape: Shape,
+    choices: usize,
+    include_usage: bool,
+}
+
+impl Chunks {
+    pub(super) fn new(shape: Shape, choices: usize, include_usage: bool) -> Self {
+        Self { shape, choices, include_usage }
+    }
+
+    fn delta(&self, choice: usize, delta: &Value, finish: Option<&str>) -> String {
+        self.line(&json!([{"index": choice, "delta": delta, "logprobs": null, "finish_reason": finish}]), Value::Null)
+    }
+
+    fn line(&self, choices: &Value, counted: Value) -> String {
+        let mut chunk = self.shape.object("chat.completion.chunk", choices);
+        if self.include_usage {
+            put(&mut chunk, "usage", counted);
+        }
+        event_line(None, &chunk)
+    }
+}
+
+impl Wording for Chunks {
+    fn opening(&mut self) -> String {
+        let role = json!({"role": "assistant", "content": ""});
+        (0..self.choices).map(|choice| self.delta(choice, &role, None)).collect()
+    }
+
+    fn text(&mut self, choice: usize, piece: &str) -> String {
+        self.delta(choice, &json!({"content": piece}), None)
+    }
+
+    fn ended(&mut self, choice: usize, end: &End) -> String {
+        self.delta(choice, &json!({}), Some(reason(end.finish)))
+    }
+
+    fn closing(&mut self, counted: Usage) -> String {
+        let counted = if self.include_usage { self.line(&json!([]), usage(counted)) } else { String::new() };
+        format!("{counted}data: [DONE]\n\n")
+    }
+
+    /// No `[DONE]` follows, because nothing was done.
+    fn failed(&mut self, error: &ApiError) -> String {
+        event_line(None, &error.body())
+    }
+}
+
+fn whole(index: usize, end: &End) -> Value {
+    json!({
+        "index": index,
+        "message": {"role": "assistant", "content": end.text.get(), "refusal": null},
+        "logprobs": null,
+        "finish_reason": reason(end.finish),
+    })
+}
+
+fn reason(finish: Finish) -> &'static str {
+    match finish {
+        Finish::Stop => "stop",
+        Finish::Length => "length",
+        Finish::Filtered => "content_filter",
+    }
 }
 
 fn usage(counted: Usage) -> Value {
@@ -98,5 +120,13 @@ fn usage(counted: Usage) -> Value {
         "prompt_tokens": counted.prompt_tokens,
         "completion_tokens": counted.completion_tokens,
         "total_tokens": counted.prompt_tokens.saturating_add(counted.completion_tokens),
+        "prompt_tokens_details": {"cached_tokens": counted.cached_tokens},
+        "completion_tokens_details": {"reasoning_tokens": counted.reasoning_tokens},
     })
+}
+
+fn put(object: &mut Value, name: &str, value: Value) {
+    if let Some(fields) = object.as_object_mut() {
+        fields.insert(name.to_owned(), value);
+    }
 }

@@ -2,6 +2,7 @@
 
 mod access;
 mod chat;
+mod choices;
 mod messages;
 mod serve;
 mod sessions;
@@ -56,7 +57,12 @@ impl Model for Scripted {
 
 fn says(pieces: &[&str]) -> Scripted {
     let mut chunks: Vec<_> = pieces.iter().map(|piece| Ok(ModelChunk::Text((*piece).to_owned()))).collect();
-    chunks.push(Ok(ModelChunk::Usage(Usage { prompt_tokens: 11, completion_tokens: 7 })));
+    chunks.push(Ok(ModelChunk::Usage(Usage {
+        prompt_tokens: 11,
+        completion_tokens: 7,
+        cached_tokens: 3,
+        reasoning_tokens: 2,
+    })));
     chunks.push(Ok(ModelChunk::Stop { length: false }));
     Scripted(chunks)
 }
@@ -68,11 +74,11 @@ struct House {
 }
 
 impl House {
-    async fn open(model: Scripted) -> Self {
+    async fn open(model: impl Model + 'static) -> Self {
         Self::with(model, |_| {}).await
     }
 
-    async fn with(model: Scripted, adjust: impl FnOnce(&mut Config)) -> Self {
+    async fn with(model: impl Model + 'static, adjust: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let contracts = folder.path().join("contracts");
         std::fs::create_dir(&contracts).unwrap();
@@ -148,6 +154,18 @@ impl Answer {
     fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
+}
+
+/// The data of an event stream's events, `[DONE]` as a string; comments are left out.
+fn events(answer: &Answer) -> Vec<Value> {
+    assert!(answer.text.ends_with("\n\n"), "{}", answer.text);
+    let events = answer.text.trim_end().split("\n\n").filter(|event| !event.starts_with(':'));
+    events
+        .map(|event| {
+            let data = event.lines().find_map(|line| line.strip_prefix("data: ")).unwrap();
+            serde_json::from_str(data).unwrap_or_else(|_| json!(data))
+        })
+        .collect()
 }
 
 fn hello(model: &str) -> Value {

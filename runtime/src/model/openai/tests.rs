@@ -126,7 +126,7 @@ async fn a_stream_is_read_with_and_without_its_extras() {
         let expected = [
             ModelChunk::Text("好的".into()),
             ModelChunk::Text("，走吧。".into()),
-            ModelChunk::Usage(Usage { prompt_tokens: 5, completion_tokens: 2 }),
+            ModelChunk::Usage(Usage { prompt_tokens: 5, completion_tokens: 2, ..Usage::default() }),
             ModelChunk::Stop { length: false },
         ];
         assert_eq!(chunks.into_iter().map(Result::unwrap).collect::<Vec<_>>(), expected);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rolecall_dsl::Contract;
+use rolecall_dsl::monitor::DeliveryMode;
 use rolecall_wire::frame::{Hit, Outcome};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -42,6 +43,23 @@ pub struct Usage {
     pub prompt_tokens: u64,
     /// Of the replies, discarded attempts included.
     pub completion_tokens: u64,
+    /// Those of the prompt that the model took from a cache.
+    pub cached_tokens: u64,
+    /// Those of the replies that nobody sees.
+    pub reasoning_tokens: u64,
+}
+
+impl Usage {
+    /// Both together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            prompt_tokens: self.prompt_tokens.saturating_add(other.prompt_tokens),
+            completion_tokens: self.completion_tokens.saturating_add(other.completion_tokens),
+            cached_tokens: self.cached_tokens.saturating_add(other.cached_tokens),
+            reasoning_tokens: self.reasoning_tokens.saturating_add(other.reasoning_tokens),
+        }
+    }
 }
 
 /// What a running turn reports, in order.
@@ -105,6 +123,12 @@ impl Turns {
     /// When there are none, or more than [`MAX_USER_BYTES`](enforce::MAX_USER_BYTES).
     pub fn admit(&self, _contract: &Contract, text: &str) -> Result<Permitted<UserText>, Refused> {
         enforce::admit(text)
+    }
+
+    /// How the reply to a turn goes out.
+    #[must_use]
+    pub fn delivery_mode(&self, contract: &Arc<Contract>, user: &str, first_turn: bool) -> DeliveryMode {
+        enforce::delivery_mode(&contract.for_turn(user, first_turn), self.judges.as_ref())
     }
 
     /// Checks a text that is delivered without a model, such as an offline message, against the
@@ -211,8 +235,7 @@ impl Running<'_> {
                 None => break Ok(()),
             }
         };
-        self.usage.prompt_tokens = self.usage.prompt_tokens.saturating_add(usage.prompt_tokens);
-        self.usage.completion_tokens = self.usage.completion_tokens.saturating_add(usage.completion_tokens);
+        self.usage = self.usage.and(usage);
         result
     }
 

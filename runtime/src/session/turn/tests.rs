@@ -43,7 +43,7 @@ impl Model for Scripted {
             taken.lock()[at] += 1;
             Ok(ModelChunk::Text(c.to_string()))
         });
-        let usage = Ok(ModelChunk::Usage(Usage { prompt_tokens: 10, completion_tokens: 5 }));
+        let usage = Ok(ModelChunk::Usage(Usage { prompt_tokens: 10, completion_tokens: 5, ..Usage::default() }));
         let length = self.limited.get(at).copied().unwrap_or_default();
         let last = self.error.clone().map_or(Ok(ModelChunk::Stop { length }), Err);
         let end = stream::iter([usage, last]);
@@ -134,7 +134,7 @@ async fn a_repair_is_asked_with_what_is_missing() {
         Arc::new(Scripted { answers: vec!["天色已晚。走吧。", "岂能停下？"], ..Scripted::default() });
     let (_, end) = answered(model.clone(), &compile(ARTICLE), "").await;
     assert_eq!((end.outcome, end.text.get().as_str()), (Outcome::Repaired, "岂能停下？"));
-    assert_eq!(end.usage, Usage { prompt_tokens: 20, completion_tokens: 10 });
+    assert_eq!(end.usage, Usage { prompt_tokens: 20, completion_tokens: 10, ..Usage::default() });
     let asked = model.asked.lock();
     assert_eq!(asked[1].attempt, 1);
     assert!(asked[1].instructions().unwrap().contains(&asked[1].still[0]));

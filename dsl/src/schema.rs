@@ -1,0 +1,120 @@
+//! JSON Schemas as texts are judged by: bounded in size, in what they refer to and in what judging costs.
+//!
+//! A contract writes them (`format json`), and callers of the runtime do, for the arguments of their
+//! tools. References stay inside a schema, and its patterns run in linear time.
+
+mod references;
+
+use jsonschema::{PatternOptions, Validator};
+use serde_json::Value;
+
+/// Bytes of a schema.
+pub const LONGEST: usize = 64 << 10;
+
+/// Errors of one text that are told.
+const TOLD: usize = 3;
+
+/// A schema, compiled.
+#[derive(Debug)]
+pub struct JsonSchema {
+    document: Value,
+    validator: Validator,
+}
+
+/// Why a schema cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Unusable {
+    /// One sentence.
+    pub message: String,
+    /// What to do.
+    pub help: &'static str,
+    /// Where in the text, when it is one place.
+    pub at: At,
+}
+
+/// A place in a schema's text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum At {
+    /// No place of its own.
+    Whole,
+    /// A line and a column, from 1, in bytes.
+    Place(usize, usize),
+    /// Where this reference is written.
+    Reference(String),
+}
+
+impl JsonSchema {
+    /// Reads a schema.
+    ///
+    /// # Errors
+    /// When it is too large, not JSON, or not a schema that judges in bounded time.
+    pub fn read(text: &str) -> Result<Self, Unusable> {
+        within_bounds(text.len())?;
+        let document = serde_json::from_str(text).map_err(|error| {
+            let help = "a JSON Schema is written as JSON, names in quotes";
+            let message = format!("the schema is not JSON: {error}");
+            Unusable { message, help, at: At::Place(error.line(), error.column()) }
+        })?;
+        Self::compile(document)
+    }
+
+    /// The same from a document that was parsed before.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn of(document: Value) -> Result<Self, Unusable> {
+        within_bounds(document.to_string().len())?;
+        Self::compile(document)
+    }
+
+    fn compile(document: Value) -> Result<Self, Unusable> {
+        let wrong = |message: String, help| Unusable { message, help, at: At::Whole };
+        if !document.is_object() {
+            let help = "write for example `{\"type\": \"object\"}`";
+            return Err(wrong("a JSON Schema is a JSON object".to_owned(), help));
+        }
+        references::check(&document).map_err(|problem| Unusable {
+            message: problem.to_string(),
+            help: problem.help(),
+            at: problem.reference().map_or(At::Whole, |name| At::Reference(name.to_owned())),
+        })?;
+        let options = jsonschema::options().offline().with_pattern_options(PatternOptions::regex());
+        let validator = options.build(&document).map_err(|error| {
+            let place = error.instance_path().as_str().to_owned();
+            let place = if place.is_empty() { String::new() } else { format!(" (at `{place}`)") };
+            wrong(format!("the schema cannot be used: {error}{place}"), "see json-schema.org for the words of a schema")
+        })?;
+        Ok(Self { document, validator })
+    }
+
+    /// The schema as JSON.
+    #[must_use]
+    pub fn document(&self) -> &Value {
+        &self.document
+    }
+
+    /// Whether a value keeps it.
+    #[must_use]
+    pub fn admits(&self, value: &Value) -> bool {
+        self.validator.is_valid(value)
+    }
+
+    /// What is wrong with a value, at most a few things, each with its place in the value.
+    #[must_use]
+    pub fn errors(&self, value: &Value) -> Vec<String> {
+        let told = |error: jsonschema::ValidationError<'_>| match error.instance_path().as_str() {
+            "" => error.to_string(),
+            path => format!("{path}: {error}"),
+        };
+        self.validator.iter_errors(value).take(TOLD).map(told).collect()
+    }
+}
+
+fn within_bounds(bytes: usize) -> Result<(), Unusable> {
+    if bytes <= LONGEST {
+        return Ok(());
+    }
+    let message = format!("the schema is larger than {} KiB", LONGEST >> 10);
+    Err(Unusable { message, help: "describe less of the value", at: At::Whole })
+}

@@ -1,0 +1,83 @@
+//! A request's parameters, taken one by one so that every error names its field.
+//!
+//! What is left when a surface has taken what it carries out is accepted where it is known to change
+//! nothing in the reply, and refused otherwise. What is not known is refused too: servers have many
+//! parameters of their own, and a `guided_json` or `stop_token_ids` that passes silently is a reply of
+//! another shape.
+
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::gateway::error::ApiError;
+
+/// What is repeated of a parameter's name, in characters.
+const MAX_SHOWN: usize = 64;
+
+/// A parameter that would change the reply, and which of its values ask for nothing.
+pub(crate) type Neutral = (&'static str, fn(&Value) -> bool);
+
+/// The parameters of a request that nobody has taken yet.
+#[derive(Debug, Clone)]
+pub(crate) struct Fields(Map<String, Value>);
+
+impl Fields {
+    pub(crate) fn new(body: Map<String, Value>) -> Self {
+        Self(body)
+    }
+
+    /// A parameter that must be there.
+    pub(crate) fn required<T: DeserializeOwned>(&mut self, name: &str) -> Result<T, ApiError> {
+        self.optional(name)?
+            .ok_or_else(|| ApiError::invalid("missing_parameter", format!("`{name}` is missing")).param(name))
+    }
+
+    /// A parameter that may be missing, or null.
+    pub(crate) fn optional<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>, ApiError> {
+        match self.0.remove(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => Self::read(name, value).map(Some),
+        }
+    }
+
+    /// A number of tokens, which is at least 1.
+    pub(crate) fn tokens(&mut self, name: &str) -> Result<Option<u32>, ApiError> {
+        let tokens = self.optional(name)?;
+        if tokens == Some(0) {
+            return Err(Self::wrong(name, "is 0; write 1 or more"));
+        }
+        Ok(tokens)
+    }
+
+    /// A temperature up to `most`.
+    pub(crate) fn temperature(&mut self, most: f64) -> Result<Option<f64>, ApiError> {
+        let temperature = self.optional::<f64>("temperature")?;
+        if temperature.is_some_and(|value| !(0.0..=most).contains(&value)) {
+            return Err(Self::wrong("temperature", &format!("is out of range; write 0 to {most}")));
+        }
+        Ok(temperature)
+    }
+
+    /// Refuses what is left unless it changes nothing.
+    pub(crate) fn refuse_rest(&self, harmless: &[&str], neutral: &[Neutral]) -> Result<(), ApiError> {
+        for (name, value) in &self.0 {
+            let neutral = || neutral.iter().any(|(known, neutral)| known == name && neutral(value));
+            if !value.is_null() && !harmless.contains(&name.as_str()) && !neutral() {
+                let shown: String = name.chars().take(MAX_SHOWN).collect();
+                let message = format!("`{shown}` is not supported for roles; leave it out");
+                return Err(ApiError::invalid("unsupported_parameter", message).param(shown));
+            }
+        }
+        Ok(())
+    }
+
+    /// A value of the field `name`.
+    pub(crate) fn read<T: DeserializeOwned>(name: &str, value: Value) -> Result<T, ApiError> {
+        serde_json::from_value(value)
+            .map_err(|error| ApiError::invalid("invalid_parameter", format!("`{name}`: {error}")).param(name))
+    }
+
+    /// A field that is read but cannot be meant: `what` follows its name.
+    pub(crate) fn wrong(name: &str, what: &str) -> ApiError {
+        ApiError::invalid("invalid_parameter", format!("`{name}` {what}")).param(name)
+    }
+}

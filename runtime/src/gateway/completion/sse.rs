@@ -1,0 +1,48 @@
+//! A body of server-sent events (WHATWG HTML) with trailers behind it.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use axum::body::Body;
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+use futures_util::{Stream, StreamExt};
+use hyper::body::Frame;
+use serde_json::Value;
+
+/// What is sent when there is nothing to say; clients skip it.
+pub(super) const KEEP_ALIVE: &str = ": keep-alive\n\n";
+
+/// An event. Surfaces that tell events apart by name give one.
+#[must_use]
+pub(crate) fn event_line(name: Option<&str>, data: &Value) -> String {
+    match name {
+        Some(name) => format!("event: {name}\ndata: {data}\n\n"),
+        None => format!("data: {data}\n\n"),
+    }
+}
+
+struct Events(BoxStream<'static, Frame<Bytes>>);
+
+impl hyper::body::Body for Events {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.0.poll_next_unpin(cx).map(|frame| frame.map(Ok))
+    }
+}
+
+/// An answer of these frames. Trailers reach those who asked for them (`TE: trailers`).
+pub(super) fn response(frames: impl Stream<Item = Frame<Bytes>> + Send + 'static) -> Response {
+    let mut response = Response::new(Body::new(Events(frames.boxed())));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    // Tells nginx not to collect the stream.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response
+}

@@ -1,0 +1,64 @@
+//! What headers and trailers say of the contract and its rules.
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use rolecall_dsl::monitor::DeliveryMode;
+use rolecall_wire::frame::Hit;
+
+use super::Completion;
+
+/// `name@version` of the contract.
+const CONTRACT: HeaderName = HeaderName::from_static("x-rolecall-contract");
+
+/// How the reply goes out: `token`, `sentence` or `full`.
+const DELIVERY: HeaderName = HeaderName::from_static("x-rolecall-delivery");
+
+/// Names the request, here and in the server's log.
+const TRACE: HeaderName = HeaderName::from_static("x-rolecall-trace");
+
+/// `rule=action` pairs, each once, in the order in which they acted.
+const RULES: HeaderName = HeaderName::from_static("x-rolecall-rules");
+
+impl Completion {
+    /// Says which contract answers, and how.
+    pub(crate) fn label(&self, headers: &mut HeaderMap) {
+        let mode = match self.mode {
+            DeliveryMode::Token => "token",
+            DeliveryMode::Sentence => "sentence",
+            DeliveryMode::Full => "full",
+        };
+        insert(headers, CONTRACT, &format!("{}@{}", escape(&self.contract.name), self.contract.version));
+        insert(headers, DELIVERY, mode);
+        insert(headers, TRACE, &self.id);
+    }
+}
+
+/// Says which rules acted, if any did: in the head of a whole answer, behind a streamed one.
+pub(crate) fn rules<'a>(headers: &mut HeaderMap, hits: impl IntoIterator<Item = &'a Hit>) {
+    let mut pairs: Vec<String> = Vec::new();
+    for hit in hits {
+        let pair = format!("{}={}", escape(&hit.rule), escape(&hit.action));
+        if !pairs.contains(&pair) {
+            pairs.push(pair);
+        }
+    }
+    if !pairs.is_empty() {
+        insert(headers, RULES, &pairs.join(", "));
+    }
+}
+
+/// Announces that the rules come in the trailers: when the head of a stream goes out, none has acted.
+pub(super) fn announce(headers: &mut HeaderMap) {
+    headers.insert(header::TRAILER, HeaderValue::from_static("x-rolecall-rules"));
+}
+
+/// Percent-encodes what a header cannot carry: role and rule names may be Chinese.
+fn escape(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b':');
+    text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+}
+
+fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}
