@@ -2,6 +2,7 @@
 
 use unicode_normalization::char::is_combining_mark;
 
+use super::terminators::is_terminator;
 use crate::text::fold::is_ignorable;
 
 /// The part a character plays.
@@ -11,7 +12,7 @@ pub(super) enum Class {
     Newline,
     /// White space within a line.
     Space,
-    /// `。！？!?` and their kin: always ends a sentence.
+    /// `。！？!?` and their kin in every script: always ends a sentence.
     Terminator,
     /// `.` and `．`: ends a sentence, a number, an abbreviation or nothing.
     Period,
@@ -31,6 +32,10 @@ pub(super) enum Class {
     Continue,
     /// A letter or a digit.
     Word,
+    /// A symbol that begins what follows (`$`, `#`, `‘`, `•`): attaches to the right.
+    Lead,
+    /// `'`, which begins what follows behind white space and closes what is before it elsewhere.
+    Apostrophe,
     /// Everything else (closers without a pair, symbols, emoji, marks): attaches to the left.
     Symbol,
 }
@@ -42,7 +47,7 @@ pub(super) enum Pair {
     Title,
     /// `〈〉`
     InnerTitle,
-    /// `「」`
+    /// `「」`, `｢｣`
     Corner,
     /// `『』`
     InnerCorner,
@@ -56,10 +61,12 @@ pub(super) enum Pair {
     Parenthesis,
     /// `【】`
     Lenticular,
+    /// `[]`, `［］`
+    Square,
 }
 
 impl Pair {
-    /// Whether it encloses speech. Titles and parentheses do not.
+    /// Whether it encloses speech. Titles and brackets do not.
     pub(super) fn is_quote(self) -> bool {
         matches!(self, Self::Corner | Self::InnerCorner | Self::Curly | Self::Straight)
     }
@@ -70,17 +77,15 @@ pub(super) fn class(c: char) -> Class {
     match c {
         'a'..='z' | 'A'..='Z' | '0'..='9' | '\u{4E00}'..='\u{9FFF}' => Class::Word,
         '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}' => Class::Newline,
-        '。' | '！' | '？' | '!' | '?' | '｡' | '‼' | '⁇' | '⁈' | '⁉' | '‽' | '﹖' | '﹗' | '؟' | '۔' => {
-            Class::Terminator
-        }
-        '.' | '．' | '﹒' => Class::Period,
+        '。' | '！' | '？' | '!' | '?' | '｡' => Class::Terminator,
+        '.' | '．' | '﹒' | '․' => Class::Period,
         '…' | '⋯' | '‥' => Class::Ellipsis,
         '《' => Class::Open(Pair::Title),
         '》' => Class::Close(Pair::Title),
         '〈' => Class::Open(Pair::InnerTitle),
         '〉' => Class::Close(Pair::InnerTitle),
-        '「' => Class::Open(Pair::Corner),
-        '」' => Class::Close(Pair::Corner),
+        '「' | '｢' => Class::Open(Pair::Corner),
+        '」' | '｣' => Class::Close(Pair::Corner),
         '『' => Class::Open(Pair::InnerCorner),
         '』' => Class::Close(Pair::InnerCorner),
         '“' => Class::Open(Pair::Curly),
@@ -91,13 +96,22 @@ pub(super) fn class(c: char) -> Class {
         ')' => Class::Close(Pair::Parenthesis),
         '【' => Class::Open(Pair::Lenticular),
         '】' => Class::Close(Pair::Lenticular),
+        '[' | '［' => Class::Open(Pair::Square),
+        ']' | '］' => Class::Close(Pair::Square),
         '"' | '＂' => Class::Quote,
         '`' => Class::Backtick,
         '*' | '_' => Class::Emphasis,
         ',' | '，' | '、' | '､' | ':' | '：' | ';' | '；' | '–' | '—' | '-' | '－' => Class::Continue,
+        '\'' => Class::Apostrophe,
+        '#' | '＃' | '@' | '＠' | '&' | '+' | '±' | '$' | '＄' | '€' | '£' | '¥' | '￥' | '₹' | '§' | '№' | '<'
+        | '{' | '｛' | '‘' | '«' | '‹' | '„' | '¿' | '¡' | '〔' | '〖' | '※' | '→' | '⇒' | '•' | '‣' | '◦' | '▪'
+        | '●' | '■' | '◆' => Class::Lead,
+        // The mark of a footnote.
+        '⁰' | '¹' | '²' | '³' | '⁴'..='⁹' => Class::Symbol,
         c if c.is_whitespace() => Class::Space,
         // A mark belongs to its letter, even one that Unicode calls alphabetic.
         c if c.is_alphanumeric() && !is_combining_mark(c) && !is_ignorable(c) => Class::Word,
+        c if is_terminator(c) => Class::Terminator,
         _ => Class::Symbol,
     }
 }

@@ -8,6 +8,9 @@ pub const FENCE_LIMIT: u16 = 2000;
 /// Inline code counts as code for at most this many characters, and never over a newline.
 const INLINE_LIMIT: u16 = 200;
 
+/// Longer runs of backticks are told apart no more.
+const MOST_BACKTICKS: u8 = 7;
+
 /// Markdown code, inline and fenced.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Code {
@@ -15,6 +18,8 @@ pub(super) struct Code {
     /// Backticks read in a row.
     run: u8,
     run_starts_line: bool,
+    /// The backticks that opened inline code: as many close it.
+    width: u8,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -34,7 +39,8 @@ impl Code {
             Mode::Inline(_) => 1,
             Mode::Fence(_) => 2,
         };
-        mode | u64::from(self.run.min(3)) << 2 | u64::from(self.run > 0 && self.run_starts_line) << 4
+        let width = if mode == 1 { u64::from(self.width) } else { 0 };
+        mode | u64::from(self.run) << 5 | u64::from(self.run > 0 && self.run_starts_line) << 2 | width << 8
     }
 
     /// Takes the next character and says whether it belongs to code, its backticks included.
@@ -43,18 +49,22 @@ impl Code {
             if self.run == 0 {
                 self.run_starts_line = at_line_start;
             }
-            self.run = self.run.saturating_add(1);
+            self.run = (self.run + 1).min(MOST_BACKTICKS);
             return true;
         }
         if self.run > 0 {
             let fence = self.run >= 3 && self.run_starts_line;
-            self.run = 0;
             self.mode = match self.mode {
                 Mode::Text if fence => Mode::Fence(FENCE_LIMIT),
                 Mode::Text => Mode::Inline(INLINE_LIMIT),
                 Mode::Fence(left) if !fence => Mode::Fence(left),
+                Mode::Inline(left) if self.run != self.width => Mode::Inline(left),
                 Mode::Inline(_) | Mode::Fence(_) => Mode::Text,
             };
+            if self.mode == Mode::Inline(INLINE_LIMIT) {
+                self.width = self.run;
+            }
+            self.run = 0;
         }
         self.mode = match self.mode {
             Mode::Inline(_) if matches!(c, '\n' | '\r') => Mode::Text,

@@ -2,9 +2,10 @@
 
 use super::class::{class, is_digit, is_spaced_script};
 use super::code::{Code, Url};
+use super::line::Line;
 use super::pending::{Kind, Pending};
 use super::word::Before;
-use super::{Class, Line, Sentences};
+use super::{Class, Sentences};
 
 impl Sentences {
     /// Appends everything that the future depends on, offsets and counts of sentences left out: equal
@@ -14,6 +15,7 @@ impl Sentences {
         let line = match self.line {
             Line::Start => 0,
             Line::Digits(read) => 1 + u64::from(read),
+            Line::Colon => 5,
             Line::Letter => 6,
             Line::Body => 7,
         };
@@ -47,6 +49,7 @@ fn previous_kind(previous: Option<char>) -> u64 {
         Some(c) if c.is_ascii_digit() => 7,
         Some(c) if is_digit(c) => 8,
         Some(c) if is_spaced_script(c) => 9,
+        Some(']') => 11,
         Some(_) => 10,
     }
 }
@@ -68,9 +71,12 @@ pub fn character_key(c: char) -> u64 {
         Class::Continue => 8,
         Class::Word => 9,
         Class::Symbol => 10,
+        Class::Lead => 11,
+        Class::Apostrophe => 12,
     };
+    let marks = u64::from(c == '/') << 14 | u64::from(c == '：') << 15;
     let case = u64::from(super::class::is_lower(c)) | u64::from(c.is_uppercase()) << 1;
-    class | previous_kind(Some(c)) << 8 | case << 12 | u64::from(c == '/') << 14
+    class | previous_kind(Some(c)) << 8 | case << 12 | marks
 }
 
 fn code_key(code: &Code) -> u64 {
@@ -93,5 +99,6 @@ fn pending_key(pending: &Pending) -> u64 {
         Kind::Closed(pair) => 16 + pair as u64,
     };
     let flags = u64::from(pending.next.is_some()) | u64::from(pending.spaced) << 1 | u64::from(pending.newline) << 2;
-    kind << 4 | flags | u64::from(pending.follows_spaced_script()) << 3
+    let before = u64::from(pending.follows_spaced_script()) << 3 | u64::from(pending.is_detached()) << 10;
+    kind << 4 | flags | before
 }

@@ -1,15 +1,15 @@
 //! Where sentences end: one incremental machine, characters in, boundaries out.
 //!
-//! Unicode's rules (UAX #29) are the base; on top of them
+//! The rules, numbered, are a chapter of the language reference (`spec/13-sentences.md`); its
+//! conformance file is this machine's test. In short, Unicode's rules (UAX #29) are the base; on top
+//! of them
 //!
-//! - (a) no sentence ends inside `《》〈〉「」『』“”""（）()【】`. So that an unclosed pair cannot swallow a
+//! - (a) no sentence ends inside `《》〈〉「」『』“”""（）()【】[]`. So that an unclosed pair cannot swallow a
 //!   reply, a pair counts as open for at most [`PAIR_LIMIT`] characters and never over a newline;
-//!   what was passed over inside it stays one sentence;
-//! - (b) closers, emoji and other symbols attach to the left. A terminator right before the mark that
-//!   closes a pair ends the sentence only if a new one visibly begins: another quotation, or white
-//!   space and a capital letter. So `“这是对的。”他说。` is one sentence;
-//! - (c) `…` and a newline end a sentence (`…` and `...` not before a lower-case letter); `；`, `：`, `~`
-//!   and dashes do not, and a comma, colon, semicolon or dash behind a terminator takes it back;
+//! - (b) closers, emoji and most symbols attach to the left. A terminator right before the mark that
+//!   closes a pair ends the sentence only if a new one visibly begins. So `“这是对的。”他说。` is one;
+//! - (c) `…` and a newline end a sentence; `；`, `：`, `~` and dashes do not, and a comma, colon,
+//!   semicolon or dash behind a terminator takes it back;
 //! - (d) the number or letter of a list item, abbreviations and initials do not end a sentence;
 //! - (e) nor does the point of a decimal number, full width included, or one inside a word;
 //! - (f) a run of terminators counts once;
@@ -23,12 +23,15 @@
 mod class;
 mod code;
 mod key;
+mod line;
 mod pairs;
 mod pending;
+mod terminators;
 mod word;
 
 use class::{Class, Pair, class, is_digit};
 use code::{Code, Url};
+use line::Line;
 use pairs::Pairs;
 use pending::{Kind, Pending};
 use word::{Before, Word};
@@ -80,14 +83,9 @@ pub struct Sentences {
     emphasis: bool,
 }
 
-/// How much of a list marker was read since the line began.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Line {
-    #[default]
-    Start,
-    Digits(u8),
-    Letter,
-    Body,
+/// Whether a pair right behind a terminator refers to what was said.
+fn refers(pair: Pair, previous: Option<char>) -> bool {
+    pair == Pair::Square || (pair == Pair::Parenthesis && previous == Some(']'))
 }
 
 /// Counts the sentences of a whole text.
@@ -127,7 +125,7 @@ impl Sentences {
         let mut event = Event::default();
         let class = class(c);
         self.take(c, class, at, &mut event);
-        self.track_line(c, class);
+        self.line = self.line.then(c, class);
         self.word.push_unless_dot(c);
         self.previous = Some(c);
         if class != Class::Space && class != Class::Newline {
@@ -185,8 +183,7 @@ impl Sentences {
         }
         if self.url.take(c, &self.word, self.previous) {
             event.enclosed = !self.pairs.is_empty();
-            self.take_url(class, event);
-            return;
+            return if self.cites() { self.cite(class) } else { self.take_url(class, event) };
         }
         if class == Class::Newline {
             return self.end_line(at);
@@ -218,12 +215,17 @@ impl Sentences {
                 }
                 self.attach(at, !self.emphasis);
             }
+            Class::Lead => self.attach(at, false),
+            Class::Apostrophe => self.attach(at, !self.pending.is_some_and(|pending| pending.spaced)),
             Class::Newline | Class::Backtick | Class::Close(_) | Class::Quote | Class::Symbol => self.attach(at, true),
         }
     }
 
     /// Inside a pair nothing ends; a terminator right before the closing mark is remembered.
     fn take_enclosed(&mut self, c: char, class: Class, at: usize, event: &mut Event) {
+        if self.cites() {
+            return self.cite(class);
+        }
         let closed = match class {
             Class::Close(pair) => self.pairs.close(pair).then_some(pair),
             Class::Quote => self.pairs.close(Pair::Straight).then_some(Pair::Straight),
@@ -248,6 +250,22 @@ impl Sentences {
         }
     }
 
+    /// Whether the pair that is open belongs to the sentence before it, which may have ended.
+    fn cites(&self) -> bool {
+        self.pending.is_some() && !self.pairs.is_empty()
+    }
+
+    fn cite(&mut self, class: Class) {
+        match class {
+            Class::Open(pair) => self.pairs.open(pair),
+            Class::Close(pair) => _ = self.pairs.close(pair),
+            _ => {}
+        }
+        if let Some(pending) = &mut self.pending {
+            pending.end = self.at;
+        }
+    }
+
     fn take_url(&mut self, class: Class, event: &mut Event) {
         match class {
             Class::Terminator | Class::Period if self.pairs.is_empty() => {
@@ -263,11 +281,12 @@ impl Sentences {
     }
 
     fn take_period(&mut self, at: usize) {
-        if matches!(self.line, Line::Digits(_) | Line::Letter) {
-            self.word.clear();
+        if matches!(self.line, Line::Digits(_)) {
             return;
         }
-        let kind = if self.previous.is_some_and(is_digit) {
+        let kind = if self.line == Line::Letter {
+            Kind::Period(Before::Initial)
+        } else if self.previous.is_some_and(is_digit) {
             Kind::Period(Before::Digit)
         } else {
             Kind::Period(self.word.before())
@@ -337,9 +356,15 @@ impl Sentences {
         if pair == Pair::Parenthesis && matches!(self.previous, Some(':' | ';' | '-' | '=' | '\'')) {
             return self.attach(at, true);
         }
-        self.start(c, at, event);
-        self.pairs.open(pair);
         event.enclosed = true;
+        self.pairs.open(pair);
+        match &mut self.pending {
+            // The `!` of an image ends nothing.
+            Some(pending) if pair == Pair::Square && pending.is_image() => self.pending = None,
+            // `[1]` and `[1](https://…)` behind a terminator say where the sentence is from.
+            Some(pending) if pending.is_adjacent() && refers(pair, self.previous) => pending.end = self.at,
+            _ => self.start(c, at, event),
+        }
     }
 
     /// Whether a straight quotation mark outside all quotations opens one.
@@ -358,6 +383,7 @@ impl Sentences {
         if self.content && pending.breaks_before(c) {
             event.boundary = Some(Boundary { end: pending.end, next: pending.next.unwrap_or(at) });
             self.content = false;
+            self.line = Line::Start;
         }
     }
 
@@ -367,17 +393,5 @@ impl Sentences {
             self.begun += 1;
             event.begins = true;
         }
-    }
-
-    fn track_line(&mut self, c: char, class: Class) {
-        self.line = match (self.line, class) {
-            (_, Class::Newline) | (Line::Start, Class::Space | Class::Symbol | Class::Emphasis | Class::Continue) => {
-                Line::Start
-            }
-            (Line::Start, _) if is_digit(c) => Line::Digits(1),
-            (Line::Start, _) if c.is_ascii_alphabetic() => Line::Letter,
-            (Line::Digits(read @ 1..3), _) if is_digit(c) => Line::Digits(read + 1),
-            _ => Line::Body,
-        };
     }
 }

@@ -37,6 +37,21 @@ impl Pending {
         self.after.is_some_and(is_spaced_script)
     }
 
+    /// Whether the terminator stands apart from any word, as in `.5`, `.NET` and `![image]`.
+    pub(super) fn is_detached(&self) -> bool {
+        self.after.is_some_and(|c| matches!(class(c), Class::Space | Class::Continue))
+    }
+
+    /// Whether it is the `!` before an image, if `[` follows.
+    pub(super) fn is_image(&self) -> bool {
+        self.kind == Kind::Terminator && self.is_adjacent() && self.is_detached()
+    }
+
+    /// Whether what follows at once belongs to the terminator.
+    pub(super) fn is_adjacent(&self) -> bool {
+        !self.spaced && self.next.is_none()
+    }
+
     /// Whether the sentence ended, given the character that would begin the next one.
     pub(super) fn breaks_before(&self, c: char) -> bool {
         if self.newline {
@@ -49,14 +64,19 @@ impl Pending {
                 let capital = self.spaced && c.is_uppercase();
                 capital || (pair.is_quote() && opens_quotation(c))
             }
-            Kind::Period(_) if !self.spaced && self.follows_spaced_script() && is_spaced_script(c) => false,
+            Kind::Period(_) if self.joins(c) => false,
             Kind::Period(before) => match before {
                 Before::Plain | Before::Digit => true,
                 Before::Leading | Before::Initial => false,
-                Before::Abbreviation => !(is_lower(c) || is_digit(c)),
+                Before::Abbreviation => self.spaced && !is_lower(c) && !is_digit(c),
                 Before::Numbering => !is_digit(c),
             },
         }
+    }
+
+    /// Whether the full stop is a point inside a word or number, or begins one.
+    fn joins(&self, c: char) -> bool {
+        self.is_adjacent() && (self.follows_spaced_script() || self.is_detached()) && is_spaced_script(c)
     }
 }
 

@@ -7,12 +7,12 @@ pub(super) enum Before {
     Plain,
     /// A title or a Latin abbreviation that something always follows (`Dr.`, `e.g.`).
     Leading,
-    /// An abbreviation that may end a sentence (`etc.`, `U.S.`): it does unless a lower-case letter
-    /// or a digit follows.
+    /// An abbreviation that may end a sentence (`etc.`, `U.S.`): it does if white space and neither a
+    /// lower-case letter nor a digit follow.
     Abbreviation,
     /// An abbreviation before a number (`No. 5`): the sentence goes on if a digit follows.
     Numbering,
-    /// One capital letter, as in `J. Smith`; never `I`.
+    /// One capital letter or several, as in `J. Smith` and `J.R.R. Tolkien`; never `I`.
     Initial,
     /// A digit.
     Digit,
@@ -26,9 +26,10 @@ const TITLES: [&str; 24] = [
     "prof", "rep", "rev", "sen", "sgt", "st", "fr", "maj",
 ];
 
-const ABBREVIATIONS: [&str; 28] = [
+const ABBREVIATIONS: [&str; 39] = [
     "a.m", "approx", "apr", "assn", "aug", "ave", "blvd", "co", "corp", "dec", "dept", "est", "etc", "feb", "inc",
-    "jan", "jr", "ltd", "nov", "oct", "p.m", "ph.d", "resp", "sep", "sept", "sr", "univ", "b.c",
+    "jan", "jr", "ltd", "nov", "oct", "p.m", "ph.d", "resp", "sep", "sept", "sr", "univ", "b.c", "a.d", "u.s", "u.s.a",
+    "u.k", "u.n", "e.u", "d.c", "n.y", "l.a", "f.b.i", "c.i.a",
 ];
 
 const NUMBERING: [&str; 13] = ["ch", "chap", "eq", "fig", "no", "nos", "nr", "p", "para", "pp", "sec", "v", "vol"];
@@ -97,7 +98,10 @@ impl Word {
         if self.length == 0 {
             return 0;
         }
-        let Some(text) = self.text() else { return 1 };
+        let Some(text) = self.text() else {
+            let letters = u64::from(self.singles) | u64::from(self.singles && self.run == 0) << 1;
+            return 1 | letters << 2;
+        };
         let tables = [&LEADING[..], &TITLES, &ABBREVIATIONS, &NUMBERING, &["www", "i"]];
         let heads = tables.into_iter().flatten().any(|known| known.starts_with(text));
         if !heads && !self.singles {
@@ -115,17 +119,20 @@ impl Word {
 
     /// What a full stop right behind it may mean.
     pub(super) fn before(&self) -> Before {
-        let Some(text) = self.text() else { return Before::Plain };
-        if text.is_empty() || text.ends_with('.') {
+        if self.run == 0 {
             return Before::Plain;
         }
+        let letters = self.dotted && self.singles;
+        let Some(text) = self.text() else {
+            return if letters { Before::Abbreviation } else { Before::Plain };
+        };
         if LEADING.contains(&text) || (self.capital && TITLES.contains(&text)) {
             return Before::Leading;
         }
-        if ABBREVIATIONS.contains(&text) || (self.dotted && self.singles) {
+        if ABBREVIATIONS.contains(&text) || (letters && !self.capital) {
             return Before::Abbreviation;
         }
-        if self.capital && text.len() == 1 && text != "i" {
+        if letters || (self.capital && text.len() == 1 && text != "i") {
             return Before::Initial;
         }
         if NUMBERING.contains(&text) {
