@@ -5,11 +5,14 @@
 
 mod bare;
 mod check;
+#[path = "../../dsl/tests/counting/mod.rs"]
+mod counting;
 mod deliver;
 mod idle;
 mod probe;
 mod table;
 mod verify;
+mod vocabulary;
 
 use anyhow::{Context, Result, bail};
 use table::Row;

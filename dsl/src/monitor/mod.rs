@@ -1,14 +1,17 @@
 //! The one checker: whole texts and streams take the same path.
 //!
 //! A character goes through two stages. The *filter* holds back what could still become a forbidden
-//! match, finds the matches and puts replacements in their place; behind a filter that replaces stands
-//! a *guard*, which blocks what a replacement joined to a match. What passes goes to the *tally*,
-//! which counts sentences, characters, forms and required terms. The *outlet* releases it, never past
-//! a limit that a rule has set. Every step is taken per character, so the way a text is cut into
-//! deltas cannot matter.
+//! match, finds the *matches* and puts replacements in their place; behind a filter that replaces, the
+//! *passage* has a *guard*, which blocks what a replacement joined to a match. What passes goes to the
+//! *page*, the text as the client is to see it: its *tally* counts sentences, characters, forms and
+//! required terms, its *outlet* releases it, never past a limit that a rule has set. Every step is
+//! taken per character, so the way a text is cut into deltas cannot matter.
 
 mod filter;
+mod matches;
 mod outlet;
+mod page;
+mod passage;
 mod program;
 mod prompt;
 mod tally;
@@ -19,8 +22,10 @@ use std::sync::Arc;
 use crate::contract::Language;
 use crate::diagnostic::Severity;
 
-use filter::{Filter, Piece};
-use outlet::Outlet;
+use crate::text::profile::{self, Profile};
+
+use filter::Filter;
+use passage::Passage;
 pub use program::Program;
 use tally::Tally;
 
@@ -100,15 +105,23 @@ impl Verdict {
     }
 }
 
+impl Step {
+    /// Empties it; what it has allocated stays.
+    pub fn clear(&mut self) {
+        self.released.clear();
+        self.sentence_ends.clear();
+        self.violations.clear();
+        self.residual = Residual::Open;
+    }
+}
+
 /// Checks one reply while it grows. `Clone` is cheap and gives an independent continuation, so that
 /// "would this complete the reply?" is asked by trying it.
 #[derive(Debug, Clone)]
 pub struct Monitor {
     program: Arc<Program>,
     filter: Filter,
-    guard: Option<Filter>,
-    tally: Tally,
-    outlet: Outlet,
+    passage: Passage,
     finished: bool,
 }
 
@@ -116,9 +129,7 @@ impl Monitor {
     fn new(program: &Arc<Program>) -> Self {
         Self {
             filter: Filter::new(program),
-            guard: Filter::guard(program),
-            tally: Tally::new(program),
-            outlet: Outlet::default(),
+            passage: Passage::new(program),
             program: Arc::clone(program),
             finished: false,
         }
@@ -127,39 +138,43 @@ impl Monitor {
     /// Takes the next piece of the reply. After the finish nothing more is taken.
     pub fn push(&mut self, delta: &str) -> Step {
         let mut step = Step::default();
+        self.push_into(delta, &mut step);
+        step
+    }
+
+    /// The same, with the outcome in place of what a step held before. Given the same step again and
+    /// again, a stream of ordinary deltas allocates nothing once its buffers have grown.
+    pub fn push_into(&mut self, delta: &str, step: &mut Step) {
+        step.clear();
         if !self.finished {
-            let program = Arc::clone(&self.program);
+            self.passage.page.outlet.expect(delta.len());
             for c in delta.chars() {
-                let known = step.violations.len();
-                self.filter.push(&program, c, &mut step.violations);
-                self.place(step.violations.iter_mut().skip(known));
-                self.drain(&program, self.filter.hold(&program), &mut step);
+                self.take(profile::of(c), &mut step.violations);
             }
         }
-        self.close(step)
+        self.close(step);
     }
 
     /// Ends the reply and decides the rest; `residual` is then `Holds` or `Dead`.
     pub fn finish(&mut self) -> Step {
         let mut step = Step::default();
+        self.finish_into(&mut step);
+        step
+    }
+
+    /// The same, with the outcome in place of what a step held before.
+    pub fn finish_into(&mut self, step: &mut Step) {
+        step.clear();
         if !self.finished {
-            let program = Arc::clone(&self.program);
-            self.filter.finish(&program, &mut step.violations);
-            self.place(step.violations.iter_mut());
-            self.drain(&program, self.filter.read(), &mut step);
-            if let Some(mut guard) = self.guard.take() {
-                let known = step.violations.len();
-                guard.finish(&program, &mut step.violations);
-                self.blame(step.violations.iter_mut().skip(known));
-                self.let_through(&program, &mut guard, usize::MAX, &mut step);
-                self.guard = Some(guard);
-            }
+            let Self { program, filter, passage, .. } = self;
+            filter.finish(program, &mut step.violations);
+            passage.place(filter, &mut step.violations);
+            passage.drain(program, filter, filter.read(), &mut step.violations);
+            passage.finish(program, &mut step.violations);
             self.finished = true;
-            let end = self.tally.finish(&program);
-            self.outlet.open(end);
-            self.judge(&mut step);
+            self.judge(step);
         }
-        self.close(step)
+        self.close(step);
     }
 
     /// What must still come for the reply to comply, one sentence each, for a repair prompt.
@@ -169,7 +184,7 @@ impl Monitor {
         ended.finish();
         let rules = self.program.blocking();
         rules
-            .filter_map(|(_, rule)| rule.constraint.missing(&ended.tally.view(&ended.program, rule), language))
+            .filter_map(|(_, rule)| rule.constraint.missing(&ended.tally().view(&ended.program, rule), language))
             .collect()
     }
 
@@ -180,111 +195,34 @@ impl Monitor {
         if self.finished { self.filter.read() } else { self.filter.hold(&self.program) }
     }
 
-    /// Bytes written by the filter.
-    fn written(&self) -> usize {
-        self.guard.as_ref().map_or_else(|| self.outlet.written(), Filter::read)
+    fn tally(&self) -> &Tally {
+        &self.passage.page.tally
     }
 
-    /// Says where the filter's matches stand in the text as released.
-    fn place<'v>(&self, found: impl Iterator<Item = &'v mut Violation>) {
-        let next = self.written();
-        let stands = |at: usize| self.filter.written(at, next).unwrap_or_else(|| self.outlet.stands(at));
-        for violation in found {
-            violation.at = stands(violation.at);
-            violation.cut = violation.cut.map(stands);
-        }
-    }
-
-    /// Says where the guard's matches come from. They block, whatever their rule's weight: it asked
-    /// for a replacement, and none is left to make.
-    fn blame<'v>(&self, found: impl Iterator<Item = &'v mut Violation>) {
-        for violation in found {
-            violation.severity = Severity::Error;
-            violation.span = self.outlet.pushed(violation.span.start)..self.outlet.pushed(violation.span.end);
-        }
-    }
-
-    /// Passes on everything before `hold`, in order.
-    fn drain(&mut self, program: &Program, hold: usize, step: &mut Step) {
-        while let Some(piece) = self.filter.next(hold) {
-            match piece {
-                Piece::Seal => {
-                    let at = self.written();
-                    self.outlet.limit(at);
-                    if let Some(guard) = &mut self.guard {
-                        guard.known_from(at);
-                    }
-                }
-                Piece::Text(c) => self.write(program, c, step),
-                Piece::Replaced { by, span } => {
-                    by.chars().for_each(|c| self.write(program, c, step));
-                    self.outlet.shift(self.written(), span.end);
-                }
-            }
-        }
-    }
-
-    /// One character that the filter wrote.
-    fn write(&mut self, program: &Program, c: char, step: &mut Step) {
-        let Some(mut guard) = self.guard.take() else { return self.pass(program, c, step) };
-        let known = step.violations.len();
-        guard.push(program, c, &mut step.violations);
-        self.blame(step.violations.iter_mut().skip(known));
-        let hold = guard.hold(program);
-        self.let_through(program, &mut guard, hold, step);
-        self.guard = Some(guard);
-    }
-
-    /// Passes on everything of the guard's before `hold`.
-    fn let_through(&mut self, program: &Program, guard: &mut Filter, hold: usize, step: &mut Step) {
-        while let Some(piece) = guard.next(hold) {
-            match piece {
-                Piece::Seal => self.outlet.limit(self.outlet.written()),
-                Piece::Text(c) => self.pass(program, c, step),
-                Piece::Replaced { .. } => {}
-            }
-        }
-    }
-
-    /// One character of the text as the client is to see it: counts it and queues it.
-    fn pass(&mut self, program: &Program, c: char, step: &mut Step) {
-        let at = self.outlet.written();
-        let counted = self.tally.push(program, c);
-        let found = [
-            counted.char.then(|| (&program.char_limits, self.tally.chars(), at, at)),
-            counted.word.then(|| (&program.word_limits, self.tally.words(), at, at)),
-            counted.sentence.then(|| {
-                let boundary = self.tally.boundary();
-                (&program.sentence_limits, self.tally.sentences(), boundary.next, boundary.end)
-            }),
-        ];
-        for (limits, count, start, cut) in found.into_iter().flatten() {
-            for limit in limits.iter().filter(|limit| limit.most + 1 == count) {
-                let span = self.outlet.pushed(start)..self.outlet.pushed(at) + c.len_utf8();
-                step.violations.push(limit.violation(program, span, start, cut));
-                if limit.blocks {
-                    self.outlet.limit(cut);
-                }
-            }
-        }
-        if let Some(boundary) = counted.boundary {
-            self.outlet.sentence_end(boundary.next);
-        }
-        self.outlet.write(c);
+    /// One character, through every stage.
+    #[inline]
+    fn take(&mut self, profile: &Profile, told: &mut Vec<Violation>) {
+        let Self { program, filter, passage, .. } = self;
+        let known = told.len();
+        let Some(hold) = filter.push(program, profile, told) else {
+            return passage.write(program, profile, told);
+        };
+        passage.place(filter, told.get_mut(known..).unwrap_or_default());
+        passage.drain(program, filter, hold, told);
     }
 
     /// Asks the rules that are decided at the end.
     fn judge(&self, step: &mut Step) {
         let end = self.filter.read();
         for (index, rule) in self.program.rules.iter().enumerate() {
-            if let Some(message) = rule.constraint.broken(&self.tally.view(&self.program, rule)) {
+            if let Some(message) = rule.constraint.broken(&self.tally().view(&self.program, rule)) {
                 step.violations.push(Violation {
                     rule: index,
                     id: Arc::clone(&rule.id),
                     severity: rule.severity,
                     span: end..end,
                     message,
-                    at: self.outlet.written(),
+                    at: self.passage.page.outlet.written(),
                     cut: None,
                     redacted: false,
                 });
@@ -292,23 +230,18 @@ impl Monitor {
         }
     }
 
-    fn close(&mut self, mut step: Step) -> Step {
-        if let Some(at) = self.tally.lost_from(&self.program) {
-            self.outlet.limit(at);
-        }
-        let held = if self.finished { None } else { self.tally.held_back(&self.program) };
-        self.outlet.release(held, &mut step);
+    fn close(&mut self, step: &mut Step) {
+        self.passage.page.release(&self.program, self.finished, step);
         step.residual = self.residual();
-        step
     }
 
     fn residual(&self) -> Residual {
-        if self.filter.is_sealed() || self.guard.as_ref().is_some_and(Filter::is_sealed) {
+        if self.filter.is_sealed() || self.passage.is_sealed() {
             return Residual::Dead;
         }
         let mut residual = Residual::Holds;
         for (_, rule) in self.program.blocking() {
-            let view = self.tally.view(&self.program, rule);
+            let view = self.tally().view(&self.program, rule);
             let outlook = if !self.finished {
                 rule.constraint.outlook(&view)
             } else if rule.constraint.broken(&view).is_some() || rule.constraint.outlook(&view) == Residual::Dead {

@@ -5,8 +5,10 @@ use super::Step;
 /// Text that passed the filter, and how far it may be released.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Outlet {
-    /// Not yet released.
+    /// Not yet released, as far as it still may be.
     text: String,
+    /// Bytes written, released or not.
+    written: usize,
     /// Bytes released.
     released: usize,
     /// Nothing is ever released past this byte.
@@ -20,12 +22,20 @@ pub(super) struct Outlet {
 impl Outlet {
     /// Bytes written, released or not.
     pub(super) fn written(&self) -> usize {
-        self.released + self.text.len()
+        self.written
+    }
+
+    /// So many bytes may come before the next release.
+    pub(super) fn expect(&mut self, bytes: usize) {
+        self.text.reserve(bytes);
     }
 
     /// Appends a character.
     pub(super) fn write(&mut self, c: char) {
-        self.text.push(c);
+        self.written += c.len_utf8();
+        if !self.is_stopped() {
+            self.text.push(c);
+        }
     }
 
     /// Lowers the limit to a byte.
@@ -33,14 +43,19 @@ impl Outlet {
         self.limit = Some(self.limit.map_or(at, |other| other.min(at)));
     }
 
+    /// Whether everything was released that may ever be.
+    fn is_stopped(&self) -> bool {
+        self.limit.is_some_and(|limit| limit <= self.released)
+    }
+
     /// Notes that a sentence is known to end before a byte.
     pub(super) fn sentence_end(&mut self, at: usize) {
         self.ends.push(at);
     }
 
-    /// The reply has ended; its last sentence, if one is open, ends with it.
-    pub(super) fn open(&mut self, last: bool) {
-        if last {
+    /// The text has ended, and with it its last sentence if one is open.
+    pub(super) fn finish(&mut self, open: bool) {
+        if open {
             self.ends.push(self.written());
         }
     }
@@ -73,13 +88,17 @@ impl Outlet {
     /// Moves what may go, and the ends of sentences in it, into a step.
     pub(super) fn release(&mut self, held_from: Option<usize>, step: &mut Step) {
         let bound = |at: Option<usize>| at.unwrap_or(usize::MAX);
-        let to = self.written().min(bound(self.limit)).min(bound(held_from)).max(self.released);
+        let to = self.written.min(bound(self.limit)).min(bound(held_from)).max(self.released);
         let from = self.released;
         if to > from {
-            step.released.extend(self.text.drain(..to - from));
+            step.released.push_str(self.text.get(..to - from).unwrap_or_default());
+            self.text.drain(..to - from);
             self.released = to;
         }
-        let stopped = self.limit.is_some_and(|limit| limit <= to);
+        let stopped = self.is_stopped();
+        if stopped {
+            self.text.clear();
+        }
         let given = self.ends.iter().take_while(|end| **end <= to || stopped).count();
         for end in self.ends.drain(..given) {
             // Where sentences do not matter for the delivery, the symbols before one may be gone.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{DeliveryMode, Monitor, Verdict, Violation};
+use super::{DeliveryMode, Monitor, Step, Verdict, Violation};
 use crate::constraint::{Bounds, Class, Constraint, Demand, Recognizer};
 use crate::contract::{OnViolation, Rule};
 use crate::diagnostic::Severity;
@@ -127,9 +127,11 @@ impl Program {
     /// Pushes the whole text once and finishes.
     #[must_use]
     pub fn check(self: &Arc<Self>, text: &str) -> Verdict {
-        let mut monitor = self.monitor();
-        let mut violations = monitor.push(text).violations;
-        violations.extend(monitor.finish().violations);
+        let (mut monitor, mut step) = (self.monitor(), Step::default());
+        monitor.push_into(text, &mut step);
+        let mut violations = std::mem::take(&mut step.violations);
+        monitor.finish_into(&mut step);
+        violations.append(&mut step.violations);
         Verdict { violations }
     }
 

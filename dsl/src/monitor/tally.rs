@@ -5,6 +5,7 @@ use super::program::{Compiled, Program, Tracks};
 use crate::constraint::{Recognizer, View};
 use crate::text::characters::Characters;
 use crate::text::pattern::Finder;
+use crate::text::profile::Profile;
 use crate::text::rhetorical::{Form, Forms};
 use crate::text::sentence::{Boundary, Sentences};
 use crate::text::styles::Styles;
@@ -19,6 +20,7 @@ pub(super) struct Tally {
     /// The last boundary between sentences.
     boundary: Boundary,
     characters: Characters,
+    /// Counted only for rules that bound them.
     words: Words,
     tongue: Option<Tongue>,
     /// Reads the forms of sentences.
@@ -67,12 +69,14 @@ impl Tally {
     }
 
     /// Counts a character.
-    pub(super) fn push(&mut self, program: &Program, c: char) -> Counted {
-        let event = self.sentences.push(c);
+    #[inline]
+    pub(super) fn push(&mut self, program: &Program, profile: &Profile) -> Counted {
+        let c = profile.c;
+        let event = self.sentences.read(profile);
         if let Some(boundary) = event.boundary {
             self.boundary = boundary;
         }
-        let ended = self.styles.as_mut().and_then(|styles| styles.push(c, &event));
+        let ended = self.styles.as_mut().and_then(|styles| styles.read(profile, &event));
         self.end_sentence(ended);
         if !program.required.is_empty() {
             let found = &mut self.found;
@@ -89,13 +93,13 @@ impl Tally {
             *accepted = machine.accepts();
         }
         if let Some(tongue) = &mut self.tongue {
-            tongue.push(c);
+            tongue.read(profile);
         }
         Counted {
             boundary: event.boundary,
             sentence: event.begins,
-            char: self.characters.push(c),
-            word: self.words.push(c),
+            char: self.characters.read(profile),
+            word: !program.word_limits.is_empty() && self.words.read(profile),
         }
     }
 

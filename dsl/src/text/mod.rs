@@ -9,6 +9,7 @@ pub mod fold;
 pub mod json;
 mod lookalike;
 pub mod pattern;
+pub(crate) mod profile;
 pub mod rhetorical;
 pub mod sample;
 pub mod sentence;

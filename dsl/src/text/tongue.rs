@@ -2,6 +2,7 @@
 
 use unicode_script::{Script, UnicodeScript};
 
+use super::profile::{self, Profile};
 use super::words::Words;
 use crate::contract::Language;
 
@@ -23,7 +24,12 @@ pub struct Tongue {
 impl Tongue {
     /// Takes the next character.
     pub fn push(&mut self, c: char) {
-        let begins = self.words.push(c);
+        self.read(profile::of(c));
+    }
+
+    pub(crate) fn read(&mut self, profile: &Profile) {
+        let c = profile.c;
+        let begins = self.words.read(profile);
         self.open = if begins { true } else { self.open && self.words.key() != 0 };
         let inside = begins || self.open;
         if !inside || !is_letter(c) {

@@ -2,6 +2,7 @@
 
 use unicode_script::{Script, UnicodeScript};
 
+use super::profile::{self, Profile};
 use super::sentence::is_spaced_script;
 
 /// Counts words: a run of letters, digits and marks is one, with the apostrophes, hyphens and points
@@ -27,19 +28,55 @@ enum Inside {
     Point,
 }
 
+/// What a character does to words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// It is a word by itself, whatever stands beside it.
+    Alone,
+    /// A letter or digit of a script with spaced words.
+    Spaced,
+    /// One of another script.
+    Unspaced,
+    /// It belongs to the letter before it.
+    Mark,
+    /// A full stop.
+    Point,
+    /// It joins what stands beside it to one word.
+    Joint,
+    /// It ends a word.
+    Other,
+}
+
+impl Role {
+    pub(super) fn of(c: char) -> Self {
+        match c {
+            c if stands_alone(c) => Self::Alone,
+            c if is_spaced_script(c) => Self::Spaced,
+            c if c.is_alphanumeric() => Self::Unspaced,
+            c if profile::is_mark(c) => Self::Mark,
+            '.' => Self::Point,
+            '\'' | '\u{2019}' | '-' | '_' | ',' => Self::Joint,
+            _ => Self::Other,
+        }
+    }
+}
+
 impl Words {
     /// Takes the next character and says whether it begins a word.
     pub fn push(&mut self, c: char) -> bool {
-        let (inside, begins) = match self.inside {
-            _ if stands_alone(c) => (Inside::Nothing, true),
-            Inside::Word | Inside::Unspaced | Inside::Joint if c.is_alphanumeric() => (inside(c), false),
-            Inside::Point if is_spaced_script(c) => (Inside::Word, false),
-            now @ (Inside::Word | Inside::Unspaced) if is_mark(c) => (now, false),
-            Inside::Word if c == '.' => (Inside::Point, false),
-            Inside::Word | Inside::Unspaced if matches!(c, '\'' | '\u{2019}' | '-' | '_' | ',') => {
-                (Inside::Joint, false)
-            }
-            _ if c.is_alphanumeric() => (inside(c), true),
+        self.read(profile::of(c))
+    }
+
+    pub(crate) fn read(&mut self, profile: &Profile) -> bool {
+        let (inside, begins) = match (self.inside, profile.role) {
+            (_, Role::Alone) => (Inside::Nothing, true),
+            (Inside::Word | Inside::Unspaced | Inside::Joint | Inside::Point, Role::Spaced) => (Inside::Word, false),
+            (_, Role::Spaced) => (Inside::Word, true),
+            (Inside::Word | Inside::Unspaced | Inside::Joint, Role::Unspaced) => (Inside::Unspaced, false),
+            (_, Role::Unspaced) => (Inside::Unspaced, true),
+            (now @ (Inside::Word | Inside::Unspaced), Role::Mark) => (now, false),
+            (Inside::Word, Role::Point) => (Inside::Point, false),
+            (Inside::Word | Inside::Unspaced, Role::Joint) => (Inside::Joint, false),
             _ => (Inside::Nothing, false),
         };
         self.inside = inside;
@@ -60,10 +97,6 @@ impl Words {
     }
 }
 
-fn inside(c: char) -> Inside {
-    if is_spaced_script(c) { Inside::Word } else { Inside::Unspaced }
-}
-
 /// Whether a character is a word by itself, whatever stands beside it.
 fn stands_alone(c: char) -> bool {
     !c.is_ascii()
@@ -78,10 +111,6 @@ fn stands_alone(c: char) -> bool {
                 | Script::Khmer
                 | Script::Myanmar
         )
-}
-
-fn is_mark(c: char) -> bool {
-    !c.is_ascii() && (unicode_normalization::char::is_combining_mark(c) || super::fold::is_ignorable(c))
 }
 
 #[cfg(test)]

@@ -24,8 +24,6 @@ static COMPILED: &Aligned<[u8]> =
 /// The patterns as one automaton over an alphabet of their own characters: every other character is
 /// the same to them, which keeps the automaton small.
 pub(super) struct Lexicon {
-    /// The characters of the patterns outside ASCII, sorted, and the byte each is read as.
-    letters: Vec<(char, u8)>,
     pub(super) dfa: DFA<&'static [u32]>,
     pub(super) start: StateID,
 }
@@ -34,18 +32,19 @@ pub(super) static LEXICON: LazyLock<Lexicon> = LazyLock::new(|| {
     #[allow(clippy::expect_used, reason = "the build script wrote it for this target")]
     let (dfa, _) = DFA::from_bytes(&COMPILED.bytes).expect("the automaton of the build");
     let start = dfa.start_state(&start::Config::new().anchored(Anchored::No)).unwrap_or_default();
-    Lexicon { letters: letters(), dfa, start }
+    Lexicon { dfa, start }
 });
 
-impl Lexicon {
-    /// The byte that a normalised character is read as.
-    pub(super) fn byte(&self, c: char) -> u8 {
-        match u8::try_from(c) {
-            Ok(ascii @ 0..0x80) => ascii,
-            _ => {
-                let found = self.letters.binary_search_by_key(&c, |letter| letter.0).ok();
-                found.and_then(|index| self.letters.get(index)).map_or(OTHER, |letter| letter.1)
-            }
+/// The characters of the patterns outside ASCII, sorted, and the byte each is read as.
+static LETTERS: LazyLock<Vec<(char, u8)>> = LazyLock::new(letters);
+
+/// The byte that a normalised character is read as.
+pub(in crate::text) fn byte(normal: char) -> u8 {
+    match u8::try_from(normal) {
+        Ok(ascii @ 0..0x80) => ascii,
+        _ => {
+            let found = LETTERS.binary_search_by_key(&normal, |letter| letter.0).ok();
+            found.and_then(|index| LETTERS.get(index)).map_or(OTHER, |letter| letter.1)
         }
     }
 }
@@ -57,12 +56,12 @@ pub(crate) fn prepare() {
 
 /// The byte that stands for a character: characters with the same byte are the same to the patterns.
 pub(crate) fn letter(c: char) -> u8 {
-    LEXICON.byte(normal(c))
+    byte(normal(c))
 }
 
 /// Every character that the patterns know, in all its variants.
 pub(crate) fn alphabet() -> Vec<char> {
-    let mut found: Vec<char> = LEXICON.letters.iter().map(|letter| letter.0).collect();
+    let mut found: Vec<char> = LETTERS.iter().map(|letter| letter.0).collect();
     let ascii = PATTERNS.iter().flat_map(|(_, pattern)| pattern.chars());
     found.extend(ascii.filter(|c| c.is_ascii_lowercase() || *c == '\''));
     found.extend("?？⁇⁈⁉‽﹖.。!！…｡．⋯‥,，、;；:：—– ’".chars());
@@ -71,18 +70,28 @@ pub(crate) fn alphabet() -> Vec<char> {
     found
 }
 
-/// Whether a sentence that has asked (or not) asks still, with this character behind it: a question
-/// mark or `吗` asks, and what may stand behind them takes nothing back.
-pub(super) fn asks(before: bool, normal: char) -> bool {
-    match normal {
-        '?' | '吗' | '嗎' | '嘛' => true,
-        '.' | ' ' => before,
-        _ => false,
+/// What a character does to whether the sentence asks if it ends here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::text) enum Asks {
+    /// A question mark or `吗`.
+    Yes,
+    /// What may stand behind them takes nothing back.
+    AsBefore,
+    No,
+}
+
+impl Asks {
+    pub(in crate::text) fn of(normal: char) -> Self {
+        match normal {
+            '?' | '吗' | '嗎' | '嘛' => Self::Yes,
+            '.' | ' ' => Self::AsBefore,
+            _ => Self::No,
+        }
     }
 }
 
 /// The character as the patterns see it.
-pub(super) fn normal(c: char) -> char {
+pub(in crate::text) fn normal(c: char) -> char {
     match c {
         '?' | '？' | '⁇' | '⁈' | '⁉' | '‽' | '﹖' => '?',
         '.' | '。' | '!' | '！' | '…' | '｡' | '．' | '⋯' | '‥' => '.',

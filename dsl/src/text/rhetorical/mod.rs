@@ -14,8 +14,11 @@ mod patterns;
 use regex_automata::dfa::Automaton;
 use regex_automata::util::primitives::StateID;
 
-use lexicon::{LEXICON, PATTERNS, Says, asks, normal};
+pub(super) use lexicon::{Asks, byte, normal};
+use lexicon::{LEXICON, PATTERNS, Says};
 pub(crate) use lexicon::{alphabet, letter, prepare};
+
+use super::profile::{self, Profile};
 
 /// A form of sentences whose share a rule can bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -127,16 +130,21 @@ impl Reader {
     /// Takes the next character of the sentence; `enclosed` ones (quoted speech, titles, code) are
     /// passed over.
     pub fn push(&mut self, c: char, enclosed: bool) {
-        let c = if enclosed { ' ' } else { normal(c) };
-        self.asks = asks(self.asks, c);
-        if std::mem::replace(&mut self.space, c == ' ') && c == ' ' {
+        self.read(profile::of(c), enclosed);
+    }
+
+    pub(crate) fn read(&mut self, profile: &Profile, enclosed: bool) {
+        let (letter, asks) = if enclosed { (b' ', Asks::AsBefore) } else { (profile.letter, profile.asks) };
+        self.asks = asks == Asks::Yes || (self.asks && asks == Asks::AsBefore);
+        if std::mem::replace(&mut self.space, letter == b' ') && letter == b' ' {
             return;
         }
-        self.state = LEXICON.dfa.next_state(self.state, LEXICON.byte(c));
-        if LEXICON.dfa.is_match_state(self.state) {
+        let dfa = &LEXICON.dfa;
+        self.state = dfa.next_state(self.state, letter);
+        if dfa.is_match_state(self.state) {
             self.note(self.state);
         }
-        if c == ',' {
+        if letter == b',' {
             self.indirect = false;
             self.open = 0;
         }

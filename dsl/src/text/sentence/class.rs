@@ -7,7 +7,7 @@ use crate::text::fold::is_ignorable;
 
 /// The part a character plays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Class {
+pub(in crate::text) enum Class {
     /// Ends the line and with it the sentence.
     Newline,
     /// White space within a line.
@@ -42,7 +42,7 @@ pub(super) enum Class {
 
 /// A pair inside which no sentence ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Pair {
+pub(in crate::text) enum Pair {
     /// `《》`
     Title,
     /// `〈〉`
@@ -73,7 +73,7 @@ impl Pair {
 }
 
 /// Classifies a character.
-pub(super) fn class(c: char) -> Class {
+pub(in crate::text) fn class(c: char) -> Class {
     match c {
         'a'..='z' | 'A'..='Z' | '0'..='9' | '\u{4E00}'..='\u{9FFF}' => Class::Word,
         '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}' => Class::Newline,

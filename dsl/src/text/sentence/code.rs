@@ -43,6 +43,11 @@ impl Code {
         mode | u64::from(self.run) << 5 | u64::from(self.run > 0 && self.run_starts_line) << 2 | width << 8
     }
 
+    /// Whether nothing that was read begins code.
+    pub(super) fn is_absent(&self) -> bool {
+        self.mode == Mode::Text && self.run == 0
+    }
+
     /// Takes the next character and says whether it belongs to code, its backticks included.
     pub(super) fn take(&mut self, c: char, at_line_start: bool) -> bool {
         if c == '`' {

@@ -22,6 +22,7 @@
 
 mod class;
 mod code;
+mod enclosed;
 mod key;
 mod line;
 mod pairs;
@@ -29,13 +30,15 @@ mod pending;
 mod terminators;
 mod word;
 
-use class::{Class, Pair, class, is_digit};
+pub(in crate::text) use class::{Class, class};
+use class::{Pair, is_digit};
 use code::{Code, Url};
 use line::Line;
 use pairs::Pairs;
 use pending::{Kind, Pending};
 use word::{Before, Word};
 
+use super::profile::{self, Profile};
 pub(crate) use class::is_spaced_script;
 pub use code::FENCE_LIMIT;
 pub use key::character_key;
@@ -81,6 +84,8 @@ pub struct Sentences {
     previous: Option<char>,
     /// An odd number of Markdown emphasis runs was read.
     emphasis: bool,
+    /// See [`Sentences::is_flowing`].
+    flows: bool,
 }
 
 /// Whether a pair right behind a terminator refers to what was said.
@@ -120,18 +125,37 @@ pub fn split(text: &str) -> Vec<std::ops::Range<usize>> {
 impl Sentences {
     /// Takes the next character.
     pub fn push(&mut self, c: char) -> Event {
+        self.read(profile::of(c))
+    }
+
+    #[inline]
+    pub(crate) fn read(&mut self, profile: &Profile) -> Event {
+        let (c, class) = (profile.c, profile.class);
         let at = self.at;
         self.at += c.len_utf8();
         let mut event = Event::default();
-        let class = class(c);
-        self.take(c, class, at, &mut event);
-        self.line = self.line.then(c, class);
+        if !(self.flows && class == Class::Word) {
+            self.take(c, class, at, &mut event);
+            self.line = self.line.then(c, class);
+            self.flows = self.is_flowing();
+        }
         self.word.push_unless_dot(c);
         self.previous = Some(c);
         if class != Class::Space && class != Class::Newline {
             self.solid = self.at;
         }
         event
+    }
+
+    /// Whether a letter or a digit would change nothing here but the word it belongs to: most
+    /// characters of a text are one within a sentence that has begun and may not have ended.
+    fn is_flowing(&self) -> bool {
+        self.content
+            && self.pending.is_none()
+            && self.pairs.is_empty()
+            && self.code.is_absent()
+            && self.url == Url::Outside
+            && self.line == Line::Body
     }
 
     /// Ends the text: where its last sentence ends, if one is open.
@@ -218,65 +242,6 @@ impl Sentences {
             Class::Lead => self.attach(at, false),
             Class::Apostrophe => self.attach(at, !self.pending.is_some_and(|pending| pending.spaced)),
             Class::Newline | Class::Backtick | Class::Close(_) | Class::Quote | Class::Symbol => self.attach(at, true),
-        }
-    }
-
-    /// Inside a pair nothing ends; a terminator right before the closing mark is remembered.
-    fn take_enclosed(&mut self, c: char, class: Class, at: usize, event: &mut Event) {
-        if self.cites() {
-            return self.cite(class);
-        }
-        let closed = match class {
-            Class::Close(pair) => self.pairs.close(pair).then_some(pair),
-            Class::Quote => self.pairs.close(Pair::Straight).then_some(Pair::Straight),
-            _ => None,
-        };
-        if let Some(pair) = closed {
-            if self.pairs.is_empty() && self.pairs.take_terminated() && self.content {
-                self.pending = Some(Pending::new(Kind::Closed(pair), self.at, self.previous));
-            }
-            return;
-        }
-        match class {
-            Class::Terminator | Class::Ellipsis | Class::Period => self.pairs.terminated(true),
-            Class::Open(pair) => self.open(pair, c, at, event),
-            Class::Quote => self.open(Pair::Straight, c, at, event),
-            Class::Word => {
-                self.pairs.terminated(false);
-                self.begin(event);
-            }
-            Class::Continue => self.pairs.terminated(false),
-            _ => {}
-        }
-    }
-
-    /// Whether the pair that is open belongs to the sentence before it, which may have ended.
-    fn cites(&self) -> bool {
-        self.pending.is_some() && !self.pairs.is_empty()
-    }
-
-    fn cite(&mut self, class: Class) {
-        match class {
-            Class::Open(pair) => self.pairs.open(pair),
-            Class::Close(pair) => _ = self.pairs.close(pair),
-            _ => {}
-        }
-        if let Some(pending) = &mut self.pending {
-            pending.end = self.at;
-        }
-    }
-
-    fn take_url(&mut self, class: Class, event: &mut Event) {
-        match class {
-            Class::Terminator | Class::Period if self.pairs.is_empty() => {
-                let kind = if class == Class::Period { Kind::Period(Before::Plain) } else { Kind::Terminator };
-                self.pending = Some(Pending::new(kind, self.at, self.previous));
-            }
-            Class::Word => {
-                self.pending = None;
-                self.begin(event);
-            }
-            _ => self.pending = None,
         }
     }
 

@@ -35,7 +35,7 @@ enum Line {
 
 /// What a character is to a marker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sign {
+pub(in crate::text) enum Sign {
     Newline,
     Space,
     Dash,
@@ -52,7 +52,7 @@ enum Sign {
     Other,
 }
 
-fn sign(c: char) -> Sign {
+pub(in crate::text) fn sign(c: char) -> Sign {
     match c {
         '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}' => Sign::Newline,
         '-' | '+' | '–' => Sign::Dash,
@@ -79,8 +79,7 @@ impl Listing {
     }
 
     /// Takes the next character; `begins` says that it gives its sentence the first letter or digit.
-    pub(super) fn push(&mut self, c: char, begins: bool) {
-        let sign = sign(c);
+    pub(super) fn push(&mut self, sign: Sign, begins: bool) {
         if sign == Sign::Newline {
             *self = Self { item: self.item, ..Self::default() };
             return;

@@ -16,8 +16,12 @@ mod quoting;
 use listing::Listing;
 use quoting::Quoting;
 
+use super::profile::{self, Profile};
 use super::rhetorical::{Form, Forms, Reader};
 use super::sentence::Event;
+
+pub(super) use listing::{Sign, sign};
+pub(super) use quoting::{Mark, closes, mark};
 
 /// Reads the forms of one sentence after the other.
 #[derive(Debug, Clone, Copy, Default)]
@@ -37,18 +41,22 @@ impl Styles {
     /// Takes the next character with what the sentence machine says about it; gives the forms of the
     /// sentence before it if that one ended.
     pub fn push(&mut self, c: char, event: &Event) -> Option<Forms> {
+        self.read(profile::of(c), event)
+    }
+
+    pub(crate) fn read(&mut self, profile: &Profile, event: &Event) -> Option<Forms> {
         let ended = event.boundary.is_some().then(|| self.forms());
         if ended.is_some() {
             *self = Self { listing: self.listing.next_sentence(), ..Self::default() };
         }
         self.content |= event.begins;
-        self.listing.push(c, event.begins);
-        self.over |= self.content && !event.enclosed && is_newline(c);
+        self.listing.push(profile.sign, event.begins);
+        self.over |= self.content && !event.enclosed && profile.sign == Sign::Newline;
         if !self.over {
-            self.quoting.push(c);
-            self.reader.push(c, event.enclosed);
+            self.quoting.push(profile);
+            self.reader.read(profile, event.enclosed);
             if !event.enclosed {
-                self.bang = is_bang(c) || (self.bang && !goes_on(c));
+                self.bang = profile.bang || (self.bang && !profile.goes_on);
             }
         }
         ended
@@ -92,24 +100,20 @@ impl Styles {
 /// What the forms see of a character: those alike in this, in [`letter`](super::rhetorical) and to the
 /// sentence machine are the same to them.
 pub(crate) fn letter(c: char) -> u32 {
-    let marks = u32::from(is_bang(c)) | u32::from(goes_on(c)) << 1 | u32::from(is_newline(c)) << 2;
+    let marks = u32::from(is_bang(c)) | u32::from(goes_on(c)) << 1 | u32::from(sign(c) == Sign::Newline) << 2;
     marks | quoting::letter(c) << 4 | listing::letter(c) << 12
 }
 
 /// A character of each kind that the forms tell apart.
 pub(crate) const ALPHABET: &str = "！!“”「」『』\"-•1.)、(一）（①";
 
-fn is_bang(c: char) -> bool {
+pub(super) fn is_bang(c: char) -> bool {
     matches!(c, '!' | '！' | '﹗' | '‼')
 }
 
 /// Whether a sentence that has it behind an exclamation mark does not end in that mark.
-fn goes_on(c: char) -> bool {
+pub(super) fn goes_on(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, ',' | '，' | '、' | ':' | '：' | ';' | '；' | '–' | '—')
-}
-
-fn is_newline(c: char) -> bool {
-    matches!(c, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
 #[cfg(test)]

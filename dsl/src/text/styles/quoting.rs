@@ -1,5 +1,7 @@
 //! Passages in quotation marks.
 
+use crate::text::profile::Profile;
+
 /// Which quotation marks are open, and whether something stands in them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Quoting {
@@ -12,9 +14,9 @@ pub(super) struct Quoting {
     quotation: bool,
 }
 
-/// What a character does.
+/// What a character does to quotations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mark {
+pub(in crate::text) enum Mark {
     Open(u8),
     Close(u8),
     /// The straight mark, which does either.
@@ -23,7 +25,7 @@ enum Mark {
 
 const STRAIGHT: u8 = 8;
 
-fn mark(c: char) -> Option<Mark> {
+pub(in crate::text) fn mark(c: char) -> Option<Mark> {
     Some(match c {
         '“' => Mark::Open(1),
         '”' => Mark::Close(1),
@@ -37,17 +39,16 @@ fn mark(c: char) -> Option<Mark> {
 }
 
 impl Quoting {
-    pub(super) fn push(&mut self, c: char) {
-        match mark(c) {
+    pub(super) fn push(&mut self, profile: &Profile) {
+        match profile.mark {
             Some(Mark::Open(kind)) => self.open(kind),
             Some(Mark::Close(kind)) => self.close(kind),
             Some(Mark::Straight) if self.open & STRAIGHT != 0 => self.close(STRAIGHT),
             Some(Mark::Straight) if !self.behind => self.open(STRAIGHT),
-            Some(Mark::Straight) => {}
-            None if c.is_whitespace() || crate::text::fold::is_ignorable(c) => {}
-            None => self.filled |= self.open,
+            None if profile.shown => self.filled |= self.open,
+            Some(Mark::Straight) | None => {}
         }
-        self.behind = is_behind(c);
+        self.behind = profile.closes;
     }
 
     fn open(&mut self, kind: u8) {
@@ -73,8 +74,8 @@ impl Quoting {
     }
 }
 
-/// As the sentence machine judges whether a straight mark opens.
-fn is_behind(c: char) -> bool {
+/// Whether a straight mark behind it closes, as the sentence machine judges it.
+pub(in crate::text) fn closes(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '.' | '!' | '?')
 }
 
@@ -87,5 +88,5 @@ pub(super) fn letter(c: char) -> u32 {
         Some(Mark::Straight) => 15,
     };
     let shown = !c.is_whitespace() && !crate::text::fold::is_ignorable(c);
-    mark | u32::from(is_behind(c)) << 4 | u32::from(shown) << 5
+    mark | u32::from(closes(c)) << 4 | u32::from(shown) << 5
 }
