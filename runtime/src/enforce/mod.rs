@@ -2,7 +2,7 @@
 //!
 //! [`inbound`](admit) checks the user's words, [`Prompt`] compiles what the model is asked,
 //! [`ReplyStream`] lets the model's answer out piece by piece, and [`admit_delivery`] judges texts
-//! that no model wrote. Plugin policies are asked through [`Judges`]. This module knows no
+//! that no model wrote. Calls of a caller's [`Tools`] are judged with the reply. Plugin policies are asked through [`Judges`]. This module knows no
 //! connection, no gateway and no model.
 
 mod delivery;
@@ -17,6 +17,7 @@ mod record;
 mod reply;
 #[cfg(test)]
 pub(crate) mod testing;
+mod tools;
 
 pub use delivery::admit_delivery;
 pub use inbound::{MAX_USER_BYTES, Refused, UserText, admit};
@@ -25,4 +26,8 @@ pub use outward::outward;
 pub use permit::Permitted;
 pub use policy::{Judge, Judges};
 pub use prompt::{Additions, Line, MAX_HISTORY_BYTES, Overrides, Prompt, Speaker};
-pub use reply::{End, Push, ReplyStream};
+pub use reply::{Called, End, Push, ReplyStream};
+pub use tools::{
+    BadTools, CallPiece, Calls, MAX_ARGUMENT_BYTES, MAX_CALLS, MAX_NAME, MAX_RESULT_BYTES, MAX_STEP_BYTES,
+    MAX_TOOL_BYTES, MAX_TOOLS, Offer, Tool, ToolCall, ToolChoice, ToolUse, Tools,
+};

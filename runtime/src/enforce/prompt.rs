@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rolecall_dsl::Contract;
 use rolecall_dsl::contract::Language;
 
-use super::{Permitted, UserText};
+use super::{Permitted, ToolCall, ToolUse, Tools, UserText};
 
 /// Of a session's earlier lines the newest are sent, up to this many bytes of text; older ones are
 /// left out. Callers who keep the dialogue themselves, as on the OpenAI surface, are refused instead.
@@ -19,6 +19,8 @@ pub enum Speaker {
     User,
     /// The role.
     Role,
+    /// A tool that the role called.
+    Tool,
 }
 
 /// An earlier line of the dialogue.
@@ -28,6 +30,24 @@ pub struct Line {
     pub speaker: Speaker,
     /// What.
     pub text: String,
+    /// The tools that the role calls with it.
+    pub calls: Vec<ToolCall>,
+    /// Of a tool: the id of the call that it answers.
+    pub answers: Option<String>,
+}
+
+impl Line {
+    /// A line without tools.
+    #[must_use]
+    pub fn said(speaker: Speaker, text: impl Into<String>) -> Self {
+        Self { speaker, text: text.into(), calls: Vec::new(), answers: None }
+    }
+
+    /// What a model is sent of it, in bytes of text.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.text.len() + self.calls.iter().map(|call| call.name.len() + call.arguments.len()).sum::<usize>()
+    }
 }
 
 /// What a caller may set for one turn (an OpenAI request's own parameters).
@@ -52,6 +72,10 @@ pub struct Prompt {
     pub lines: Vec<Line>,
     /// What the user says now.
     pub user: String,
+    /// What was done with tools since: calls, each followed by its results.
+    pub steps: Vec<Line>,
+    /// What may be called.
+    pub tools: Tools,
     /// The part of the reply that the user has already seen; the answer continues behind it.
     pub already: String,
     /// What must still come, one sentence each.
@@ -100,6 +124,8 @@ impl Prompt {
             system: contract.prompt(),
             lines: recent(carried(history, contract.state.history)),
             user: user.into_inner().text,
+            steps: Vec::new(),
+            tools: Tools::default(),
             already: already.to_owned(),
             still: Vec::new(),
             broken: Vec::new(),
@@ -109,6 +135,12 @@ impl Prompt {
             seed: overrides.seed,
             contract,
         })
+    }
+
+    /// The same with tools.
+    #[must_use]
+    pub fn with_tools(prompt: Permitted<Self>, used: ToolUse) -> Permitted<Self> {
+        Permitted::new(Self { steps: used.steps, tools: used.tools, ..prompt.into_inner() })
     }
 
     /// The prompt of a further attempt.
@@ -175,8 +207,8 @@ fn recent(mut history: Vec<Line>) -> Vec<Line> {
         .iter()
         .rev()
         .take_while(|line| {
-            let fits = line.text.len() <= left;
-            left = left.saturating_sub(line.text.len());
+            let fits = line.bytes() <= left;
+            left = left.saturating_sub(line.bytes());
             fits
         })
         .count();
@@ -189,7 +221,7 @@ mod tests {
     use super::{Line, Speaker, carried};
 
     fn dialogue(turns: usize) -> Vec<Line> {
-        let line = |speaker, text: String| Line { speaker, text };
+        let line = Line::said;
         (0..turns).flat_map(|n| [line(Speaker::User, format!("q{n}")), line(Speaker::Role, format!("a{n}"))]).collect()
     }
 

@@ -25,7 +25,7 @@ pub struct CallLimits {
     /// The wait before the first retry; it doubles. A longer `Retry-After` is obeyed up to
     /// [`MAX_WAIT`]; an even longer one ends the call.
     pub backoff: Duration,
-    /// The text of one answer in bytes; beyond it, [`ModelError::TooLarge`].
+    /// The text of one answer, calls of tools included, in bytes; beyond it, [`ModelError::TooLarge`].
     pub answer_bytes: usize,
 }
 
@@ -111,19 +111,18 @@ impl Call {
 
     fn count(&mut self, chunk: ModelChunk) -> Result<ModelChunk, ModelError> {
         match &chunk {
-            ModelChunk::Text(text) => {
-                self.text_bytes = self.text_bytes.saturating_add(text.len());
-                if self.text_bytes > self.limits.answer_bytes {
-                    self.over = true;
-                    self.stream = None;
-                    return Err(ModelError::TooLarge { what: "answer", limit: self.limits.answer_bytes });
-                }
-            }
+            ModelChunk::Text(text) => self.text_bytes = self.text_bytes.saturating_add(text.len()),
+            ModelChunk::Call(piece) => self.text_bytes = self.text_bytes.saturating_add(piece.bytes()),
             ModelChunk::Stop { .. } => {
                 self.over = true;
                 self.stream = None;
             }
             ModelChunk::Usage(_) => {}
+        }
+        if self.text_bytes > self.limits.answer_bytes {
+            self.over = true;
+            self.stream = None;
+            return Err(ModelError::TooLarge { what: "answer", limit: self.limits.answer_bytes });
         }
         Ok(chunk)
     }

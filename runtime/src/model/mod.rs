@@ -16,7 +16,7 @@ pub use error::{ModelError, status_of};
 pub use openai::{OpenAi, OpenAiConfig};
 pub use rehearsal::{Answer, AnswerSource, Rehearsal};
 
-use crate::enforce::{Permitted, Prompt};
+use crate::enforce::{CallPiece, Permitted, Prompt};
 use crate::session::turn::Usage;
 
 /// The next thing a model says.
@@ -24,6 +24,8 @@ use crate::session::turn::Usage;
 pub enum ModelChunk {
     /// More of the answer; may be empty.
     Text(String),
+    /// A piece of a tool's call.
+    Call(CallPiece),
     /// What the model counted for this answer; the last one holds.
     Usage(Usage),
     /// The answer is over.
@@ -42,7 +44,7 @@ pub trait Model: std::fmt::Debug + Send + Sync {
     /// Its name, for logs and `/v1/models`.
     fn name(&self) -> &str;
 
-    /// Starts an answer. Text chunks are followed by one [`ModelChunk::Stop`]; a stream that ends
+    /// Starts an answer. Text and calls are followed by one [`ModelChunk::Stop`]; a stream that ends
     /// without it was cut. Cancel-safe: dropping the future or the stream ends the request.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::registry::Deps;
 use super::state::Start;
-use super::turn::{Overrides, Refused, TurnEvent, TurnRequest};
+use super::turn::{Overrides, Refused, ToolUse, TurnEvent, TurnRequest};
 
 /// Reports that may wait for the actor; the model's reader waits beyond it.
 const REPORTS: usize = 16;
@@ -30,7 +30,8 @@ impl Generation {
         let user = deps.turns.admit(&contract, &start.text)?;
         let Start { history, already, .. } = start;
         let history = if contract.stateful { history } else { Vec::new() };
-        let request = TurnRequest { contract, history, user, already, overrides: Overrides::default() };
+        let tools = ToolUse::default();
+        let request = TurnRequest { contract, history, user, already, overrides: Overrides::default(), tools };
         let (reports, events) = mpsc::channel(REPORTS);
         let cancel = CancellationToken::new();
         let (turns, slots, stop) = (deps.turns.clone(), Arc::clone(&deps.slots), cancel.clone());

@@ -172,10 +172,8 @@ impl Saved {
 
     /// The dialogue so far.
     pub(super) fn history(&self) -> Vec<Line> {
-        let line = |said: &Said| Line {
-            speaker: if said.by_role { Speaker::Role } else { Speaker::User },
-            text: said.text.clone(),
-        };
+        let speaker = |said: &Said| if said.by_role { Speaker::Role } else { Speaker::User };
+        let line = |said: &Said| Line::said(speaker(said), said.text.clone());
         self.history.iter().map(line).collect()
     }
 }
@@ -249,7 +247,7 @@ mod tests {
             saved.remember(format!("q{n}"), format!("a{n}"));
         }
         assert_eq!(saved.history().len(), HISTORY_LINES);
-        assert_eq!(saved.history()[0], Line { speaker: Speaker::User, text: "q30".into() });
+        assert_eq!(saved.history()[0], Line::said(Speaker::User, "q30"));
         saved.remember("长".repeat(4_000), "答".repeat(4_000));
         saved.remember("长".repeat(4_000), "短".into());
         assert_eq!(saved.history().len() % 2, 0);

@@ -12,6 +12,8 @@ use super::DECENT;
 pub struct Script {
     /// The deltas, in order.
     pub pieces: Vec<String>,
+    /// The tools called behind them; their pieces come in turn, as of calls made side by side.
+    pub calls: Vec<Call>,
     /// Milliseconds before each of them.
     pub gap_ms: u64,
     /// What follows the last one.
@@ -30,6 +32,16 @@ pub struct Script {
     pub escape: bool,
     /// Puts comments, empty deltas and unknown fields between the deltas.
     pub noise: bool,
+}
+
+/// A call of a tool.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Call {
+    /// The tool.
+    pub name: String,
+    /// The arguments, one delta each.
+    pub pieces: Vec<String>,
 }
 
 /// How a stream ends.
@@ -81,6 +93,7 @@ impl Default for Script {
     fn default() -> Self {
         Self {
             pieces: vec![DECENT.to_owned()],
+            calls: Vec::new(),
             gap_ms: 0,
             end: End::default(),
             finish: "stop".to_owned(),
@@ -101,6 +114,13 @@ impl Script {
         Self { pieces: pieces.iter().map(|piece| (*piece).to_owned()).collect(), ..Self::default() }
     }
 
+    /// Calls one tool.
+    #[must_use]
+    pub fn call(name: &str, pieces: &[&str]) -> Self {
+        let pieces = pieces.iter().map(|piece| (*piece).to_owned()).collect();
+        Self { calls: vec![Call { name: name.to_owned(), pieces }], finish: "tool_calls".to_owned(), ..Self::say(&[]) }
+    }
+
     /// Answers with an error.
     #[must_use]
     pub fn fail(status: u16, body: Body) -> Self {
@@ -118,7 +138,23 @@ impl Script {
             }
             events.push(self.event(&chunk(&json!({"content": piece}), None)));
         }
+        events.extend(self.called().iter().map(|call| self.event(&chunk(&json!({"tool_calls": [call]}), None))));
         events
+    }
+
+    /// The deltas of the calls, as OpenAI's servers write them.
+    fn called(&self) -> Vec<Value> {
+        let mut deltas: Vec<Value> = Vec::new();
+        for (index, call) in self.calls.iter().enumerate() {
+            deltas.push(json!({"index": index, "id": format!("up_{index}"), "type": "function",
+                "function": {"name": call.name, "arguments": ""}}));
+        }
+        let longest = self.calls.iter().map(|call| call.pieces.len()).max().unwrap_or(0);
+        for at in 0..longest {
+            let pieces = self.calls.iter().enumerate().filter_map(|(index, call)| Some((index, call.pieces.get(at)?)));
+            deltas.extend(pieces.map(|(index, piece)| json!({"index": index, "function": {"arguments": piece}})));
+        }
+        deltas
     }
 
     /// The bytes behind the last delta.
@@ -152,9 +188,15 @@ impl Script {
 
     /// The un-streamed answer.
     pub(super) fn whole(&self) -> Value {
+        let calls: Vec<Value> = (self.calls.iter().enumerate())
+            .map(|(index, call)| {
+                let function = json!({"name": call.name, "arguments": call.pieces.concat()});
+                json!({"id": format!("up_{index}"), "type": "function", "function": function})
+            })
+            .collect();
         json!({"id": "c1", "object": "chat.completion", "created": 1, "model": "scripted",
             "choices": [{"index": 0, "finish_reason": self.finish,
-                "message": {"role": "assistant", "content": self.pieces.concat()}}],
+                "message": {"role": "assistant", "content": self.pieces.concat(), "tool_calls": calls}}],
             "usage": {"prompt_tokens": 7, "completion_tokens": 11, "total_tokens": 18}})
     }
 

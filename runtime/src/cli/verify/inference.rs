@@ -18,7 +18,7 @@ use super::judge::{binding, judge};
 use super::tally::Tally;
 use crate::enforce::{Permitted, Prompt};
 use crate::model::{CallLimits, Model, ModelChunk, ModelError, ModelStream};
-use crate::session::turn::{Overrides, TurnEnd, TurnEvent, TurnRequest, Turns};
+use crate::session::turn::{Overrides, ToolUse, TurnEnd, TurnEvent, TurnRequest, Turns};
 
 /// Turns of one role that are answered at the same time.
 const AT_ONCE: usize = 4;
@@ -137,6 +137,7 @@ async fn answer(contract: &Arc<Contract>, turns: &Turns, user: &str, seed: Optio
         user: turns.admit(contract, user).map_err(|refused| refused.to_string())?,
         already: String::new(),
         overrides: Overrides { seed, ..Overrides::default() },
+        tools: ToolUse::default(),
     };
     let (sender, mut events) = mpsc::channel(16);
     let collect = async {

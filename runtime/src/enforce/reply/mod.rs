@@ -6,6 +6,7 @@
 //! known before any of it goes out ([`whole`]). What follows the model's end is the same for all
 //! ([`ladder`]). Nothing released is ever taken back.
 
+mod calls;
 mod gate;
 mod held;
 mod join;
@@ -27,6 +28,7 @@ use rolecall_dsl::diagnostic::Severity;
 use rolecall_dsl::monitor::DeliveryMode;
 use rolecall_wire::frame::{Hit, Outcome};
 
+pub use self::calls::Called;
 use self::gate::Gate;
 use self::held::Held;
 use self::opening::Opening;

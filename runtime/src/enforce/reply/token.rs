@@ -16,7 +16,7 @@ impl ReplyStream {
         text
     }
 
-    fn settle_token(&mut self, piece: Piece) -> String {
+    pub(super) fn settle_token(&mut self, piece: Piece) -> String {
         if piece.clean() {
             self.note_redactions(&piece.redacted);
             self.let_out(&piece.text);

@@ -3,13 +3,15 @@
 //! The contract's prompt leads. A caller's own system messages are context, spoken by the user:
 //! they cannot outrank the contract, which is enforced on the reply in any case. What the contract
 //! did is told by the finish reason: `content_filter` where the reply is not the model's any more, the
-//! fallback or nothing at all; `stop` for a reply of the model's, also one that was cut or redacted.
+//! fallback or nothing at all; `stop` for a reply of the model's, also one that was cut or redacted;
+//! `tool_calls` for one that goes on with the results of its calls.
 //! Headers name each rule and what it did where the reply is whole, trailers where it is streamed; a
 //! stream carries no chunk that a strict client would not know.
 
 mod parameters;
 mod request;
 mod shape;
+mod tools;
 
 use std::sync::Arc;
 
@@ -34,12 +36,15 @@ pub(super) async fn completions(
     State(app): State<Arc<App>>,
     JsonBody(body): JsonBody<Map<String, Value>>,
 ) -> Result<Response, ApiError> {
-    let ChatRequest { model, dialogue, overrides, choices, stream, include_usage } =
+    let ChatRequest { model, dialogue, overrides, tools, choices, json, stream, include_usage } =
         ChatRequest::parse(Fields::new(body))?;
     let Some(contract) = app.contracts.get(&model) else {
         return Err(ApiError::no_role(&app.contracts, &model, "model"));
     };
-    let mut completion = Completion::start(&app, Request { contract, dialogue, overrides, choices })?;
+    if json {
+        parameters::require_json(&contract)?;
+    }
+    let mut completion = Completion::start(&app, Request { contract, dialogue, overrides, tools, choices })?;
     let shape = Shape::new(&completion);
     if stream {
         return completion::respond(completion, Chunks::new(shape, choices, include_usage)).await;

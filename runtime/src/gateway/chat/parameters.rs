@@ -1,31 +1,25 @@
 //! Parameters of chat completions beyond those that roles carry out.
 
+use rolecall_dsl::Contract;
+use rolecall_dsl::contract::Rule;
+use rolecall_dsl::diagnostic::Severity;
 use serde_json::Value;
 
-use crate::gateway::completion::Neutral;
+use crate::gateway::completion::{Fields, Neutral};
+use crate::gateway::error::ApiError;
 
 /// Parameters about the caller, accounting and caches, which change no reply.
-pub(super) const HARMLESS: &[&str] = &[
-    "user",
-    "metadata",
-    "store",
-    "safety_identifier",
-    "prompt_cache_key",
-    "prompt_cache_retention",
-    "parallel_tool_calls",
-];
+pub(super) const HARMLESS: &[&str] =
+    &["user", "metadata", "store", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"];
 
 /// Parameters that would change the reply, with the values that ask for nothing. Clients send these
 /// by default; what is not in the list asks for something whatever its value. Where a reply ends is
 /// the contract's to say, so `stop` is among them.
 pub(super) const NEUTRAL: &[Neutral] = &[
-    ("tools", is_empty),
     ("functions", is_empty),
-    ("tool_choice", |value| matches!(value.as_str(), Some("none" | "auto"))),
     ("function_call", |value| matches!(value.as_str(), Some("none" | "auto"))),
     ("logprobs", |value| *value == Value::Bool(false)),
     ("top_logprobs", |value| value.as_u64() == Some(0)),
-    ("response_format", |value| value.get("type").and_then(Value::as_str) == Some("text")),
     ("logit_bias", is_empty),
     ("stop", is_empty),
     ("top_p", |value| value.as_f64() == Some(1.0)),
@@ -36,6 +30,30 @@ pub(super) const NEUTRAL: &[Neutral] = &[
     ("modalities", |value| value.as_array().is_some_and(|all| all.iter().all(|one| one == "text"))),
     ("service_tier", |value| matches!(value.as_str(), Some("auto" | "default"))),
 ];
+
+/// Whether the caller wants JSON. A schema of the caller's own is refused: two would have to agree.
+pub(super) fn wants_json(fields: &mut Fields) -> Result<bool, ApiError> {
+    let Some(format) = fields.optional::<Value>("response_format")? else { return Ok(false) };
+    match format.get("type").and_then(Value::as_str) {
+        Some("text") => Ok(false),
+        Some("json_object") => Ok(true),
+        _ => {
+            let message = "`response_format` is not supported for roles but as `text` and `json_object`; the \
+                           contract's `format json` takes a schema";
+            Err(ApiError::invalid("unsupported_parameter", message).param("response_format"))
+        }
+    }
+}
+
+/// JSON is promised where the contract demands it of every reply.
+pub(super) fn require_json(contract: &Contract) -> Result<(), ApiError> {
+    let binding = |rule: &&Rule| rule.guard.is_none() && rule.severity == Severity::Error;
+    if contract.rules.iter().filter(binding).any(|rule| rule.constraint.keyword() == "format") {
+        return Ok(());
+    }
+    let message = "`response_format` asks for JSON, and the contract has no `format json` that would enforce it";
+    Err(ApiError::invalid("unsupported_parameter", message).param("response_format"))
+}
 
 fn is_empty(value: &Value) -> bool {
     match value {

@@ -3,20 +3,25 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::parameters::{HARMLESS, NEUTRAL};
+use super::parameters::{HARMLESS, NEUTRAL, wants_json};
+use super::tools;
+use crate::enforce::Tools;
 use crate::gateway::completion::{Dialogue, Fields, MAX_CHOICES, Said};
 use crate::gateway::error::ApiError;
-use crate::session::turn::{Line, Overrides, Speaker};
+use crate::session::turn::{Line, Overrides, Speaker, ToolCall};
 
 /// A request that a role can answer.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(super) struct ChatRequest {
     /// The role.
     pub(super) model: String,
     pub(super) dialogue: Dialogue,
     pub(super) overrides: Overrides,
+    pub(super) tools: Tools,
     /// How many replies.
     pub(super) choices: usize,
+    /// Whether they must be JSON.
+    pub(super) json: bool,
     pub(super) stream: bool,
     pub(super) include_usage: bool,
 }
@@ -36,6 +41,8 @@ struct Message {
     tool_calls: Option<Vec<Value>>,
     #[serde(default)]
     function_call: Option<Value>,
+    #[serde(default)]
+    tool_call_id: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -64,6 +71,8 @@ impl ChatRequest {
         let max_completion_tokens = fields.tokens("max_completion_tokens")?;
         let seed = fields.optional("seed")?;
         let choices = fields.optional("n")?.unwrap_or(1);
+        let tools = tools::tools(&mut fields)?;
+        let json = wants_json(&mut fields)?;
         fields.refuse_rest(HARMLESS, NEUTRAL)?;
         if options.is_some() && !stream {
             return Err(Fields::wrong("stream_options", "needs `stream: true`"));
@@ -75,7 +84,9 @@ impl ChatRequest {
             model,
             dialogue: dialogue(messages)?,
             overrides: Overrides { temperature, max_tokens: max_completion_tokens.or(max_tokens), seed },
+            tools,
             choices,
+            json,
             stream,
             include_usage: options.unwrap_or_default().include_usage.unwrap_or(false),
         })
@@ -95,22 +106,36 @@ fn line(at: String, value: Value) -> Result<Said, ApiError> {
     let speaker = match message.role.as_str() {
         "user" | "system" | "developer" => Speaker::User,
         "assistant" => Speaker::Role,
-        "tool" | "function" => return Err(unsupported(&format!("{at}.role"), "tool messages are")),
+        "tool" => Speaker::Tool,
+        "function" => return Err(unsupported(&format!("{at}.role"), "messages of legacy functions are")),
         other => {
-            let what = format!("`{other}` is not a role of a message; write system, developer, user or assistant");
+            let what =
+                format!("`{other}` is not a role of a message; write system, developer, user, assistant or tool");
             return Err(ApiError::invalid("invalid_parameter", what).param(format!("{at}.role")));
         }
     };
-    if message.tool_calls.is_some_and(|calls| !calls.is_empty()) || message.function_call.is_some() {
-        return Err(unsupported(&format!("{at}.tool_calls"), "tool calls are"));
+    if message.function_call.is_some() {
+        return Err(unsupported(&format!("{at}.function_call"), "calls of legacy functions are"));
     }
+    let calls = message.tool_calls.unwrap_or_default();
+    if !calls.is_empty() && speaker != Speaker::Role {
+        return Err(Fields::wrong(&format!("{at}.tool_calls"), "are the assistant's only"));
+    }
+    if (speaker == Speaker::Tool) != message.tool_call_id.is_some() {
+        return Err(Fields::wrong(&format!("{at}.tool_call_id"), "names the call, in messages of tools only"));
+    }
+    let calls: Result<Vec<ToolCall>, ApiError> = calls
+        .into_iter()
+        .enumerate()
+        .map(|(index, call)| tools::call(&format!("{at}.tool_calls[{index}]"), call))
+        .collect();
     let text = match message.content {
         Some(Content::Text(text)) => text,
         Some(Content::Parts(parts)) => join(&at, parts)?,
         None if speaker == Speaker::Role => String::new(),
         None => return Err(Fields::wrong(&format!("{at}.content"), "is missing; write a text")),
     };
-    Ok((at, Line { speaker, text }))
+    Ok((at, Line { speaker, text, calls: calls?, answers: message.tool_call_id }))
 }
 
 fn join(at: &str, parts: Vec<Part>) -> Result<String, ApiError> {

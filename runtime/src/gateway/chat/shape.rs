@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::tools;
 use crate::clock;
 use crate::gateway::completion::{Completion, End, Finish, Wording, event_line};
 use crate::gateway::error::ApiError;
@@ -84,7 +85,11 @@ impl Wording for Chunks {
     }
 
     fn ended(&mut self, choice: usize, end: &End) -> String {
-        self.delta(choice, &json!({}), Some(reason(end.finish)))
+        let calls = end.calls.iter().enumerate().map(|(index, call)| {
+            // Whole: nothing of the arguments may go out before all of it was judged.
+            self.delta(choice, &json!({"tool_calls": [tools::object(call.get(), Some(index))]}), None)
+        });
+        calls.chain([self.delta(choice, &json!({}), Some(reason(end.finish)))]).collect()
     }
 
     fn closing(&mut self, counted: Usage) -> String {
@@ -99,16 +104,18 @@ impl Wording for Chunks {
 }
 
 fn whole(index: usize, end: &End) -> Value {
-    json!({
-        "index": index,
-        "message": {"role": "assistant", "content": end.text.get(), "refusal": null},
-        "logprobs": null,
-        "finish_reason": reason(end.finish),
-    })
+    let calls: Vec<Value> = end.calls.iter().map(|call| tools::object(call.get(), None)).collect();
+    let text = Some(end.text.get()).filter(|text| calls.is_empty() || !text.is_empty());
+    let mut message = json!({"role": "assistant", "content": text, "refusal": null});
+    if !calls.is_empty() {
+        put(&mut message, "tool_calls", json!(calls));
+    }
+    json!({"index": index, "message": message, "logprobs": null, "finish_reason": reason(end.finish)})
 }
 
 fn reason(finish: Finish) -> &'static str {
     match finish {
+        Finish::Calls => "tool_calls",
         Finish::Stop => "stop",
         Finish::Length => "length",
         Finish::Filtered => "content_filter",

@@ -8,14 +8,16 @@ use crate::session::turn::{Line, Speaker};
 /// A line of the dialogue, and the place where the caller wrote it, such as `messages[3]`.
 pub(crate) type Said = (String, Line);
 
-/// A dialogue that ends with the user.
+/// A dialogue that ends with the user, or with what the tools said that the role has called since.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Dialogue {
-    /// Everything before.
+    /// Everything before the user's last words.
     pub(super) history: Vec<Line>,
-    /// What the user says now.
+    /// Those words.
     pub(super) user: String,
-    /// The field that holds it, for errors.
+    /// What was done since: calls, each followed by its results.
+    pub(super) steps: Vec<Line>,
+    /// The field that holds it all, for errors.
     pub(super) field: &'static str,
 }
 
@@ -23,33 +25,71 @@ impl Dialogue {
     /// Reads what was said in the field `field`.
     ///
     /// # Errors
-    /// When there is nothing, when it does not end with the user, or when it is more than is sent.
+    /// When there is nothing, when it does not end with the user or a tool, when calls and results do not
+    /// belong together, or when it is more than is sent.
     pub(crate) fn read(field: &'static str, said: Vec<Said>) -> Result<Self, ApiError> {
-        let mut history: Vec<Line> = said.into_iter().map(|(_, line)| line).collect();
-        match history.pop() {
-            Some(Line { speaker: Speaker::User, text }) => {
-                within_bounds(field, &history)?;
-                Ok(Self { history, user: text, field })
-            }
-            Some(_) => {
-                let message = "the last message must be the user's; replies cannot be prefilled";
-                Err(ApiError::invalid("last_message_not_user", message).param(field))
-            }
-            None => {
-                let message = format!("`{field}` is empty; send at least one message");
-                Err(ApiError::invalid("missing_messages", message).param(field))
-            }
-        }
+        let mut history = lines(field, said)?;
+        let missing = || {
+            let message = format!("`{field}` is empty; send at least one message");
+            ApiError::invalid("missing_messages", message).param(field)
+        };
+        let ends_well = history.last().ok_or_else(missing)?.speaker != Speaker::Role;
+        let user = history.iter().rposition(|line| line.speaker == Speaker::User).filter(|_| ends_well);
+        let Some(user) = user else {
+            let message = "the last message must be the user's, or a tool's behind it; replies cannot be prefilled";
+            return Err(ApiError::invalid("last_message_not_user", message).param(field));
+        };
+        let steps = history.split_off(user + 1);
+        let user = history.pop().map(|line| line.text).unwrap_or_default();
+        within_bounds(field, &history)?;
+        Ok(Self { history, user, steps, field })
     }
 }
 
+/// The lines, each call with its result somewhere behind it. What the role says in several messages is one
+/// line: some callers send each call in a message of its own.
+fn lines(field: &str, said: Vec<Said>) -> Result<Vec<Line>, ApiError> {
+    let mut lines: Vec<Line> = Vec::with_capacity(said.len());
+    let mut open: Vec<String> = Vec::new();
+    for (at, line) in said {
+        if let Some(answers) = &line.answers {
+            let Some(call) = open.iter().position(|id| id == answers) else {
+                let message = format!("`{at}` answers no call; it stands behind the call and repeats its id, once");
+                return Err(ApiError::invalid("invalid_parameter", message).param(at));
+            };
+            open.remove(call);
+        } else if line.speaker != Speaker::Role || lines.last().is_none_or(|last| last.speaker != Speaker::Role) {
+            all_answered(&open, &at)?;
+        }
+        open.extend(line.calls.iter().map(|call| call.id.clone()));
+        match lines.last_mut() {
+            Some(last) if last.speaker == Speaker::Role && line.speaker == Speaker::Role => {
+                let gap = if last.text.is_empty() || line.text.is_empty() { "" } else { "\n\n" };
+                last.text.push_str(gap);
+                last.text.push_str(&line.text);
+                last.calls.extend(line.calls);
+            }
+            _ => lines.push(line),
+        }
+    }
+    all_answered(&open, field)?;
+    Ok(lines)
+}
+
+fn all_answered(open: &[String], at: &str) -> Result<(), ApiError> {
+    let Some(id) = open.first() else { return Ok(()) };
+    let shown: String = id.chars().take(64).collect();
+    let message = format!("the call `{shown}` has no result before `{at}`; send one for each call");
+    Err(ApiError::invalid("invalid_parameter", message).param(at))
+}
+
 fn within_bounds(field: &str, earlier: &[Line]) -> Result<(), ApiError> {
-    let bytes: usize = earlier.iter().map(|line| line.text.len()).sum();
+    let bytes: usize = earlier.iter().map(Line::bytes).sum();
     if bytes <= MAX_HISTORY_BYTES {
         return Ok(());
     }
     let message = format!(
-        "the messages before the last one have {bytes} bytes of text, system messages included; at most \
+        "the messages before the user's last one have {bytes} bytes of text, system messages included; at most \
          {MAX_HISTORY_BYTES} are sent to the model, so shorten them or leave out the oldest"
     );
     Err(ApiError::invalid("context_length_exceeded", message).param(field))

@@ -6,11 +6,13 @@ use rolecall_wire::frame::{Hit, Outcome};
 use crate::enforce::Permitted;
 use crate::gateway::error::ApiError;
 use crate::model;
-use crate::session::turn::{TurnEnd, Usage};
+use crate::session::turn::{ToolCall, TurnEnd, Usage};
 
 /// Why a reply is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Finish {
+    /// Its calls of tools are to be answered; then it goes on.
+    Calls,
     /// It is the model's, also where a rule has cut or redacted it.
     Stop,
     /// It is the model's, which stopped at its token limit.
@@ -26,6 +28,8 @@ pub(crate) struct End {
     pub(crate) finish: Finish,
     /// The whole text.
     pub(crate) text: Permitted<String>,
+    /// The tools to call, judged with the text. With [`Finish::Length`] those that the limit left whole.
+    pub(crate) calls: Vec<Permitted<ToolCall>>,
     /// The rules that acted.
     pub(crate) hits: Vec<Hit>,
     /// What the model counted; zero where it counts nothing.
@@ -40,6 +44,7 @@ impl End {
     pub(super) fn of(end: TurnEnd) -> Result<Self, ApiError> {
         let finish = match end.outcome {
             Outcome::Complete | Outcome::Repaired if end.length_limited => Finish::Length,
+            Outcome::Complete | Outcome::Repaired if !end.calls.is_empty() => Finish::Calls,
             Outcome::Complete | Outcome::Repaired => Finish::Stop,
             Outcome::Fallback | Outcome::Refused => Finish::Filtered,
             Outcome::Cancelled => {
@@ -48,7 +53,7 @@ impl End {
             }
             Outcome::Failed => return Err(failed(end)),
         };
-        Ok(Self { finish, text: end.text, hits: end.hits, usage: end.usage })
+        Ok(Self { finish, text: end.text, calls: end.calls, hits: end.hits, usage: end.usage })
     }
 }
 

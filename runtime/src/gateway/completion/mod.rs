@@ -36,9 +36,9 @@ pub(crate) use told::rules;
 
 use super::error::ApiError;
 use crate::app::App;
-use crate::enforce::Permitted;
+use crate::enforce::{Permitted, Tools};
 use crate::ids;
-use crate::session::turn::{Overrides, TurnEvent, TurnRequest};
+use crate::session::turn::{Overrides, ToolUse, TurnEvent, TurnRequest};
 
 /// Replies that one request may ask for.
 pub(crate) const MAX_CHOICES: usize = 8;
@@ -56,6 +56,8 @@ pub(crate) struct Request {
     /// The caller's parameters. A seed is each reply's own: the first gets it as it is, the next ones
     /// count on from it.
     pub(crate) overrides: Overrides,
+    /// What may be called.
+    pub(crate) tools: Tools,
     /// How many replies, 1 to [`MAX_CHOICES`].
     pub(crate) choices: usize,
 }
@@ -92,8 +94,10 @@ impl Completion {
     /// Words that are not let in, and places that are not there: each reply takes one of the server's
     /// places, and a request gets all of its own or none.
     pub(crate) fn start(app: &App, request: Request) -> Result<Self, ApiError> {
-        let Request { contract, dialogue, overrides, choices } = request;
-        let Dialogue { history, user, field } = dialogue;
+        let Request { contract, dialogue, overrides, tools, choices } = request;
+        let Dialogue { history, user, steps, field } = dialogue;
+        let tools = ToolUse::new(tools, steps)
+            .map_err(|bad| ApiError::invalid("tools_refused", bad.to_string()).param(field))?;
         let id = ids::random_digits()
             .map_err(|error| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "no_randomness", error.to_string()))?;
         let mode = app.turns.delivery_mode(&contract, &user, history.is_empty());
@@ -114,6 +118,7 @@ impl Completion {
                 user: user.clone(),
                 already: String::new(),
                 overrides,
+                tools: tools.clone(),
             };
             Some(run(app, turn, place, cancel.clone()))
         });

@@ -23,7 +23,8 @@ pub(crate) trait Wording: Send + 'static {
     fn opening(&mut self) -> String;
     /// A piece of one of the replies.
     fn text(&mut self, choice: usize, piece: &str) -> String;
-    /// The end of one of the replies. The whole text is in it; its pieces were sent already.
+    /// The end of one of the replies. The whole text is in it; its pieces were sent already, its calls
+    /// were not.
     fn ended(&mut self, choice: usize, end: &End) -> String;
     /// What comes behind the last end; `usage` is that of all the replies.
     fn closing(&mut self, usage: Usage) -> String;

@@ -192,7 +192,6 @@ async fn a_failure_in_the_middle_is_an_error_event_and_nothing_follows() {
 async fn parameters_are_carried_out_or_refused() {
     let house = House::open(says(&["Hi."])).await;
     for (name, value) in [
-        ("tools", json!([{"type": "function"}])),
         ("logprobs", json!(true)),
         ("response_format", json!({"type": "json_object"})),
         ("stop", json!("\n")),
@@ -251,7 +250,7 @@ async fn wrong_fields_are_named() {
             "messages[0].role",
         ),
         (
-            json!({"model": "clerk", "messages": [{"role": "tool", "content": "x"}]}),
+            json!({"model": "clerk", "messages": [{"role": "function", "content": "x"}]}),
             "unsupported_content",
             "messages[0].role",
         ),

@@ -6,6 +6,7 @@ mod choices;
 mod messages;
 mod serve;
 mod sessions;
+mod tools;
 
 use std::sync::Arc;
 
@@ -32,6 +33,12 @@ const GUARD: &str = "role guard {\n    version 1.0.0\n    language en\n    perso
 
 const SHORT: &str = "role 短 {\n    version 1.0.0\n    language zh\n    persona \"言简\"\n    constraints {\n        \
                      长度: max_sentences 1 { on_violation truncate }\n    }\n}\n";
+
+const ASKER: &str = "role asker {\n    version 1.0.0\n    language en\n    persona \"Asks\"\n    constraints {\n        \
+                     ending: ends_with \"?\"\n    }\n}\n";
+
+const FORMED: &str = "role formed {\n    version 1.0.0\n    language en\n    persona \"A form\"\n    constraints {\n        \
+                      form: format json\n    }\n}\n";
 
 const BROKEN: &str = "role broken {\n    version 1.0.0\n    language en\n    persona \"x\"\n    constraints {\n        \
                       max_sentnces 3\n    }\n}\n";
@@ -82,7 +89,14 @@ impl House {
         let folder = tempfile::tempdir().unwrap();
         let contracts = folder.path().join("contracts");
         std::fs::create_dir(&contracts).unwrap();
-        for (name, text) in [("clerk", ROLE), ("guard", GUARD), ("short", SHORT), ("broken", BROKEN)] {
+        for (name, text) in [
+            ("clerk", ROLE),
+            ("guard", GUARD),
+            ("short", SHORT),
+            ("asker", ASKER),
+            ("formed", FORMED),
+            ("broken", BROKEN),
+        ] {
             std::fs::write(contracts.join(format!("{name}.role")), text).unwrap();
         }
         let sources = Sources { directory: folder.path().to_owned(), ..Sources::default() };

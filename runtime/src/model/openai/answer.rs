@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::refusal;
 use super::sse::{MAX_BYTES, Parser};
 use crate::config::Secret;
+use crate::enforce::CallPiece;
 use crate::model::{ModelChunk, ModelError, ModelStream};
 use crate::session::turn::Usage;
 
@@ -88,6 +89,7 @@ impl Reader {
         if let Some(text) = choice.text.filter(|text| !text.is_empty()) {
             self.chunks.push_back(Ok(ModelChunk::Text(text.to_owned())));
         }
+        self.chunks.extend(choice.calls.into_iter().map(|piece| Ok(ModelChunk::Call(piece))));
         self.finish = choice.finish.or(self.finish);
     }
 
@@ -133,19 +135,20 @@ async fn whole(mut response: Response, key: Option<&Secret>, limit: usize) -> Re
     if let Some(error) = refusal::reported(&json, key) {
         return Err(error);
     }
-    let choice = Choice::of(&json, "message");
-    let Some(text) = choice.as_ref().and_then(|choice| choice.text) else {
+    let Some(choice) = Choice::of(&json, "message").filter(|c| c.text.is_some() || !c.calls.is_empty()) else {
         return Err(ModelError::BadStream("the answer holds no message".into()));
     };
-    let mut chunks = vec![Ok(ModelChunk::Text(text.to_owned()))];
+    let mut chunks: Vec<_> = choice.text.iter().map(|text| Ok(ModelChunk::Text((*text).to_owned()))).collect();
+    chunks.extend(choice.calls.into_iter().map(|piece| Ok(ModelChunk::Call(piece))));
     chunks.extend(usage(&json).map(|u| Ok(ModelChunk::Usage(u))));
-    chunks.push(Ok(ModelChunk::Stop { length: choice.and_then(|choice| choice.finish).unwrap_or(false) }));
+    chunks.push(Ok(ModelChunk::Stop { length: choice.finish.unwrap_or(false) }));
     Ok(stream::iter(chunks).boxed())
 }
 
 /// The first choice of a completion, or of a chunk of one.
 struct Choice<'a> {
     text: Option<&'a str>,
+    calls: Vec<CallPiece>,
     /// Whether the token limit was met, once there is a finish reason.
     finish: Option<bool>,
 }
@@ -154,9 +157,24 @@ impl<'a> Choice<'a> {
     /// `part` is `delta` in chunks and `message` in whole completions.
     fn of(json: &'a Value, part: &str) -> Option<Self> {
         let choice = json.pointer("/choices/0")?;
-        let text = choice.get(part).and_then(|part| part.get("content")).and_then(Value::as_str);
+        let part = choice.get(part);
+        let text = part.and_then(|part| part.get("content")).and_then(Value::as_str);
+        let calls = part.and_then(|part| part.get("tool_calls")).and_then(Value::as_array);
+        let calls = calls.map(|calls| calls.iter().map(piece).collect()).unwrap_or_default();
         let finish = choice.get("finish_reason").and_then(Value::as_str).map(|reason| reason == "length");
-        Some(Self { text, finish })
+        Some(Self { text, calls, finish })
+    }
+}
+
+/// A piece of a call; some servers write the arguments as JSON, not as text.
+fn piece(call: &Value) -> CallPiece {
+    let text = |path: &str| call.pointer(path).and_then(Value::as_str).map(str::to_owned);
+    let written = || call.pointer("/function/arguments").filter(|value| !value.is_null()).map(Value::to_string);
+    CallPiece {
+        index: call.get("index").and_then(Value::as_u64),
+        id: text("/id"),
+        name: text("/function/name"),
+        arguments: text("/function/arguments").or_else(written).unwrap_or_default(),
     }
 }
 

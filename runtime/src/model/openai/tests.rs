@@ -240,7 +240,7 @@ fn clients_hear_the_servers_words_about_their_own_request_only() {
 async fn neighbouring_lines_of_a_speaker_are_one_message() {
     let mut server = Server::streaming(&format!("{}{}", text("a"), finish("stop"))).await;
     let contract = role("en", "max_sentences 3", "");
-    let line = |speaker, text: &str| Line { speaker, text: text.into() };
+    let line = Line::said;
     let lines = vec![
         line(Speaker::User, "Context."),
         line(Speaker::User, "Hi"),
@@ -282,10 +282,7 @@ async fn a_whole_json_answer_is_read() {
 async fn the_request_carries_contract_dialogue_and_repair() {
     let mut server = Server::streaming(&format!("{}{}", text("a"), finish("stop"))).await;
     let contract = role("en", "max_sentences 3", "model { temperature 0.6 max_tokens 300 }");
-    let lines = vec![
-        Line { speaker: Speaker::User, text: "Hi".into() },
-        Line { speaker: Speaker::Role, text: "Hello.".into() },
-    ];
+    let lines = vec![Line::said(Speaker::User, "Hi"), Line::said(Speaker::Role, "Hello.")];
     let overrides = Overrides { max_tokens: Some(900), ..Overrides::default() };
     let first = Prompt::first(contract, lines, admit("How?").unwrap(), "", &overrides);
     let additions =

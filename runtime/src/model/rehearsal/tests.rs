@@ -39,7 +39,7 @@ fn the_nearest_passing_case_answers() {
 fn a_repeated_question_takes_turns_among_equal_cases() {
     let contract = shop();
     let ask = |times: usize| {
-        let lines = vec![Line { speaker: Speaker::User, text: "When do you open?".into() }; times];
+        let lines = vec![Line::said(Speaker::User, "When do you open?"); times];
         let prompt =
             Prompt::first(Arc::clone(&contract), lines, admit("When do you open?").unwrap(), "", &Overrides::default());
         Rehearsal::new().answer(prompt.get()).text

@@ -10,8 +10,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
-use crate::enforce::{self, End, Judges, Permitted, Prompt, ReplyStream, UserText};
-pub use crate::enforce::{Line, Overrides, Refused, Speaker};
+use crate::enforce::{self, Additions, Called, Calls, End, Judges, Permitted, Prompt, ReplyStream, UserText};
+pub use crate::enforce::{Line, Overrides, Refused, Speaker, ToolCall, ToolUse};
 use crate::model::{Call, Model, ModelChunk, ModelError};
 use crate::plugin::PluginHost;
 use crate::telemetry::Metrics;
@@ -34,6 +34,8 @@ pub struct TurnRequest {
     pub already: String,
     /// The caller's parameters.
     pub overrides: Overrides,
+    /// What may be called, and what was called since the user's words.
+    pub tools: ToolUse,
 }
 
 /// Tokens as the model counted them.
@@ -78,6 +80,9 @@ pub struct TurnEnd {
     pub outcome: Outcome,
     /// The whole reply: what was already there and every piece released.
     pub text: Permitted<String>,
+    /// The tools to call: the reply goes on with their results, in a turn of its own. They were
+    /// judged together with it.
+    pub calls: Vec<Permitted<ToolCall>>,
     /// The rules that acted.
     pub hits: Vec<Hit>,
     /// What the model counted.
@@ -145,12 +150,21 @@ impl Turns {
     /// receiver is gone, or took nothing for [`MAX_STALL`]. Cancelling stops the model call and ends
     /// with `Outcome::Cancelled`.
     pub async fn run(&self, request: TurnRequest, events: mpsc::Sender<TurnEvent>, cancel: CancellationToken) {
-        let TurnRequest { contract, history, user, already, overrides } = request;
+        let TurnRequest { contract, history, user, already, overrides, tools } = request;
         // What guards tell apart is decided once, before anything is said.
         let contract = contract.for_turn(&user.get().text, history.is_empty());
         let reply = Box::new(ReplyStream::new(&contract, Arc::clone(&self.judges), self.metrics.clone(), &already));
-        let prompt = Prompt::first(contract, history, user, &already, &overrides);
-        let mut turn = Running { turns: self, reply, events, cancel, usage: Usage::default(), length_limited: false };
+        let prompt = Prompt::with_tools(Prompt::first(contract, history, user, &already, &overrides), tools);
+        let mut turn = Running {
+            turns: self,
+            reply,
+            events,
+            cancel,
+            usage: Usage::default(),
+            length_limited: false,
+            calls: Calls::default(),
+            called: Vec::new(),
+        };
         // Boxed: a turn's state is large, and whoever awaits this would carry it around.
         let ended = Box::pin(turn.answer(prompt)).await;
         turn.end(ended).await;
@@ -165,6 +179,10 @@ struct Running<'a> {
     cancel: CancellationToken,
     usage: Usage,
     length_limited: bool,
+    /// The calls of this attempt.
+    calls: Calls,
+    /// Those that go out.
+    called: Vec<Permitted<ToolCall>>,
 }
 
 /// Why a turn is over.
@@ -185,10 +203,7 @@ impl Running<'_> {
             if let Err(ended) = self.attempt(prompt.clone()).await {
                 return ended;
             }
-            let (release, next) = match self.reply.end_attempt().await {
-                End::Done { release, outcome, .. } => (release, Err(outcome)),
-                End::Retry { release, additions } => (release, Ok(additions)),
-            };
+            let (release, next) = self.end_attempt(prompt.get().tools.required()).await;
             if let Err(ended) = self.release(release).await {
                 return ended;
             }
@@ -199,11 +214,35 @@ impl Running<'_> {
         }
     }
 
+    /// What comes of an answer: its last piece, and the end or what to tell the model.
+    async fn end_attempt(&mut self, call_wanted: bool) -> (Option<Permitted<String>>, Result<Additions, Outcome>) {
+        let calls = std::mem::take(&mut self.calls);
+        let end = if calls.is_empty() && !call_wanted {
+            self.reply.end_attempt().await
+        } else {
+            match self.reply.end_with_calls(calls, self.length_limited).await {
+                Err(end) => end,
+                Ok(Called { release, outcome, calls }) => {
+                    self.called = calls;
+                    return (release, Err(outcome));
+                }
+            }
+        };
+        match end {
+            End::Done { release, outcome, .. } => (release, Err(outcome)),
+            End::Retry { release, additions } => (release, Ok(additions)),
+        }
+    }
+
     /// Reads one answer of the model until it ends or nothing more of it can go out. Leaving drops
     /// the call, which cancels it upstream.
     async fn attempt(&mut self, prompt: Permitted<Prompt>) -> Result<(), Ended> {
         let began_ms = clock::monotonic_ms();
         self.length_limited = false;
+        let tools = &prompt.get().tools;
+        self.calls = Calls::of(tools);
+        // Where nothing is offered, a call says nothing.
+        let any_tools = tools.any();
         let mut call = Call::new(Arc::clone(&self.turns.model), prompt);
         let (mut usage, mut first) = (Usage::default(), true);
         let result = loop {
@@ -223,6 +262,14 @@ impl Running<'_> {
                         break Err(ended);
                     }
                     if push.stop {
+                        break Ok(());
+                    }
+                }
+                Some(Ok(ModelChunk::Call(piece))) => {
+                    if std::mem::take(&mut first) {
+                        self.turns.metrics.first_token(seconds_since(began_ms));
+                    }
+                    if any_tools && !self.calls.take(piece) {
                         break Ok(());
                     }
                 }
@@ -255,7 +302,7 @@ impl Running<'_> {
         matches!(sent, Ok(Ok(())))
     }
 
-    async fn end(self, ended: Ended) {
+    async fn end(mut self, ended: Ended) {
         let mut retry_after = None;
         let (outcome, failure) = match ended {
             Ended::Abandoned => return,
@@ -270,6 +317,7 @@ impl Running<'_> {
         let end = TurnEnd {
             outcome,
             text: self.reply.text(),
+            calls: std::mem::take(&mut self.called),
             hits: self.reply.hits(),
             usage: self.usage,
             length_limited: self.length_limited,

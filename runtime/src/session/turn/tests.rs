@@ -66,6 +66,7 @@ fn request(turns: &Turns, contract: &Arc<Contract>, already: &str) -> TurnReques
         user: turns.admit(contract, "在吗?").unwrap(),
         already: already.into(),
         overrides: Overrides::default(),
+        tools: ToolUse::default(),
     }
 }
 
@@ -242,6 +243,7 @@ async fn the_shipped_roles_rehearse_their_own_cases() {
                     user: turns.admit(&contract, &user.value).unwrap(),
                     already: already.clone(),
                     overrides: Overrides::default(),
+                    tools: ToolUse::default(),
                 };
                 let (events, mut received) = mpsc::channel(256);
                 turns.run(request, events, CancellationToken::new()).await;
