@@ -7,6 +7,7 @@ use rolecall_dsl::constraint::Fact;
 use rolecall_dsl::contract::Language;
 use rolecall_dsl::source::Source;
 use rolecall_dsl::text::rhetorical::Form;
+use rolecall_dsl::text::terms::Matching;
 
 /// `code: message` of every finding about these rules.
 fn findings(rules: &str) -> Vec<String> {
@@ -31,7 +32,8 @@ fn every_spelling_of_a_term_list_means_the_same() {
     ] {
         let contract = common::contract(rules);
         let terms = ["AI", "算法", "2024"].map(str::to_owned);
-        assert_eq!(contract.rules[0].constraint.fact(), Fact::Forbidden { terms: &terms, patterns: &[] }, "{rules}");
+        let expected = Fact::Forbidden { terms: &terms, patterns: &[], matching: Matching::usual() };
+        assert_eq!(contract.rules[0].constraint.fact(), expected, "{rules}");
     }
 }
 

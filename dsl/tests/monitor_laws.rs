@@ -12,7 +12,7 @@ use common::{program, program_replacing};
 use proptest::prelude::*;
 use rolecall_dsl::Program;
 use rolecall_dsl::monitor::{DeliveryMode, Residual, Violation};
-use rolecall_dsl::text::fold::{Folder, folded};
+use rolecall_dsl::text::fold::{Folded, Folder, folded};
 
 const TERMS: [&str; 8] = ["AI", "算法", "2024", "a1b", "人工智能", "智能体", "red car", "carpet"];
 
@@ -192,9 +192,10 @@ fn oracle(text: &str) -> Vec<Range<usize>> {
             if end > copy.len() || !term.iter().zip(&copy[start..end]).all(|(a, b)| *a == b.ch) {
                 continue;
             }
-            let before = start.checked_sub(1).map(|at| copy[at].ch);
-            let cut_left = word(term[0]) && before.is_some_and(word);
-            let cut_right = word(term[term.len() - 1]) && copy.get(end).is_some_and(|next| word(next.ch));
+            let before = start.checked_sub(1).and_then(|at| copy.get(at));
+            let beside = |next: &Folded| word(next.ch) && !next.symbol;
+            let cut_left = word(term[0]) && before.is_some_and(beside);
+            let cut_right = word(term[term.len() - 1]) && copy.get(end).is_some_and(beside);
             if !cut_left && !cut_right {
                 found.push(copy[start].start..copy[end - 1].end);
             }

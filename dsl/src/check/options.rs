@@ -3,6 +3,7 @@
 use super::Report;
 use super::words::split;
 use crate::ast::{Arg, Body, Entry};
+use crate::constraint;
 use crate::contract::OnViolation;
 use crate::diagnostic::{Severity, codes, nearest};
 use crate::span::{Span, Spanned};
@@ -26,12 +27,13 @@ pub(super) struct Options {
 pub(super) fn take(entry: &mut Entry, report: &mut Report<'_>) -> Options {
     let mut options = Options::default();
     let mut rest = Vec::new();
+    let own = constraint::options(&entry.keyword.value);
     for block in std::mem::take(&mut entry.blocks) {
         let written = block.entries.len();
         let (shared, own): (Vec<Entry>, Vec<Entry>) = block
             .entries
             .iter()
-            .flat_map(apart)
+            .flat_map(|written| apart(written, own))
             .partition(|option| option.label.is_none() && OPTIONS.contains(&option.keyword.value.as_str()));
         for option in &shared {
             options.read(option, report);
@@ -44,10 +46,10 @@ pub(super) fn take(entry: &mut Entry, report: &mut Report<'_>) -> Options {
     options
 }
 
-/// The options that stand on one line, misspelt ones included.
-fn apart(written: &Entry) -> Vec<Entry> {
+/// The options that stand on one line, misspelt ones included, and those of the kind itself.
+fn apart(written: &Entry, own: &[&str]) -> Vec<Entry> {
     let words = written.args.iter().filter_map(|arg| match &arg.value {
-        Arg::Word(word) if nearest(word, OPTIONS).is_some() => Some(word.as_str()),
+        Arg::Word(word) if own.contains(&word.as_str()) || nearest(word, OPTIONS).is_some() => Some(word.as_str()),
         _ => None,
     });
     split(written, &words.collect::<Vec<_>>())

@@ -14,9 +14,6 @@ use crate::diagnostic::{Severity, codes};
 use crate::source::Source;
 use crate::span::{Span, Spanned};
 
-/// The kind that asks a plugin; the only one with parameters in a block.
-const POLICY: &str = "policy";
-
 const WHEN: &str = "when";
 const USE: &str = "use";
 
@@ -223,7 +220,7 @@ fn draft(mut entry: Entry, guard: Option<&Guard>, kinds: &[&str], report: &mut R
         keyword,
     };
     let options = options::take(&mut entry, report);
-    if known && draft.keyword != POLICY {
+    if known && !constraint::reads_blocks(&draft.keyword) {
         options::unknown(&mut entry, report);
     }
     if let Some(reaction) = options.on_violation.as_ref().filter(|_| known) {

@@ -7,7 +7,7 @@ use crate::constraint::{Constraint, Fact, Recognizer};
 use crate::contract::Language;
 use crate::text::pattern::Pattern;
 use crate::text::rhetorical::Form;
-use crate::text::terms::Terms;
+use crate::text::terms::{Matching, Sought, Terms};
 
 /// 100 %, in basis points.
 pub(super) const WHOLE: u64 = 10_000;
@@ -53,7 +53,7 @@ pub(super) struct Bound {
 /// Terms and patterns.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Things<'r> {
-    pub(super) terms: Vec<&'r str>,
+    pub(super) terms: Vec<Sought<'r>>,
     pub(super) patterns: Vec<&'r Arc<Pattern>>,
 }
 
@@ -61,7 +61,7 @@ impl<'r> Things<'r> {
     /// Adds what is new among others; gives whether there was any.
     pub(super) fn absorb(&mut self, others: Self) -> bool {
         let before = self.terms.len() + self.patterns.len();
-        let known: HashSet<&str> = self.terms.iter().copied().collect();
+        let known: HashSet<Sought<'_>> = self.terms.iter().copied().collect();
         self.terms.extend(others.terms.into_iter().filter(|term| !known.contains(term)));
         for pattern in others.patterns {
             if !self.patterns.contains(&pattern) {
@@ -72,7 +72,8 @@ impl<'r> Things<'r> {
     }
 
     fn key(&self, kind: u64) -> Vec<u64> {
-        let terms = self.terms.iter().flat_map(|term| [address(*term), term.len() as u64]);
+        let of = |term: &Sought<'_>| [address(term.text), term.text.len() as u64, address(term.matching)];
+        let terms = self.terms.iter().flat_map(of);
         let patterns = self.patterns.iter().map(|pattern| address(pattern.as_ref()));
         [kind, self.terms.len() as u64, self.patterns.len() as u64].into_iter().chain(terms).chain(patterns).collect()
     }
@@ -158,9 +159,9 @@ pub(super) fn kept(rule: &dyn Constraint) -> Option<Clause<'_>> {
         Fact::MaxChars(most) => at_most(Count::Characters, most),
         Fact::MinChars(least) => at_least(Count::Characters, least),
         Fact::MaxWords(most) => at_most(Count::Words, most),
-        Fact::Forbidden { terms, patterns } => Clause::Absent(things(terms, patterns)),
-        Fact::Required { all: true, terms } => Clause::All(things(terms, &[])),
-        Fact::Required { all: false, terms } => Clause::Any(things(terms, &[])),
+        Fact::Forbidden { terms, patterns, matching } => Clause::Absent(things(terms, patterns, matching)),
+        Fact::Required { all: true, terms, matching } => Clause::All(things(terms, &[], matching)),
+        Fact::Required { all: false, terms, matching } => Clause::Any(things(terms, &[], matching)),
         Fact::Share { form, at_least, basis_points } => {
             Clause::Share { form, bound: Bound::new(at_least, basis_points) }
         }
@@ -194,7 +195,9 @@ pub(super) fn broken(rule: &dyn Constraint) -> Vec<Clause<'_>> {
 }
 
 /// Takes out of what may occur whatever holds something forbidden: a term that is found brings along
-/// every term inside it, in the same surroundings. Gives whether anything is left of each clause.
+/// every term inside it, in the same surroundings. Exceptions look beyond these, and a term that is found
+/// by another form of its characters need not hold what is forbidden in one form only: such terms are left
+/// to the search. Gives whether anything is left of each clause.
 pub(super) fn prune(clauses: &mut [Clause<'_>]) -> bool {
     let mut forbidden = Things::default();
     for clause in clauses.iter() {
@@ -206,12 +209,20 @@ pub(super) fn prune(clauses: &mut [Clause<'_>]) -> bool {
     if forbidden.terms.is_empty() && forbidden.patterns.is_empty() {
         return true;
     }
+    forbidden.terms.retain(|term| term.matching.exceptions.is_empty());
     let terms = Terms::new(forbidden.terms.iter().map(|term| (*term, false)));
+    let brings = |term: &Sought<'_>| {
+        let hits = terms.find_all(term.text);
+        let as_loose = |forbidden: &Sought<'_>| {
+            (forbidden.matching.variants || !term.matching.variants) && (forbidden.matching.gaps || !term.matching.gaps)
+        };
+        hits.iter().filter_map(|hit| forbidden.terms.get(hit.term)).any(as_loose)
+    };
     let mut possible = true;
     for clause in clauses {
         let (Clause::Any(things) | Clause::All(things)) = clause else { continue };
         let before = things.terms.len() + things.patterns.len();
-        things.terms.retain(|term| terms.find_all(term).is_empty());
+        things.terms.retain(|term| !brings(term));
         things.patterns.retain(|pattern| !forbidden.patterns.contains(pattern));
         let left = things.terms.len() + things.patterns.len();
         possible &= if matches!(clause, Clause::All(_)) { left == before } else { left > 0 };
@@ -219,8 +230,9 @@ pub(super) fn prune(clauses: &mut [Clause<'_>]) -> bool {
     possible
 }
 
-fn things<'r>(terms: &'r [String], patterns: &'r [Arc<Pattern>]) -> Things<'r> {
-    Things { terms: terms.iter().map(String::as_str).collect(), patterns: patterns.iter().collect() }
+fn things<'r>(terms: &'r [String], patterns: &'r [Arc<Pattern>], matching: &'r Matching) -> Things<'r> {
+    let sought = terms.iter().map(|text| Sought { text, matching });
+    Things { terms: sought.collect(), patterns: patterns.iter().collect() }
 }
 
 fn one(pattern: &Arc<Pattern>) -> Things<'_> {

@@ -150,10 +150,10 @@ fn culprits(members: &[(&Rule, Option<&str>)]) -> Vec<Culprit> {
     for term in required.flatten() {
         for (rule, clause) in clauses() {
             let Clause::Absent(things) = clause else { continue };
-            let held = things.held_by(term);
+            let held = things.held_by(term.text);
             let patterns = held.patterns.iter().map(|pattern| format!("/{}/", pattern.source()));
-            if let Some(forbidden) = held.terms.iter().map(|term| (*term).to_owned()).chain(patterns).next() {
-                found.push(Culprit { required: term.to_owned(), forbidden, by: rule.id.to_string() });
+            if let Some(forbidden) = held.terms.iter().map(|term| term.text.to_owned()).chain(patterns).next() {
+                found.push(Culprit { required: term.text.to_owned(), forbidden, by: rule.id.to_string() });
                 break;
             }
         }

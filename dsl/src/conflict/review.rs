@@ -11,6 +11,7 @@ use crate::constraint::{Class, Fact};
 use crate::contract::{Language, Rule};
 use crate::diagnostic::{Finding, codes};
 use crate::text::fold::folded;
+use crate::text::variants::Variants;
 
 /// Han characters so common that forbidding one forbids most Chinese replies.
 const COMMON: &str = "的一是不了在人有我他这个们中来上大为和国地到以说时要就出会可也你对生能而子那得于着下自之年过发后作里用道行所然家种事成方多经么去法学如都同现当没动面起看定天分还进好小部其些主样理心她本前开但因只从想实";
@@ -31,9 +32,9 @@ pub fn review(contract: &Contract) -> Vec<Finding> {
 }
 
 fn common_characters(rule: &Rule, findings: &mut Vec<Finding>) {
-    let Fact::Forbidden { terms, .. } = rule.constraint.fact() else { return };
+    let Fact::Forbidden { terms, matching, .. } = rule.constraint.fact() else { return };
     for term in terms {
-        let mut characters = term.chars();
+        let mut characters = term.chars().map(|c| if matching.variants { Variants::get().fold(c) } else { c });
         let (Some(character), None) = (characters.next(), characters.next()) else { continue };
         if COMMON.contains(character) {
             let message = format!("`{term}` is one of the commonest characters: most Chinese replies contain it");
@@ -47,7 +48,7 @@ fn common_characters(rule: &Rule, findings: &mut Vec<Finding>) {
 
 /// Required terms that are in none of the contract's languages.
 fn foreign_terms(rule: &Rule, languages: &[Language], findings: &mut Vec<Finding>) {
-    let Fact::Required { all, terms } = rule.constraint.fact() else { return };
+    let Fact::Required { all, terms, .. } = rule.constraint.fact() else { return };
     let foreign: Vec<&String> = terms.iter().filter(|term| !languages.iter().any(|l| may_be(term, *l))).collect();
     // Of `any` terms one in the contract's language is enough.
     let required = if all || foreign.len() == terms.len() { foreign } else { Vec::new() };

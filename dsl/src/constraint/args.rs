@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use crate::ast::{Arg, Entry};
+use crate::ast::{Arg, Body, Entry};
 use crate::diagnostic::{Code, Finding, codes};
 use crate::source::Source;
 use crate::span::{Span, Spanned};
 use crate::text::pattern::{Pattern, Use};
 use crate::text::terms::fold_term;
+use crate::text::variants::Variants;
 
 /// What one rule's arguments are read with.
 pub(super) struct Reader<'a> {
@@ -18,6 +19,8 @@ pub(super) struct Reader<'a> {
     findings: &'a mut Vec<Finding>,
     /// How the rule is written.
     usage: &'static str,
+    /// Terms that differ in variants only are the same.
+    variants: bool,
 }
 
 /// What a term list holds.
@@ -36,7 +39,12 @@ impl<'a> Reader<'a> {
         findings: &'a mut Vec<Finding>,
         usage: &'static str,
     ) -> Self {
-        Self { entry, source, findings, usage }
+        Self { entry, source, findings, usage, variants: false }
+    }
+
+    /// Takes terms that differ in variants only as the same.
+    pub(super) fn unites_variants(&mut self, variants: bool) {
+        self.variants = variants;
     }
 
     /// Adds a finding with the usage as help and gives nothing.
@@ -57,6 +65,10 @@ impl<'a> Reader<'a> {
 
     pub(super) fn args(&self) -> &'a [Spanned<Arg>] {
         &self.entry.args
+    }
+
+    pub(super) fn blocks(&self) -> &'a [Body] {
+        &self.entry.blocks
     }
 
     /// Adds a finding for a rule without arguments.
@@ -197,6 +209,8 @@ impl<'a> Reader<'a> {
                     self.wrong::<()>(codes::EMPTY_TERM, span, message);
                 }
                 Ok(folded) => {
+                    let unite = |c| if self.variants { Variants::get().fold(c) } else { c };
+                    let folded: String = folded.chars().map(unite).collect();
                     if let Some(first) = seen.get(&folded) {
                         let message =
                             format!("`{term}` is listed twice; letter case, width and look-alikes do not matter");

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::args::{Alternatives, Reader, quoted};
+use super::matching::{self, remarks};
 use super::{Class, Constraint, Demand, Fact, View};
 use crate::ast::Entry;
 use crate::contract::Language;
@@ -10,19 +11,26 @@ use crate::diagnostic::Finding;
 use crate::monitor::Residual;
 use crate::source::Source;
 use crate::text::pattern::Use;
+use crate::text::terms::Matching;
 
 pub(super) const KEYWORD: &str = "forbidden_terms";
 
 #[derive(Debug)]
-struct ForbiddenTerms(Alternatives);
+struct ForbiddenTerms {
+    forbidden: Alternatives,
+    matching: Matching,
+}
 
 pub(super) fn read(entry: &Entry, source: &Source, findings: &mut Vec<Finding>) -> Option<Arc<dyn Constraint>> {
     let mut reader = Reader::new(entry, source, findings, r#"forbidden_terms "one" | "another" | /pattern/"#);
     if reader.args().is_empty() {
         return reader.nothing();
     }
-    let terms = reader.alternatives(reader.args(), Some(Use::Forbid))?;
-    Some(Arc::new(ForbiddenTerms(terms)))
+    let written = matching::read(&mut reader, Matching::usual());
+    reader.unites_variants(written.as_ref().is_some_and(|written| written.matching.variants));
+    let forbidden = reader.alternatives(reader.args(), Some(Use::Forbid))?;
+    let matching = written?.with_exceptions(&forbidden.terms, &mut reader)?;
+    Some(Arc::new(ForbiddenTerms { forbidden, matching }))
 }
 
 impl Constraint for ForbiddenTerms {
@@ -36,14 +44,15 @@ impl Constraint for ForbiddenTerms {
 
     fn prompt(&self, language: Language) -> String {
         let mut sentences = Vec::new();
-        if !self.0.terms.is_empty() {
-            let terms = quoted(&self.0.terms, language);
+        let Alternatives { terms, patterns } = &self.forbidden;
+        if !terms.is_empty() {
+            let (terms, remarks) = (quoted(terms, language), remarks(&self.matching, language));
             sentences.push(match language {
-                Language::Zh => format!("绝不使用这些词语：{terms}。"),
-                Language::En => format!("Never use these terms: {terms}."),
+                Language::Zh => format!("绝不使用这些词语：{terms}{remarks}。"),
+                Language::En => format!("Never use these terms: {terms}{remarks}."),
             });
         }
-        for pattern in &self.0.patterns {
+        for pattern in patterns {
             sentences.push(super::must_not_match::sentence(pattern.source(), language));
         }
         sentences.join(match language {
@@ -53,11 +62,13 @@ impl Constraint for ForbiddenTerms {
     }
 
     fn fact(&self) -> Fact<'_> {
-        Fact::Forbidden { terms: &self.0.terms, patterns: &self.0.patterns }
+        let Alternatives { terms, patterns } = &self.forbidden;
+        Fact::Forbidden { terms, patterns, matching: &self.matching }
     }
 
     fn demand(&self) -> Demand<'_> {
-        Demand::Forbid { terms: &self.0.terms, patterns: &self.0.patterns }
+        let Alternatives { terms, patterns } = &self.forbidden;
+        Demand::Forbid { terms, patterns, matching: &self.matching }
     }
 
     /// The monitor itself knows about matches.

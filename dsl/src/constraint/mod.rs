@@ -7,6 +7,7 @@ mod ends_with;
 mod forbidden_terms;
 mod format;
 mod language;
+mod matching;
 mod max_chars;
 mod max_repeat;
 mod max_sentences;
@@ -38,6 +39,7 @@ use crate::monitor::Residual;
 use crate::source::Source;
 use crate::text::pattern::Pattern;
 use crate::text::rhetorical::Form;
+use crate::text::terms::Matching;
 use crate::text::tongue::Tongue;
 
 /// When a kind can be decided; from the strictest kind in a contract its delivery mode follows.
@@ -111,9 +113,16 @@ pub enum Demand<'a> {
         terms: &'a [String],
         /// Patterns.
         patterns: &'a [Arc<Pattern>],
+        /// How the terms are looked for.
+        matching: &'a Matching,
     },
     /// Which of these terms occurred.
-    Require(&'a [String]),
+    Require {
+        /// Terms, as written.
+        terms: &'a [String],
+        /// How they are looked for.
+        matching: &'a Matching,
+    },
     /// Whether this pattern occurred.
     Match(&'a Arc<Pattern>),
     /// How many sentences have this form.
@@ -232,6 +241,8 @@ pub enum Fact<'a> {
         terms: &'a [String],
         /// Patterns.
         patterns: &'a [Arc<Pattern>],
+        /// How the terms are looked for.
+        matching: &'a Matching,
     },
     /// One (`all` false) or every one of these terms.
     Required {
@@ -239,6 +250,8 @@ pub enum Fact<'a> {
         all: bool,
         /// As written.
         terms: &'a [String],
+        /// How they are looked for.
+        matching: &'a Matching,
     },
     /// At least or at most this share of sentences, in basis points.
     Share {
@@ -295,6 +308,22 @@ const KINDS: [(&str, Read); 20] = [
     (response_style::KEYWORD, response_style::read),
     (policy::KEYWORD, policy::read),
 ];
+
+/// The options that a kind has beside those that every rule shares.
+#[must_use]
+pub fn options(keyword: &str) -> &'static [&'static str] {
+    match keyword {
+        forbidden_terms::KEYWORD | required_terms::KEYWORD => &matching::OPTIONS,
+        _ => &[],
+    }
+}
+
+/// Whether a kind reads what is left in a rule's blocks when the shared options are taken out: options
+/// of its own, or the parameters of a plugin.
+#[must_use]
+pub fn reads_blocks(keyword: &str) -> bool {
+    keyword == policy::KEYWORD || !options(keyword).is_empty()
+}
 
 /// Builds the constraint of a rule entry. Options every rule shares (`on_violation`, `severity`)
 /// were already taken out of its blocks. Adds findings and gives nothing when the kind is unknown

@@ -10,6 +10,7 @@ use crate::diagnostic::Finding;
 use crate::monitor::Residual;
 use crate::source::Source;
 use crate::text::pattern::{Pattern, Use};
+use crate::text::terms::Matching;
 
 pub(super) const KEYWORD: &str = "must_not_match";
 
@@ -48,7 +49,7 @@ impl Constraint for MustNotMatch {
     }
 
     fn demand(&self) -> Demand<'_> {
-        Demand::Forbid { terms: &[], patterns: &self.0 }
+        Demand::Forbid { terms: &[], patterns: &self.0, matching: Matching::usual() }
     }
 
     /// The monitor itself knows about matches.

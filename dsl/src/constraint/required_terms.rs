@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::args::{Reader, list, quoted};
+use super::matching::{self, remarks};
 use super::{Class, Constraint, Demand, Fact, View};
 use crate::ast::{Arg, Entry};
 use crate::contract::Language;
@@ -10,6 +11,7 @@ use crate::diagnostic::{Finding, codes};
 use crate::monitor::Residual;
 use crate::source::Source;
 use crate::span::Spanned;
+use crate::text::terms::Matching;
 
 pub(super) const KEYWORD: &str = "required_terms";
 
@@ -17,6 +19,7 @@ pub(super) const KEYWORD: &str = "required_terms";
 struct RequiredTerms {
     all: bool,
     terms: Vec<String>,
+    matching: Matching,
 }
 
 pub(super) fn read(entry: &Entry, source: &Source, findings: &mut Vec<Finding>) -> Option<Arc<dyn Constraint>> {
@@ -35,8 +38,11 @@ pub(super) fn read(entry: &Entry, source: &Source, findings: &mut Vec<Finding>) 
     if args.is_empty() {
         return reader.nothing();
     }
+    let written = matching::read(&mut reader, Matching::exact());
+    reader.unites_variants(written.as_ref().is_some_and(|written| written.matching.variants));
     let terms = reader.alternatives(args, None)?.terms;
-    Some(Arc::new(RequiredTerms { all, terms }))
+    let matching = written?.with_exceptions(&terms, &mut reader)?;
+    Some(Arc::new(RequiredTerms { all, terms, matching }))
 }
 
 impl RequiredTerms {
@@ -61,7 +67,7 @@ impl Constraint for RequiredTerms {
     }
 
     fn prompt(&self, language: Language) -> String {
-        let terms = quoted(&self.terms, language);
+        let terms = quoted(&self.terms, language) + &remarks(&self.matching, language);
         match (language, self.terms.len() == 1, self.all) {
             (Language::Zh, true, _) => format!("回答中必须出现{terms}。"),
             (Language::Zh, _, true) => format!("回答中必须出现以下每一个词语：{terms}。"),
@@ -73,11 +79,11 @@ impl Constraint for RequiredTerms {
     }
 
     fn fact(&self) -> Fact<'_> {
-        Fact::Required { all: self.all, terms: &self.terms }
+        Fact::Required { all: self.all, terms: &self.terms, matching: &self.matching }
     }
 
     fn demand(&self) -> Demand<'_> {
-        Demand::Require(&self.terms)
+        Demand::Require { terms: &self.terms, matching: &self.matching }
     }
 
     fn outlook(&self, view: &View<'_>) -> Residual {
@@ -108,7 +114,7 @@ impl Constraint for RequiredTerms {
             return None;
         }
         let absent = self.absent(view);
-        let terms = quoted(&absent, language);
+        let terms = quoted(&absent, language) + &remarks(&self.matching, language);
         Some(match (language, self.all || absent.len() == 1) {
             (Language::Zh, true) => format!("还必须出现{terms}。"),
             (Language::Zh, false) => format!("还必须出现以下词语之一：{terms}。"),

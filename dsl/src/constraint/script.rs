@@ -17,6 +17,7 @@ use crate::monitor::Residual;
 use crate::source::Source;
 use crate::span::Spanned;
 use crate::text::pattern::{Pattern, Use};
+use crate::text::terms::Matching;
 
 pub(super) const KEYWORD: &str = "script";
 
@@ -132,11 +133,11 @@ impl Constraint for Script {
     }
 
     fn fact(&self) -> Fact<'_> {
-        Fact::Forbidden { terms: &[], patterns: &self.forbidden }
+        Fact::Forbidden { terms: &[], patterns: &self.forbidden, matching: Matching::usual() }
     }
 
     fn demand(&self) -> Demand<'_> {
-        Demand::Forbid { terms: &[], patterns: &self.forbidden }
+        Demand::Forbid { terms: &[], patterns: &self.forbidden, matching: Matching::usual() }
     }
 
     /// How a text is written is a matter of a reply's shape: a notice may name a foreign customer.

@@ -7,6 +7,7 @@ use super::{Class, Constraint, Demand, Fact, View};
 use crate::contract::Language;
 use crate::monitor::Residual;
 use crate::text::pattern::Pattern;
+use crate::text::terms::Matching;
 
 /// None of these patterns occurs.
 #[derive(Debug)]
@@ -36,11 +37,11 @@ impl Constraint for Unwanted {
     }
 
     fn fact(&self) -> Fact<'_> {
-        Fact::Forbidden { terms: &[], patterns: self.patterns }
+        Fact::Forbidden { terms: &[], patterns: self.patterns, matching: Matching::usual() }
     }
 
     fn demand(&self) -> Demand<'_> {
-        Demand::Forbid { terms: &[], patterns: self.patterns }
+        Demand::Forbid { terms: &[], patterns: self.patterns, matching: Matching::usual() }
     }
 
     /// The monitor itself knows about matches.

@@ -60,7 +60,7 @@ impl Filter {
         Self {
             terms: program.forbidden.search(),
             patterns: vec![Threads::default(); program.patterns.len()],
-            matches: Matches::new(guards),
+            matches: Matches::new(program, guards),
             text: String::new(),
             read: 0,
             passed: 0,

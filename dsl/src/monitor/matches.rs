@@ -22,6 +22,8 @@ pub(super) struct Matches {
     guards: bool,
     /// Those that reach beyond this byte are known already.
     known_from: usize,
+    /// By rule: where the last of its terms was found. Of those that end there the longest is told.
+    last_terms: Box<[Range<usize>]>,
 }
 
 #[derive(Debug, Clone)]
@@ -31,8 +33,15 @@ pub(super) struct Redaction {
 }
 
 impl Matches {
-    pub(super) fn new(guards: bool) -> Self {
-        Self { redactions: VecDeque::new(), blocked: None, reported: 0, guards, known_from: usize::MAX }
+    pub(super) fn new(program: &Program, guards: bool) -> Self {
+        Self {
+            redactions: VecDeque::new(),
+            blocked: None,
+            reported: 0,
+            guards,
+            known_from: usize::MAX,
+            last_terms: vec![0..0; program.rules.len()].into(),
+        }
     }
 
     /// A match that begins here is known already, and is not told again.
@@ -79,7 +88,10 @@ impl Matches {
 
     /// Adds a match of a term.
     pub(super) fn term(&mut self, program: &Program, term: usize, span: Range<usize>, told: &mut Vec<Violation>) {
-        if let Some(by) = program.forbidden_by.get(term) {
+        let Some(by) = program.forbidden_by.get(term) else { return };
+        let Some(last) = self.last_terms.get_mut(by.rule) else { return };
+        if last.end != span.end || span.start < last.start {
+            last.clone_from(&span);
             self.add(program, by, span, told);
         }
     }

@@ -9,7 +9,7 @@ use crate::contract::{OnViolation, Rule};
 use crate::diagnostic::Severity;
 use crate::text::pattern::Pattern;
 use crate::text::rhetorical::{self, Form};
-use crate::text::terms::Terms;
+use crate::text::terms::{Sought, Terms};
 
 /// What stands in place of a match when a rule redacts with an empty text: without anything there,
 /// the neighbours of the match could join to another one.
@@ -177,10 +177,10 @@ impl Program {
 }
 
 #[derive(Default)]
-struct Draft {
-    forbidden: Vec<(String, Forbidden)>,
+struct Draft<'r> {
+    forbidden: Vec<(Sought<'r>, Forbidden)>,
     patterns: Vec<(Arc<Pattern>, Forbidden)>,
-    required: Vec<String>,
+    required: Vec<Sought<'r>>,
     finders: Vec<Arc<Pattern>>,
     machines: Vec<Box<dyn Recognizer>>,
     blocking_machines: Vec<bool>,
@@ -191,8 +191,8 @@ struct Draft {
     word_limits: Vec<Limit>,
 }
 
-impl Draft {
-    fn add(&mut self, index: usize, rule: &Rule) -> Tracks {
+impl<'r> Draft<'r> {
+    fn add(&mut self, index: usize, rule: &'r Rule) -> Tracks {
         let blocks = rule.severity == Severity::Error;
         match rule.constraint.demand() {
             Demand::Nothing => {}
@@ -202,15 +202,16 @@ impl Draft {
             }
             Demand::MaxChars(most) => self.char_limits.push(Limit { rule: index, most, blocks, what: "characters" }),
             Demand::MaxWords(most) => self.word_limits.push(Limit { rule: index, most, blocks, what: "words" }),
-            Demand::Forbid { terms, patterns } => {
+            Demand::Forbid { terms, patterns, matching } => {
                 let effect = effect(rule);
                 let by = |name: &str| Forbidden { rule: index, name: name.into(), effect: effect.clone() };
-                self.forbidden.extend(terms.iter().map(|term| (term.clone(), by(&format!("`{term}`")))));
+                let sought = terms.iter().map(|text| (Sought { text, matching }, by(&format!("`{text}`"))));
+                self.forbidden.extend(sought);
                 self.patterns.extend(patterns.iter().map(|pattern| (Arc::clone(pattern), by(&pattern.name()))));
             }
-            Demand::Require(terms) => {
+            Demand::Require { terms, matching } => {
                 let first = self.required.len();
-                self.required.extend_from_slice(terms);
+                self.required.extend(terms.iter().map(|text| Sought { text, matching }));
                 return Tracks::Terms(first..self.required.len());
             }
             Demand::Match(pattern) => {
@@ -235,10 +236,10 @@ impl Draft {
         let holds = |by: &Forbidden| by.effect != Effect::Report;
         Program {
             rules,
-            forbidden: Terms::new(self.forbidden.iter().map(|(term, by)| (term.as_str(), holds(by)))),
+            forbidden: Terms::new(self.forbidden.iter().map(|(sought, by)| (*sought, holds(by)))),
             forbidden_by: self.forbidden.into_iter().map(|(_, by)| by).collect(),
             patterns: self.patterns,
-            required: Terms::new(self.required.iter().map(|term| (term.as_str(), false))),
+            required: Terms::new(self.required.iter().map(|sought| (*sought, false))),
             finders: self.finders,
             machines: self.machines,
             blocking_machines: self.blocking_machines,

@@ -9,9 +9,9 @@
 //! the next base, so that their order does not matter.
 
 use caseless::Caseless;
-use unicode_normalization::char::{canonical_combining_class, decompose_compatible};
+use unicode_normalization::char::{canonical_combining_class, decompose_compatible, is_combining_mark};
 
-use super::lookalike;
+use super::{digits, lookalike};
 
 /// Combining marks kept in order behind one base; further ones pass as they come.
 const MARKS: usize = 12;
@@ -25,6 +25,9 @@ pub struct Folded {
     pub start: usize,
     /// One past its original.
     pub end: usize,
+    /// The original is no letter, digit or mark but a symbol that shows some, as `①` and `™` do: next
+    /// to it a word is not cut.
+    pub symbol: bool,
 }
 
 /// Folds one character at a time.
@@ -41,6 +44,14 @@ pub struct Folder {
 struct Mark {
     ch: char,
     class: u8,
+}
+
+/// What one character folds to by itself.
+pub(crate) fn folds(c: char) -> Vec<Folded> {
+    let (mut folder, mut out) = (Folder::default(), Vec::new());
+    folder.push(c, 0, &mut |folded| out.push(folded));
+    folder.finish(&mut |folded| out.push(folded));
+    out
 }
 
 /// Folds a whole text.
@@ -62,18 +73,22 @@ impl Folder {
         if c.is_whitespace() {
             self.flush(emit);
             if !std::mem::replace(&mut self.space, true) {
-                emit(Folded { ch: ' ', start: at, end });
+                emit(Folded { ch: ' ', start: at, end, symbol: false });
             }
             return;
         }
+        let original = Folded { ch: c, start: at, end, symbol: false };
         if c.is_ascii() {
             if !c.is_ascii_control() {
-                self.base(c.to_ascii_lowercase(), at, end, emit);
+                self.base(Folded { ch: c.to_ascii_lowercase(), ..original }, emit);
             }
         } else if matches!(c, '\u{3400}'..='\u{9FFF}' | '\u{AC00}'..='\u{D7A3}' | '。' | '、') {
-            self.base(c, at, end, emit);
+            self.base(original, emit);
+        } else if let Some(digit) = digits::ascii(c) {
+            self.base(Folded { ch: digit, ..original }, emit);
         } else if !is_ignorable(c) {
-            decompose_compatible(c, |part| self.part(part, at, end, emit));
+            let symbol = !c.is_alphabetic() && !is_combining_mark(c);
+            decompose_compatible(c, |part| self.part(Folded { ch: part, symbol, ..original }, emit));
         }
     }
 
@@ -98,30 +113,31 @@ impl Folder {
     }
 
     /// One character of a compatibility decomposition.
-    fn part(&mut self, c: char, start: usize, end: usize, emit: &mut impl FnMut(Folded)) {
+    fn part(&mut self, part: Folded, emit: &mut impl FnMut(Folded)) {
+        let c = part.ch;
         if c.is_whitespace() || c.is_ascii() || is_ignorable(c) {
             // U+00A8 and others decompose to a space and a mark.
             if !is_ignorable(c) {
-                self.base(c.to_ascii_lowercase(), start, end, emit);
+                self.base(Folded { ch: c.to_ascii_lowercase(), ..part }, emit);
             }
             return;
         }
         if let Some(latin) = lookalike::latin(c) {
-            return self.base(latin, start, end, emit);
+            return self.base(Folded { ch: latin, ..part }, emit);
         }
         for lower in std::iter::once(c).default_case_fold() {
             let lower = lookalike::latin(lower).unwrap_or(lower);
             match canonical_combining_class(lower) {
-                0 => self.base(lower, start, end, emit),
-                class => self.mark(Mark { ch: lower, class }, start, end, emit),
+                0 => self.base(Folded { ch: lower, ..part }, emit),
+                class => self.mark(Mark { ch: lower, class }, part.start, part.end, emit),
             }
         }
     }
 
-    fn base(&mut self, ch: char, start: usize, end: usize, emit: &mut impl FnMut(Folded)) {
+    fn base(&mut self, folded: Folded, emit: &mut impl FnMut(Folded)) {
         self.flush(emit);
         self.space = false;
-        emit(Folded { ch, start, end });
+        emit(folded);
     }
 
     fn mark(&mut self, mark: Mark, start: usize, end: usize, emit: &mut impl FnMut(Folded)) {
@@ -145,7 +161,7 @@ impl Folder {
 
     fn flush(&mut self, emit: &mut impl FnMut(Folded)) {
         for mark in self.marks.iter().take(self.waiting) {
-            emit(Folded { ch: mark.ch, start: self.start, end: self.end });
+            emit(Folded { ch: mark.ch, start: self.start, end: self.end, symbol: false });
         }
         self.waiting = 0;
     }

@@ -5,6 +5,7 @@
 //! whole text take the same path.
 
 pub mod characters;
+mod digits;
 pub mod fold;
 pub mod json;
 mod lookalike;
@@ -16,4 +17,5 @@ pub mod sentence;
 pub mod styles;
 pub mod terms;
 pub mod tongue;
+pub mod variants;
 pub mod words;

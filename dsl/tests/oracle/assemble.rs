@@ -252,10 +252,10 @@ fn order(rules: &[&Rule], program: &Arc<Program>) -> Order {
             Fact::Share { form, at_least, basis_points } => {
                 order.shares.push((form, at_least, u64::from(basis_points)));
             }
-            Fact::Required { all: true, terms } => {
+            Fact::Required { all: true, terms, .. } => {
                 order.includes.extend(terms.iter().map(|term| vec![term.clone()]));
             }
-            Fact::Required { all: false, terms } => order.includes.push(sayable(terms, program)),
+            Fact::Required { all: false, terms, .. } => order.includes.push(sayable(terms, program)),
             Fact::Pattern { must: true, .. } => pattern(rule, &mut order),
             Fact::Recognized(machine) => hints(machine.hints(), &mut order),
             _ => {}

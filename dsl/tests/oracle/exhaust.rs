@@ -21,6 +21,7 @@ use rolecall_dsl::diagnostic::Severity;
 use rolecall_dsl::monitor::{Residual, Step};
 use rolecall_dsl::text::fold::folded;
 use rolecall_dsl::text::rhetorical::Form as Metric;
+use rolecall_dsl::text::terms::Matching;
 use rolecall_dsl::{Monitor, Program};
 
 use super::pieces::{CLASSES, characters};
@@ -102,8 +103,8 @@ fn by_contexts(rules: &[&Rule]) -> Shown {
     let mut forbids = 0;
     for rule in rules {
         match rule.constraint.fact() {
-            Fact::Required { all, terms } => required.push((all, terms)),
-            Fact::Forbidden { patterns: [], .. } => forbids += 1,
+            Fact::Required { all, terms, .. } => required.push((all, terms)),
+            Fact::Forbidden { patterns: [], matching, .. } if matching == Matching::usual() => forbids += 1,
             _ => return Shown::Undecided,
         }
     }

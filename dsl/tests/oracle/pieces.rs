@@ -70,7 +70,7 @@ pub(crate) fn characters(rules: &[&Rule], most: usize) -> Option<Vec<char>> {
     let mut found = Vec::new();
     for rule in rules {
         let texts = match rule.constraint.fact() {
-            Fact::Forbidden { terms, patterns } => {
+            Fact::Forbidden { terms, patterns, .. } => {
                 let spelt: Option<Vec<String>> = patterns.iter().map(|pattern| spelt(pattern.source())).collect();
                 [terms.to_vec(), spelt?].concat()
             }

@@ -195,8 +195,8 @@ fn made_up(contract: &Contract) -> Vec<Answer> {
         .rules
         .iter()
         .filter_map(|rule| match rule.constraint.fact() {
-            Fact::Required { all: true, terms } => Some(terms.join(" ")),
-            Fact::Required { all: false, terms } => terms.first().cloned(),
+            Fact::Required { all: true, terms, .. } => Some(terms.join(" ")),
+            Fact::Required { all: false, terms, .. } => terms.first().cloned(),
             _ => None,
         })
         .collect();

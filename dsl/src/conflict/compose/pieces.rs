@@ -31,7 +31,7 @@ impl Pieces {
             match clause {
                 Clause::Any(things) => pieces.any(things),
                 Clause::All(things) => {
-                    pieces.groups.extend(things.terms.iter().map(|term| vec![(*term).to_owned()]));
+                    pieces.groups.extend(things.terms.iter().map(|term| vec![term.text.to_owned()]));
                     pieces.groups.extend(
                         things.patterns.iter().map(|pattern| samples(pattern.source(), pattern.flags(), SAMPLES)),
                     );
@@ -113,7 +113,7 @@ fn anchors(pattern: &str) -> (bool, bool) {
 }
 
 fn alternatives<'t>(things: &'t Things<'_>) -> impl Iterator<Item = String> + 't {
-    let terms = things.terms.iter().map(|term| (*term).to_owned());
+    let terms = things.terms.iter().map(|term| term.text.to_owned());
     let patterns = things.patterns.iter().flat_map(|pattern| samples(pattern.source(), pattern.flags(), SAMPLES));
     terms.chain(patterns).take(ALTERNATIVES)
 }

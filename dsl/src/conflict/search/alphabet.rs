@@ -7,13 +7,14 @@ use unicode_normalization::char::is_combining_mark;
 use super::disguises;
 use super::machines::{Machines, Role};
 use crate::text::characters::Characters;
-use crate::text::fold::folded;
+use crate::text::fold::{Folded, folds};
 use crate::text::rhetorical;
 use crate::text::sample;
 use crate::text::sentence::character_key;
 use crate::text::styles;
-use crate::text::terms::is_word;
+use crate::text::terms::{is_gap, is_word};
 use crate::text::tongue::Tongue;
+use crate::text::variants::Variants;
 use crate::text::words::Words;
 
 /// What sentences are made of: words of both kinds of scripts, a terminator, a comma, spaces, and a
@@ -49,25 +50,24 @@ pub(super) fn letters(machines: &Machines) -> Vec<char> {
     if machines.words.most.is_some() || machines.words.least > 0 {
         candidates.extend(JOINTS.chars());
     }
-    let charset: HashSet<char> =
-        machines.words_of_terms.iter().flat_map(|term| folded(term).chars().collect::<Vec<_>>()).collect();
-    // Beginnings and ends are compared folded, as terms are.
-    let charset: HashSet<char> =
-        own.iter().flat_map(|c| folded(&c.to_string()).chars().collect::<Vec<_>>()).chain(charset).collect();
+    // Beginnings and ends are compared folded, as terms are whose variants are told apart.
+    let plain = own.iter().flat_map(|c| folds(*c)).map(|fold| fold.ch).chain(machines.letters.iter().copied());
+    let charset = Charset { letters: plain.collect(), variants: machines.variants.clone() };
     candidates.extend(&named);
     candidates.extend(&own);
     if machines.reads_forms() {
         candidates.extend(rhetorical::alphabet());
         candidates.extend(styles::ALPHABET.chars());
     }
-    if !charset.is_empty() {
+    if !charset.letters.is_empty() || !charset.variants.is_empty() {
         candidates.extend(INVISIBLE.chars());
         candidates.extend(disguises::of(&charset));
     }
     // Marks may stand in any order behind a letter, so each multiplies the states: they are left out
     // where nothing asks for one.
     let required = |role: &Role| matches!(role, Role::Sets(_));
-    if !charset.iter().any(|c| is_combining_mark(*c)) && !machines.patterns.iter().any(|(_, role)| required(role)) {
+    let mut compared = charset.letters.iter().chain(&charset.variants);
+    if !compared.any(|c| is_combining_mark(*c)) && !machines.patterns.iter().any(|(_, role)| required(role)) {
         candidates.retain(|c| !is_combining_mark(*c));
     }
     let letters: Vec<_> =
@@ -96,8 +96,41 @@ fn kills(c: char, machines: &Machines) -> bool {
     killed
 }
 
+/// What terms are compared by.
+#[derive(Debug, Default)]
+pub(super) struct Charset {
+    /// Folded characters, variants told apart.
+    pub(super) letters: HashSet<char>,
+    /// Folded characters where variants are alike, each as the form that stands for it.
+    pub(super) variants: HashSet<char>,
+}
+
+impl Charset {
+    /// Everything by which terms tell a character from others.
+    fn sign(&self, c: char, signature: &mut Vec<u8>) {
+        let folds = folds(c);
+        let first = folds.first().map(|fold| fold.ch);
+        signature.push(
+            u8::from(folds.first().is_some_and(|fold| !fold.symbol && is_word(fold.ch)))
+                | u8::from(folds.is_empty()) << 1
+                | u8::from(first == Some(' ')) << 2
+                | u8::from(first.is_some_and(is_gap)) << 3,
+        );
+        let read = |variants: bool| {
+            let unite = move |fold: &Folded| if variants { Variants::get().fold(fold.ch) } else { fold.ch };
+            folds.iter().map(unite).collect::<String>()
+        };
+        for (known, text) in [(&self.letters, read(false)), (&self.variants, read(true))] {
+            if text.chars().any(|part| known.contains(&part)) {
+                signature.extend(text.bytes());
+            }
+            signature.push(0xFF);
+        }
+    }
+}
+
 /// Everything by which some machine tells a character from others.
-fn signature(c: char, machines: &Machines, charset: &HashSet<char>, own: &BTreeSet<char>) -> Vec<u8> {
+fn signature(c: char, machines: &Machines, charset: &Charset, own: &BTreeSet<char>) -> Vec<u8> {
     let mut signature = Vec::with_capacity(32);
     if machines.splits {
         signature.extend(character_key(c).to_le_bytes());
@@ -106,17 +139,7 @@ fn signature(c: char, machines: &Machines, charset: &HashSet<char>, own: &BTreeS
         signature.push(rhetorical::letter(c));
         signature.extend(styles::letter(c).to_le_bytes());
     }
-    let fold = folded(&c.to_string());
-    let known = fold.chars().any(|part| charset.contains(&part));
-    signature.push(
-        u8::from(fold.chars().next().is_some_and(is_word))
-            | u8::from(fold.is_empty()) << 1
-            | u8::from(fold == " ") << 2,
-    );
-    if known {
-        signature.extend(fold.bytes());
-    }
-    signature.push(0xFF);
+    charset.sign(c, &mut signature);
     signature.push(u8::from(Characters::default().push(c)) | u8::from(c.is_whitespace()) << 1);
     if machines.words.least > 0 || machines.words.most.is_some() {
         // What it does at the beginning, inside of a word and behind a full stop.

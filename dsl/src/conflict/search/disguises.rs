@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::ops::RangeInclusive;
 use std::sync::LazyLock;
 
-use crate::text::fold::folded;
+use super::alphabet::Charset;
+use crate::text::fold::folds;
+use crate::text::variants::{self, Variants};
 
 /// Where Unicode keeps compatibility characters: letters with marks, letter-like symbols, circled and
 /// squared ones, radicals and compatibility ideographs, ligatures, small, full-width and mathematical
@@ -27,20 +29,37 @@ const BLOCKS: [RangeInclusive<u32>; 15] = [
     0x1F100..=0x1F16F,
 ];
 
-/// Each with what it folds to.
-static DISGUISES: LazyLock<Vec<(char, String)>> = LazyLock::new(|| {
+/// A character that is compared as others are.
+struct Disguise {
+    ch: char,
+    /// What it folds to, variants told apart.
+    fold: String,
+    /// The same where they are alike.
+    form: String,
+}
+
+static DISGUISES: LazyLock<Vec<Disguise>> = LazyLock::new(|| {
     let characters = BLOCKS.into_iter().flatten().filter_map(char::from_u32);
-    let folds = characters.map(|c| (c, folded(c.encode_utf8(&mut [0; 4]))));
-    folds.filter(|(c, fold)| !fold.is_empty() && fold.chars().ne(std::iter::once(*c))).collect()
+    let disguise = |ch: char| {
+        let fold: String = folds(ch).iter().map(|fold| fold.ch).collect();
+        let form = fold.chars().map(|c| Variants::get().fold(c)).collect();
+        Disguise { ch, fold, form }
+    };
+    let found = characters.chain(variants::members().map(|(form, _)| form)).map(disguise);
+    found.filter(|it| !it.fold.is_empty() && it.form.chars().ne(std::iter::once(it.ch))).collect()
 });
 
 /// Characters that fold to some of these and nothing else, capital letters among them.
-pub(super) fn of(charset: &HashSet<char>) -> Vec<char> {
-    let capitals = charset.iter().flat_map(|c| c.to_uppercase());
-    let mut found: Vec<char> = charset.iter().copied().chain(capitals).collect();
+pub(super) fn of(charset: &Charset) -> Vec<char> {
+    let folded = charset.letters.iter().chain(&charset.variants).copied();
+    let mut found: Vec<char> = folded.clone().chain(folded.flat_map(char::to_uppercase)).collect();
     found.sort_unstable();
-    let within = |fold: &str| fold.chars().all(|c| charset.contains(&c));
-    found.extend(DISGUISES.iter().filter(|(_, fold)| within(fold)).map(|(c, _)| *c));
+    let within = |text: &str, known: &HashSet<char>| text.chars().all(|c| known.contains(&c));
+    let disguises = DISGUISES.iter().filter(|it| {
+        let plain = it.fold.chars().ne(std::iter::once(it.ch)) && within(&it.fold, &charset.letters);
+        plain || within(&it.form, &charset.variants)
+    });
+    found.extend(disguises.map(|it| it.ch));
     found
 }
 
@@ -50,9 +69,16 @@ mod tests {
 
     #[test]
     fn ligatures_radicals_and_wide_letters_are_known() {
-        let of = |text: &str| of(&text.chars().collect());
+        let of = |text: &str| of(&Charset { letters: text.chars().collect(), ..Charset::default() });
         assert!(of("fi").contains(&'\u{FB01}') && of("fi").contains(&'Ｆ') && of("fi").contains(&'F'));
         assert!(of("ss").contains(&'ß') && of("一").contains(&'\u{2F00}') && of("...").contains(&'…'));
-        assert!(!of("f").contains(&'\u{FB01}'));
+        assert!(!of("f").contains(&'\u{FB01}') && !of("发").contains(&'發'));
+    }
+
+    #[test]
+    fn variants_are_known_where_they_are_alike() {
+        let of = |text: &str| of(&Charset { variants: text.chars().collect(), ..Charset::default() });
+        assert!(of("发").contains(&'發') && of("发").contains(&'髮') && of("工").contains(&'エ'));
+        assert!(of("i").contains(&'Ｉ') && !of("后").contains(&'發'));
     }
 }

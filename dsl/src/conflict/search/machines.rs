@@ -1,5 +1,6 @@
 //! The machines that one search runs, and what their ends must be.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::Level;
@@ -8,9 +9,11 @@ use crate::conflict::clause::{Bound, Clause, Count, Things, WHOLE};
 use crate::conflict::shapes::{self, Forms};
 use crate::constraint::Recognizer;
 use crate::contract::Language;
+use crate::text::fold::folded;
 use crate::text::pattern::Pattern;
 use crate::text::rhetorical::Form;
-use crate::text::terms::Terms;
+use crate::text::terms::{Sought, Terms};
+use crate::text::variants::Variants;
 
 /// Counts beyond these are not followed; the court catches what that lets in.
 pub(super) const SENTENCES: u64 = 12;
@@ -42,7 +45,12 @@ pub(super) enum Role {
 pub(super) struct Machines {
     pub(super) level: Level,
     pub(super) nothing: bool,
+    /// The terms and their exceptions, as written.
     pub(super) words_of_terms: Vec<String>,
+    /// The folded characters that terms and exceptions are compared by, variants told apart.
+    pub(super) letters: HashSet<char>,
+    /// The same where variants are alike, each as the form that stands for it.
+    pub(super) variants: HashSet<char>,
     pub(super) terms: Terms,
     pub(super) term_roles: Vec<Role>,
     pub(super) patterns: Vec<(Arc<Pattern>, Role)>,
@@ -73,6 +81,8 @@ impl Machines {
             level,
             nothing,
             words_of_terms: Vec::new(),
+            letters: HashSet::new(),
+            variants: HashSet::new(),
             terms: Terms::new([]),
             term_roles: Vec::new(),
             patterns: Vec::new(),
@@ -89,12 +99,13 @@ impl Machines {
             weight: 1,
             splits: false,
         };
-        let mut bits = 0;
+        let (mut bits, mut sought) = (0, Vec::new());
         for clause in clauses {
-            machines.add(clause, &mut bits)?;
+            machines.add(clause, &mut bits, &mut sought)?;
         }
         machines.only_patterns = machines.settled_by(bits);
-        machines.terms = Terms::new(machines.words_of_terms.iter().map(|term| (term.as_str(), false)));
+        machines.terms = Terms::new(sought.iter().map(|term| (*term, false)));
+        sought.iter().for_each(|term| machines.spell(term));
         let counted = machines.sentences.most.is_some() || machines.sentences.least > 1;
         let reads = machines.recognizers.iter().any(|(machine, _)| machine.reads_sentences());
         machines.splits = level != Level::Unsplit && (counted || reads || !machines.shares.is_empty());
@@ -137,7 +148,7 @@ impl Machines {
         self.level != Level::Unsplit && self.shares.iter().any(|(form, bound)| bound.is_none() && certain(*form))
     }
 
-    fn add(&mut self, clause: &Clause<'_>, bits: &mut u32) -> Option<()> {
+    fn add<'r>(&mut self, clause: &Clause<'r>, bits: &mut u32, sought: &mut Vec<Sought<'r>>) -> Option<()> {
         let mut bit = || {
             let bit = *bits;
             *bits += 1;
@@ -150,17 +161,17 @@ impl Machines {
                 self.shares.push((*form, *bound));
             }
             Clause::Speaks { language, bound } => self.speaks.push((*language, *bound)),
-            Clause::Absent(things) => self.things(things, Role::Kills)?,
+            Clause::Absent(things) => self.things(things, Role::Kills, sought)?,
             Clause::Any(things) => {
                 let bit = bit()?;
                 self.wanted |= 1 << bit;
-                self.things(things, Role::Sets(bit))?;
+                self.things(things, Role::Sets(bit), sought)?;
             }
             Clause::All(things) => {
                 for term in &things.terms {
                     let bit = bit()?;
                     self.wanted |= 1 << bit;
-                    self.term(term, Role::Sets(bit));
+                    self.term(*term, Role::Sets(bit), sought);
                 }
                 for pattern in &things.patterns {
                     let bit = bit()?;
@@ -194,14 +205,28 @@ impl Machines {
         range.most = [range.most, most.filter(|most| *most <= most_followed)].into_iter().flatten().min();
     }
 
-    fn things(&mut self, things: &Things<'_>, role: Role) -> Option<()> {
-        things.terms.iter().for_each(|term| self.term(term, role));
+    fn things<'r>(&mut self, things: &Things<'r>, role: Role, sought: &mut Vec<Sought<'r>>) -> Option<()> {
+        things.terms.iter().for_each(|term| self.term(*term, role, sought));
         things.patterns.iter().try_for_each(|pattern| self.pattern(pattern, role))
     }
 
-    fn term(&mut self, term: &str, role: Role) {
-        self.words_of_terms.push(term.to_owned());
+    fn term<'r>(&mut self, term: Sought<'r>, role: Role, sought: &mut Vec<Sought<'r>>) {
+        sought.push(term);
         self.term_roles.push(role);
+    }
+
+    /// Notes what a term is written and compared by.
+    fn spell(&mut self, term: &Sought<'_>) {
+        for text in std::iter::once(term.text).chain(term.matching.exceptions.iter().map(String::as_str)) {
+            self.words_of_terms.push(text.to_owned());
+            for c in folded(text).chars() {
+                if term.matching.variants {
+                    self.variants.insert(Variants::get().fold(c));
+                } else {
+                    self.letters.insert(c);
+                }
+            }
+        }
     }
 
     /// Patterns are searched for anywhere, whatever the rule uses them for.

@@ -152,7 +152,7 @@ impl State {
             key.push(self.form_key(machines));
         }
         if !machines.term_roles.is_empty() {
-            key.extend(self.terms.key(&machines.terms));
+            self.terms.key(&machines.terms, &mut key);
         }
         key.extend(self.finders.iter().map(Finder::key));
         for machine in &self.recognizers {

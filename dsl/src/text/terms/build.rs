@@ -1,183 +1,152 @@
-//! The automaton and its construction.
+//! How an automaton is built.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use super::fold_term;
+use super::automaton::{Automaton, Entry, NONE, Node, ROOT, Right, What, head_bit};
 use super::script::{is_kana, is_word};
 
-/// The state before any character.
-pub(super) const ROOT: u32 = 0;
-
-/// No output.
-const NONE: u32 = u32::MAX;
-
-/// What must not follow a term.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Right {
-    Anything,
-    NoWord,
-    NoSoundMark,
-}
-
-/// A term as the automaton knows it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Entry {
-    /// In folded characters.
-    pub(super) length: usize,
-    /// It begins with a word character.
-    pub(super) word_start: bool,
-    pub(super) right: Right,
-}
-
-#[derive(Debug, Clone)]
-pub(super) struct Node {
-    /// Its transitions in `edges`, sorted by character.
-    first: u32,
-    last: u32,
-    pub(super) fail: u32,
-    pub(super) depth: u32,
-    /// The terms that end here, in `ending`.
-    ends_first: u32,
-    ends_last: u32,
-    /// The next state along `fail` where terms end.
-    also: u32,
-    /// A holding term goes on from here or waits for its right boundary.
-    pub(super) holds: bool,
-    pub(super) word_start: bool,
-}
-
-/// Terms, compiled. Immutable; share it.
-#[derive(Debug)]
-pub struct Terms {
-    nodes: Vec<Node>,
-    edges: Vec<(char, u32)>,
-    ending: Vec<u32>,
+/// Terms of one lane, not yet linked.
+pub(super) struct Draft {
+    nodes: Vec<Sprout>,
     entries: Vec<Entry>,
-    longest: usize,
-    /// Which characters leave the root, by their low bits: most text does not.
-    heads: [u64; 4],
+    /// The folded texts of exceptions, with their groups.
+    exceptions: Vec<(String, u32)>,
+    gaps: bool,
 }
 
+/// A node of the tree of terms.
 #[derive(Default)]
-struct Draft {
+struct Sprout {
     children: BTreeMap<char, usize>,
     ends: Vec<u32>,
     depth: u32,
-    holds: bool,
+    holds: u32,
     word_start: bool,
+    excepts: Vec<u32>,
 }
 
-impl Terms {
-    /// Compiles terms; each says whether text that may become part of it is held back. A term that
-    /// [`fold_term`] refuses is never found: contracts with one do not load.
-    #[must_use]
-    pub fn new<'a>(terms: impl IntoIterator<Item = (&'a str, bool)>) -> Self {
-        let mut drafts = vec![Draft::default()];
-        let mut entries = Vec::new();
-        for (index, (term, holds)) in terms.into_iter().enumerate() {
-            let folded = fold_term(term).unwrap_or_default();
-            let entry = Entry::new(&folded);
-            if !folded.is_empty() {
-                insert(&mut drafts, &folded, holds, entry.right, u32::try_from(index).unwrap_or(NONE));
+impl Draft {
+    pub(super) fn new(gaps: bool) -> Self {
+        Self { nodes: vec![Sprout::default()], entries: Vec::new(), exceptions: Vec::new(), gaps }
+    }
+
+    /// Adds a term, folded for the lane.
+    pub(super) fn term(&mut self, folded: &str, index: usize, holds: bool, group: Option<u32>) {
+        self.insert(folded, What::Term { index, holds }, group.unwrap_or(NONE));
+    }
+
+    /// Adds an exception for the terms of a group.
+    pub(super) fn exception(&mut self, folded: &str, group: u32) {
+        self.insert(folded, What::Exception, group);
+        self.exceptions.push((folded.to_owned(), group));
+    }
+
+    fn insert(&mut self, folded: &str, what: What, group: u32) {
+        let Some(first) = folded.chars().next() else { return };
+        let right = Right::behind(folded);
+        let word_start = is_word(first);
+        let holds = u32::from(matches!(what, What::Term { holds: true, .. }));
+        let except = (what == What::Exception).then_some(group);
+        let mut at = 0;
+        for (c, depth) in folded.chars().zip(1..) {
+            let fresh = self.nodes.len();
+            let Some(node) = self.nodes.get_mut(at) else { return };
+            node.mark(holds, except);
+            let child = *node.children.entry(c).or_insert(fresh);
+            if child == fresh {
+                self.nodes.push(Sprout { depth, word_start, ..Sprout::default() });
             }
-            entries.push(entry);
+            at = child;
         }
-        Self::link(&drafts, entries)
-    }
-
-    /// Whether there is nothing to search for.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
-    /// How many terms there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    pub(super) fn longest(&self) -> usize {
-        self.longest
-    }
-
-    pub(super) fn node(&self, id: u32) -> &Node {
-        #[allow(clippy::indexing_slicing, reason = "ids are only made in `link`, one per node")]
-        &self.nodes[id as usize]
-    }
-
-    /// The state after one more character.
-    pub(super) fn next(&self, mut id: u32, c: char) -> u32 {
-        loop {
-            if id == ROOT && !self.is_head(c) {
-                return ROOT;
-            }
-            let node = self.node(id);
-            let edges = self.edges.get(node.first as usize..node.last as usize).unwrap_or_default();
-            match edges.binary_search_by_key(&c, |edge| edge.0) {
-                Ok(found) => return edges.get(found).map_or(ROOT, |edge| edge.1),
-                Err(_) if id == ROOT => return ROOT,
-                Err(_) => id = node.fail,
-            }
+        let Some(node) = self.nodes.get_mut(at) else { return };
+        if right != Right::Anything {
+            node.mark(holds, except);
         }
-    }
-
-    /// The terms that end at a state, longest first.
-    pub(super) fn outputs(&self, id: u32) -> impl Iterator<Item = (usize, &Entry)> {
-        let mut at = Some(self.node(id)).filter(|_| id != ROOT);
-        std::iter::from_fn(move || {
-            let node = at?;
-            at = (node.also != NONE).then(|| self.node(node.also));
-            Some(node)
-        })
-        .flat_map(|node| self.ending.get(node.ends_first as usize..node.ends_last as usize).unwrap_or_default())
-        .filter_map(|term| Some((*term as usize, self.entries.get(*term as usize)?)))
-    }
-
-    fn is_head(&self, c: char) -> bool {
-        let (word, bit) = head_bit(c);
-        self.heads.get(word).is_some_and(|heads| heads & bit != 0)
+        node.ends.push(short(self.entries.len()));
+        self.entries.push(Entry { length: folded.chars().count(), word_start, right, group, what });
     }
 
     /// Numbers the states breadth first, so that a failure link always points to an earlier one.
-    fn link(drafts: &[Draft], entries: Vec<Entry>) -> Self {
-        let mut terms =
-            Self { nodes: Vec::new(), edges: Vec::new(), ending: Vec::new(), entries, longest: 1, heads: [0; 4] };
+    pub(super) fn build(self) -> Automaton {
+        let mut automaton = Automaton {
+            nodes: Vec::with_capacity(self.nodes.len()),
+            edges: Vec::with_capacity(self.nodes.len()),
+            ending: Vec::with_capacity(self.entries.len()),
+            entries: self.entries,
+            longest: 1,
+            heads: [0; 4],
+            excepting: HashMap::new(),
+            spared: HashMap::new(),
+            gaps: self.gaps,
+        };
         let mut queue = VecDeque::from([(0usize, ROOT)]);
         let mut assigned = 1u32;
         let mut parents = vec![(ROOT, '\0')];
-        while let Some((draft, id)) = queue.pop_front() {
-            let Some(draft) = drafts.get(draft) else { continue };
-            let first = terms.edges.len();
-            for (&c, &child) in &draft.children {
-                terms.edges.push((c, assigned));
+        while let Some((sprout, id)) = queue.pop_front() {
+            let Some(sprout) = self.nodes.get(sprout) else { continue };
+            let first = automaton.edges.len();
+            for (&c, &child) in &sprout.children {
+                automaton.edges.push((c, assigned));
                 parents.push((id, c));
                 queue.push_back((child, assigned));
                 assigned += 1;
                 if id == ROOT {
                     let (word, bit) = head_bit(c);
-                    if let Some(heads) = terms.heads.get_mut(word) {
+                    if let Some(heads) = automaton.heads.get_mut(word) {
                         *heads |= bit;
                     }
                 }
             }
-            let ends_first = terms.ending.len();
-            terms.ending.extend(&draft.ends);
-            terms.longest = terms.longest.max(draft.depth as usize);
-            terms.nodes.push(Node {
-                first: short(first),
-                last: short(terms.edges.len()),
-                fail: ROOT,
-                depth: draft.depth,
-                ends_first: short(ends_first),
-                ends_last: short(terms.ending.len()),
-                also: NONE,
-                holds: draft.holds,
-                word_start: draft.word_start,
-            });
+            automaton.add(sprout, id, first);
         }
-        terms.link_failures(&parents);
-        terms
+        automaton.link_failures(&parents);
+        self.exceptions.iter().for_each(|(text, group)| automaton.spare(text, *group));
+        automaton.mark_spared();
+        automaton
+    }
+}
+
+impl Right {
+    /// What must not follow a folded text.
+    fn behind(folded: &str) -> Self {
+        match folded.chars().next_back() {
+            Some(c) if is_word(c) => Self::NoWord,
+            Some(c) if is_kana(c) => Self::NoSoundMark,
+            _ => Self::Anything,
+        }
+    }
+}
+
+impl Sprout {
+    /// What goes on from here or waits here for its right boundary.
+    fn mark(&mut self, holds: u32, except: Option<u32>) {
+        self.holds += holds;
+        self.excepts.extend(except.filter(|group| !self.excepts.contains(group)));
+    }
+}
+
+impl Automaton {
+    fn add(&mut self, sprout: &Sprout, id: u32, first: usize) {
+        let ends_first = self.ending.len();
+        self.ending.extend(&sprout.ends);
+        self.longest = self.longest.max(sprout.depth as usize);
+        let excepts = id != ROOT && !sprout.excepts.is_empty();
+        if excepts {
+            self.excepting.insert(id, sprout.excepts.clone());
+        }
+        self.nodes.push(Node {
+            first: short(first),
+            last: short(self.edges.len()),
+            fail: ROOT,
+            depth: sprout.depth,
+            ends_first: short(ends_first),
+            ends_last: short(self.ending.len()),
+            also: NONE,
+            holds: sprout.holds,
+            word_start: sprout.word_start,
+            excepts,
+            may_be_spared: false,
+        });
     }
 
     fn link_failures(&mut self, parents: &[(u32, char)]) {
@@ -191,41 +160,44 @@ impl Terms {
             }
         }
     }
-}
 
-impl Entry {
-    fn new(folded: &str) -> Self {
-        let right = match folded.chars().next_back() {
-            Some(c) if is_word(c) => Right::NoWord,
-            Some(c) if is_kana(c) => Right::NoSoundMark,
-            _ => Right::Anything,
-        };
-        Self { length: folded.chars().count(), word_start: folded.chars().next().is_some_and(is_word), right }
-    }
-}
-
-fn insert(drafts: &mut Vec<Draft>, folded: &str, holds: bool, right: Right, term: u32) {
-    let word_start = folded.chars().next().is_some_and(is_word);
-    let mut at = 0;
-    for (c, depth) in folded.chars().zip(1..) {
-        let fresh = drafts.len();
-        let Some(draft) = drafts.get_mut(at) else { return };
-        draft.holds |= holds;
-        let child = *draft.children.entry(c).or_insert(fresh);
-        if child == fresh {
-            drafts.push(Draft { depth, word_start, ..Draft::default() });
+    /// Notes where a term is sure to be excused while it is still being read: when it ends as an exception
+    /// does, and the beginning of the exception stands before it.
+    fn spare(&mut self, exception: &str, group: u32) {
+        let path = self.path(exception.chars());
+        let Some(&end) = path.last() else { return };
+        // At its end a term holds nothing any more, unless it waits for what stands behind it.
+        let right = Right::behind(exception);
+        let waits = |length: usize| if right == Right::Anything { length.saturating_sub(1) } else { length };
+        let held = |entry: &Entry| entry.group == group && matches!(entry.what, What::Term { holds: true, .. });
+        let terms: Vec<(u32, usize)> =
+            self.outputs(end).filter(|(_, entry)| held(entry)).map(|(id, entry)| (id, entry.length)).collect();
+        for (term, length) in terms {
+            let before = path.len().saturating_sub(length);
+            let own = self.path(exception.chars().skip(before));
+            for (&state, &with) in own.iter().zip(path.iter().skip(before)).take(waits(length)) {
+                self.spared.entry(state).or_default().entry(term).or_default().push(with);
+            }
         }
-        at = child;
     }
-    if let Some(draft) = drafts.get_mut(at) {
-        draft.holds |= holds && right != Right::Anything;
-        draft.ends.push(term);
-    }
-}
 
-fn head_bit(c: char) -> (usize, u64) {
-    let low = c as u32 & 0xFF;
-    ((low >> 6) as usize, 1 << (low & 63))
+    fn mark_spared(&mut self) {
+        for (id, terms) in &self.spared {
+            if let Some(node) = self.nodes.get_mut(*id as usize) {
+                node.may_be_spared = terms.len() >= node.holds as usize;
+            }
+        }
+    }
+
+    /// The states along a text that the tree of terms holds, without the root.
+    fn path(&self, text: impl Iterator<Item = char>) -> Vec<u32> {
+        let mut at = ROOT;
+        text.map_while(|c| {
+            at = self.child(at, c)?;
+            Some(at)
+        })
+        .collect()
+    }
 }
 
 /// Positions fit: a contract is at most 1 MiB long.

@@ -4,23 +4,67 @@
 //! number of folded characters that could still be the head of a term, and so what must be held back.
 //!
 //! **Boundaries.** Letters, digits and marks of scripts that put spaces between words are *word
-//! characters*. A match may not cut a run of them: `AI` hits `用AI做` and `AI-assisted`, and neither
+//! characters*. A match may not cut a run of them: `AI` hits `用AI做`, `AI-assisted` and `AI™`, and neither
 //! `said` nor `AI2`; `2024` hits `2024年` and `２０２４`, and neither `120245` nor `v2024`. Han, kana,
 //! Hangul, Thai and their kin match as substrings; only a kana sound mark may not follow a match.
 //!
+//! **Lanes.** Terms that read the folded text in one way, with variants told apart or not, with gaps or
+//! without, share an automaton; a text runs through one for each way in use, which mostly is one.
+//!
+//! **Exceptions.** A match that lies inside an occurrence of an exception of its rule is none. While one
+//! may still become such an occurrence the match is *pending*: it is neither told nor released.
+//!
 //! Every match is reported, nested and overlapping ones too.
 
+mod automaton;
 mod build;
 mod script;
+mod walk;
 
+use std::collections::HashMap;
 use std::ops::Range;
 
-pub use build::Terms;
-use build::{Node, ROOT, Right};
-use script::is_sound_mark;
-pub(crate) use script::is_word;
+use automaton::Automaton;
+use build::Draft;
+pub(crate) use script::{is_gap, is_word};
+use walk::Walk;
 
-use super::fold::{Folded, Folder, is_ignorable};
+use super::fold::{Folder, is_ignorable};
+use super::variants::Variants;
+
+/// How the terms of one rule are looked for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Matching {
+    /// Traditional, Simplified and variant forms of a Han character are alike.
+    pub variants: bool,
+    /// A few spaces and symbols may stand between the characters of a term.
+    pub gaps: bool,
+    /// A match inside an occurrence of one of these is none. As written.
+    pub exceptions: Vec<String>,
+}
+
+impl Matching {
+    /// How what is forbidden is looked for where a rule says nothing: in every form of its characters.
+    #[must_use]
+    pub fn usual() -> &'static Self {
+        const { &Self { variants: true, gaps: false, exceptions: Vec::new() } }
+    }
+
+    /// How what is required is looked for where a rule says nothing: in the form written.
+    #[must_use]
+    pub fn exact() -> &'static Self {
+        const { &Self { variants: false, gaps: false, exceptions: Vec::new() } }
+    }
+}
+
+/// A term and how it is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Sought<'a> {
+    /// As written.
+    pub text: &'a str,
+    /// Shared by the terms of a rule; those that have one [`Matching`] in common have its exceptions.
+    pub matching: &'a Matching,
+}
 
 /// An occurrence of a term.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,40 +75,79 @@ pub struct Hit {
     pub span: Range<usize>,
 }
 
+/// Terms, compiled. Immutable; share it.
+#[derive(Debug)]
+pub struct Terms {
+    lanes: Vec<Lane>,
+    count: usize,
+}
+
+/// The terms that read the folded text in one way.
+#[derive(Debug)]
+struct Lane {
+    variants: Option<&'static Variants>,
+    automaton: Automaton,
+}
+
 /// The state of one search. Cloning copies a few words per character of the longest term.
 #[derive(Debug, Clone, Default)]
 pub struct Search {
     folder: Folder,
-    walk: Walk,
+    /// By lane.
+    walks: Box<[Walk]>,
     at: usize,
 }
 
-#[derive(Debug, Clone, Default)]
-struct Walk {
-    node: u32,
-    /// Folded characters read.
-    read: usize,
-    /// The last folded characters, by their number modulo the length.
-    recent: Box<[Recent]>,
-    /// The last folded character was a word character.
-    word: bool,
-    /// Past the last folded character.
-    end: usize,
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-struct Recent {
-    start: usize,
-    /// The folded character before it was a word character.
-    after_word: bool,
-}
-
 impl Terms {
+    /// Compiles terms; each says whether text that may become part of it is held back. A term that
+    /// [`fold_term`] refuses is never found: contracts with one do not load.
+    #[must_use]
+    pub fn new<'a>(terms: impl IntoIterator<Item = (Sought<'a>, bool)>) -> Self {
+        let mut lanes: Vec<(Way, Draft)> = Vec::new();
+        let mut groups: HashMap<(Way, *const Matching), u32> = HashMap::new();
+        let mut count = 0;
+        for (sought, holds) in terms {
+            let index = count;
+            count += 1;
+            let Ok(folded) = fold_term(sought.text) else { continue };
+            let way = Way::of(sought.matching, &folded);
+            let lane = lanes.iter().position(|lane| lane.0 == way).unwrap_or_else(|| {
+                lanes.push((way, Draft::new(way.gaps)));
+                lanes.len() - 1
+            });
+            let Some((_, draft)) = lanes.get_mut(lane) else { continue };
+            let known = u32::try_from(groups.len()).unwrap_or(u32::MAX);
+            let group = (!sought.matching.exceptions.is_empty()).then(|| {
+                *groups.entry((way, std::ptr::from_ref(sought.matching))).or_insert_with(|| {
+                    let exceptions = sought.matching.exceptions.iter().filter_map(|text| fold_term(text).ok());
+                    exceptions.for_each(|text| draft.exception(&way.fold(&text), known));
+                    known
+                })
+            });
+            draft.term(&way.fold(&folded), index, holds, group);
+        }
+        let lane =
+            |(way, draft): (Way, Draft)| Lane { variants: way.variants.then(Variants::get), automaton: draft.build() };
+        Self { lanes: lanes.into_iter().map(lane).collect(), count }
+    }
+
+    /// Whether there is nothing to search for.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// How many terms there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
     /// A search at the empty text.
     #[must_use]
     pub fn search(&self) -> Search {
-        let longest = if self.is_empty() { 0 } else { self.longest() };
-        Search { folder: Folder::default(), walk: Walk::new(longest), at: 0 }
+        let walks = self.lanes.iter().map(|lane| Walk::new(&lane.automaton)).collect();
+        Search { folder: Folder::default(), walks, at: 0 }
     }
 
     /// Every occurrence in a whole text, in the order in which they become certain.
@@ -80,111 +163,80 @@ impl Terms {
     }
 }
 
+impl Lane {
+    fn step(&self, walk: &mut Walk, mut folded: super::fold::Folded, hit: &mut impl FnMut(Hit)) {
+        if let Some(variants) = self.variants {
+            folded.ch = variants.fold(folded.ch);
+        }
+        walk.step(&self.automaton, folded, hit);
+    }
+}
+
 impl Search {
     /// Takes the next character.
     pub fn push(&mut self, terms: &Terms, c: char, hit: &mut impl FnMut(Hit)) {
-        let walk = &mut self.walk;
-        self.folder.push(c, self.at, &mut |folded| walk.step(terms, folded, hit));
+        let walks = &mut self.walks;
+        self.folder.push(c, self.at, &mut |folded| {
+            for (lane, walk) in terms.lanes.iter().zip(walks.iter_mut()) {
+                lane.step(walk, folded, hit);
+            }
+        });
         self.at += c.len_utf8();
     }
 
     /// Ends the text, which is a boundary.
     pub fn finish(&mut self, terms: &Terms, hit: &mut impl FnMut(Hit)) {
-        let walk = &mut self.walk;
-        self.folder.finish(&mut |folded| walk.step(terms, folded, hit));
-        self.walk.resolve(terms, None, hit);
-        self.walk.node = ROOT;
+        let walks = &mut self.walks;
+        self.folder.finish(&mut |folded| {
+            for (lane, walk) in terms.lanes.iter().zip(walks.iter_mut()) {
+                lane.step(walk, folded, hit);
+            }
+        });
+        for (lane, walk) in terms.lanes.iter().zip(self.walks.iter_mut()) {
+            walk.finish(&lane.automaton, hit);
+        }
     }
 
     /// The first byte that could still become part of a match of a holding term.
     #[must_use]
     pub fn hold(&self, terms: &Terms) -> Option<usize> {
-        self.walk.hold(terms)
+        let lanes = terms.lanes.iter().zip(self.walks.iter());
+        lanes.filter_map(|(lane, walk)| walk.hold(&lane.automaton)).min()
     }
 
-    /// Everything that the future depends on: equal keys have equal futures.
-    #[must_use]
-    pub fn key(&self, terms: &Terms) -> [u64; 2] {
-        let walk = &self.walk;
-        // Within the term being read the neighbours are known; only what stands before it is not.
-        let depth = terms.node(walk.node).depth as usize;
-        let first = walk.read.checked_sub(depth).map(|first| first % walk.recent.len().max(1));
-        let after_word = first.filter(|_| depth > 0).and_then(|first| walk.recent.get(first));
-        let after_word = after_word.is_some_and(|recent| recent.after_word);
-        [u64::from(walk.node) << 2 | u64::from(walk.word) << 1 | u64::from(after_word), self.folder.key()]
+    /// Adds everything that the future depends on to a key: equal keys have equal futures.
+    pub fn key(&self, terms: &Terms, key: &mut Vec<u64>) {
+        key.push(self.folder.key());
+        terms.lanes.iter().zip(self.walks.iter()).for_each(|(lane, walk)| walk.key(&lane.automaton, key));
     }
 
-    /// Whether a complete term waits for the character that shows whether it is one.
+    /// Whether a complete term waits for what shows whether it is one.
     #[must_use]
     pub fn is_undecided(&self, terms: &Terms) -> bool {
-        terms.outputs(self.walk.node).any(|(_, entry)| entry.right != Right::Anything)
+        terms.lanes.iter().zip(self.walks.iter()).any(|(lane, walk)| walk.is_undecided(&lane.automaton))
     }
 }
 
-impl Walk {
-    fn new(longest: usize) -> Self {
-        Self { node: ROOT, read: 0, recent: vec![Recent::default(); longest].into(), word: false, end: 0 }
+/// What the terms of one lane have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Way {
+    variants: bool,
+    gaps: bool,
+}
+
+impl Way {
+    /// A term that begins or ends with a symbol, or is one letter, has no gaps: `C++` would be `C`.
+    fn of(matching: &Matching, folded: &str) -> Self {
+        let solid = |c: Option<char>| c.is_some_and(|c| !is_gap(c));
+        let mut characters = folded.chars();
+        let gaps = solid(characters.next()) && solid(characters.next_back());
+        Self { variants: matching.variants, gaps: matching.gaps && gaps }
     }
 
-    fn step(&mut self, terms: &Terms, folded: Folded, hit: &mut impl FnMut(Hit)) {
-        if self.node != ROOT {
-            self.resolve(terms, Some(folded.ch), hit);
-        }
-        self.node = terms.next(self.node, folded.ch);
-        let slot = self.read % self.recent.len().max(1);
-        if let Some(recent) = self.recent.get_mut(slot) {
-            *recent = Recent { start: folded.start, after_word: self.word };
-        }
-        self.read += 1;
-        self.word = is_word(folded.ch);
-        self.end = folded.end;
-        if self.node != ROOT {
-            self.report(terms, |right| right == Right::Anything, hit);
-        }
-    }
-
-    /// Decides the terms that end at the last character, given the one behind it.
-    fn resolve(&self, terms: &Terms, next: Option<char>, hit: &mut impl FnMut(Hit)) {
-        self.report(
-            terms,
-            |right| match (right, next) {
-                (Right::Anything, _) => false,
-                (_, None) => true,
-                (Right::NoWord, Some(c)) => !is_word(c),
-                (Right::NoSoundMark, Some(c)) => !is_sound_mark(c),
-            },
-            hit,
-        );
-    }
-
-    fn report(&self, terms: &Terms, decided: impl Fn(Right) -> bool, hit: &mut impl FnMut(Hit)) {
-        for (term, entry) in terms.outputs(self.node) {
-            let from = self.recent(entry.length);
-            if decided(entry.right) && !(entry.word_start && from.after_word) {
-                hit(Hit { term, span: from.start..self.end });
-            }
-        }
-    }
-
-    fn hold(&self, terms: &Terms) -> Option<usize> {
-        let mut id = self.node;
-        while id != ROOT {
-            let node: &Node = terms.node(id);
-            if node.holds {
-                let from = self.recent(node.depth as usize);
-                if !(node.word_start && from.after_word) {
-                    return Some(from.start);
-                }
-            }
-            id = node.fail;
-        }
-        None
-    }
-
-    /// The folded character `back` places from the end.
-    fn recent(&self, back: usize) -> Recent {
-        let slot = self.read.saturating_sub(back) % self.recent.len().max(1);
-        self.recent.get(slot).copied().unwrap_or_default()
+    /// A folded text as the lane reads it.
+    fn fold(self, folded: &str) -> String {
+        let kept = folded.chars().filter(|c| !(self.gaps && is_gap(*c)));
+        kept.map(|c| if self.variants { Variants::get().fold(c) } else { c }).collect()
     }
 }
 
@@ -205,7 +257,7 @@ pub enum TermError {
 /// The longest term, in folded characters: a match is held back whole.
 pub const LONGEST_TERM: usize = 256;
 
-/// A term as it is matched.
+/// A term as it is matched, variants told apart.
 ///
 /// # Errors
 /// Says why it cannot be matched.
@@ -222,54 +274,4 @@ pub fn fold_term(term: &str) -> Result<String, TermError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn found(terms: &[&str], text: &str) -> Vec<(usize, Range<usize>)> {
-        let terms = Terms::new(terms.iter().map(|term| (*term, true)));
-        terms.find_all(text).into_iter().map(|hit| (hit.term, hit.span)).collect()
-    }
-
-    #[test]
-    fn nested_and_overlapping_terms_are_all_found() {
-        assert_eq!(found(&["智能", "人工智能", "能体"], "人工智能体"), [(1, 0..12), (0, 6..12), (2, 9..15)]);
-        assert_eq!(found(&["red car", "car"], "red\u{3000} car"), [(0, 0..10), (1, 7..10)]);
-    }
-
-    #[test]
-    fn spans_cover_the_original_characters() {
-        assert_eq!(found(&["ai"], "用A\u{200B}\u{FE0F}I做"), [(0, 3..11)]);
-        // One character that folds to several is taken whole.
-        assert_eq!(found(&["会社"], "㍿の"), [(0, 0..3)]);
-    }
-
-    #[test]
-    fn a_sound_mark_makes_another_kana() {
-        assert_eq!(found(&["か"], "か"), [(0, 0..3)]);
-        assert_eq!(found(&["か"], "が"), []);
-        assert_eq!(found(&["が"], "か\u{3099}"), [(0, 0..6)]);
-        assert_eq!(found(&["ガ"], "ｶﾞ"), [(0, 0..6)]);
-    }
-
-    #[test]
-    fn terms_that_cannot_be_matched_are_refused() {
-        assert_eq!(fold_term(" \u{200B}"), Err(TermError::Empty));
-        assert_eq!(fold_term("\u{301}a"), Err(TermError::Mark));
-        assert_eq!(fold_term(&"a".repeat(LONGEST_TERM + 1)), Err(TermError::Long));
-        assert_eq!(fold_term("  Ａ B "), Ok("a b".to_owned()));
-    }
-
-    #[test]
-    fn only_terms_that_hold_hold_text_back() {
-        let terms = Terms::new([("ab", false), ("ac d", true)]);
-        let hold = |text: &str| {
-            let mut search = terms.search();
-            text.chars().for_each(|c| search.push(&terms, c, &mut |_| {}));
-            search.hold(&terms)
-        };
-        assert_eq!(
-            [hold("xyz a"), hold("xyz ab"), hold("xyz ac"), hold("xyzac"), hold("ac d")],
-            [Some(4), None, Some(4), None, Some(0)]
-        );
-    }
-}
+mod tests;
