@@ -1,24 +1,7 @@
-//! What a process uses, as the kernel counts it.
+//! What a process uses, and may use.
 
-use anyhow::{Context, Result, ensure};
-
-/// Resident memory of a process, in bytes.
-pub(crate) fn rss(pid: i32) -> Result<f64> {
-    let status =
-        std::fs::read_to_string(format!("/proc/{pid}/status")).context("this bench reads /proc: run it on Linux")?;
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("no VmRSS")?;
-    let kib: f64 = line.split_whitespace().nth(1).context("no VmRSS")?.parse()?;
-    Ok(kib * 1024.0)
-}
-
-/// Processor time of a process since its start, in seconds.
-pub(crate) fn cpu(pid: i32) -> Result<f64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    // Behind the name, which may hold spaces, fields 12 and 13 are user and system time in ticks.
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let ticks = |at: usize| fields.get(at).context("a short stat line")?.parse::<f64>().context("not a number");
-    Ok((ticks(11)? + ticks(12)?) / 100.0)
-}
+use anyhow::{Result, ensure};
+pub(crate) use rolecall_tests::process::{cpu, rss};
 
 /// Lets this process and its children open this many files.
 #[allow(unsafe_code, reason = "std has no safe call for resource limits")]

@@ -9,6 +9,7 @@
 pub mod clock;
 pub mod dirs;
 pub mod paths;
+pub mod process;
 
 pub mod server;
 

@@ -6,7 +6,7 @@
 mod script;
 mod serve;
 
-pub use script::{Body, Call, End, LineEnd, Script, directive};
+pub use script::{Body, Call, End, LineEnd, Part, Script, directive};
 pub use serve::Upstream;
 
 /// The key it expects as `Authorization: Bearer`.

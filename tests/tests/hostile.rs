@@ -7,9 +7,9 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use rolecall_tests::api::Person;
 use rolecall_tests::http;
-use rolecall_tests::paths;
 use rolecall_tests::server::{Options, Server};
 use rolecall_tests::upstream::Upstream;
+use rolecall_tests::{paths, process};
 
 /// Ways to misbehave, each ended by another limit.
 const SINS: &[&str] = &["spin", "hoard", "recurse", "trap", "huge_list", "huge_text", "log_flood"];
@@ -100,13 +100,7 @@ async fn a_hostile_plugin_is_stopped_while_other_sessions_go_on() -> Result<()> 
     let failures: Vec<&str> = metrics.lines().filter(|line| line.starts_with("plugin_failures_total{")).collect();
     ensure!(failures.len() >= 3, "the failures are not told apart: {failures:?}");
     ensure!(failures.iter().all(|line| line.contains("plugin=\"hostile\"")), "{failures:?}");
-    let rss = resident_bytes(server.pid()?)?;
-    ensure!(rss < 1 << 30, "{rss} bytes are resident after the memory bombs");
+    let rss = process::rss(server.pid()?)?;
+    ensure!(rss < f64::from(1 << 30), "{rss} bytes are resident after the memory bombs");
     Ok(())
-}
-
-fn resident_bytes(pid: i32) -> Result<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("no VmRSS")?;
-    Ok(line.split_whitespace().nth(1).context("no VmRSS")?.parse::<u64>()? * 1024)
 }

@@ -32,6 +32,26 @@ pub struct Script {
     pub escape: bool,
     /// Puts comments, empty deltas and unknown fields between the deltas.
     pub noise: bool,
+    /// Writes these and nothing else, HTTP included.
+    pub raw: Vec<Part>,
+}
+
+/// A part of an answer that is written as it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// A text.
+    Text(String),
+    /// Bytes that need not be a text.
+    Bytes(Vec<u8>),
+    /// A text this often.
+    Times(usize, String),
+    /// A text over and over, whether or not the caller hangs up, until nobody takes it any more.
+    Forever(String),
+    /// Nothing more is written; the connection stays open until the caller hangs up.
+    Hold,
+    /// The end of what is written, while the caller is listened to until it hangs up.
+    HalfClose,
 }
 
 /// A call of a tool.
@@ -103,6 +123,7 @@ impl Default for Script {
             write_bytes: 0,
             escape: false,
             noise: false,
+            raw: Vec::new(),
         }
     }
 }
@@ -125,6 +146,12 @@ impl Script {
     #[must_use]
     pub fn fail(status: u16, body: Body) -> Self {
         Self { status: Some(status), body, ..Self::default() }
+    }
+
+    /// Answers with these bytes.
+    #[must_use]
+    pub fn raw(parts: &[Part]) -> Self {
+        Self { raw: parts.to_vec(), ..Self::default() }
     }
 
     /// The bytes of the event stream up to its end, one item per event.

@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use super::script::{self, End, Script};
+use super::script::{self, End, Part, Script};
 use super::{DECENT, KEY};
 
 /// A running upstream; dropping it stops it.
@@ -130,6 +130,9 @@ async fn converse(mut stream: TcpStream, seen: &Seen) -> Result<()> {
     if let Some((status, kind, body)) = script.failure() {
         return answer(&mut stream, status, kind, &body).await;
     }
+    if !script.raw.is_empty() {
+        return recite(stream, &script.raw, seen).await;
+    }
     if request["stream"] == true {
         play(stream, &script, seen).await
     } else {
@@ -177,6 +180,39 @@ async fn play(stream: TcpStream, script: &Script, seen: &Seen) -> Result<()> {
         let stream = to.reunite(from)?;
         stream.set_zero_linger()?;
     }
+    Ok(())
+}
+
+/// Writes what it is told and looks at nothing else: a caller that hangs up is noticed only when
+/// writing fails.
+async fn recite(mut stream: TcpStream, parts: &[Part], seen: &Seen) -> Result<()> {
+    seen.open.fetch_add(1, Ordering::SeqCst);
+    let mut open = Open(seen, false);
+    for part in parts {
+        match part {
+            Part::Text(text) => stream.write_all(text.as_bytes()).await?,
+            Part::Bytes(bytes) => stream.write_all(bytes).await?,
+            Part::Times(times, text) => stream.write_all(text.repeat(*times).as_bytes()).await?,
+            Part::Forever(text) => {
+                let block = text.repeat((64 << 10) / text.len().max(1) + 1);
+                loop {
+                    stream.write_all(block.as_bytes()).await?;
+                }
+            }
+            Part::Hold => {
+                let _gone = stream.read(&mut [0; 64]).await?;
+                return Ok(());
+            }
+            Part::HalfClose => {
+                stream.shutdown().await?;
+                let _gone = stream.read(&mut [0; 64]).await?;
+            }
+        }
+        // Each part is a segment of its own, as far as that can be had.
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    stream.shutdown().await?;
+    open.1 = true;
     Ok(())
 }
 

@@ -13,12 +13,19 @@ use crate::enforce::CallPiece;
 use crate::model::{ModelChunk, ModelError, ModelStream};
 use crate::session::turn::Usage;
 
+/// What is read without any text in it, such as comments or a reasoning that is not shown.
+const MAX_SILENT_BYTES: usize = 64 << 20;
+
 /// Reads an answer: events, or, from servers that do not stream, one JSON document.
 pub(super) async fn read(
     response: Response,
     key: Option<&Secret>,
     answer_bytes: usize,
 ) -> Result<ModelStream, ModelError> {
+    if let Some(encoding) = response.headers().get("content-encoding").filter(|v| v.as_bytes() != b"identity") {
+        let shown = refusal::quote(&String::from_utf8_lossy(encoding.as_bytes()), key);
+        return Err(ModelError::BadStream(format!("it is encoded as {shown}, which was not asked for")));
+    }
     let json = response.headers().get("content-type").is_some_and(|v| v.as_bytes().starts_with(b"application/json"));
     if json {
         return whole(response, key, answer_bytes.saturating_mul(2)).await;
@@ -30,6 +37,7 @@ pub(super) async fn read(
         chunks: VecDeque::new(),
         finish: None,
         text: false,
+        silent_bytes: 0,
     };
     Ok(stream::unfold(reader, |mut reader| async move { reader.next().await.map(|chunk| (chunk, reader)) }).boxed())
 }
@@ -45,6 +53,8 @@ struct Reader {
     finish: Option<bool>,
     /// Whether anything that looks like a completion came.
     text: bool,
+    /// Bytes read since the last text.
+    silent_bytes: usize,
 }
 
 impl Reader {
@@ -54,10 +64,7 @@ impl Reader {
                 return Some(chunk);
             }
             match self.response.as_mut()?.chunk().await {
-                Ok(Some(bytes)) => match self.parser.push(&bytes) {
-                    Ok(events) => events.iter().for_each(|e| self.event(&e.data)),
-                    Err(_) => self.fail(ModelError::TooLarge { what: "event", limit: MAX_BYTES }),
-                },
+                Ok(Some(bytes)) => self.take(&bytes),
                 Ok(None) => self.end(),
                 // A server may drop the connection after the last event without ending the body.
                 Err(_) if self.finish.is_some() => self.end(),
@@ -69,8 +76,20 @@ impl Reader {
         }
     }
 
+    fn take(&mut self, bytes: &[u8]) {
+        self.silent_bytes = self.silent_bytes.saturating_add(bytes.len());
+        match self.parser.push(bytes) {
+            Ok(events) => events.iter().for_each(|e| self.event(&e.data)),
+            Err(_) => self.fail(ModelError::TooLarge { what: "event", limit: MAX_BYTES }),
+        }
+        if self.silent_bytes > MAX_SILENT_BYTES {
+            self.fail(ModelError::TooLarge { what: "stream without text", limit: MAX_SILENT_BYTES });
+        }
+    }
+
     fn event(&mut self, data: &str) {
-        if self.response.is_none() {
+        // Some servers keep connections alive with events that hold nothing.
+        if self.response.is_none() || data.trim().is_empty() {
             return;
         }
         if data.trim() == "[DONE]" {
@@ -87,7 +106,11 @@ impl Reader {
         let Some(choice) = Choice::of(&json, "delta") else { return };
         self.text = true;
         if let Some(text) = choice.text.filter(|text| !text.is_empty()) {
+            self.silent_bytes = 0;
             self.chunks.push_back(Ok(ModelChunk::Text(text.to_owned())));
+        }
+        if !choice.calls.is_empty() {
+            self.silent_bytes = 0;
         }
         self.chunks.extend(choice.calls.into_iter().map(|piece| Ok(ModelChunk::Call(piece))));
         self.finish = choice.finish.or(self.finish);
@@ -156,7 +179,9 @@ struct Choice<'a> {
 impl<'a> Choice<'a> {
     /// `part` is `delta` in chunks and `message` in whole completions.
     fn of(json: &'a Value, part: &str) -> Option<Self> {
-        let choice = json.pointer("/choices/0")?;
+        // One was asked for: others that come along, or between its chunks, are not of this answer.
+        let first = |choice: &&Value| choice.get("index").is_none_or(|index| index.as_u64() == Some(0));
+        let choice = json.get("choices")?.as_array()?.iter().find(first)?;
         let part = choice.get(part);
         let text = part.and_then(|part| part.get("content")).and_then(Value::as_str);
         let calls = part.and_then(|part| part.get("tool_calls")).and_then(Value::as_array);

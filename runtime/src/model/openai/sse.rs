@@ -29,14 +29,23 @@ impl Parser {
     /// Takes the next bytes; gives the events that they end.
     pub(super) fn push(&mut self, bytes: &[u8]) -> Result<Vec<Event>, TooLong> {
         let mut events = Vec::new();
-        for &byte in bytes {
-            let after_cr = std::mem::replace(&mut self.after_cr, byte == b'\r');
-            match byte {
-                b'\n' if after_cr => {}
-                b'\n' | b'\r' => events.extend(self.end_line()?),
-                _ if self.line.len() >= MAX_BYTES => return Err(TooLong),
-                _ => self.line.push(byte),
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let end = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
+            let (part, behind) = rest.split_at(end.unwrap_or(rest.len()));
+            if self.line.len() + part.len() > MAX_BYTES {
+                return Err(TooLong);
             }
+            self.line.extend_from_slice(part);
+            let Some((end, behind)) = behind.split_first() else {
+                self.after_cr = false;
+                break;
+            };
+            let after_cr = std::mem::replace(&mut self.after_cr, *end == b'\r') && part.is_empty();
+            if !(after_cr && *end == b'\n') {
+                events.extend(self.end_line()?);
+            }
+            rest = behind;
         }
         Ok(events)
     }
