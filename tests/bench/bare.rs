@@ -30,7 +30,7 @@ pub(crate) async fn serve() -> Result<()> {
     }
 }
 
-/// The echo server as a process.
+/// A server of this program's own as a process.
 #[derive(Debug)]
 pub(crate) struct Bare {
     child: Child,
@@ -38,9 +38,10 @@ pub(crate) struct Bare {
 }
 
 impl Bare {
-    pub(crate) fn start() -> Result<Self> {
+    /// Starts the one of this name.
+    pub(crate) fn start(name: &str) -> Result<Self> {
         let exe = std::env::current_exe()?;
-        let mut child = Command::new(exe).arg("bare-server").stdout(Stdio::piped()).spawn()?;
+        let mut child = Command::new(exe).arg(name).stdout(Stdio::piped()).spawn()?;
         let out = child.stdout.take().context("no output")?;
         let mut line = String::new();
         BufReader::new(out).read_line(&mut line)?;

@@ -58,7 +58,7 @@ pub(crate) async fn run(count: usize) -> Result<Vec<Row>> {
 
 /// Memory and processor time of one connection that does nothing, with the same buffers.
 async fn bare(count: usize) -> Result<(f64, f64)> {
-    let server = Bare::start()?;
+    let server = Bare::start("bare-server")?;
     let (to, pid) = (server.address, server.pid()?);
     let (rss, cpu) = (probe::rss(pid)?, probe::cpu(pid)?);
     let sockets = many(count, |index| handshake(to, index)).await?;

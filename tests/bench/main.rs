@@ -1,4 +1,4 @@
-//! `rolecall-bench [idle|check|deliver|verify]… [--sessions N]`: what rolecall costs, each figure beside a
+//! `rolecall-bench [idle|check|deliver|verify|gateway]… [--sessions N]`: what rolecall costs, each figure beside a
 //! baseline measured in the same run. `make bench` runs all of them on a release build.
 
 #![allow(clippy::indexing_slicing, reason = "only JSON values are indexed, where a missing field is null")]
@@ -8,6 +8,7 @@ mod check;
 #[path = "../../dsl/tests/counting/mod.rs"]
 mod counting;
 mod deliver;
+mod gateway;
 mod idle;
 mod probe;
 mod table;
@@ -29,19 +30,22 @@ async fn main() -> Result<()> {
         match arg.as_str() {
             // The baseline's own server process; started by the idle bench.
             "bare-server" => return bare::serve().await,
+            // The model of the gateway bench.
+            "instant-upstream" => return gateway::serve(),
             "--sessions" => sessions = args.next().context("--sessions takes a number")?.parse()?,
-            "idle" | "check" | "deliver" | "verify" => chosen.push(arg),
-            other => bail!("{other} is not a bench; there are idle, check, deliver and verify"),
+            "idle" | "check" | "deliver" | "verify" | "gateway" => chosen.push(arg),
+            other => bail!("{other} is not a bench; there are idle, check, deliver, verify and gateway"),
         }
     }
     if chosen.is_empty() {
-        chosen = ["check", "verify", "deliver", "idle"].map(str::to_owned).to_vec();
+        chosen = ["check", "verify", "gateway", "deliver", "idle"].map(str::to_owned).to_vec();
     }
     let mut rows: Vec<Row> = Vec::new();
     for bench in &chosen {
         rows.extend(match bench.as_str() {
             "check" => check::run()?,
             "verify" => verify::run()?,
+            "gateway" => gateway::run().await?,
             "deliver" => deliver::run().await?,
             _ => idle::run(sessions).await?,
         });
