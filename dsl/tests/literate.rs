@@ -135,7 +135,7 @@ fn many_scenarios() -> String {
     clerk(&format!("constraints {{\n{guards}}}\nintents {{\n{intents}}}"))
 }
 
-/// What only the runtime can find, because it needs plugins or a model. Its tests give these codes;
+/// What only the runtime can find, because it needs plugins, a model or its settings. Its tests give these codes;
 /// to the language alone their examples are flawless.
 const FOUND_BY_THE_RUNTIME: &[Code] = &[
     codes::PLUGIN_MISSING,
@@ -146,6 +146,7 @@ const FOUND_BY_THE_RUNTIME: &[Code] = &[
     codes::REHEARSAL_FAILS,
     codes::RULE_NOT_COVERED,
     codes::MUTANT_SURVIVES,
+    codes::ROUTE_MISSING,
 ];
 
 #[test]

@@ -7,10 +7,10 @@ use rolecall_plugin_host::{HostConfig, Limits, LoadReport, PluginHost, StartErro
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-use crate::config::{Config, ModelKind, ReloadKind, StoreKind};
+use crate::config::{Config, ModelKind, ReloadKind, Route, StoreKind};
 use crate::contracts::{Contracts, ContractsError, Reloader, Watch};
 use crate::gateway::token::{TokenError, Tokens};
-use crate::model::{Model, ModelError, OpenAi, OpenAiConfig, Rehearsal};
+use crate::model::{DEFAULT_ROUTE, Model, ModelError, Models, OpenAi, OpenAiConfig, Plan, Rehearsal};
 use crate::session::Sessions;
 use crate::session::turn::Turns;
 use crate::shutdown::Shutdown;
@@ -29,6 +29,8 @@ pub struct App {
     pub plugins: PluginHost,
     /// Where sessions live.
     pub store: Arc<dyn Store>,
+    /// The models that answer.
+    pub models: Models,
     /// Answers turns.
     pub turns: Turns,
     /// The sessions.
@@ -94,23 +96,30 @@ impl App {
     /// When a part that all depends on does not start. A broken contract or plugin is in the
     /// report instead, and everything else runs.
     pub async fn build(config: Config) -> Result<(Arc<Self>, Report), AppError> {
-        let model = open_model(&config)?;
-        Self::with_model(config, model).await
+        let metrics = Metrics::new()?;
+        let models = open_models(&config, &metrics)?;
+        Self::with_models(config, models, metrics).await
     }
 
-    /// As [`build`](Self::build), with a model of the caller's.
+    /// As [`build`](Self::build), with a model of the caller's for every role.
     ///
     /// # Errors
     /// As [`build`](Self::build).
     pub async fn with_model(config: Config, model: Arc<dyn Model>) -> Result<(Arc<Self>, Report), AppError> {
         let metrics = Metrics::new()?;
+        let models = Models::only(model, config.default_route().rations, &metrics);
+        Self::with_models(config, models, metrics).await
+    }
+
+    async fn with_models(config: Config, models: Models, metrics: Metrics) -> Result<(Arc<Self>, Report), AppError> {
         let shutdown = Shutdown::new(metrics.clone());
         let (plugins, loaded) = PluginHost::start(host_config(&config), Arc::new(metrics.clone()))?;
         let (contracts, mut findings) = Contracts::load(&config.contracts)?;
         findings.extend(contracts.check_policies(&plugins).await);
+        findings.extend(contracts.list().iter().filter_map(|contract| models.missing_route(contract)));
         let store = open_store(&config)?;
         let tokens = open_tokens(&config)?;
-        let turns = Turns::new(model, plugins.clone(), metrics.clone());
+        let turns = Turns::new(models.clone(), plugins.clone(), metrics.clone());
         let sessions = Sessions::new(
             Arc::clone(&store),
             turns.clone(),
@@ -127,6 +136,7 @@ impl App {
             contracts,
             plugins,
             store,
+            models,
             turns,
             sessions,
             tokens,
@@ -150,6 +160,7 @@ impl App {
                 contracts: self.contracts.clone(),
                 dir: self.config.contracts.clone(),
                 plugins: self.plugins.clone(),
+                models: self.models.clone(),
                 metrics: self.metrics.clone(),
                 locked: self.config.locked,
             };
@@ -212,16 +223,33 @@ fn open_tokens(config: &Config) -> Result<Tokens, TokenError> {
     }
 }
 
-fn open_model(config: &Config) -> Result<Arc<dyn Model>, ModelError> {
-    if config.model == ModelKind::Rehearsal {
-        return Ok(Arc::new(Rehearsal::with_pace(config.rehearsal_pace)));
+/// The default model and every route. The rehearsal answers from the contracts themselves, so as long
+/// as no route is configured it stands for each of them; any other model answers only what is meant
+/// for it.
+fn open_models(config: &Config, metrics: &Metrics) -> Result<Models, ModelError> {
+    let default = config.default_route();
+    if config.model == ModelKind::Rehearsal && config.routes.is_empty() {
+        return Ok(Models::only(open_model(config, &default)?, default.rations, metrics));
+    }
+    let routes = config.routes.iter().map(|(name, route)| (name.clone(), route.clone()));
+    let plans = routes.chain([(DEFAULT_ROUTE.to_owned(), default)]).map(|(name, route)| {
+        let model = open_model(config, &route)?;
+        Ok((name, Plan { model, rations: route.rations, fallback: route.fallback }))
+    });
+    Models::named(plans.collect::<Result<_, ModelError>>()?, metrics)
+}
+
+fn open_model(config: &Config, route: &Route) -> Result<Arc<dyn Model>, ModelError> {
+    if route.model == ModelKind::Rehearsal {
+        let rehearsal = Rehearsal::new(config.rehearsal_pace, route.limits.clone());
+        return Ok(Arc::new(rehearsal.misbehaving(config.misbehavior())));
     }
     let model = OpenAi::new(OpenAiConfig {
-        base_url: config.model_url.clone().unwrap_or_default(),
-        model: config.model_name.clone().unwrap_or_default(),
-        key: config.model_key.clone(),
-        proxy: config.model_proxy.clone(),
-        limits: config.call_limits(),
+        base_url: route.url.clone().unwrap_or_default(),
+        model: route.name.clone().unwrap_or_default(),
+        key: route.key.clone(),
+        proxy: route.proxy.clone(),
+        limits: route.limits.clone(),
     })?;
     Ok(Arc::new(model))
 }

@@ -34,7 +34,7 @@ impl<'p> From<'p> {
         ModelOptions {
             temperature: own.temperature.or(parent.temperature),
             max_tokens: own.max_tokens.or(parent.max_tokens),
-            route: own.route.or_else(|| parent.route.clone()),
+            route: own.route.or_else(|| parent.route.as_ref().map(|route| self.here(route))),
         }
     }
 

@@ -4,6 +4,7 @@ use super::Report;
 use super::words::Words;
 use crate::ast::{Arg, Entry};
 use crate::contract::ModelOptions;
+use crate::span::Spanned;
 
 const WORDS: Words = Words { place: "`model`", known: &["temperature", "max_tokens", "route"], later: &[] };
 
@@ -52,13 +53,12 @@ fn max_tokens(field: &Entry, report: &mut Report<'_>) -> Option<u32> {
 }
 
 /// The name of a route; which model it leads to is the server's matter.
-fn route(field: &Entry, report: &mut Report<'_>) -> Option<String> {
+fn route(field: &Entry, report: &mut Report<'_>) -> Option<Spanned<String>> {
     let route = report.text(field)?;
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     if route.value.len() > 64 || !route.value.chars().all(plain) {
         report.wrong(field, route.span, "the name of a route: at most 64 ASCII letters, digits, `_`, `-` and `.`");
         return None;
     }
-    report.not_in_effect("`route`", "every role is answered by the server's one model", field.keyword.span);
-    Some(route.value)
+    Some(route)
 }

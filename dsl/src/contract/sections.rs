@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::PolicyRef;
+use crate::span::Spanned;
 
 /// `model { … }`.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -11,8 +12,8 @@ pub struct ModelOptions {
     pub temperature: Option<f64>,
     /// 1–100,000.
     pub max_tokens: Option<u32>,
-    /// The name of the route to the model.
-    pub route: Option<String>,
+    /// The name of the route to the model; without it, the server's default model answers.
+    pub route: Option<Spanned<String>>,
 }
 
 /// `delivery { … }`.

@@ -144,6 +144,8 @@ codes! {
     RC0706 UNKNOWN_SET "unknown-set" Error "`use` names a rule set that is not there"
     RC0707 SET_CYCLE "set-cycle" Error "rule sets use each other in a circle, or too deep"
     RC0708 DUPLICATE_SET "duplicate-set" Error "two rule sets of one file have one name"
+    // Where it is served.
+    RC0801 ROUTE_MISSING "route-missing" Warning "a role asks for a route that the server does not have"
 }
 
 /// The codes of rules and texts that contradict each other, in a contract that is readable.

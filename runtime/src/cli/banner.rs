@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 use rolecall_dsl::diagnostic::{Finding, Severity};
 
 use crate::app::{App, Report};
-use crate::config::{ModelKind, ReloadKind, StoreKind};
+use crate::config::{ModelKind, ReloadKind, Route, StoreKind};
+use crate::model::{MISDEEDS, Share};
 
 pub(super) fn text(app: &App, report: &Report, address: SocketAddr) -> String {
     let mut out = format!("rolecall {} on http://{address}\n", env!("CARGO_PKG_VERSION"));
@@ -39,18 +40,33 @@ fn access(out: &mut String, app: &App) -> std::fmt::Result {
 
 fn setup(out: &mut String, app: &App) -> std::fmt::Result {
     let config = &app.config;
-    match config.model {
-        ModelKind::Rehearsal => {
-            writeln!(out, "  model     rehearsal (embedded: answers from the contracts themselves)")?;
-        }
-        ModelKind::OpenAi => {
-            let (name, url) = (config.model_name.as_deref(), config.model_url.as_deref());
-            writeln!(out, "  model     {} at {}", name.unwrap_or_default(), url.unwrap_or_default())?;
-        }
+    writeln!(out, "  model     {}", model(&config.default_route()))?;
+    for (name, route) in &config.routes {
+        writeln!(out, "  route     {name}: {}", model(route))?;
+    }
+    if !config.misbehave.is_empty() {
+        let named = |(misdeed, share): &Share| {
+            let name = MISDEEDS.iter().find(|(_, known)| known == misdeed).map_or("", |(name, _)| name);
+            share.map_or_else(|| name.to_owned(), |percent| format!("{name} in {percent} of 100"))
+        };
+        let misdeeds: Vec<String> = config.misbehave.iter().map(named).collect();
+        let (misdeeds, seed) = (misdeeds.join(", "), config.misbehave_seed);
+        writeln!(out, "            MISBEHAVING on purpose: {misdeeds} (seed {seed}); not for users")?;
     }
     match config.store {
         StoreKind::Embedded => writeln!(out, "  store     embedded, in {}", config.data.display()),
         StoreKind::Memory => writeln!(out, "  store     memory: a restart forgets every session"),
+    }
+}
+
+fn model(route: &Route) -> String {
+    let fallback = route.fallback.as_ref().map_or_else(String::new, |name| format!(", or else route {name}"));
+    match route.model {
+        ModelKind::Rehearsal => format!("rehearsal (embedded: answers from the contracts themselves){fallback}"),
+        ModelKind::OpenAi => {
+            let (name, url) = (route.name.as_deref(), route.url.as_deref());
+            format!("{} at {}{fallback}", name.unwrap_or_default(), url.unwrap_or_default())
+        }
     }
 }
 

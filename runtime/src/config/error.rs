@@ -71,7 +71,7 @@ pub enum ConfigError {
         /// Where it was written.
         place: Place,
         /// The setting.
-        key: &'static str,
+        key: Box<str>,
         /// The value as written; asterisks for secrets.
         shown: String,
         /// What is wrong.

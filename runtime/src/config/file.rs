@@ -1,11 +1,13 @@
-//! The configuration file: flat TOML, one key per setting.
+//! The configuration file: TOML, one key per setting, and a table for each route.
 
 use std::path::Path;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::routes::{self, ROUTES};
 use super::settings::{SETTINGS, Setting, Shape};
+use super::values::nearest;
 use super::{ConfigError, Place};
 
 /// A value as a source gives it.
@@ -24,7 +26,7 @@ impl std::fmt::Debug for Given {
 }
 
 /// Reads a file's text. Whatever can be read is given even when other lines are wrong.
-pub(super) fn read(path: &Path, text: &str) -> (Vec<Given>, Vec<ConfigError>) {
+pub(super) fn read(path: &Path, text: &str) -> (Vec<Given>, Vec<routes::Entry>, Vec<ConfigError>) {
     let (table, problems) = DeTable::parse_recoverable(text);
     let mut errors: Vec<ConfigError> = problems
         .iter()
@@ -34,16 +36,22 @@ pub(super) fn read(path: &Path, text: &str) -> (Vec<Given>, Vec<ConfigError>) {
             detail: problem.message().to_owned(),
         })
         .collect();
-    let mut given = Vec::new();
+    let (mut given, mut entries) = (Vec::new(), Vec::new());
     if errors.is_empty() {
         for (key, value) in table.get_ref() {
+            if key.get_ref() == ROUTES.key {
+                let (found, problems) = routes::of_table(path, text, value.get_ref());
+                entries.extend(found);
+                errors.extend(problems);
+                continue;
+            }
             match entry(path, text, key, value) {
                 Ok(found) => given.push(found),
                 Err(error) => errors.push(error),
             }
         }
     }
-    (given, errors)
+    (given, entries, errors)
 }
 
 fn entry(
@@ -67,7 +75,7 @@ fn entry(
         Some(values) => Ok(Given { key: setting.key, values, place }),
         None => Err(ConfigError::Value {
             place,
-            key: setting.key,
+            key: setting.key.into(),
             shown: format!("({})", value.get_ref().type_str()),
             detail: "not a value of this setting's type".to_owned(),
             remedy: match setting.shape {
@@ -96,17 +104,12 @@ fn scalars(setting: &Setting, value: &DeValue<'_>) -> Option<Vec<String>> {
 /// "did you mean" for a key that does not exist.
 pub(super) fn suggestion(name: &str) -> String {
     let normal = name.to_lowercase().replace('_', "-");
-    let near = SETTINGS
-        .iter()
-        .map(|setting| (strsim::jaro_winkler(&normal, setting.key), setting.key))
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .filter(|(score, _)| *score >= 0.8);
-    match near {
-        Some((_, key)) => format!("did you mean `{key}`?"),
+    match nearest(&normal, SETTINGS.iter().chain([&ROUTES]).map(|setting| setting.key)) {
+        Some(key) => format!("did you mean `{key}`?"),
         None => "see `rolecall serve --help` for the settings".to_owned(),
     }
 }
 
-fn line_of(text: &str, offset: usize) -> usize {
+pub(super) fn line_of(text: &str, offset: usize) -> usize {
     text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
 }

@@ -7,6 +7,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
 use super::Place;
 use super::file::Given;
+use super::routes::ROUTES;
 use super::settings::{SETTINGS, Shape};
 
 /// The settings given as flags.
@@ -26,7 +27,7 @@ impl FromArgMatches for SettingFlags {
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
         self.config = matches.get_one::<PathBuf>("config").cloned();
-        for setting in SETTINGS {
+        for setting in SETTINGS.iter().chain([&ROUTES]) {
             if matches.value_source(setting.key) != Some(ValueSource::CommandLine) {
                 continue;
             }
@@ -49,7 +50,7 @@ impl Args for SettingFlags {
             .value_name("FILE")
             .value_parser(clap::value_parser!(PathBuf))
             .help("Configuration file; rolecall.toml is read when it exists");
-        command.arg(config).args(SETTINGS.iter().map(|setting| {
+        command.arg(config).args(SETTINGS.iter().chain([&ROUTES]).map(|setting| {
             let default = setting.default.filter(|_| setting.shape != Shape::Switch);
             let hint = default.map_or_else(String::new, |default| format!(" [default: {default}]"));
             let help = format!("{}{hint} [env: {}]", setting.help, setting.environment());

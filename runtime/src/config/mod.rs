@@ -9,6 +9,7 @@ mod error;
 mod file;
 mod flags;
 mod resolve;
+mod routes;
 mod secret;
 mod settings;
 mod values;
@@ -16,8 +17,9 @@ mod values;
 pub use error::{ConfigError, ConfigErrors, Place};
 pub use flags::SettingFlags;
 pub use resolve::{Resolved, Shown, Sources};
+pub use routes::Route;
 pub use secret::Secret;
-pub use settings::{Config, LogFormat, ModelKind, ReloadKind, StoreKind};
+pub use settings::{Config, LogFormat, ModelKind, ReloadKind, StoreKind, misdeeds};
 
 /// The configuration file that is read when it exists and no other is named.
 pub const DEFAULT_FILE: &str = "rolecall.toml";

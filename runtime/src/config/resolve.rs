@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::file::{self, Given, suggestion};
+use super::routes::{self, ROUTES};
 use super::settings::{SETTINGS, Setting, Shape};
 use super::values::masked;
 use super::{Config, ConfigError, ConfigErrors, DEFAULT_FILE, ENV_PREFIX, Place, SettingFlags};
@@ -34,7 +35,7 @@ pub struct Resolved {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shown {
     /// Its key.
-    pub key: &'static str,
+    pub key: String,
     /// Its value in TOML; `None` when it has none.
     pub value: Option<String>,
     /// Where it was written.
@@ -76,60 +77,71 @@ impl Sources {
             let values = setting.default.iter().map(|&value| value.to_owned()).collect();
             chosen.insert(setting.key, Given { key: setting.key, values, place: Place::Default });
         }
-        let file = self.read_file(&mut errors);
+        let (file, mut entries) = self.read_file(&mut errors);
         let environment = self.read_environment(&mut warnings);
         for given in file.into_iter().chain(environment).chain(self.flags.given.iter().cloned()) {
-            chosen.insert(given.key, given);
+            if given.key == ROUTES.key {
+                for word in &given.values {
+                    routes::of_word(word, &given.place).map_or_else(|e| errors.push(e), |entry| entries.push(entry));
+                }
+            } else {
+                chosen.insert(given.key, given);
+            }
         }
         let raw = |key: &'static str| chosen.get(key).map_or(&[] as &[String], |given| &given.values);
         let config = Config::read(raw, |key, problem| {
             let given = chosen.get(key);
             errors.push(ConfigError::Value {
                 place: given.map_or(Place::Default, |given| given.place.clone()),
-                key,
+                key: key.into(),
                 shown: setting(key).and_then(|s| shown_value(s, raw(key))).unwrap_or_default(),
                 detail: problem.detail,
                 remedy: problem.remedy,
             });
         });
-        let Some(config) = config.filter(|_| errors.is_empty()) else {
+        let Some(mut config) = config else { return Err(ConfigErrors(errors)) };
+        let (routes, shown_routes, problems) = routes::assemble(entries, &config.default_route(), &self.environment);
+        errors.extend(problems);
+        if !errors.is_empty() {
             return Err(ConfigErrors(errors));
-        };
+        }
+        config.routes = routes;
         let shown = SETTINGS
             .iter()
             .map(|setting| Shown {
-                key: setting.key,
+                key: setting.key.to_owned(),
                 value: shown_value(setting, raw(setting.key)),
                 origin: chosen.get(setting.key).map_or(Place::Default, |given| given.place.clone()),
             })
+            .chain(shown_routes)
             .collect();
         Ok(Resolved { config, shown, warnings })
     }
 
-    fn read_file(&self, errors: &mut Vec<ConfigError>) -> Vec<Given> {
+    fn read_file(&self, errors: &mut Vec<ConfigError>) -> (Vec<Given>, Vec<routes::Entry>) {
         let named = self.flags.config.clone().or_else(|| {
             self.environment.iter().find(|(name, _)| name == "ROLECALL_CONFIG").map(|(_, value)| PathBuf::from(value))
         });
         let path = named.clone().unwrap_or_else(|| self.directory.join(DEFAULT_FILE));
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
-            Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => return Vec::new(),
+            Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => return Default::default(),
             Err(error) => {
                 errors.push(ConfigError::Unreadable { path, detail: error.to_string() });
-                return Vec::new();
+                return Default::default();
             }
         };
         let shown_path = if named.is_some() { path.as_path() } else { Path::new(DEFAULT_FILE) };
-        let (given, problems) = file::read(shown_path, &text);
+        let (given, entries, problems) = file::read(shown_path, &text);
         errors.extend(problems);
-        given
+        (given, entries)
     }
 
     fn read_environment(&self, warnings: &mut Vec<String>) -> Vec<Given> {
         let mut given = Vec::new();
         for (name, value) in &self.environment {
             let Some(rest) = name.strip_prefix(ENV_PREFIX) else { continue };
-            let Some(setting) = SETTINGS.iter().find(|setting| setting.environment() == *name) else {
+            let Some(setting) = SETTINGS.iter().chain([&ROUTES]).find(|setting| setting.environment() == *name) else {
                 // A warning only: container platforms put variables such as ROLECALL_SERVICE_HOST there.
                 // CONFIG is read above; API_KEY is the key that clients such as `rolecall chat` present.
                 if !matches!(rest, "CONFIG" | "API_KEY") {

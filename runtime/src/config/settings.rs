@@ -1,13 +1,15 @@
 //! The declaration of every setting. A setting exists here and nowhere else: its TOML key, flag,
 //! environment variable, default, documentation and reader all follow from its line.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::routes::{self, Route};
 use super::values::{Problem, address, duration, flag, many, maybe, number, one, path, proxy, secret, size, text, url};
-use super::{ConfigError, Secret};
-use crate::model::CallLimits;
+use super::{ConfigError, ConfigErrors, Place, Secret};
+use crate::model::{CallLimits, MISDEEDS, Misbehavior, Rations, Share};
 
 /// How a setting is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +86,11 @@ macro_rules! settings {
     ($( $(#[doc = $doc:literal])+ $field:ident: $type:ty, $key:literal, $default:expr, $shape:ident, $name:literal, $secret:literal, $read:expr; )+) => {
         /// Every setting, read and checked.
         #[derive(Debug, Clone, PartialEq)]
-        pub struct Config { $( $(#[doc = $doc])+ pub $field: $type, )+ }
+        pub struct Config {
+            $( $(#[doc = $doc])+ pub $field: $type, )+
+            /// The models that roles can name as their route.
+            pub routes: BTreeMap<String, Route>,
+        }
 
         /// Every setting, declared.
         pub(super) const SETTINGS: &[Setting] = &[ $( Setting {
@@ -93,13 +99,13 @@ macro_rules! settings {
         }, )+ ];
 
         impl Config {
-            /// Reads every value that `raw` gives for a key; `fail` hears of each that cannot be used.
+            /// Reads every value that `raw` gives for a key, without routes; `fail` hears of each that cannot be used.
             pub(super) fn read<'a>(
                 raw: impl Fn(&'static str) -> &'a [String],
                 mut fail: impl FnMut(&'static str, Problem),
             ) -> Option<Self> {
                 $( let $field: Option<$type> = ($read)(raw($key)).map_err(|p: Problem| fail($key, p)).ok(); )+
-                Some(Self { $( $field: $field?, )+ })
+                Some(Self { $( $field: $field?, )+ routes: BTreeMap::new() })
             }
         }
     };
@@ -134,13 +140,26 @@ settings! {
     model_first_text: Duration, "model-first-text", Some("30s"), Single, "DURATION", false, |v: &[String]| one(v, model_time);
     /// How long a model may be silent between two pieces.
     model_stall: Duration, "model-stall", Some("20s"), Single, "DURATION", false, |v: &[String]| one(v, model_time);
-    /// How long a call may take with its retries.
+    /// How long a turn may take, with every call, try and wait that its reply needs.
     model_total: Duration, "model-total", Some("5m"), Single, "DURATION", false, |v: &[String]| one(v, model_time);
     /// Further tries after an error that may pass, while no text has come.
     model_retries: u32, "model-retries", Some("2"), Single, "COUNT", false, |v: &[String]| one(v, |t| number(t, 0, 10));
+    /// Turns that the default model answers at once; further ones wait for a place.
+    model_max_concurrent: usize, "model-max-concurrent", Some("512"), Single, "COUNT", false, |v: &[String]| one(v, |t| number(t, 1, 1_000_000));
+    /// Turns that may wait for a place; more are refused as `model_busy`.
+    model_max_waiting: usize, "model-max-waiting", Some("1024"), Single, "COUNT", false, |v: &[String]| one(v, |t| number(t, 0, 1_000_000));
+    /// How long a turn waits for a place.
+    model_max_wait: Duration, "model-max-wait", Some("10s"), Single, "DURATION", false, |v: &[String]| one(v, routes::wait);
+    /// The route that is asked while the default model fails before its first text.
+    model_fallback: Option<String>, "model-fallback", None, Single, "ROUTE", false, |v: &[String]| maybe(v, text);
     /// How long the rehearsal model waits before each piece.
     rehearsal_pace: Duration, "rehearsal-pace", Some("15ms"), Single, "DURATION", false,
         |v: &[String]| one(v, |t| duration(t, Duration::ZERO, Duration::from_secs(10)));
+    /// Let the rehearsal model misbehave: violate, empty, endless, huge (what it says), split, slow, stall, die,
+    /// fail (how it comes), each with `:PERCENT` of its answers if you like.
+    misbehave: Vec<Share>, "misbehave", None, List, "MISDEED,…", false, |v: &[String]| many(v, misdeed);
+    /// What misbehaving draws lots from.
+    misbehave_seed: u64, "misbehave-seed", Some("1"), Single, "NUMBER", false, |v: &[String]| one(v, |t| number(t, 0, u64::MAX));
     /// Keys that callers present as `Authorization: Bearer KEY`; without any, everybody may call.
     api_keys: Vec<Secret>, "api-keys", None, List, "KEY,…", true, |v: &[String]| many(v, |t| secret(t, 16));
     /// Serve beyond loopback without API keys: anybody who reaches the port may use it.
@@ -194,6 +213,31 @@ impl Config {
                 );
             }
         }
+        let rehearsed = self.default_route().model == ModelKind::Rehearsal
+            || self.routes.values().any(|route| route.model == ModelKind::Rehearsal);
+        if !self.misbehave.is_empty() && !rehearsed {
+            add(
+                "misbehave is for the rehearsal model, and none is used".to_owned(),
+                "leave it out, or use --model rehearsal",
+            );
+        }
+        for about_words in [true, false] {
+            let shares = self.misbehave.iter().filter(|(misdeed, _)| misdeed.is_about_words() == about_words);
+            let percent: u32 = shares.filter_map(|(_, share)| share.map(u32::from)).sum();
+            if percent > 100 {
+                let kind = if about_words { "what is said" } else { "how it comes" };
+                add(
+                    format!("misbehave spoils {kind} in {percent} of a hundred answers"),
+                    "let the shares add up to 100 at most",
+                );
+            }
+        }
+        for error in routes::contradictions(self) {
+            found.push(error);
+        }
+        let mut add = |detail: String, remedy: &str| {
+            found.push(ConfigError::Combination { detail, remedy: remedy.to_owned() });
+        };
         if self.is_exposed() && !self.insecure {
             add(
                 format!("listen = {} can be reached from other machines, and there are no API keys", self.listen),
@@ -215,6 +259,31 @@ impl Config {
         }
     }
 
+    /// What the rehearsal model does wrong on purpose.
+    #[must_use]
+    pub fn misbehavior(&self) -> Misbehavior {
+        Misbehavior { shares: self.misbehave.clone(), seed: self.misbehave_seed }
+    }
+
+    /// The default model, which answers roles without a route.
+    #[must_use]
+    pub fn default_route(&self) -> Route {
+        Route {
+            model: self.model,
+            url: self.model_url.clone(),
+            name: self.model_name.clone(),
+            key: self.model_key.clone(),
+            proxy: self.model_proxy.clone(),
+            fallback: self.model_fallback.clone(),
+            limits: self.call_limits(),
+            rations: Rations {
+                places: self.model_max_concurrent,
+                waiting: self.model_max_waiting,
+                wait: self.model_max_wait,
+            },
+        }
+    }
+
     /// Whether other machines can call without a key.
     #[must_use]
     pub fn is_exposed(&self) -> bool {
@@ -233,7 +302,7 @@ fn store_kind(value: &str) -> Result<StoreKind, Problem> {
     }
 }
 
-fn model_kind(value: &str) -> Result<ModelKind, Problem> {
+pub(super) fn model_kind(value: &str) -> Result<ModelKind, Problem> {
     match value {
         "rehearsal" => Ok(ModelKind::Rehearsal),
         "openai" => Ok(ModelKind::OpenAi),
@@ -242,6 +311,30 @@ fn model_kind(value: &str) -> Result<ModelKind, Problem> {
             "write rehearsal or openai (the model's own name goes into model-name)",
         )),
     }
+}
+
+/// Misdeeds as they are written.
+///
+/// # Errors
+/// When there is no such misdeed, or its share is no percentage.
+pub fn misdeeds(words: &[String]) -> Result<Vec<Share>, ConfigErrors> {
+    let read = |word: &String| {
+        misdeed(word).map_err(|Problem { detail, remedy }| {
+            let (place, key) = (Place::Flag("--misbehave".to_owned()), "misbehave".into());
+            ConfigErrors::from(ConfigError::Value { place, key, shown: format!("{word:?}"), detail, remedy })
+        })
+    };
+    words.iter().map(read).collect()
+}
+
+/// A misdeed, with `:PERCENT` of the answers or without.
+fn misdeed(value: &str) -> Result<Share, Problem> {
+    let (name, percent) = value.split_once(':').map_or((value, None), |(name, percent)| (name, Some(percent)));
+    let Some((_, misdeed)) = MISDEEDS.iter().find(|(known, _)| *known == name) else {
+        let known: Vec<&str> = MISDEEDS.iter().map(|(known, _)| *known).collect();
+        return Err(Problem::new("there is no such misdeed", format!("write {}", known.join(", "))));
+    };
+    Ok((*misdeed, percent.map(|percent| number(percent, 1, 100)).transpose()?))
 }
 
 fn reload_kind(value: &str) -> Result<ReloadKind, Problem> {
@@ -268,7 +361,7 @@ fn log_level(value: &str) -> Result<String, Problem> {
     }
 }
 
-fn model_time(value: &str) -> Result<Duration, Problem> {
+pub(super) fn model_time(value: &str) -> Result<Duration, Problem> {
     duration(value, Duration::from_millis(10), Duration::from_secs(3_600))
 }
 

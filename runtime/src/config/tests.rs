@@ -213,6 +213,77 @@ fn what_is_printed_can_be_read_again() {
     assert_eq!(again.config, resolved.config);
 }
 
+const ROUTED: &str = "model-stall = \"7s\"\nroutes.slow.model = \"rehearsal\"\n[routes.fast]\nurl = \"http://h/v1/\"\n\
+                      name = \"small\"\nkey-env = \"FAST_KEY\"\nmax-concurrent = 4\nfirst-text = \"2s\"\n\
+                      fallback = \"slow\"\n[routes.\"v1.2\"]\nurl = \"http://i/v1\"\nname = \"x\"\nkey = \"hunter2\"\n";
+
+// Fails when a route loses a key, takes over another model's key, or does not begin with the default's limits.
+#[test]
+fn routes_are_tables_and_single_keys() {
+    let environment =
+        [("FAST_KEY", "s3cret"), ("ROLECALL_MODEL_KEY", "other"), ("ROLECALL_ROUTES", "fast.name=big,slow.retries=0")];
+    let flags = ["--routes", "fast.url=http://flag/v1", "--routes", "third.model=rehearsal,fast.max-wait=0"];
+    let resolved = resolve(Some(ROUTED), &environment, &flags).unwrap();
+    let routes = &resolved.config.routes;
+    assert_eq!(routes.keys().collect::<Vec<_>>(), ["fast", "slow", "third", "v1.2"]);
+    let fast = &routes["fast"];
+    assert_eq!((fast.url.as_deref(), fast.name.as_deref()), (Some("http://flag/v1"), Some("big")));
+    assert_eq!((fast.key.as_ref().map(Secret::reveal), fast.fallback.as_deref()), (Some("s3cret"), Some("slow")));
+    assert_eq!((fast.rations.places, fast.rations.wait), (4, Duration::ZERO));
+    assert_eq!((fast.limits.first_text, fast.limits.stall), (Duration::from_secs(2), Duration::from_secs(7)));
+    assert_eq!((routes["slow"].model, routes["slow"].limits.retries), (ModelKind::Rehearsal, 0));
+    assert_eq!(routes["v1.2"].key.as_ref().map(Secret::reveal), Some("hunter2"));
+    for (key, place) in [
+        ("routes.fast.url", "flag --routes"),
+        ("routes.fast.name", "environment ROLECALL_ROUTES"),
+        ("routes.fast.max-concurrent", "rolecall.toml:7"),
+        ("routes.slow.model", "rolecall.toml:2"),
+        ("routes.\"v1.2\".key", "rolecall.toml:13"),
+    ] {
+        assert_eq!(origin(&resolved, key), place);
+    }
+    let shown = format!("{resolved:?}");
+    assert!(!shown.contains("hunter2") && !shown.contains("s3cret"), "{shown}");
+    let lines = resolved.shown.iter().filter_map(|shown| Some(format!("{} = {}\n", shown.key, shown.value.as_ref()?)));
+    let again = resolve(Some(&lines.collect::<String>()), &[("FAST_KEY", "s3cret")], &[]).unwrap();
+    assert_eq!(again.config.routes.keys().collect::<Vec<_>>(), ["fast", "slow", "third", "v1.2"]);
+    assert_eq!(again.config.routes["fast"], *fast);
+}
+
+// Fails when a route that cannot work is taken, or its complaint lacks place, key or remedy, or shows a secret.
+#[test]
+fn routes_that_cannot_work_are_named() {
+    for (file, expected) in [
+        ("[routes.fast]\nurl = \"http://h/v1\"\n", "route `fast` has no name"),
+        ("[routes.fast]\nname = \"x\"\n", "route `fast` has no url"),
+        ("[routes.a]\nmodel = \"rehearsal\"\nfallback = \"b\"\n", "`b`, which is not there; add [routes.b]"),
+        ("[routes.a]\nmodel = \"rehearsal\"\nfallback = \"a\"\n", "lead in a circle"),
+        ("model-fallback = \"a\"\n[routes.a]\nmodel = \"rehearsal\"\nfallback = \"default\"\n", "lead in a circle"),
+        ("[routes.default]\nurl = \"http://h/v1\"\n", "write model-url"),
+        ("[routes.\"a b\"]\nurl = \"http://h/v1\"\n", "not the name of a route"),
+        (
+            "[routes.a]\nfrist-text = \"1s\"\n",
+            "rolecall.toml:2: routes.a.frist-text = ***: routes have no such key; did you mean `first-text`?",
+        ),
+        (
+            "[routes.a]\nurl = \"http://u:hunter2@h/v1\"\n",
+            "rolecall.toml:2: routes.a.url = \"http://***@h/v1\": carries a user",
+        ),
+        ("[routes.a]\nkey-env = \"NOWHERE\"\n", "no such environment variable"),
+        ("[routes.a]\nretries = 11\n", "0 to 10"),
+        ("[routes.a]\nstall = [1]\n", "rolecall.toml:2: routes.a.stall = (array)"),
+        ("routes = 3\n", "not a table"),
+        ("[routes]\na = 3\n", "not a table"),
+    ] {
+        let text = complaint(Some(file), &[], &[]);
+        assert!(text.contains(expected) && !text.contains("hunter2"), "{text}");
+    }
+    let text = complaint(None, &[], &["--routes", "key=hunter2"]);
+    assert!(text.contains("flag --routes: routes = key") && !text.contains("hunter2"), "{text}");
+    let text = complaint(None, &[("ROLECALL_ROUTES", "fast.keyenv=hunter2")], &[]);
+    assert!(text.contains("did you mean `key-env`?") && !text.contains("hunter2"), "{text}");
+}
+
 proptest::proptest! {
     /// No file, however broken, panics the reader.
     #[test]

@@ -165,6 +165,12 @@ pub(super) fn masked(url: &str) -> String {
     format!("{scheme}{user}{rest}{query}")
 }
 
+/// The word that was probably meant.
+pub(super) fn nearest(word: &str, known: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+    let scored = known.map(|known| (strsim::jaro_winkler(word, known), known));
+    scored.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(score, _)| *score >= 0.8).map(|(_, known)| known)
+}
+
 pub(super) fn secret(value: &str, least: usize) -> Result<Secret, Problem> {
     let visible = value.bytes().all(|b| b.is_ascii_graphic());
     if value.len() < least || !visible {

@@ -17,7 +17,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use super::*;
 use crate::config::{Sources, StoreKind};
 use crate::gateway;
-use crate::model::Rehearsal;
+use crate::model::{CallLimits, Rehearsal};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const ROLE: &str = "role clerk { version 1.0.0 language en persona \"A clerk\" \
@@ -43,7 +43,7 @@ impl House {
         config.plugins = folder.path().join("plugins");
         config.data = folder.path().join("data");
         config.store = StoreKind::Memory;
-        let model = Arc::new(Rehearsal::with_pace(Duration::from_millis(1)));
+        let model = Arc::new(Rehearsal::new(Duration::from_millis(1), CallLimits::default()));
         let (app, _report) = App::with_model(config, model).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

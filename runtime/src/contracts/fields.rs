@@ -66,7 +66,7 @@ impl Changes<'_> {
     fn model(&mut self) {
         self.add("model.temperature", |it| shown(it.model.temperature.as_ref()));
         self.add("model.max_tokens", |it| shown(it.model.max_tokens.as_ref()));
-        self.add("model.route", |it| it.model.route.clone());
+        self.add("model.route", |it| it.model.route.as_ref().map(|route| route.value.clone()));
     }
 
     fn dialogue(&mut self) {

@@ -21,6 +21,7 @@ use super::{
     Change, Contracts, ContractsError, Folders, RefusedRole, Set, check_policies, opening_words, read_source,
     relation_name, role_files,
 };
+use crate::model::Models;
 use crate::telemetry::Metrics;
 
 /// Takes over what changes in a folder.
@@ -32,6 +33,8 @@ pub struct Reloader {
     pub dir: PathBuf,
     /// The plugins that contracts may name.
     pub plugins: PluginHost,
+    /// The models that contracts may name the routes of.
+    pub models: Models,
     /// Where changes are counted.
     pub metrics: Metrics,
     /// Whether to take nothing that may let more through.
@@ -122,9 +125,15 @@ impl Reloader {
         let locked = self.locked;
         let (mut set, events) = blocking(move || decide(&old, &checked, locked, Change::between)).await;
         set.read = Some(read);
-        self.contracts.0.store(Arc::new(set));
+        let set = Arc::new(set);
+        self.contracts.0.store(Arc::clone(&set));
         for event in &events {
             self.tell(event);
+            let changed = matches!(event.outcome, Outcome::Taken | Outcome::Added);
+            let missing = set.roles.get(&event.role).filter(|_| changed).and_then(|it| self.models.missing_route(it));
+            if let Some(finding) = missing {
+                tracing::warn!(role = event.role, code = %finding.code, "{}", finding.message);
+            }
         }
         Ok(events)
     }

@@ -14,7 +14,7 @@ pub enum ModelError {
         message: String,
     },
     /// The key is missing or wrong: the operator's to mend.
-    #[error("the model refused the key (HTTP {status}): {message}; set ROLECALL_MODEL_KEY")]
+    #[error("the model refused the key (HTTP {status}): {message}; set ROLECALL_MODEL_KEY, or the key of its route")]
     Auth {
         /// The upstream status.
         status: u16,
@@ -28,6 +28,22 @@ pub enum ModelError {
         message: String,
         /// When the server asked to come back.
         retry_after: Option<Duration>,
+    },
+    /// More turns than the model is given at once, and no place within the wait for one.
+    #[error("the model has no place for another turn")]
+    Busy {
+        /// When to come back.
+        retry_after: Duration,
+    },
+    /// The contract asks for a route that this server does not have.
+    #[error(
+        "role `{role}` asks for the model route `{route}`, which is not configured; add [routes.{route}] to rolecall.toml, or remove the route from the contract"
+    )]
+    NoRoute {
+        /// The role.
+        role: String,
+        /// The route.
+        route: String,
     },
     /// Not reachable, or a server error (5xx).
     #[error("the model is unavailable: {0}")]
@@ -68,6 +84,8 @@ impl ModelError {
             Self::Rejected { .. } => "model_rejected",
             Self::Auth { .. } => "model_auth",
             Self::RateLimited { .. } => "model_rate_limited",
+            Self::Busy { .. } => "model_busy",
+            Self::NoRoute { .. } => "model_no_route",
             Self::Unavailable(_) => "model_unavailable",
             Self::FirstTextTimeout(_) => "model_timeout",
             Self::Stalled(_) => "model_stalled",
@@ -96,23 +114,29 @@ impl ModelError {
             Self::Rejected { .. } => "the model rejected the request; the server's log says why",
             Self::Auth { .. } => "the model refused this server; its operator must mend the key",
             Self::RateLimited { .. } => "the model is rate limited; try again later",
+            Self::Busy { .. } => "the model answers as many turns as it is given; try again shortly",
             Self::Unavailable(_) => "the model is unavailable; try again shortly",
             Self::Cut(_) => "the model's answer was cut before its end; try again",
             Self::BadStream(_) => "the model's answer could not be read; the server's log says more",
             Self::Config(_) => "the model is misconfigured; the server's log says how",
-            // Times and bounds of ours.
-            Self::FirstTextTimeout(_) | Self::Stalled(_) | Self::Overdue(_) | Self::TooLarge { .. } => {
+            // Times, bounds and names of ours.
+            Self::NoRoute { .. }
+            | Self::FirstTextTimeout(_)
+            | Self::Stalled(_)
+            | Self::Overdue(_)
+            | Self::TooLarge { .. } => {
                 return self.to_string();
             }
         };
         text.to_owned()
     }
 
-    /// When the server asked to come back.
+    /// When to come back, if anybody said so.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::RateLimited { retry_after, .. } => *retry_after,
+            Self::Busy { retry_after } => Some(*retry_after),
             _ => None,
         }
     }
@@ -121,9 +145,14 @@ impl ModelError {
     #[must_use]
     pub fn retryable(&self) -> bool {
         match self {
-            Self::RateLimited { .. } | Self::Unavailable(_) | Self::FirstTextTimeout(_) | Self::Cut(_) => true,
+            Self::RateLimited { .. }
+            | Self::Busy { .. }
+            | Self::Unavailable(_)
+            | Self::FirstTextTimeout(_)
+            | Self::Cut(_) => true,
             Self::Rejected { .. }
             | Self::Auth { .. }
+            | Self::NoRoute { .. }
             | Self::Stalled(_)
             | Self::Overdue(_)
             | Self::BadStream(_)
@@ -140,9 +169,9 @@ pub fn status_of(code: &str) -> u16 {
     match code {
         "model_rejected" => 400,
         "model_rate_limited" => 429,
-        "model_unavailable" => 503,
+        "model_unavailable" | "model_busy" => 503,
         "model_timeout" | "model_stalled" | "model_overdue" => 504,
-        "model_config" => 500,
+        "model_config" | "model_no_route" => 500,
         _ => 502,
     }
 }

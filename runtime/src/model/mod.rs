@@ -1,20 +1,30 @@
 //! Models: where replies come from. What they get and give passes through `enforce`.
 //!
-//! A [`Model`] streams one answer. Deadlines and retries are the same for all of them and live in
-//! [`Call`]; dropping a call, or a model's stream, cancels the request behind it.
+//! A [`Model`] streams one answer. [`Models`] are those of a server: the default one, and one for each
+//! route that contracts may name. What is the same for all of them lives outside: deadlines and
+//! fallbacks in [`Asking`], places and tries again in what all calls of a model share. Dropping a call,
+//! or a model's stream, cancels the request behind it.
 
 mod call;
+mod dice;
 mod error;
+mod health;
 mod openai;
+mod places;
 mod rehearsal;
+mod retries;
+mod routes;
+mod upstream;
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 
-pub use call::{Call, CallLimits, MAX_WAIT};
+pub use call::{Asking, Call, CallLimits, MAX_WAIT};
 pub use error::{ModelError, status_of};
 pub use openai::{OpenAi, OpenAiConfig};
-pub use rehearsal::{Answer, AnswerSource, Rehearsal};
+pub use places::Rations;
+pub use rehearsal::{Answer, AnswerSource, MISDEEDS, Misbehavior, Misdeed, Rehearsal, Share};
+pub use routes::{DEFAULT_ROUTE, Models, Plan};
 
 use crate::enforce::{CallPiece, Permitted, Prompt};
 use crate::session::turn::Usage;

@@ -1,5 +1,9 @@
 //! A model without a model: deterministic answers from the contract's own words.
 
+mod bad;
+mod misbehavior;
+mod speech;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -8,7 +12,9 @@ use rolecall_dsl::Contract;
 use rolecall_dsl::constraint::Fact;
 use rolecall_dsl::contract::{Expect, Language};
 
-use super::{Model, ModelChunk, ModelError, ModelStream};
+pub use self::misbehavior::{MISDEEDS, Misbehavior, Misdeed, Share};
+use self::speech::Ending;
+use super::{CallLimits, Model, ModelChunk, ModelError, ModelStream};
 use crate::enforce::{Line, Permitted, Prompt, Speaker};
 use crate::session::turn::Usage;
 
@@ -19,6 +25,8 @@ use crate::session::turn::Usage;
 #[derive(Debug, Clone, Default)]
 pub struct Rehearsal {
     pace: Duration,
+    limits: CallLimits,
+    misbehavior: Misbehavior,
 }
 
 /// What the rehearsal model says, and where it has it from.
@@ -44,20 +52,18 @@ pub enum AnswerSource {
 /// Cases at most this much less similar than the nearest are as good.
 const NEARLY: f64 = 0.02;
 
-/// Characters per piece, in turn.
-const PIECES: [usize; 3] = [3, 2, 4];
-
 impl Rehearsal {
-    /// A model that answers at once.
+    /// A model that waits this long before each piece, which makes streaming visible. The default one
+    /// answers at once.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(pace: Duration, limits: CallLimits) -> Self {
+        Self { pace, limits, misbehavior: Misbehavior::default() }
     }
 
-    /// A model that waits before each piece, which makes streaming visible.
+    /// The same model, misbehaving.
     #[must_use]
-    pub fn with_pace(pace: Duration) -> Self {
-        Self { pace }
+    pub fn misbehaving(self, misbehavior: Misbehavior) -> Self {
+        Self { misbehavior, ..self }
     }
 
     /// The whole answer to a prompt.
@@ -74,7 +80,7 @@ impl Rehearsal {
 #[async_trait]
 impl Model for Rehearsal {
     fn name(&self) -> &'static str {
-        "rehearsal"
+        if self.misbehavior.shares.is_empty() { "rehearsal" } else { "misbehaving rehearsal" }
     }
 
     async fn stream(&self, prompt: Permitted<Prompt>) -> Result<ModelStream, ModelError> {
@@ -86,17 +92,26 @@ impl Model for Rehearsal {
             completion_tokens: tokens(&answer.text),
             ..Usage::default()
         };
-        let mut chunks: Vec<ModelChunk> = pieces(&answer.text).into_iter().map(ModelChunk::Text).collect();
-        chunks.push(ModelChunk::Usage(usage));
-        chunks.push(ModelChunk::Stop { length: false });
-        let pace = self.pace;
-        let paced = stream::iter(chunks).then(move |chunk| async move {
-            if !pace.is_zero() && matches!(chunk, ModelChunk::Text(_)) {
+        let speech = self.misbehavior.spoil(prompt, &answer.text)?;
+        let pace = self.pace + speech.pause;
+        let said = stream::iter(speech.pieces).then(move |piece| async move {
+            if !pace.is_zero() {
                 tokio::time::sleep(pace).await;
             }
-            Ok(chunk)
+            Ok(ModelChunk::Text(piece))
         });
-        Ok(paced.boxed())
+        Ok(match speech.end {
+            Ending::Stop => {
+                let end = [Ok(ModelChunk::Usage(usage)), Ok(ModelChunk::Stop { length: false })];
+                said.chain(stream::iter(end)).boxed()
+            }
+            Ending::Cut => said.chain(stream::iter([Err(ModelError::Cut("on purpose".to_owned()))])).boxed(),
+            Ending::Never => said.chain(stream::pending()).boxed(),
+        })
+    }
+
+    fn limits(&self) -> CallLimits {
+        self.limits.clone()
     }
 }
 
@@ -220,17 +235,6 @@ fn similarity(a: &str, b: &str) -> f64 {
         return 1.0;
     }
     0.7 * strsim::sorensen_dice(&a, &b) + 0.3 * strsim::normalized_levenshtein(&a, &b)
-}
-
-fn pieces(text: &str) -> Vec<String> {
-    let mut chars = text.chars().peekable();
-    let mut sizes = PIECES.iter().cycle();
-    let mut pieces = Vec::new();
-    while chars.peek().is_some() {
-        let size = sizes.next().copied().unwrap_or(1);
-        pieces.push(chars.by_ref().take(size).collect());
-    }
-    pieces
 }
 
 /// A rough count: one token per Han character, one per four others.

@@ -43,7 +43,7 @@ async fn house(groups: Vec<MergedGroup>) -> (Assembly, SessionId) {
     let new = NewSession { id: id.clone(), role: "clerk".into(), user: String::new(), created_ms: 1 };
     store.create(new).await.unwrap();
     let metrics = Metrics::new().unwrap();
-    let turns = Turns::with_judges(Arc::new(Rehearsal::new()), Arc::new(Doubles::default()), metrics.clone());
+    let turns = Turns::with_judges(Arc::new(Rehearsal::default()), Arc::new(Doubles::default()), metrics.clone());
     (Assembly { store, merger: Arc::new(Fixed(groups)), turns, metrics }, id)
 }
 

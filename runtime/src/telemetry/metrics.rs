@@ -31,6 +31,10 @@ struct Inner {
     plugin_call: HistogramVec,
     plugin_failures: IntCounterVec,
     first_token: Histogram,
+    model_calls: IntCounterVec,
+    model_retries: IntCounterVec,
+    model_in_flight: IntGaugeVec,
+    model_waiting: IntGaugeVec,
     close: IntCounterVec,
     tasks_live: IntGauge,
 }
@@ -60,10 +64,7 @@ impl Metrics {
                 r,
                 Gauge::new("heartbeat_interval_seconds", "Interval last told to a client")?,
             )?,
-            sessions: register(
-                r,
-                IntGaugeVec::new(Opts::new("sessions", "Sessions in memory, by state"), &["state"])?,
-            )?,
+            sessions: gauges(r, "sessions", "Sessions in memory, by state", &["state"])?,
             resume: counters(r, "resume_total", "Attachments, by outcome", &["outcome"])?,
             resume_gap: histogram(r, "resume_gap_messages", "Messages missed at a resume", COUNTS)?,
             commit_to_ack: histogram(r, "commit_to_ack_seconds", "From commit to the client's ack", LATENCY)?,
@@ -91,6 +92,20 @@ impl Metrics {
                 &["plugin", "reason"],
             )?,
             first_token: histogram(r, "model_first_token_seconds", "From request to the model's first text", LATENCY)?,
+            model_calls: counters(
+                r,
+                "model_calls_total",
+                "Calls of a model, by route and how they ended",
+                &["route", "outcome"],
+            )?,
+            model_retries: counters(
+                r,
+                "model_retries_total",
+                "Calls tried again, and those for which the budget had nothing left",
+                &["route", "outcome"],
+            )?,
+            model_in_flight: gauges(r, "model_calls_in_flight", "Turns that a model is answering", &["route"])?,
+            model_waiting: gauges(r, "model_calls_waiting", "Turns that wait for a place at a model", &["route"])?,
             close: counters(r, "close_total", "Connections closed, by code", &["code"])?,
             tasks_live: register(r, IntGauge::new("tasks_live", "Tasks alive")?)?,
             registry,
@@ -172,6 +187,23 @@ impl Metrics {
         self.0.first_token.observe(seconds);
     }
 
+    /// A call of a model ended: `done`, `left`, or with the code of an error.
+    pub fn model_call(&self, route: &str, outcome: &str) {
+        self.0.model_calls.with_label_values(&[route, outcome]).inc();
+    }
+
+    /// A call was to be tried again, and the budget allowed it or not.
+    pub fn model_retry(&self, route: &str, allowed: bool) {
+        let outcome = if allowed { "tried" } else { "withheld" };
+        self.0.model_retries.with_label_values(&[route, outcome]).inc();
+    }
+
+    /// The gauges of a route: turns being answered, turns waiting.
+    #[must_use]
+    pub fn model_places(&self, route: &str) -> (IntGauge, IntGauge) {
+        (self.0.model_in_flight.with_label_values(&[route]), self.0.model_waiting.with_label_values(&[route]))
+    }
+
     /// A connection closed. Peers choose their codes: those without a name count together.
     pub fn closed(&self, code: u16) {
         let label = if close::is_named(code) { code.to_string() } else { "other".to_owned() };
@@ -186,6 +218,25 @@ impl Metrics {
     /// A task ended.
     pub fn task_ended(&self) {
         self.0.tasks_live.dec();
+    }
+}
+
+/// Counts in a gauge for as long as it lives.
+#[derive(Debug)]
+pub struct Raised(IntGauge);
+
+impl Raised {
+    /// One more.
+    #[must_use]
+    pub fn new(gauge: &IntGauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Raised {
+    fn drop(&mut self) {
+        self.0.dec();
     }
 }
 
@@ -213,6 +264,10 @@ fn register<C: prometheus::core::Collector + Clone + 'static>(
 
 fn counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
     register(registry, IntCounterVec::new(Opts::new(name, help), labels)?)
+}
+
+fn gauges(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, prometheus::Error> {
+    register(registry, IntGaugeVec::new(Opts::new(name, help), labels)?)
 }
 
 fn histogram(registry: &Registry, name: &str, help: &str, buckets: &[f64]) -> Result<Histogram, prometheus::Error> {

@@ -4,4 +4,4 @@ mod logs;
 mod metrics;
 
 pub use logs::init;
-pub use metrics::Metrics;
+pub use metrics::{Metrics, Raised};

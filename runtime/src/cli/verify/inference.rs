@@ -98,7 +98,7 @@ fn finding(contract: &Contract, bench: &Bench, span: Span, turns: &[Turn]) -> Op
 async fn turn(contract: &Arc<Contract>, bench: &Bench, user: &str, seed: u64) -> Turn {
     let ear = Ear { model: Arc::clone(&bench.model), heard: Arc::default() };
     let heard = Arc::clone(&ear.heard);
-    let turns = Turns::new(Arc::new(ear), bench.plugins.clone(), bench.metrics.clone());
+    let turns = Turns::with_judges(Arc::new(ear), Arc::new(bench.plugins.clone()), bench.metrics.clone());
     let seed = bench.is_real().then_some(seed);
     let bound = binding(contract, Some(user));
     let (outcome, problem) = match answer(contract, &turns, user, seed).await {

@@ -25,6 +25,7 @@ mod witness;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use clap::{Args, ValueEnum};
@@ -36,7 +37,7 @@ use rolecall_plugin_host::{LoadReport, PluginHost};
 
 use super::{DONE, ERRORS, output, print};
 use crate::app::host_config;
-use crate::config::{Config, SettingFlags, Sources};
+use crate::config::{Config, SettingFlags, Sources, misdeeds};
 use crate::contracts::{ContractsError, Folders, declared_twice, role_files};
 use crate::model::{Model, OpenAi, OpenAiConfig, Rehearsal};
 use crate::telemetry::Metrics;
@@ -62,6 +63,9 @@ pub(super) struct VerifyArgs {
     /// The model's name there.
     #[arg(long, value_name = "NAME", requires = "model")]
     model_name: Option<String>,
+    /// Let the rehearsal model misbehave (see `rolecall serve --help`): which roles hold when the model does not?
+    #[arg(long, value_name = "MISDEED,…", value_delimiter = ',', conflicts_with = "model")]
+    misbehave: Vec<String>,
     /// Answer each user turn this often, with another seed each time, and report how often all hold.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     repeat: u32,
@@ -110,7 +114,15 @@ pub(super) async fn run(args: VerifyArgs) -> anyhow::Result<u8> {
         config.plugins = plugins;
     }
     let paths = if args.paths.is_empty() { vec![config.contracts.clone()] } else { args.paths };
-    let model = args.model.map(|url| real_model(&config, url, args.model_name)).transpose()?;
+    config.misbehave = misdeeds(&args.misbehave)?;
+    let model = match args.model {
+        Some(url) => Some(real_model(&config, url, args.model_name)?),
+        None if config.misbehave.is_empty() => None,
+        None => {
+            let rehearsal = Rehearsal::new(Duration::ZERO, config.call_limits());
+            Some(Arc::new(rehearsal.misbehaving(config.misbehavior())) as Arc<dyn Model>)
+        }
+    };
     let options = Options { repeat: args.repeat, mutate: args.mutate, coverage: args.coverage };
     if args.fix {
         let count = fix::apply(&files(&paths)?, &Folders::of(&paths).within(&config.contracts))?;
@@ -146,7 +158,7 @@ async fn verify(
     let (plugins, loaded) = PluginHost::start(host_config(config), Arc::new(metrics.clone()))?;
     let cache = (cached && model.is_none()).then(|| Cache::open(config, options, &plugins));
     let real = model.as_ref().map(|model| model.name().to_owned());
-    let model = model.unwrap_or_else(|| Arc::new(Rehearsal::new()));
+    let model = model.unwrap_or_else(|| Arc::new(Rehearsal::default()));
     let folders = Folders::of(paths).within(&config.contracts);
     let bench = Arc::new(Bench { plugins, metrics, model, real, options, folders, cache });
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);

@@ -16,6 +16,11 @@ fn checked(files: &[(&str, &str)]) -> Checked {
     check_sources(&sources, &Folders::default())
 }
 
+fn models() -> Models {
+    let rehearsal = Arc::new(crate::model::Rehearsal::default());
+    Models::only(rehearsal, crate::model::Rations::default(), &Metrics::new().unwrap())
+}
+
 fn in_force(files: &[(&str, &str)]) -> Set {
     let Checked { roles, refused, .. } = checked(files);
     Set { roles, refused, ..Set::default() }
@@ -126,8 +131,14 @@ async fn a_folder_is_read_again_only_when_it_has_changed() {
     let host = rolecall_plugin_host::HostConfig::new(dir.path().join("plugins"));
     let (plugins, _) = PluginHost::start(host, Arc::new(metrics.clone())).unwrap();
     let dir_path = dir.path().to_owned();
-    let reloader =
-        Reloader { contracts: contracts.clone(), dir: dir_path, plugins, metrics: metrics.clone(), locked: false };
+    let reloader = Reloader {
+        contracts: contracts.clone(),
+        dir: dir_path,
+        plugins,
+        models: models(),
+        metrics: metrics.clone(),
+        locked: false,
+    };
     assert_eq!(reloader.reload().await, Ok(Vec::new()));
     let before = contracts.get("a").unwrap();
     std::fs::write(&file, role("a", "max_sentences 2")).unwrap();
@@ -167,7 +178,8 @@ async fn a_changed_import_is_a_change() {
         let metrics = Metrics::new().unwrap();
         let host = rolecall_plugin_host::HostConfig::new(dir.path().join("plugins"));
         let (plugins, _) = PluginHost::start(host, Arc::new(metrics.clone())).unwrap();
-        let reloader = Reloader { contracts: contracts.clone(), dir: served, plugins, metrics, locked: true };
+        let reloader =
+            Reloader { contracts: contracts.clone(), dir: served, plugins, models: models(), metrics, locked: true };
         assert_eq!(reloader.reload().await, Ok(Vec::new()));
         write(".common/brief.role", "rules brief { short: max_sentences 2 }\n");
         assert_eq!(outcomes(&reloader.reload().await.unwrap()), [("a", Outcome::Taken)]);

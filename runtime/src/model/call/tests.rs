@@ -2,7 +2,11 @@ use futures_util::{FutureExt, stream};
 use parking_lot::Mutex;
 
 use super::*;
+use crate::enforce::Prompt;
 use crate::enforce::testing::{prompt, role};
+use crate::model::Model;
+use crate::model::places::Rations;
+use crate::telemetry::Metrics;
 
 /// What a scripted model does in one try.
 #[derive(Debug, Clone)]
@@ -49,9 +53,25 @@ impl Model for Scripted {
 }
 
 async fn call(tries: Vec<Try>, limits: CallLimits) -> (String, Option<ModelError>) {
-    let contract = role("en", "max_sentences 3", "");
+    let metrics = Metrics::new().unwrap();
+    ask(&mut Asking::new(upstream("default", tries, limits, None, &metrics))).await
+}
+
+fn upstream(
+    route: &str,
+    tries: Vec<Try>,
+    limits: CallLimits,
+    fallback: Option<Arc<Upstream>>,
+    metrics: &Metrics,
+) -> Arc<Upstream> {
     let model = Arc::new(Scripted { tries: Mutex::new(tries), limits });
-    let mut call = Call::new(model, prompt(&contract, "Hi", ""));
+    let rations = Rations { places: 1, waiting: 0, wait: Duration::ZERO };
+    Arc::new(Upstream::new(route, model, rations, fallback, metrics))
+}
+
+async fn ask(asking: &mut Asking) -> (String, Option<ModelError>) {
+    let contract = role("en", "max_sentences 3", "");
+    let mut call = asking.call(prompt(&contract, "Hi", ""));
     let mut said = String::new();
     while let Some(chunk) = call.next().await {
         match chunk {
@@ -123,7 +143,8 @@ async fn waits_count_against_the_whole() {
     let began = clock::monotonic_ms();
     let tries = vec![Try::Refuse(limited(5)), Try::Refuse(limited(5)), Try::Say(vec![text(0, "late"), stop()])];
     assert_eq!(call(tries, limits).await, (String::new(), Some(limited(5))));
-    assert_eq!(clock::monotonic_ms() - began, 5_000, "the second wait would have ended behind the deadline");
+    let spent = clock::monotonic_ms() - began;
+    assert!((5_000..=5_250).contains(&spent), "the second wait would have ended behind the deadline: {spent}");
 }
 
 /// Fails when a stream without a stop passes, or an endless answer fills the memory.
@@ -134,4 +155,87 @@ async fn cut_and_endless_answers_are_errors() {
     let limits = CallLimits { answer_bytes: 10, ..CallLimits::default() };
     let (said, error) = call(vec![Try::Say(vec![text(0, "12345678"), text(0, "9ab"), stop()])], limits).await;
     assert_eq!((said.as_str(), error.unwrap().code()), ("12345678", "model_too_large"));
+}
+
+fn shows(metrics: &Metrics, line: &str) {
+    let shown = metrics.render().unwrap();
+    assert!(shown.lines().any(|shown| shown == line), "{line} is not in {shown}");
+}
+
+/// Fails when a turn with a fallback fails while its route is down, or comes back to it for a repair.
+#[tokio::test(start_paused = true)]
+async fn the_fallback_is_asked_before_the_first_text_only() {
+    let metrics = Metrics::new().unwrap();
+    let limits = || CallLimits { retries: 1, ..CallLimits::default() };
+    let good = || Try::Say(vec![text(0, "fine"), stop()]);
+    let slow = upstream("slow", vec![good(), good()], limits(), None, &metrics);
+    let mut calls =
+        Asking::new(upstream("fast", vec![Try::Refuse(busy()), Try::Refuse(busy())], limits(), Some(slow), &metrics));
+    assert_eq!(ask(&mut calls).await, ("fine".into(), None));
+    shows(&metrics, "model_calls_total{outcome=\"model_unavailable\",route=\"fast\"} 1");
+    shows(&metrics, "model_calls_in_flight{route=\"fast\"} 0");
+    shows(&metrics, "model_calls_in_flight{route=\"slow\"} 1");
+    assert_eq!(ask(&mut calls).await, ("fine".into(), None));
+    shows(&metrics, "model_calls_total{outcome=\"done\",route=\"slow\"} 2");
+    drop(calls);
+    shows(&metrics, "model_calls_in_flight{route=\"slow\"} 0");
+    // Neither text that was shown nor an error that lasts leads on.
+    let rejected = ModelError::Rejected { status: 400, message: "no".into() };
+    let cut = Try::Say(vec![text(0, "a"), (Duration::ZERO, Err(busy()))]);
+    for (first, outcome) in [(cut, ("a", busy())), (Try::Refuse(rejected.clone()), ("", rejected))] {
+        let slow = upstream("slow", vec![good()], limits(), None, &metrics);
+        let mut calls = Asking::new(upstream("fast", vec![first], limits(), Some(slow), &metrics));
+        assert_eq!(ask(&mut calls).await, (outcome.0.into(), Some(outcome.1)));
+    }
+}
+
+/// Fails when a route that is down costs every turn its patience although there is a fallback.
+#[tokio::test(start_paused = true)]
+async fn a_route_that_keeps_failing_is_passed_over() {
+    let metrics = Metrics::new().unwrap();
+    let limits = CallLimits { retries: 0, ..CallLimits::default() };
+    let good = || Try::Say(vec![text(0, "fine"), stop()]);
+    let slow = upstream("slow", (0..9).map(|_| good()).collect(), limits.clone(), None, &metrics);
+    let fast = upstream("fast", Vec::new(), limits, Some(slow), &metrics);
+    for expected_ms in [30_000, 30_000, 30_000, 0, 0] {
+        let began = clock::monotonic_ms();
+        assert_eq!(ask(&mut Asking::new(Arc::clone(&fast))).await, ("fine".into(), None));
+        assert_eq!(clock::monotonic_ms() - began, expected_ms);
+    }
+    tokio::time::advance(Duration::from_secs(11)).await;
+    for expected_ms in [30_000, 0] {
+        let began = clock::monotonic_ms();
+        assert_eq!(ask(&mut Asking::new(Arc::clone(&fast))).await, ("fine".into(), None));
+        assert_eq!(clock::monotonic_ms() - began, expected_ms, "one turn tries it again");
+    }
+}
+
+/// Fails when a turn waits for a place behind its deadline, or a call without a place reaches the model.
+#[tokio::test(start_paused = true)]
+async fn a_model_without_a_place_is_busy() {
+    let metrics = Metrics::new().unwrap();
+    let good = || Try::Say(vec![text(0, "fine"), stop()]);
+    let only = upstream("default", vec![good(), good()], CallLimits::default(), None, &metrics);
+    let mut first = Asking::new(Arc::clone(&only));
+    assert_eq!(ask(&mut first).await.1, None);
+    assert_eq!(ask(&mut Asking::new(Arc::clone(&only))).await.1.unwrap().code(), "model_busy");
+    shows(&metrics, "model_calls_total{outcome=\"model_busy\",route=\"default\"} 1");
+    assert_eq!(ask(&mut first).await.1, None, "a turn keeps its place");
+    drop(first);
+    assert_eq!(ask(&mut Asking::new(only)).await.1.unwrap().code(), "model_timeout", "it is asked again");
+}
+
+/// Fails when an outage is met with every call's own retries.
+#[tokio::test(start_paused = true)]
+async fn tries_again_are_rationed_over_all_calls() {
+    let metrics = Metrics::new().unwrap();
+    let tries: Vec<Try> = (0..1_000).map(|_| Try::Refuse(busy())).collect();
+    let limits = CallLimits { backoff: Duration::ZERO, ..CallLimits::default() };
+    let only = upstream("default", tries, limits, None, &metrics);
+    for _ in 0..100 {
+        assert_eq!(ask(&mut Asking::new(Arc::clone(&only))).await.1, Some(busy()));
+    }
+    shows(&metrics, "model_calls_total{outcome=\"model_unavailable\",route=\"default\"} 100");
+    // The burst of 20, and one for every ten calls.
+    shows(&metrics, "model_retries_total{outcome=\"tried\",route=\"default\"} 29");
 }

@@ -19,7 +19,7 @@ fn shop() -> Arc<Contract> {
 }
 
 fn answer(contract: &Arc<Contract>, user: &str, already: &str) -> Answer {
-    Rehearsal::new().answer(prompt(contract, user, already).get())
+    Rehearsal::default().answer(prompt(contract, user, already).get())
 }
 
 /// Fails when the nearest case is not found, or one that must fail is said.
@@ -42,7 +42,7 @@ fn a_repeated_question_takes_turns_among_equal_cases() {
         let lines = vec![Line::said(Speaker::User, "When do you open?"); times];
         let prompt =
             Prompt::first(Arc::clone(&contract), lines, admit("When do you open?").unwrap(), "", &Overrides::default());
-        Rehearsal::new().answer(prompt.get()).text
+        Rehearsal::default().answer(prompt.get()).text
     };
     assert_eq!(ask(0), ask(0));
     assert_ne!(ask(0), ask(1));
@@ -81,7 +81,7 @@ fn an_interrupted_answer_goes_on_anywhere() {
 async fn the_answer_streams_in_small_pieces_at_its_pace() {
     let contract = shop();
     let began = crate::clock::monotonic_ms();
-    let model = Rehearsal::with_pace(Duration::from_millis(20));
+    let model = Rehearsal::new(Duration::from_millis(20), CallLimits::default());
     let chunks: Vec<_> = model.stream(prompt(&contract, "Where is my order?", "")).await.unwrap().collect().await;
     let texts: Vec<String> =
         chunks.iter().filter_map(|c| if let Ok(ModelChunk::Text(t)) = c { Some(t.clone()) } else { None }).collect();

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock;
 use crate::enforce::{self, Additions, Called, Calls, End, Judges, Permitted, Prompt, ReplyStream, UserText};
 pub use crate::enforce::{Line, Overrides, Refused, Speaker, ToolCall, ToolUse};
-use crate::model::{Call, Model, ModelChunk, ModelError};
+use crate::model::{Asking, Model, ModelChunk, ModelError, Models, Rations};
 use crate::plugin::PluginHost;
 use crate::telemetry::Metrics;
 
@@ -98,28 +98,29 @@ pub struct TurnEnd {
 /// Answers turns. Cloning shares it.
 #[derive(Clone)]
 pub struct Turns {
-    model: Arc<dyn Model>,
+    models: Models,
     judges: Arc<dyn Judges>,
     metrics: Metrics,
 }
 
 impl std::fmt::Debug for Turns {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Turns").field("model", &self.model).finish_non_exhaustive()
+        f.debug_struct("Turns").field("models", &self.models).finish_non_exhaustive()
     }
 }
 
 impl Turns {
-    /// Turns answered by a model, under contracts whose policies are these plugins.
+    /// Turns answered by the models of a server, under contracts whose policies are these plugins.
     #[must_use]
-    pub fn new(model: Arc<dyn Model>, plugins: PluginHost, metrics: Metrics) -> Self {
-        Self::with_judges(model, Arc::new(plugins), metrics)
+    pub fn new(models: Models, plugins: PluginHost, metrics: Metrics) -> Self {
+        Self { models, judges: Arc::new(plugins), metrics }
     }
 
-    /// The same with policies from anywhere, such as doubles in tests.
+    /// Turns answered by one model whatever their route, with policies from anywhere, such as doubles
+    /// in tests.
     #[must_use]
     pub fn with_judges(model: Arc<dyn Model>, judges: Arc<dyn Judges>, metrics: Metrics) -> Self {
-        Self { model, judges, metrics }
+        Self { models: Models::only(model, Rations::default(), &metrics), judges, metrics }
     }
 
     /// Checks a user's words on the way in.
@@ -151,6 +152,7 @@ impl Turns {
     /// with `Outcome::Cancelled`.
     pub async fn run(&self, request: TurnRequest, events: mpsc::Sender<TurnEvent>, cancel: CancellationToken) {
         let TurnRequest { contract, history, user, already, overrides, tools } = request;
+        let asking = self.models.asking(&contract);
         // What guards tell apart is decided once, before anything is said.
         let contract = contract.for_turn(&user.get().text, history.is_empty());
         let reply = Box::new(ReplyStream::new(&contract, Arc::clone(&self.judges), self.metrics.clone(), &already));
@@ -165,8 +167,14 @@ impl Turns {
             calls: Calls::default(),
             called: Vec::new(),
         };
-        // Boxed: a turn's state is large, and whoever awaits this would carry it around.
-        let ended = Box::pin(turn.answer(prompt)).await;
+        let ended = match asking {
+            // Boxed: a turn's state is large, and whoever awaits this would carry it around.
+            Ok(asking) => Box::pin(turn.answer(asking, prompt)).await,
+            Err(error) => {
+                tracing::warn!(code = error.code(), %error, "a turn cannot be answered");
+                Ended::Failed(error)
+            }
+        };
         turn.end(ended).await;
     }
 }
@@ -198,9 +206,9 @@ enum Ended {
 }
 
 impl Running<'_> {
-    async fn answer(&mut self, mut prompt: Permitted<Prompt>) -> Ended {
+    async fn answer(&mut self, mut asking: Asking, mut prompt: Permitted<Prompt>) -> Ended {
         loop {
-            if let Err(ended) = self.attempt(prompt.clone()).await {
+            if let Err(ended) = self.attempt(&mut asking, prompt.clone()).await {
                 return ended;
             }
             let (release, next) = self.end_attempt(prompt.get().tools.required()).await;
@@ -236,14 +244,14 @@ impl Running<'_> {
 
     /// Reads one answer of the model until it ends or nothing more of it can go out. Leaving drops
     /// the call, which cancels it upstream.
-    async fn attempt(&mut self, prompt: Permitted<Prompt>) -> Result<(), Ended> {
+    async fn attempt(&mut self, asking: &mut Asking, prompt: Permitted<Prompt>) -> Result<(), Ended> {
         let began_ms = clock::monotonic_ms();
         self.length_limited = false;
         let tools = &prompt.get().tools;
         self.calls = Calls::of(tools);
         // Where nothing is offered, a call says nothing.
         let any_tools = tools.any();
-        let mut call = Call::new(Arc::clone(&self.turns.model), prompt);
+        let mut call = asking.call(prompt);
         let (mut usage, mut first) = (Usage::default(), true);
         let result = loop {
             let chunk = tokio::select! {
@@ -309,7 +317,6 @@ impl Running<'_> {
             Ended::Reply(outcome) => (outcome, None),
             Ended::Cancelled => (Outcome::Cancelled, None),
             Ended::Failed(error) => {
-                tracing::warn!(model = self.turns.model.name(), code = error.code(), %error, "the model failed");
                 retry_after = error.retry_after();
                 (Outcome::Failed, Some((error.code().to_owned(), error.outward())))
             }

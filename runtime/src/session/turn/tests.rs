@@ -1,3 +1,5 @@
+mod misbehaving;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -95,7 +97,7 @@ async fn answered(model: Arc<dyn Model>, contract: &Arc<Contract>, already: &str
 /// Fails when the real path from a contract to a reply does not work.
 #[tokio::test]
 async fn the_rehearsal_model_answers_the_articles_contract() {
-    let (pieces, end) = answered(Arc::new(Rehearsal::new()), &compile(ARTICLE), "").await;
+    let (pieces, end) = answered(Arc::new(Rehearsal::default()), &compile(ARTICLE), "").await;
     assert_eq!(end.outcome, Outcome::Complete, "{end:?}");
     assert!(!pieces.is_empty() && end.usage.completion_tokens > 0);
 }
@@ -208,14 +210,14 @@ async fn an_interrupted_turn_continues() {
     );
     let whole = "It ships today. Anything else?";
     for (at, _) in whole.char_indices() {
-        let (_, end) = answered(Arc::new(Rehearsal::new()), &contract, whole.split_at(at).0).await;
+        let (_, end) = answered(Arc::new(Rehearsal::default()), &contract, whole.split_at(at).0).await;
         assert_eq!((end.outcome, end.text.get().as_str()), (Outcome::Complete, whole));
     }
 }
 
 #[test]
 fn words_are_checked_on_the_way_in() {
-    let turns = turns(Arc::new(Rehearsal::new()));
+    let turns = turns(Arc::new(Rehearsal::default()));
     let contract = compile(ARTICLE);
     assert_eq!(turns.admit(&contract, " \n\u{0}").unwrap_err(), Refused::Empty);
     let long = "好".repeat(30_000);
@@ -231,7 +233,7 @@ async fn the_shipped_roles_rehearse_their_own_cases() {
     let (contracts, _findings) = crate::contracts::Contracts::load(&folder).unwrap();
     for contract in contracts.list() {
         let judges = Doubles { any: Some(Double::objecting("", true)), ..Doubles::default() };
-        let turns = Turns::with_judges(Arc::new(Rehearsal::new()), Arc::new(judges), Metrics::new().unwrap());
+        let turns = Turns::with_judges(Arc::new(Rehearsal::default()), Arc::new(judges), Metrics::new().unwrap());
         for case in contract.cases.iter().filter(|c| c.expect == rolecall_dsl::contract::Expect::Pass) {
             let (Some(user), Some(reply)) = (&case.user, &case.reply) else { continue };
             cases += 1;
@@ -293,4 +295,35 @@ async fn a_stalled_receiver_is_given_up() {
     tokio::time::timeout(2 * MAX_STALL, run).await.expect("the turn is over");
     assert!(matches!(received.recv().await, Some(TurnEvent::Released(_))));
     assert!(received.recv().await.is_none(), "an abandoned turn has no end");
+}
+
+/// Fails when repairs each begin with a fresh deadline, or the turn's own is not kept.
+#[tokio::test(start_paused = true)]
+async fn a_turn_with_its_repairs_has_one_deadline() {
+    #[derive(Debug)]
+    struct Slow;
+
+    #[async_trait]
+    impl Model for Slow {
+        fn name(&self) -> &'static str {
+            "slow"
+        }
+
+        async fn stream(&self, _: Permitted<Prompt>) -> Result<ModelStream, ModelError> {
+            let said = stream::once(async {
+                tokio::time::sleep(Duration::from_secs(25)).await;
+                Ok(ModelChunk::Text("天色已晚。走吧。".into()))
+            });
+            Ok(said.chain(stream::iter([Ok(ModelChunk::Stop { length: false })])).boxed())
+        }
+
+        fn limits(&self) -> CallLimits {
+            CallLimits { total: Duration::from_secs(40), ..CallLimits::default() }
+        }
+    }
+
+    let began_ms = clock::monotonic_ms();
+    let (_, end) = answered(Arc::new(Slow), &compile(ARTICLE), "").await;
+    assert_eq!(end.failure.unwrap().0, "model_overdue");
+    assert_eq!(clock::monotonic_ms() - began_ms, 40_000);
 }
