@@ -181,6 +181,8 @@ fn converse(mut stream: TcpStream, accepted: &AtomicU64, answer: &[u8]) -> Resul
         }
         std::io::copy(&mut reader.by_ref().take(length as u64), &mut std::io::sink())?;
         stream.write_all(answer)?;
+        // As real servers do: the end of the body comes by itself.
+        stream.write_all(b"0\r\n\r\n")?;
     }
 }
 
@@ -206,6 +208,5 @@ fn answer() -> Vec<u8> {
         let event = format!("data: {event}\n\n");
         answer.extend_from_slice(format!("{:x}\r\n{event}\r\n", event.len()).as_bytes());
     }
-    answer.extend_from_slice(b"0\r\n\r\n");
     answer
 }

@@ -1,6 +1,7 @@
 //! A streamed chat completion.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use reqwest::Response;
@@ -15,6 +16,11 @@ use crate::session::turn::Usage;
 
 /// What is read without any text in it, such as comments or a reasoning that is not shown.
 const MAX_SILENT_BYTES: usize = 64 << 20;
+
+/// How long, and how far, a body is read behind `[DONE]` for its end: a connection whose body has ended
+/// can be used again.
+const END_WAIT: Duration = Duration::from_millis(100);
+const END_BYTES: usize = 64 << 10;
 
 /// Reads an answer: events, or, from servers that do not stream, one JSON document.
 pub(super) async fn read(
@@ -36,6 +42,7 @@ pub(super) async fn read(
         parser: Parser::default(),
         chunks: VecDeque::new(),
         finish: None,
+        done: false,
         text: false,
         silent_bytes: 0,
     };
@@ -51,6 +58,8 @@ struct Reader {
     chunks: VecDeque<Result<ModelChunk, ModelError>>,
     /// Whether the token limit was met, once a `finish_reason` came.
     finish: Option<bool>,
+    /// Whether `[DONE]` came.
+    done: bool,
     /// Whether anything that looks like a completion came.
     text: bool,
     /// Bytes read since the last text.
@@ -62,6 +71,11 @@ impl Reader {
         loop {
             if let Some(chunk) = self.chunks.pop_front() {
                 return Some(chunk);
+            }
+            if self.done && self.response.is_some() {
+                self.read_to_the_end().await;
+                self.end();
+                continue;
             }
             match self.response.as_mut()?.chunk().await {
                 Ok(Some(bytes)) => self.take(&bytes),
@@ -89,11 +103,12 @@ impl Reader {
 
     fn event(&mut self, data: &str) {
         // Some servers keep connections alive with events that hold nothing.
-        if self.response.is_none() || data.trim().is_empty() {
+        if self.response.is_none() || self.done || data.trim().is_empty() {
             return;
         }
         if data.trim() == "[DONE]" {
-            return self.end();
+            self.done = true;
+            return;
         }
         let Ok(json) = serde_json::from_str::<Value>(data) else {
             let shown = refusal::quote(data, self.key.as_ref());
@@ -116,14 +131,28 @@ impl Reader {
         self.finish = choice.finish.or(self.finish);
     }
 
+    /// Reads the rest of the body, which nobody wants, unless it does not end soon.
+    async fn read_to_the_end(&mut self) {
+        let Some(response) = self.response.as_mut() else { return };
+        let rest = async {
+            let mut read = 0;
+            while let Ok(Some(bytes)) = response.chunk().await {
+                read += bytes.len();
+                if read > END_BYTES {
+                    return;
+                }
+            }
+        };
+        // Without its end the connection is closed, and the next call opens another.
+        let _in_time = tokio::time::timeout(END_WAIT, rest).await;
+    }
+
     /// `[DONE]`, or the end of the body. `[DONE]` itself is optional; a finish reason is not.
     fn end(&mut self) {
         if self.response.is_none() {
             return;
         }
-        if let Some(event) = self.parser.finish()
-            && event.data.trim() != "[DONE]"
-        {
+        if let Some(event) = self.parser.finish() {
             self.event(&event.data);
         }
         match self.finish {

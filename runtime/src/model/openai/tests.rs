@@ -310,6 +310,37 @@ async fn the_request_carries_contract_dialogue_and_repair() {
     }
 }
 
+/// Fails when every call opens a connection of its own, which with TLS costs more than the gateway itself.
+#[tokio::test]
+async fn a_connection_is_used_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}/v1", listener.local_addr().unwrap());
+    let (seen, mut connections) = mpsc::channel(8);
+    #[allow(clippy::disallowed_methods, reason = "the test owns the task and aborts it")]
+    let task = tokio::spawn(async move {
+        loop {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            seen.send(()).await.unwrap();
+            while read_request(&mut socket).await.1 != Value::Null {
+                let body = format!("{}{}data: [DONE]\n\n", text("a"), finish("stop"));
+                let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+                let answer = format!("{head}{:x}\r\n{body}\r\n", body.len());
+                socket.write_all(answer.as_bytes()).await.unwrap();
+                // The end of the body comes by itself, as from most servers.
+                tokio::task::yield_now().await;
+                socket.write_all(b"0\r\n\r\n").await.unwrap();
+            }
+        }
+    });
+    let model = model(&base);
+    for _ in 0..3 {
+        assert_eq!(ask(&model).await.unwrap().pop(), Some(Ok(ModelChunk::Stop { length: false })));
+    }
+    connections.recv().await.unwrap();
+    assert!(connections.try_recv().is_err(), "a call has opened another connection");
+    task.abort();
+}
+
 #[test]
 fn base_urls_may_end_in_a_slash_and_bad_ones_are_named() {
     for base in ["http://h:1/v1", "http://h:1/v1/", " http://h:1/v1// "] {
