@@ -152,23 +152,3 @@ async fn a_model_is_given_as_many_turns_as_it_has_places() -> Result<()> {
     until(&server, "model_calls_in_flight{route=\"fast\"} 0").await?;
     second.settle().await.context("the one who waited")
 }
-
-// Fails when a server that misbehaves on purpose does not say so, or its roles do not keep their contracts.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_misbehaving_rehearsal_says_so_and_is_contained() -> Result<()> {
-    let options = Options::default().flag("--misbehave", "violate,split:50").flag("--rehearsal-pace", "0ms");
-    let server = Server::start(options.flag("--misbehave-seed", "7")).await?;
-    ensure!(server.log().contains("MISBEHAVING on purpose: violate, split in 50 of 100 (seed 7)"), "{}", server.log());
-    let mut spoiled = 0;
-    for role in ["storyteller", "zhanguoce_scholar", "redactor"] {
-        for question in 0..10 {
-            let answer = api::complete(server.address(), role, &format!("问{question}"), false).await?.expect(200)?;
-            let text = content(&answer);
-            let leaked = ["AI", "算法", "2024", "password"].iter().find(|term| text.contains(**term));
-            ensure!(leaked.is_none(), "{role} says {leaked:?}: {answer}");
-            spoiled += usize::from(answer["choices"][0]["finish_reason"] != "stop" || text.contains("[removed]"));
-        }
-    }
-    ensure!(spoiled > 10, "only {spoiled} of 30 answers were spoiled");
-    Ok(())
-}
