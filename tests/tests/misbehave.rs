@@ -49,7 +49,6 @@ fn verify_tells_which_roles_hold_when_the_model_does_not() -> Result<()> {
     };
     let (code, shown) = verify(&role(""), "violate")?;
     ensure!(code == Some(1) && shown.contains("RC0601") && shown.contains("no reply complied"), "{code:?} {shown}");
-    ensure!(shown.contains("password"), "what the model said is not shown: {shown}");
     let (code, shown) = verify(&role("fallback \"Ask at the desk.\""), "violate")?;
     ensure!(code == Some(0) && shown.contains("the fallback was said"), "{code:?} {shown}");
     let (code, shown) = verify(&role(""), "split")?;

@@ -1,59 +1,16 @@
-//! Whatever a model's server sends, a turn ends with a reply or a typed error, within bounds, and the
-//! session goes on.
+//! What a model's server can do to us, and what each comes to.
 
-#![allow(clippy::indexing_slicing, reason = "only JSON values are indexed, where a missing field is null")]
-
-use std::time::Duration;
-
-use anyhow::{Context, Result, ensure};
-use rolecall_tests::api::{self, Person};
-use rolecall_tests::clock::PATIENCE;
-use rolecall_tests::server::{Options, Server};
-use rolecall_tests::upstream::{Part, Script, Upstream, directive};
-use rolecall_tests::ws::{Arrival, Socket};
-use rolecall_tests::{clock, process};
+use rolecall_tests::upstream::Part;
 use serde_json::{Value, json};
 
-/// Streams at once and forbids three words.
-const ROLE: &str = "storyteller";
-
-const STORY: &str = "从前有座山。";
+use super::{Case, Outcome, STORY, case, fails, says};
 
 /// An event stream that ends with the connection.
-const HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
+pub(crate) const HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
 const CHUNKED: &str =
     "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n";
 
-/// What a turn comes to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Outcome {
-    /// A reply with this text.
-    Says(String),
-    /// An error with this code.
-    Fails(&'static str),
-    /// No reply that the contract allows.
-    Refused,
-}
-
-struct Case {
-    name: &'static str,
-    parts: Vec<Part>,
-    outcome: Outcome,
-}
-
-fn case(name: &'static str, parts: Vec<Part>, outcome: Outcome) -> Case {
-    Case { name, parts, outcome }
-}
-
-fn says(name: &'static str, parts: Vec<Part>) -> Case {
-    case(name, parts, Outcome::Says(STORY.to_owned()))
-}
-
-fn fails(name: &'static str, parts: Vec<Part>, code: &'static str) -> Case {
-    case(name, parts, Outcome::Fails(code))
-}
-
-fn text(text: impl Into<String>) -> Part {
+pub(crate) fn text(text: impl Into<String>) -> Part {
     Part::Text(text.into())
 }
 
@@ -66,7 +23,7 @@ fn event(value: &Value) -> String {
     format!("data: {value}\n\n")
 }
 
-fn delta(content: &str) -> String {
+pub(crate) fn delta(content: &str) -> String {
     event(&json!({"choices": [{"index": 0, "delta": {"content": content}, "finish_reason": null}]}))
 }
 
@@ -107,7 +64,7 @@ fn json_head(length: usize) -> String {
     )
 }
 
-fn text_faults() -> Vec<Case> {
+pub(crate) fn text_faults() -> Vec<Case> {
     let broken = |said: &str| Outcome::Says(said.to_owned());
     let first = replaced(&delta("从前有座#"), "#", &[0xE5]);
     let second = replaced(&delta("#。"), "#", &[0xB1, 0xB1]);
@@ -148,7 +105,7 @@ fn text_faults() -> Vec<Case> {
     ]
 }
 
-fn line_faults() -> Vec<Case> {
+pub(crate) fn line_faults() -> Vec<Case> {
     let mixed = format!(
         "\u{feff}: hello\r\nretry: 10\r\revent: message\nid: 7\ndata: {}\ndata: {}\r\n\r\n\n\ndata:\n\n:\r\r{}{DONE}",
         "{\"choices\":[{\"delta\":",
@@ -171,7 +128,7 @@ fn line_faults() -> Vec<Case> {
     ]
 }
 
-fn json_faults() -> Vec<Case> {
+pub(crate) fn json_faults() -> Vec<Case> {
     let nested = || Part::Times(100_000, "[".into());
     let error = |error: Value| stream(format!("{}{}", delta("从前"), event(&json!({ "error": error }))));
     let choices = |first: u32, second: u32| {
@@ -220,7 +177,7 @@ fn json_faults() -> Vec<Case> {
     ]
 }
 
-fn http_faults() -> Vec<Case> {
+pub(crate) fn http_faults() -> Vec<Case> {
     let status = |line: &str| vec![text(format!("HTTP/1.1 {line}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"))];
     let typed = |kind: &str, more: &str| text(HEAD.replace("text/event-stream", &format!("{kind}{more}")));
     let informed = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n";
@@ -256,7 +213,7 @@ fn http_faults() -> Vec<Case> {
     ]
 }
 
-fn floods() -> Vec<Case> {
+pub(crate) fn floods() -> Vec<Case> {
     let megabyte = delta("#");
     let (before, behind) = megabyte.split_once('#').unwrap_or_default();
     let megabyte = vec![text(HEAD), text(before), Part::Times(333_333, "山".into()), text(behind), text(finish())];
@@ -289,123 +246,4 @@ fn floods() -> Vec<Case> {
         fails("text without an end", vec![text(HEAD), Part::Forever(delta(&"山".repeat(5_000)))], "model_too_large"),
         case("a delta of a megabyte", megabyte, Outcome::Says("山".repeat(333_333))),
     ]
-}
-
-/// Says it in a session and hears how the turn ends.
-async fn turn(person: &mut Person, socket: &mut Socket, said: &str) -> Result<Outcome> {
-    let id = person.say(socket, said).await?;
-    let mut failure = None;
-    loop {
-        if let Some(reply) = person.ledger.reply_to(&id) {
-            let text = reply["body"]["text"].as_str().context("no text")?.to_owned();
-            return match (reply["body"]["outcome"].as_str(), failure) {
-                (Some("failed"), Some(code)) => Ok(Outcome::Fails(code)),
-                (Some("refused"), None) => Ok(Outcome::Refused),
-                (Some("complete"), None) => Ok(Outcome::Says(text)),
-                (outcome, failure) => anyhow::bail!("{outcome:?} with {failure:?}"),
-            };
-        }
-        match socket.next().await? {
-            Arrival::Frame(frame) if frame["type"] == "error" => {
-                let code = frame["code"].as_str().context("no code")?.to_owned();
-                // The names are compared with those of the table.
-                failure = Some(&*code.leak());
-            }
-            Arrival::Frame(frame) => person.ledger.frame(&frame)?,
-            end => anyhow::bail!("waiting for the reply: {end:?}"),
-        }
-    }
-}
-
-/// Asks as an application does, without a session.
-async fn completion(server: &Server, said: &str) -> Result<Outcome> {
-    let answer = api::complete(server.address(), ROLE, said, false).await?;
-    let body = answer.json()?;
-    Ok(match answer.status {
-        200 if body["choices"][0]["finish_reason"] == "content_filter" => Outcome::Refused,
-        200 => Outcome::Says(body["choices"][0]["message"]["content"].as_str().context("no content")?.to_owned()),
-        _ => Outcome::Fails(&*body["error"]["code"].as_str().context("no code")?.to_owned().leak()),
-    })
-}
-
-fn options(upstream: &Upstream) -> Options {
-    let options = Options::upstream(&upstream.url()).flag("--model-first-text", "10s").flag("--model-stall", "1s");
-    options.flag("--model-retries", "0").flag("--log-level", "warn")
-}
-
-/// Every connection to the upstream is closed, also where it goes on sending.
-async fn all_are_closed(upstream: &Upstream) -> Result<()> {
-    let started = clock::now();
-    while upstream.open() > 0 {
-        ensure!(started.elapsed() < PATIENCE, "{} connections to the model stay open", upstream.open());
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    Ok(())
-}
-
-async fn run(cases: Vec<Case>) -> Result<()> {
-    let upstream = Upstream::loopback().await?;
-    let server = Server::start(options(&upstream)).await?;
-    let before = process::rss(server.pid()?)?;
-    for Case { name, parts, outcome } in cases {
-        let said = directive(&[Script::raw(&parts)]);
-        let mut person = Person::meet(server.address(), ROLE).await?;
-        let mut socket = person.attach().await?;
-        let ended = turn(&mut person, &mut socket, &said).await.with_context(|| name.to_owned())?;
-        ensure!(ended == outcome, "{name}: expected {outcome:?}, got {ended:?}");
-        // The session is none the worse.
-        let next = turn(&mut person, &mut socket, &directive(&[Script::say(&["山里有座庙。"])])).await;
-        let next = next.with_context(|| format!("the turn behind {name}"))?;
-        ensure!(next == Outcome::Says("山里有座庙。".to_owned()), "behind {name}: {next:?}");
-        person.settle().await.with_context(|| name.to_owned())?;
-        let ended = completion(&server, &said).await.with_context(|| name.to_owned())?;
-        ensure!(ended == outcome, "{name}, as a completion: expected {outcome:?}, got {ended:?}");
-        all_are_closed(&upstream).await.with_context(|| name.to_owned())?;
-    }
-    let grown = process::rss(server.pid()?)? - before;
-    ensure!(grown < 256.0 * 1024.0 * 1024.0, "the server has grown by {grown} bytes");
-    Ok(())
-}
-
-// Fails when text in pieces or in a wrong encoding is lost, doubled, or ends a session.
-#[tokio::test(flavor = "multi_thread")]
-async fn broken_text() -> Result<()> {
-    run(text_faults()).await
-}
-
-// Fails when a line of an event stream is read in another way than its standard says.
-#[tokio::test(flavor = "multi_thread")]
-async fn odd_lines() -> Result<()> {
-    run(line_faults()).await
-}
-
-// Fails when a document of another shape passes for an answer, or takes the server down.
-#[tokio::test(flavor = "multi_thread")]
-async fn odd_documents() -> Result<()> {
-    run(json_faults()).await
-}
-
-// Fails when HTTP that is not what was asked for passes for an answer, or is waited for without end.
-#[tokio::test(flavor = "multi_thread")]
-async fn odd_answers() -> Result<()> {
-    run(http_faults()).await
-}
-
-// Fails when what never ends, or is far too large, is gathered in memory, or kept coming.
-#[tokio::test(flavor = "multi_thread")]
-async fn floods_are_cut_off() -> Result<()> {
-    run(floods()).await
-}
-
-// Fails when a model that goes on talking after it was stopped still costs a connection.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_model_that_ignores_cancellation_is_hung_up_on() -> Result<()> {
-    let upstream = Upstream::loopback().await?;
-    let server = Server::start(options(&upstream)).await?;
-    let endless = [text(HEAD), Part::Forever(delta("One fine day. "))];
-    let answer =
-        api::complete(server.address(), "brief", &directive(&[Script::raw(&endless)]), false).await?.expect(200)?;
-    let said = answer["choices"][0]["message"]["content"].as_str().context("no content")?;
-    ensure!(said.trim_end() == "One fine day. One fine day. One fine day.", "{said:?}");
-    all_are_closed(&upstream).await
 }
