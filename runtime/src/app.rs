@@ -15,7 +15,7 @@ use crate::session::Sessions;
 use crate::session::turn::Turns;
 use crate::shutdown::Shutdown;
 use crate::store::{EmbeddedStore, MemoryStore, Store, StoreError};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, Traces};
 use crate::{clock, gateway};
 
 /// Everything that requests share.
@@ -119,7 +119,9 @@ impl App {
         findings.extend(contracts.list().iter().filter_map(|contract| models.missing_route(contract)));
         let store = open_store(&config)?;
         let tokens = open_tokens(&config)?;
-        let turns = Turns::new(models.clone(), plugins.clone(), metrics.clone());
+        let (traces, writer) = Traces::below(&config.data);
+        shutdown.spawn(writer.run(shutdown.signal()));
+        let turns = Turns::new(models.clone(), plugins.clone(), metrics.clone()).traced(traces);
         let sessions = Sessions::new(
             Arc::clone(&store),
             turns.clone(),

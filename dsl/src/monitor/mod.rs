@@ -40,6 +40,18 @@ pub enum DeliveryMode {
     Full,
 }
 
+impl DeliveryMode {
+    /// Its name, as users see it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Sentence => "sentence",
+            Self::Full => "full",
+        }
+    }
+}
+
 /// What is known about every continuation of the text so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Residual {

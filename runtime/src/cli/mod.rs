@@ -53,7 +53,7 @@ enum Command {
     Plugin(plugin::PluginArgs),
     /// Show the system prompt that a contract compiles to.
     Prompt(prompt::PromptArgs),
-    /// Explain a finding code.
+    /// Explain a finding code, how a role's replies go out, or why a reply is as it is.
     Explain(explain::ExplainArgs),
     /// Issue or inspect session tokens.
     Token(token::TokenArgs),
@@ -98,7 +98,7 @@ async fn run(command: Command) -> anyhow::Result<u8> {
         Command::Fmt(args) => fmt::run(&args),
         Command::Plugin(args) => plugin::run(args).await.map(|()| DONE),
         Command::Prompt(args) => prompt::run(&args),
-        Command::Explain(args) => explain::run(&args),
+        Command::Explain(args) => explain::run(args).await,
         Command::Token(args) => token::run(args),
     }
 }

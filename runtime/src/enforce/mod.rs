@@ -18,10 +18,11 @@ mod reply;
 #[cfg(test)]
 pub(crate) mod testing;
 mod tools;
+mod trace;
 
 pub use delivery::admit_delivery;
 pub use inbound::{MAX_USER_BYTES, Refused, UserText, admit};
-pub use mode::delivery_mode;
+pub use mode::{ModeReason, delivery_mode, mode_reasons};
 pub use outward::outward;
 pub use permit::Permitted;
 pub use policy::{Judge, Judges};
@@ -31,3 +32,4 @@ pub use tools::{
     BadTools, CallPiece, Calls, MAX_ARGUMENT_BYTES, MAX_CALLS, MAX_NAME, MAX_RESULT_BYTES, MAX_STEP_BYTES,
     MAX_TOOL_BYTES, MAX_TOOLS, Offer, Tool, ToolCall, ToolChoice, ToolUse, Tools,
 };
+pub use trace::{Act, Found, Trace};

@@ -3,6 +3,7 @@
 use rolecall_dsl::contract::OnViolation;
 use rolecall_wire::frame::Hit;
 
+use super::trace::Act;
 use crate::telemetry::Metrics;
 
 /// A rule that stands in the way of a reply, whoever found it.
@@ -65,15 +66,24 @@ pub(super) struct Record {
     role: String,
     metrics: Metrics,
     hits: Vec<Hit>,
+    acts: Vec<Act>,
+    /// The model's answer that is being read, from 1, and which of its deltas; `None` at its end.
+    moment: (u32, Option<usize>),
     edited: bool,
 }
 
-/// Hits of one reply that are kept; further ones are only counted in the metrics.
+/// Hits, and acts, of one reply that are kept; further ones are only counted in the metrics.
 const MAX_HITS: usize = 64;
 
 impl Record {
     pub(super) fn new(role: &str, metrics: Metrics) -> Self {
-        Self { role: role.to_owned(), metrics, hits: Vec::new(), edited: false }
+        let role = role.to_owned();
+        Self { role, metrics, hits: Vec::new(), acts: Vec::new(), moment: (1, None), edited: false }
+    }
+
+    /// What follows is about this answer of the model, at this delta.
+    pub(super) fn at(&mut self, attempt: u32, delta: Option<usize>) {
+        self.moment = (attempt, delta);
     }
 
     /// A rule acted on the reply: it is not what the model said any more.
@@ -86,8 +96,19 @@ impl Record {
     pub(super) fn note(&mut self, rule: &str, action: &'static str, message: &str) {
         self.metrics.violation(&self.role, rule, action);
         let hit = Hit { rule: rule.to_owned(), action: action.to_owned(), message: message.to_owned() };
+        self.act(&hit);
         if self.hits.len() < MAX_HITS && !self.hits.contains(&hit) {
             self.hits.push(hit);
+        }
+    }
+
+    fn act(&mut self, hit: &Hit) {
+        let (attempt, delta) = self.moment;
+        let same = |act: &Act| act.attempt == attempt && act.rule == hit.rule && act.action == hit.action;
+        let known = self.acts.iter().any(|act| same(act) && act.message == hit.message);
+        if !known && self.acts.len() < MAX_HITS {
+            let Hit { rule, action, message } = hit.clone();
+            self.acts.push(Act { rule, action, message, attempt, delta, found: Vec::new() });
         }
     }
 
@@ -104,6 +125,11 @@ impl Record {
 
     pub(super) fn hits(&self) -> &[Hit] {
         &self.hits
+    }
+
+    /// The hits with when they were, in order.
+    pub(super) fn acts(&self) -> &[Act] {
+        &self.acts
     }
 
     pub(super) fn check(&self, seconds: f64, held_chars: usize) {

@@ -16,6 +16,7 @@ mod serve;
 mod sessions;
 mod timestamp;
 pub mod token;
+mod traces;
 
 use std::sync::Arc;
 
@@ -39,6 +40,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/v1/models", get(models::list))
         .route("/v1/models/{role}", get(models::one))
         .route("/v1/chat/completions", post(chat::completions))
+        .route("/v1/traces/{id}", get(traces::one))
         .route("/metrics", get(health::metrics))
         .route_layer(from_fn_with_state(Arc::clone(&app), auth::require_key));
     let by_token = Router::new()

@@ -21,7 +21,7 @@ use futures_util::stream::BoxStream;
 
 pub use call::{Asking, Call, CallLimits, MAX_WAIT};
 pub use error::{ModelError, status_of};
-pub use openai::{OpenAi, OpenAiConfig};
+pub use openai::{OpenAi, OpenAiConfig, install_tls_provider};
 pub use places::Rations;
 pub use rehearsal::{Answer, AnswerSource, MISDEEDS, Misbehavior, Misdeed, Rehearsal, Share};
 pub use routes::{DEFAULT_ROUTE, Models, Plan};

@@ -234,7 +234,7 @@ impl Actor {
     }
 
     fn generate(&mut self, contract: Arc<Contract>, start: Start) -> Result<(), SessionError> {
-        let generation = Generation::start(&self.deps, contract, start)?;
+        let generation = Generation::start(&self.deps, &self.id, contract, start)?;
         self.generation = Some(generation);
         Ok(())
     }

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::registry::Deps;
 use super::state::Start;
 use super::turn::{Overrides, Refused, ToolUse, TurnEvent, TurnRequest};
+use crate::ids::SessionId;
 
 /// Reports that may wait for the actor; the model's reader waits beyond it.
 const REPORTS: usize = 16;
@@ -26,12 +27,18 @@ impl Generation {
     ///
     /// The task waits for one of the slots that all sessions share, so that a restart does not call the
     /// model for every unfinished reply at once.
-    pub(super) fn start(deps: &Deps, contract: Arc<Contract>, start: Start) -> Result<Self, Refused> {
+    pub(super) fn start(
+        deps: &Deps,
+        session: &SessionId,
+        contract: Arc<Contract>,
+        start: Start,
+    ) -> Result<Self, Refused> {
         let user = deps.turns.admit(&contract, &start.text)?;
-        let Start { history, already, .. } = start;
+        let Start { turn, history, already, .. } = start;
         let history = if contract.stateful { history } else { Vec::new() };
+        let id = format!("{session}.{turn}");
         let tools = ToolUse::default();
-        let request = TurnRequest { contract, history, user, already, overrides: Overrides::default(), tools };
+        let request = TurnRequest { id, contract, history, user, already, overrides: Overrides::default(), tools };
         let (reports, events) = mpsc::channel(REPORTS);
         let cancel = CancellationToken::new();
         let (turns, slots, stop) = (deps.turns.clone(), Arc::clone(&deps.slots), cancel.clone());

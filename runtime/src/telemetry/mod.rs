@@ -1,7 +1,9 @@
-//! What operators see: metrics here, logs through `tracing`.
+//! What operators see: metrics, logs through `tracing`, and traces of replies on which rules acted.
 
 mod logs;
 mod metrics;
+pub mod traces;
 
 pub use logs::init;
 pub use metrics::{Metrics, Raised};
+pub use traces::Traces;

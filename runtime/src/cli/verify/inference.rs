@@ -132,6 +132,7 @@ async fn turn(contract: &Arc<Contract>, bench: &Bench, user: &str, seed: u64) ->
 
 async fn answer(contract: &Arc<Contract>, turns: &Turns, user: &str, seed: Option<u64>) -> Result<TurnEnd, String> {
     let request = TurnRequest {
+        id: "rehearsal".to_owned(),
         contract: Arc::clone(contract),
         history: Vec::new(),
         user: turns.admit(contract, user).map_err(|refused| refused.to_string())?,

@@ -99,6 +99,7 @@ impl ReplyStream {
         self.repairs += 1;
         self.policies.reopen();
         self.attempt = Attempt::behind(&self.contract, &self.out, &self.base);
+        self.heard.again(self.out.len());
         let mut messages: Vec<String> = Vec::new();
         for b in wrong {
             if !messages.contains(&b.message) {

@@ -39,6 +39,7 @@ use super::policy::{Judgement, Judges, Policies};
 use super::probe::{Fault, Probe, Redaction};
 use super::prompt::Additions;
 use super::record::{Broken, Cause, Grievances, Record};
+use super::trace::{Heard, Trace};
 use crate::clock;
 use crate::telemetry::Metrics;
 
@@ -83,6 +84,8 @@ pub struct ReplyStream {
     base: Probe,
     policies: Policies,
     record: Record,
+    /// What the model said, for the trace.
+    heard: Heard,
     repairs: u8,
     attempt: Attempt,
 }
@@ -139,6 +142,7 @@ impl ReplyStream {
             base,
             policies,
             record: Record::new(&contract.name, metrics),
+            heard: Heard::behind(already.len()),
             repairs: 0,
             contract: Arc::clone(contract),
         }
@@ -162,6 +166,27 @@ impl ReplyStream {
         self.record.hits().to_vec()
     }
 
+    /// Why the reply is as it is; `None` when no rule acted on it. `outcome` says how it ended, if the
+    /// ladder came to its end.
+    #[must_use]
+    pub fn trace(&self, id: &str, outcome: Option<Outcome>) -> Option<Trace> {
+        if self.record.acts().is_empty() {
+            return None;
+        }
+        let contract = &self.contract;
+        Some(Trace {
+            id: id.to_owned(),
+            role: contract.name.clone(),
+            version: contract.version.to_string(),
+            digest: contract.digest.clone(),
+            mode: self.mode.name().to_owned(),
+            outcome,
+            at_ms: clock::unix_ms(),
+            acts: self.heard.explain(contract, &self.out, self.record.acts().to_vec()),
+            cut: self.heard.is_cut(),
+        })
+    }
+
     /// Takes the model's next words. Cancel-unsafe: a dropped call may lose a piece.
     pub async fn push(&mut self, delta: &str) -> Push {
         if self.attempt.stop.is_some() {
@@ -170,6 +195,8 @@ impl ReplyStream {
         let began = clock::now();
         self.attempt.taken += delta.chars().count();
         let delta = self.attempt.opening.take(&self.out, delta);
+        self.heard.push(&delta);
+        self.record.at(self.heard.attempt(), Some(self.heard.delta()));
         let release = self.pass(&delta).await;
         self.attempt.given += release.chars().count();
         self.record.check(began.elapsed().as_secs_f64(), self.attempt.taken.saturating_sub(self.attempt.given));
@@ -179,8 +206,10 @@ impl ReplyStream {
     /// Ends the model's answer: it is over, or was stopped. Cancel-unsafe.
     pub async fn end_attempt(&mut self) -> End {
         let mut release = String::new();
+        self.record.at(self.heard.attempt(), None);
         if self.attempt.stop.is_none() {
             let rest = self.attempt.opening.flush(&self.out);
+            self.heard.push(&rest);
             release.push_str(&self.pass(&rest).await);
         }
         release.push_str(&self.pass_end().await);

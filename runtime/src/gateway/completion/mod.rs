@@ -113,6 +113,7 @@ impl Completion {
             let overrides =
                 Overrides { seed: overrides.seed.map(|seed| seed.wrapping_add(offset)), ..overrides.clone() };
             let turn = TurnRequest {
+                id: trace_id(&id, choice),
                 contract: Arc::clone(&contract),
                 history: history.clone(),
                 user: user.clone(),
@@ -173,6 +174,11 @@ impl Completion {
         ends.sort_by_key(|(choice, _)| *choice);
         Ok(ends.into_iter().map(|(_, end)| end).collect())
     }
+}
+
+/// The id under which the trace of a reply is kept: the first reply's is the request's own.
+fn trace_id(request: &str, choice: usize) -> String {
+    if choice == 0 { request.to_owned() } else { format!("{request}.{choice}") }
 }
 
 /// A place for each of the replies, or for none.

@@ -113,7 +113,7 @@ fn endpoint(base: &str) -> Result<Url, ModelError> {
 }
 
 /// TLS needs a process-wide provider once; one that is installed already is as good.
-fn install_tls_provider() {
+pub fn install_tls_provider() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let _ = rustls::crypto::ring::default_provider().install_default();

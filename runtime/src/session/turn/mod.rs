@@ -14,7 +14,7 @@ use crate::enforce::{self, Additions, Called, Calls, End, Judges, Permitted, Pro
 pub use crate::enforce::{Line, Overrides, Refused, Speaker, ToolCall, ToolUse};
 use crate::model::{Asking, Model, ModelChunk, ModelError, Models, Rations};
 use crate::plugin::PluginHost;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, Traces};
 
 /// How long a receiver may take no piece of a reply before its turn is abandoned, as if it were gone:
 /// a reader that stalls must not hold a model call for ever.
@@ -23,6 +23,8 @@ pub const MAX_STALL: Duration = Duration::from_secs(60);
 /// A turn to be answered.
 #[derive(Debug, Clone)]
 pub struct TurnRequest {
+    /// The id under which its trace is kept.
+    pub id: String,
     /// The contract that the reply must keep.
     pub contract: Arc<Contract>,
     /// What was said before, oldest first.
@@ -101,6 +103,7 @@ pub struct Turns {
     models: Models,
     judges: Arc<dyn Judges>,
     metrics: Metrics,
+    traces: Traces,
 }
 
 impl std::fmt::Debug for Turns {
@@ -113,14 +116,20 @@ impl Turns {
     /// Turns answered by the models of a server, under contracts whose policies are these plugins.
     #[must_use]
     pub fn new(models: Models, plugins: PluginHost, metrics: Metrics) -> Self {
-        Self { models, judges: Arc::new(plugins), metrics }
+        Self { models, judges: Arc::new(plugins), metrics, traces: Traces::nowhere() }
     }
 
     /// Turns answered by one model whatever their route, with policies from anywhere, such as doubles
     /// in tests.
     #[must_use]
     pub fn with_judges(model: Arc<dyn Model>, judges: Arc<dyn Judges>, metrics: Metrics) -> Self {
-        Self { models: Models::only(model, Rations::default(), &metrics), judges, metrics }
+        Self { models: Models::only(model, Rations::default(), &metrics), judges, metrics, traces: Traces::nowhere() }
+    }
+
+    /// The same with a place for the traces of replies on which rules acted.
+    #[must_use]
+    pub fn traced(self, traces: Traces) -> Self {
+        Self { traces, ..self }
     }
 
     /// Checks a user's words on the way in.
@@ -151,7 +160,7 @@ impl Turns {
     /// receiver is gone, or took nothing for [`MAX_STALL`]. Cancelling stops the model call and ends
     /// with `Outcome::Cancelled`.
     pub async fn run(&self, request: TurnRequest, events: mpsc::Sender<TurnEvent>, cancel: CancellationToken) {
-        let TurnRequest { contract, history, user, already, overrides, tools } = request;
+        let TurnRequest { id, contract, history, user, already, overrides, tools } = request;
         let asking = self.models.asking(&contract);
         // What guards tell apart is decided once, before anything is said.
         let contract = contract.for_turn(&user.get().text, history.is_empty());
@@ -159,6 +168,7 @@ impl Turns {
         let prompt = Prompt::with_tools(Prompt::first(contract, history, user, &already, &overrides), tools);
         let mut turn = Running {
             turns: self,
+            id,
             reply,
             events,
             cancel,
@@ -182,6 +192,7 @@ impl Turns {
 /// A turn being answered.
 struct Running<'a> {
     turns: &'a Turns,
+    id: String,
     reply: Box<ReplyStream>,
     events: mpsc::Sender<TurnEvent>,
     cancel: CancellationToken,

@@ -63,6 +63,7 @@ fn turns(model: Arc<dyn Model>) -> Turns {
 
 fn request(turns: &Turns, contract: &Arc<Contract>, already: &str) -> TurnRequest {
     TurnRequest {
+        id: "t".to_owned(),
         contract: Arc::clone(contract),
         history: Vec::new(),
         user: turns.admit(contract, "在吗?").unwrap(),
@@ -240,6 +241,7 @@ async fn the_shipped_roles_rehearse_their_own_cases() {
             let mut already = String::new();
             loop {
                 let request = TurnRequest {
+                    id: "t".to_owned(),
                     contract: Arc::clone(&contract),
                     history: Vec::new(),
                     user: turns.admit(&contract, &user.value).unwrap(),

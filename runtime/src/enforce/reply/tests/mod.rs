@@ -5,6 +5,7 @@ mod ladder;
 mod laws;
 mod leaks;
 mod policies;
+mod traces;
 
 use std::sync::Arc;
 

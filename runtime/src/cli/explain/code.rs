@@ -1,0 +1,28 @@
+//! `rolecall explain CODE`.
+
+use rolecall_dsl::diagnostic::codes::{self, Declaration};
+
+use crate::cli::{DONE, print, print_line};
+
+/// The page of a code, asked for by the code or its name.
+pub(super) fn page(code: &str) -> Option<&'static str> {
+    let by_name = || codes::ALL.iter().find(|declared| declared.name.eq_ignore_ascii_case(code)).map(|d| d.page);
+    codes::explain(code).or_else(by_name)
+}
+
+pub(super) fn show(page: &str) -> anyhow::Result<u8> {
+    print(page)?;
+    Ok(DONE)
+}
+
+pub(super) fn list() -> anyhow::Result<u8> {
+    for declared in codes::ALL {
+        print_line(&line(declared))?;
+    }
+    Ok(DONE)
+}
+
+fn line(declared: &Declaration) -> String {
+    let severity = format!("{:?}", declared.severity).to_lowercase();
+    format!("{} {severity} {}: {}", declared.code, declared.name, declared.summary)
+}
