@@ -1,7 +1,6 @@
 //! What headers and trailers say of the contract and its rules.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
-use rolecall_dsl::monitor::DeliveryMode;
 use rolecall_wire::frame::Hit;
 
 use super::Completion;
@@ -12,7 +11,7 @@ const CONTRACT: HeaderName = HeaderName::from_static("x-rolecall-contract");
 /// How the reply goes out: `token`, `sentence` or `full`.
 const DELIVERY: HeaderName = HeaderName::from_static("x-rolecall-delivery");
 
-/// Names the request, here and in the server's log.
+/// Names the request, in the server's log and for `rolecall explain --trace`.
 const TRACE: HeaderName = HeaderName::from_static("x-rolecall-trace");
 
 /// `rule=action` pairs, each once, in the order in which they acted.
@@ -21,13 +20,8 @@ const RULES: HeaderName = HeaderName::from_static("x-rolecall-rules");
 impl Completion {
     /// Says which contract answers, and how.
     pub(crate) fn label(&self, headers: &mut HeaderMap) {
-        let mode = match self.mode {
-            DeliveryMode::Token => "token",
-            DeliveryMode::Sentence => "sentence",
-            DeliveryMode::Full => "full",
-        };
         insert(headers, CONTRACT, &format!("{}@{}", escape(&self.contract.name), self.contract.version));
-        insert(headers, DELIVERY, mode);
+        insert(headers, DELIVERY, self.mode.name());
         insert(headers, TRACE, &self.id);
     }
 }
