@@ -77,8 +77,8 @@ pub struct Contract {
 }
 
 impl Contract {
-    /// The contract as it binds texts that the role does not phrase: messages posted for somebody who
-    /// is away. What is said must keep to it (forbidden terms and patterns, policies); how a reply is
+    /// The contract as it binds texts that are no replies: messages posted for somebody who is away, calls
+    /// of tools, and what is said with them. What is said must keep to it (forbidden terms and patterns, policies); how a reply is
     /// shaped (its length, its closing words, its share of questions) is only noted, because a notice
     /// such as "Order 17 is packed." has a shape of its own and must not be lost for it.
     #[must_use]

@@ -11,6 +11,12 @@ use serde_json::Value;
 /// Bytes of a schema.
 pub const LONGEST: usize = 64 << 10;
 
+/// Patterns of a schema.
+pub const MOST_PATTERNS: usize = 64;
+
+/// What one pattern may become when it is compiled, in bytes (1 MiB): a few characters can stand for much.
+const LARGEST_PATTERN: usize = 1 << 20;
+
 /// Errors of one text that are told.
 const TOLD: usize = 3;
 
@@ -18,6 +24,7 @@ const TOLD: usize = 3;
 #[derive(Debug)]
 pub struct JsonSchema {
     document: Value,
+    patterns: usize,
     validator: Validator,
 }
 
@@ -79,19 +86,31 @@ impl JsonSchema {
             help: problem.help(),
             at: problem.reference().map_or(At::Whole, |name| At::Reference(name.to_owned())),
         })?;
-        let options = jsonschema::options().offline().with_pattern_options(PatternOptions::regex());
+        let patterns = patterns(&document);
+        if patterns > MOST_PATTERNS {
+            let message = format!("the schema has more than {MOST_PATTERNS} patterns");
+            return Err(wrong(message, "leave some out, or list the values with `enum`"));
+        }
+        let linear = PatternOptions::regex().size_limit(LARGEST_PATTERN);
+        let options = jsonschema::options().offline().with_pattern_options(linear);
         let validator = options.build(&document).map_err(|error| {
             let place = error.instance_path().as_str().to_owned();
             let place = if place.is_empty() { String::new() } else { format!(" (at `{place}`)") };
             wrong(format!("the schema cannot be used: {error}{place}"), "see json-schema.org for the words of a schema")
         })?;
-        Ok(Self { document, validator })
+        Ok(Self { document, patterns, validator })
     }
 
     /// The schema as JSON.
     #[must_use]
     pub fn document(&self) -> &Value {
         &self.document
+    }
+
+    /// How many patterns it has.
+    #[must_use]
+    pub fn patterns(&self) -> usize {
+        self.patterns
     }
 
     /// Whether a value keeps it.
@@ -108,6 +127,19 @@ impl JsonSchema {
             path => format!("{path}: {error}"),
         };
         self.validator.iter_errors(value).take(TOLD).map(told).collect()
+    }
+}
+
+/// The patterns of a document that may be a schema; the depth of one is bounded by its parser.
+fn patterns(part: &Value) -> usize {
+    match part {
+        Value::Object(members) => {
+            let named = members.get("patternProperties").and_then(Value::as_object).map_or(0, serde_json::Map::len);
+            let own = usize::from(members.get("pattern").is_some_and(Value::is_string));
+            named + own + members.values().map(patterns).sum::<usize>()
+        }
+        Value::Array(items) => items.iter().map(patterns).sum(),
+        _ => 0,
     }
 }
 

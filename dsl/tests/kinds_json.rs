@@ -10,7 +10,9 @@ use rolecall_dsl::check::compile;
 use rolecall_dsl::constraint::Fact;
 use rolecall_dsl::contract::Language;
 use rolecall_dsl::monitor::{DeliveryMode, Residual};
+use rolecall_dsl::schema::JsonSchema;
 use rolecall_dsl::source::Source;
+use serde_json::json;
 
 fn schema(text: &str) -> String {
     format!("format json \"\"\"{text}\"\"\"")
@@ -157,6 +159,24 @@ fn references_that_multiply_are_refused() {
         "{}",
         found[0].message
     );
+}
+
+// Fails when a short schema makes large machines of its patterns, or many of them.
+#[test]
+fn patterns_are_bounded() {
+    let refusal = |schema: serde_json::Value| {
+        JsonSchema::read(&schema.to_string()).err().map(|unusable| unusable.message).unwrap_or_default()
+    };
+    let properties = |pattern: &str, count: usize| {
+        let members = (0..count).map(|at| (format!("p{at}"), json!({"pattern": pattern})));
+        json!({"properties": members.collect::<serde_json::Map<_, _>>()})
+    };
+    let named = (0..65).map(|at| (format!("^{at}"), json!({}))).collect::<serde_json::Map<_, _>>();
+    assert_eq!(refusal(properties("^[a-z]{1,64}$", 64)), "");
+    assert!(refusal(properties("a", 65)).contains("more than 64 patterns"));
+    assert!(refusal(json!({"patternProperties": named})).contains("more than 64 patterns"));
+    let large = refusal(properties("(.{999}){99}", 1));
+    assert!(large.contains("cannot be used") && large.contains("/properties/p0/pattern"), "{large}");
 }
 
 /// Two million numbers would have to be made for a sample; the schema itself is fine.

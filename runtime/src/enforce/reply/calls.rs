@@ -60,7 +60,7 @@ impl ReplyStream {
     async fn pass_remark(&mut self) -> String {
         match self.mode {
             DeliveryMode::Token if self.attempt.stop.is_none() => self.end_remark(),
-            DeliveryMode::Sentence | DeliveryMode::Full if self.attempt.taken == 0 => String::new(),
+            DeliveryMode::Sentence | DeliveryMode::Full if self.attempt.blank => String::new(),
             _ => {
                 let text = self.pass_end().await;
                 if text.is_empty() && self.attempt.stop.is_none() {

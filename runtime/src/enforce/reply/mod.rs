@@ -111,6 +111,8 @@ struct Attempt {
     trials: usize,
     stop: Option<Stop>,
     broken: Grievances,
+    /// Whether the model has said nothing but white space.
+    blank: bool,
     /// Characters taken in and let out, for the metric of what is held.
     taken: usize,
     given: usize,
@@ -193,6 +195,7 @@ impl ReplyStream {
             return Push { release: None, stop: true };
         }
         let began = clock::now();
+        self.attempt.blank &= delta.trim().is_empty();
         self.attempt.taken += delta.chars().count();
         let delta = self.attempt.opening.take(&self.out, delta);
         self.heard.push(&delta);
@@ -305,6 +308,7 @@ impl Attempt {
             trials: whole::MAX_TRIALS,
             stop: None,
             broken: Grievances::default(),
+            blank: true,
             taken: 0,
             given: 0,
         }

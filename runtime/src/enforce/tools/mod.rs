@@ -12,7 +12,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use rolecall_dsl::schema::{JsonSchema, Unusable};
+use rolecall_dsl::schema::{JsonSchema, MOST_PATTERNS, Unusable};
 use serde_json::Value;
 
 pub use assembly::{CallPiece, Calls, MAX_ARGUMENT_BYTES, MAX_CALLS};
@@ -101,6 +101,9 @@ pub enum BadTools {
     /// Too many.
     #[error("{0} tools are offered; at most {MAX_TOOLS} are taken")]
     TooMany(usize),
+    /// Too many patterns in their schemas.
+    #[error("the parameters of the tools have {0} patterns; at most {MOST_PATTERNS} are taken")]
+    Patterns(usize),
     /// Too large.
     #[error("descriptions and parameters of the tools have {0} bytes; at most {MAX_TOOL_BYTES} are taken")]
     TooLarge(usize),
@@ -159,6 +162,10 @@ impl Tools {
                 return Err(BadTools::Twice(at));
             }
             offered.push(Tool::new(at, offer)?);
+        }
+        let patterns = offered.iter().filter_map(|tool| tool.parameters.as_ref()).map(JsonSchema::patterns).sum();
+        if patterns > MOST_PATTERNS {
+            return Err(BadTools::Patterns(patterns));
         }
         let tools = Self { offered: offered.into(), choice, parallel };
         let possible = match &tools.choice {

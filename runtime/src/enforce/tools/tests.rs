@@ -92,6 +92,9 @@ fn tools_are_checked_when_they_are_offered() {
     assert!(matches!(new(vec![offer("a", Some(json!({"type": "sting"})))]), Err(BadTools::Parameters(0, _))));
     let many = (0..=MAX_TOOLS).map(|n| offer(&format!("t{n}"), None)).collect();
     assert_eq!(new(many).unwrap_err(), BadTools::TooMany(MAX_TOOLS + 1));
+    let patterned = |count| json!({"prefixItems": vec![json!({"pattern": "a"}); count]});
+    let patterned = (0..2).map(|n| offer(&format!("t{n}"), Some(patterned(33)))).collect();
+    assert!(matches!(new(patterned), Err(BadTools::Patterns(66))));
     let long = Offer { description: Some("x".repeat(MAX_TOOL_BYTES + 1)), ..offer("a", None) };
     assert!(matches!(new(vec![long]), Err(BadTools::TooLarge(_))));
     let named = Tools::new(vec![offer("a", None)], ToolChoice::Named("b".into()), None);

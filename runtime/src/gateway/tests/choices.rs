@@ -204,3 +204,52 @@ async fn a_silent_stream_says_that_it_lives() {
     let events = events(&answer);
     assert_eq!(choice(&events, 0), ("At last.".to_owned(), vec!["stop".to_owned()]));
 }
+
+/// A text cut where the bits of a seeded generator say.
+fn cut(text: &str, seed: &mut u64) -> Scripted {
+    let mut pieces = vec![String::new()];
+    for c in text.chars() {
+        // xorshift64: the same cuts in each run.
+        *seed ^= *seed << 13;
+        *seed ^= *seed >> 7;
+        *seed ^= *seed << 17;
+        if *seed % 3 == 0 {
+            pieces.push(String::new());
+        }
+        if let Some(last) = pieces.last_mut() {
+            last.push(c);
+        }
+    }
+    says(&pieces.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+// Fails when, for some way of cutting four interleaved replies, a byte of a match goes out or one in front
+// of it does not.
+#[tokio::test]
+async fn four_replies_side_by_side_leak_nothing() {
+    let texts = [
+        ("So pass the pass: password 1.", "So pass the pass: "),
+        ("Now PASS\u{200b}WORD.", "Now "),
+        ("用ｐａｓｓｗｏｒｄ吧", "用"),
+        ("passwords pass, pаssword not.", "passwords pass, "),
+    ];
+    let mut seed = 0x9E37_79B9_7F4A_7C15;
+    for (text, out) in texts {
+        let rounds = 25;
+        let answers = (0..4 * rounds).map(|_| cut(text, &mut seed)).collect();
+        let house = House::open(Each { answers, calls: AtomicUsize::new(0) }).await;
+        for round in 0..rounds {
+            let answer = house.post(PATH, &several("clerk", 4, round % 2 == 0)).await;
+            let told: Vec<_> = if round % 2 == 0 {
+                let events = events(&answer);
+                (0..4).map(|index| choice(&events, index)).collect()
+            } else {
+                let all = answer.json();
+                let of = |index: usize| &all["choices"][index];
+                let text = |index| of(index)["message"]["content"].as_str().unwrap().to_owned();
+                (0..4).map(|index| (text(index), vec![of(index)["finish_reason"].as_str().unwrap().to_owned()])).collect()
+            };
+            assert_eq!(told, vec![(out.to_owned(), vec!["content_filter".to_owned()]); 4], "{}", answer.text);
+        }
+    }
+}

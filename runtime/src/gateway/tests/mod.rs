@@ -37,6 +37,9 @@ const SHORT: &str = "role 短 {\n    version 1.0.0\n    language zh\n    persona
 const ASKER: &str = "role asker {\n    version 1.0.0\n    language en\n    persona \"Asks\"\n    constraints {\n        \
                      ending: ends_with \"?\"\n    }\n}\n";
 
+const TELLER: &str = "role 问 {\n    version 1.0.0\n    language zh\n    persona \"好问\"\n    constraints {\n        \
+                      反问: response_style 反问句 >= 40%\n    }\n    fallback \"难道不是吗？\"\n}\n";
+
 const FORMED: &str = "role formed {\n    version 1.0.0\n    language en\n    persona \"A form\"\n    constraints {\n        \
                       form: format json\n    }\n}\n";
 
@@ -94,6 +97,7 @@ impl House {
             ("guard", GUARD),
             ("short", SHORT),
             ("asker", ASKER),
+            ("teller", TELLER),
             ("formed", FORMED),
             ("broken", BROKEN),
         ] {

@@ -118,7 +118,11 @@ async fn what_is_said_with_a_call_keeps_the_contract() {
         // The last word could have become a match.
         ("clerk", "My pass", json!("My pass")),
         ("asker", "", Value::Null),
+        ("asker", "\n\n", Value::Null),
         ("asker", "Let me look.", Value::Null),
+        ("问", "\n\n", Value::Null),
+        ("问", "我看看。", json!("我看看。")),
+        ("问", "我看看。再看看。三看看。", json!("我看看。")),
         ("asker", "Shall I look?", json!("Shall I look?")),
         ("短", "我看看。再看看。", json!("我看看。")),
     ] {
@@ -127,6 +131,8 @@ async fn what_is_said_with_a_call_keeps_the_contract() {
             let answer = house.post(PATH, &offering(role, stream)).await;
             let (text, finish, called) = told(&answer);
             assert_eq!(text, out, "{role} {said}: {}", answer.text);
+            let changed = out != said && !said.trim().is_empty();
+            assert!(stream || changed != answer.header("x-rolecall-rules").is_empty(), "{role} {said}: {answer:?}");
             // A reply that a rule cut ends there.
             let whole = role != "短";
             assert_eq!(finish == "tool_calls", whole, "{role} {said}: {}", answer.text);

@@ -90,6 +90,10 @@ fn text(wait_s: u64, text: &str) -> (Duration, Result<ModelChunk, ModelError>) {
     (Duration::from_secs(wait_s), Ok(ModelChunk::Text(text.into())))
 }
 
+fn piece(wait_s: u64) -> (Duration, Result<ModelChunk, ModelError>) {
+    (Duration::from_secs(wait_s), Ok(ModelChunk::Call(crate::enforce::CallPiece::default())))
+}
+
 fn stop() -> (Duration, Result<ModelChunk, ModelError>) {
     (Duration::ZERO, Ok(ModelChunk::Stop { length: false }))
 }
@@ -238,4 +242,17 @@ async fn tries_again_are_rationed_over_all_calls() {
     shows(&metrics, "model_calls_total{outcome=\"model_unavailable\",route=\"default\"} 100");
     // The burst of 20, and one for every ten calls.
     shows(&metrics, "model_retries_total{outcome=\"tried\",route=\"default\"} 29");
+
+/// Fails when a call of a tool counts as silence, is not bounded, or is begun again behind what came.
+#[tokio::test(start_paused = true)]
+async fn calls_of_tools_count_as_an_answer() {
+    let limits = CallLimits::default();
+    let slow = vec![piece(25), piece(15), piece(15), stop()];
+    assert_eq!(call(vec![Try::Say(slow)], limits.clone()).await, (String::new(), None));
+    let cut = vec![piece(1), (Duration::ZERO, Err(ModelError::Cut("reset".into())))];
+    let (_, error) = call(vec![Try::Say(cut), Try::Say(vec![stop()])], limits.clone()).await;
+    assert_eq!(error.unwrap().code(), "model_cut");
+    let long = vec![piece(0), piece(0), stop()];
+    let (_, error) = call(vec![Try::Say(long)], CallLimits { answer_bytes: 1, ..limits }).await;
+    assert_eq!(error.unwrap().code(), "model_too_large");
 }

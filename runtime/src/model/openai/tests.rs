@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use super::*;
 use crate::enforce::testing::{prompt, role};
-use crate::enforce::{Additions, Line, Overrides, Prompt, Speaker, admit};
+use crate::enforce::{Additions, CallPiece, Line, Overrides, Prompt, Speaker, admit};
 use crate::model::ModelChunk;
 use crate::session::turn::Usage;
 
@@ -273,6 +273,15 @@ async fn a_whole_json_answer_is_read() {
     let chunks: Vec<_> = ask(&server.model()).await.unwrap().into_iter().map(Result::unwrap).collect();
     assert_eq!(chunks.first(), Some(&ModelChunk::Text("Hello.".into())));
     assert_eq!(chunks.last(), Some(&ModelChunk::Stop { length: false }));
+    // Calls alone are an answer too, and some servers write their arguments as JSON.
+    let call = json!({"id": "a", "function": {"name": "look", "arguments": {"city": "Rome"}}});
+    let body =
+        json!({"choices": [{"message": {"content": null, "tool_calls": [call]}, "finish_reason": "tool_calls"}]});
+    let server = Server::failing("200 OK\r\ncontent-type: application/json", &body.to_string()).await;
+    let chunks: Vec<_> = ask(&server.model()).await.unwrap().into_iter().map(Result::unwrap).collect();
+    let arguments = "{\"city\":\"Rome\"}".to_owned();
+    let piece = CallPiece { index: None, id: Some("a".into()), name: Some("look".into()), arguments };
+    assert_eq!(chunks, [ModelChunk::Call(piece), ModelChunk::Stop { length: false }]);
     let server = Server::failing("200 OK\r\ncontent-type: application/json", "{}").await;
     assert_eq!(ask(&server.model()).await.unwrap_err().code(), "model_bad_stream");
 }
