@@ -242,6 +242,7 @@ async fn tries_again_are_rationed_over_all_calls() {
     shows(&metrics, "model_calls_total{outcome=\"model_unavailable\",route=\"default\"} 100");
     // The burst of 20, and one for every ten calls.
     shows(&metrics, "model_retries_total{outcome=\"tried\",route=\"default\"} 29");
+}
 
 /// Fails when a call of a tool counts as silence, is not bounded, or is begun again behind what came.
 #[tokio::test(start_paused = true)]
