@@ -50,8 +50,8 @@ fn check_key(config: &Config, headers: &HeaderMap) -> Result<(), ApiError> {
     if config.api_keys.is_empty() {
         return Ok(());
     }
-    let Some(given) = bearer(headers) else {
-        let message = "send an API key as `Authorization: Bearer KEY`";
+    let Some(given) = bearer(headers).or_else(|| api_key(headers)) else {
+        let message = "send an API key as `Authorization: Bearer KEY` or `x-api-key: KEY`";
         return Err(ApiError::new(StatusCode::UNAUTHORIZED, "api_key_missing", message));
     };
     // Digests compare in constant time, and every key is compared, so that the time tells nothing.
@@ -68,6 +68,11 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, rest) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| rest.trim()).filter(|token| !token.is_empty())
+}
+
+/// Where older clients of Anthropic's put the key.
+fn api_key(headers: &HeaderMap) -> Option<&str> {
+    headers.get("x-api-key")?.to_str().ok().map(str::trim).filter(|key| !key.is_empty())
 }
 
 fn names_loopback(request: &Request) -> bool {

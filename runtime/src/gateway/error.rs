@@ -1,5 +1,6 @@
-//! One shape for every HTTP error, compatible with OpenAI's clients:
-//! `{"error":{"message":"…","type":"…","code":"…","param":null}}`.
+//! One type for every HTTP error. It is written as OpenAI's clients read it,
+//! `{"error":{"message":"…","type":"…","code":"…","param":null}}`, and for callers that speak Anthropic's
+//! API as theirs do: `{"type":"error","error":{…}}`, with the same fields within.
 
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use super::dialect::Dialect;
 use super::token::TokenError;
 use crate::contracts::{Contracts, RefusedRole};
 use crate::session::SessionError;
@@ -57,15 +59,51 @@ impl ApiError {
         self.status
     }
 
-    /// The body.
+    /// The stable name of what went wrong.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        &self.code
+    }
+
+    /// The words for people.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The body in OpenAI's shape.
     #[must_use]
     pub fn body(&self) -> Value {
-        json!({"error": {
+        self.body_in(Dialect::OpenAi)
+    }
+
+    /// The body as a client of this API reads it.
+    pub(super) fn body_in(&self, dialect: Dialect) -> Value {
+        let mut body = json!({"error": {
             "message": self.message,
-            "type": kind(self.status),
+            "type": kind(self.status, dialect),
             "code": self.code,
             "param": self.param,
-        }})
+        }});
+        if let (Dialect::Anthropic, Some(fields)) = (dialect, body.as_object_mut()) {
+            fields.insert("type".to_owned(), json!("error"));
+        }
+        body
+    }
+
+    /// The whole answer as a client of this API reads it.
+    pub(super) fn response(&self, dialect: Dialect) -> Response {
+        let mut response = (self.status, Json(self.body_in(dialect))).into_response();
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        let soon = (self.status == StatusCode::TOO_MANY_REQUESTS).then_some(Duration::from_secs(1));
+        if let Some(after) = self.retry_after.or(soon) {
+            // Whole seconds, rather late than early.
+            let seconds = after.as_millis().div_ceil(1_000);
+            response.headers_mut().insert(header::RETRY_AFTER, seconds_value(seconds));
+        }
+        response
     }
 
     /// Why no contract of this name is in force: it was refused, or it does not exist.
@@ -100,29 +138,26 @@ impl ApiError {
     }
 }
 
-fn kind(status: StatusCode) -> &'static str {
-    match status.as_u16() {
-        401 => "authentication_error",
-        404 | 410 => "not_found_error",
-        429 => "rate_limit_error",
-        503 | 529 => "overloaded_error",
-        400..=499 => "invalid_request_error",
+/// The class of an error. Anthropic's clients know more of them than OpenAI's.
+fn kind(status: StatusCode, dialect: Dialect) -> &'static str {
+    match (status.as_u16(), dialect) {
+        (401, _) => "authentication_error",
+        (403, Dialect::Anthropic) => "permission_error",
+        (404 | 410, _) => "not_found_error",
+        (413, Dialect::Anthropic) => "request_too_large",
+        (429, _) => "rate_limit_error",
+        (504, Dialect::Anthropic) => "timeout_error",
+        (503 | 529, _) => "overloaded_error",
+        (400..=499, _) => "invalid_request_error",
         _ => "api_error",
     }
 }
 
 impl IntoResponse for ApiError {
+    /// OpenAI's shape; the error itself goes along, for callers who read another.
     fn into_response(self) -> Response {
-        let mut response = (self.status, Json(self.body())).into_response();
-        if self.status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        let soon = (self.status == StatusCode::TOO_MANY_REQUESTS).then_some(Duration::from_secs(1));
-        if let Some(after) = self.retry_after.or(soon) {
-            // Whole seconds, rather late than early.
-            let seconds = after.as_millis().div_ceil(1_000);
-            response.headers_mut().insert(header::RETRY_AFTER, seconds_value(seconds));
-        }
+        let mut response = self.response(Dialect::OpenAi);
+        response.extensions_mut().insert(self);
         response
     }
 }

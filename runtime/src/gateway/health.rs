@@ -9,21 +9,20 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::error::ApiError;
+use super::routes;
 use crate::app::App;
 use crate::ids::SessionId;
 
 /// What this server is and where to go on.
 pub(super) async fn index(State(app): State<Arc<App>>) -> Response {
     let roles: Vec<String> = app.contracts.list().iter().map(|contract| contract.name.clone()).collect();
+    let endpoints: Vec<String> =
+        routes::table().iter().map(|route| format!("{} {}", route.method, route.path)).collect();
     Json(json!({
         "name": "rolecall",
         "version": env!("CARGO_PKG_VERSION"),
         "roles": roles,
-        "endpoints": [
-            "POST /v1/sessions", "GET /v1/session", "POST /v1/reconnect", "GET /v1/diff",
-            "POST /v1/sessions/{sid}/messages", "GET /v1/models", "POST /v1/chat/completions",
-            "GET /metrics", "GET /healthz", "GET /readyz",
-        ],
+        "endpoints": endpoints,
     }))
     .into_response()
 }

@@ -1,4 +1,4 @@
-//! `GET /v1/models`: the roles, in OpenAI's shape.
+//! `GET /v1/models`: the roles, in a shape that OpenAI's and Anthropic's clients both read.
 
 use std::sync::Arc;
 
@@ -9,12 +9,16 @@ use rolecall_dsl::Contract;
 use serde_json::{Value, json};
 
 use super::error::ApiError;
+use super::timestamp;
 use crate::app::App;
 
-/// Every role in force.
+/// Every role in force, on one page.
 pub(super) async fn list(State(app): State<Arc<App>>) -> Response {
     let data: Vec<Value> = app.contracts.list().iter().map(|contract| model(&app, contract)).collect();
-    Json(json!({"object": "list", "data": data})).into_response()
+    let id = |model: Option<&Value>| model.and_then(|model| model.get("id")).cloned().unwrap_or_default();
+    let (first, last) = (id(data.first()), id(data.last()));
+    let page = json!({"object": "list", "data": data, "has_more": false, "first_id": first, "last_id": last});
+    Json(page).into_response()
 }
 
 /// One role.
@@ -34,6 +38,10 @@ fn model(app: &App, contract: &Contract) -> Value {
         "object": "model",
         "created": app.started_at,
         "owned_by": "rolecall",
+        "type": "model",
+        "display_name": contract.name,
+        "created_at": timestamp::rfc3339(app.started_at),
+        "lifecycle": "active",
         "version": contract.version.to_string(),
         "description": contract.doc,
         "contract": contract.digest,

@@ -1,4 +1,4 @@
-//! Points in time as callers write them: RFC 3339, or milliseconds since the Unix epoch.
+//! Points in time as callers write and read them: RFC 3339, or milliseconds since the Unix epoch.
 
 use serde::Deserialize;
 use toml::value::{Datetime, Offset};
@@ -50,6 +50,27 @@ fn days_since_epoch(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + day_of_era - 719_468
 }
 
+/// A point in time, in seconds since the Unix epoch, as RFC 3339.
+pub(super) fn rfc3339(unix_s: u64) -> String {
+    let (days, second) = (unix_s / 86_400, unix_s % 86_400);
+    let (year, month, day) = civil(i64::try_from(days).unwrap_or(i64::MAX / 86_400));
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// Year, month and day of a number of days since 1970-01-01; the inverse of [`days_since_epoch`].
+fn civil(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let day_of_era = days.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,6 +84,16 @@ mod tests {
             ("2026-11-23t14:51:11z", 1_795_445_471_000),
         ] {
             assert_eq!(Given::Text(text.to_owned()).unix_ms(), Ok(ms), "{text}");
+        }
+    }
+
+    // Fails when a day is written wrongly anywhere in four centuries: the reader is the oracle.
+    #[test]
+    fn what_is_written_is_read_back() {
+        assert_eq!(rfc3339(951_825_600), "2000-02-29T12:00:00Z");
+        for day in 0..146_097 {
+            let unix_s = day * 86_400 + day % 86_400;
+            assert_eq!(parse(&rfc3339(unix_s)), Some(unix_s * 1_000), "{}", rfc3339(unix_s));
         }
     }
 

@@ -76,6 +76,11 @@ impl Fields {
             .map_err(|error| ApiError::invalid("invalid_parameter", format!("`{name}`: {error}")).param(name))
     }
 
+    /// Content that roles do not read: `what` is a subject with its verb.
+    pub(crate) fn unsupported(name: &str, what: &str) -> ApiError {
+        ApiError::invalid("unsupported_content", format!("{what} not supported; send text")).param(name)
+    }
+
     /// A field that is read but cannot be meant: `what` follows its name.
     pub(crate) fn wrong(name: &str, what: &str) -> ApiError {
         ApiError::invalid("invalid_parameter", format!("`{name}` {what}")).param(name)

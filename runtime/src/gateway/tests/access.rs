@@ -10,9 +10,12 @@ use crate::store::{Commit, InboxItem, NewSession};
 const KEY: &str = "an-api-key-of-a-good-length";
 
 fn with_key(request: Request<Body>, key: &str) -> Request<Body> {
-    let (mut head, body) = request.into_parts();
-    head.headers.insert(header::AUTHORIZATION, format!("Bearer {key}").parse().unwrap());
-    Request::from_parts(head, body)
+    with_header(request, "authorization", &format!("Bearer {key}"))
+}
+
+fn with_header(mut request: Request<Body>, name: &'static str, value: &str) -> Request<Body> {
+    request.headers_mut().insert(name, value.parse().unwrap());
+    request
 }
 
 // Fails when a route for applications can be called without a key, or with a part of one.
@@ -26,24 +29,33 @@ async fn keys_guard_what_applications_call() {
         vec![
             post("/v1/sessions", json!({"role": "clerk"}).to_string()),
             post("/v1/chat/completions", hello("clerk").to_string()),
+            post("/v1/responses", "{}"),
+            post("/v1/messages", "{}"),
             post("/v1/sessions/s_00000000000000000000000000/messages", "{\"biz_id\":\"b\",\"text\":\"t\"}"),
             Request::get("/v1/models").body(Body::empty()).unwrap(),
             Request::get("/metrics").body(Body::empty()).unwrap(),
         ]
     };
+    let code = |answer: &Answer| answer.json()["error"]["code"].clone();
     for request in requests() {
         let answer = house.send(request).await;
-        answer.refused(401, "api_key_missing");
+        assert_eq!((answer.status.as_u16(), code(&answer)), (401, json!("api_key_missing")));
         assert_eq!(answer.header("www-authenticate"), "Bearer");
     }
     for wrong in ["n-api-key-of-a-good-length", "an-api-key-of-a-good-lengt", "x", "an-api-key-of-a-good-lengtH"] {
         for request in requests() {
-            house.send(with_key(request, wrong)).await.refused(401, "api_key_invalid");
+            let answer = house.send(with_key(request, wrong)).await;
+            assert_eq!((answer.status.as_u16(), code(&answer)), (401, json!("api_key_invalid")));
+        }
+        for request in requests() {
+            assert_eq!(house.send(with_header(request, "x-api-key", wrong)).await.status, StatusCode::UNAUTHORIZED);
         }
     }
-    for request in requests() {
-        let status = house.send(with_key(request, KEY)).await.status;
-        assert_ne!(status, StatusCode::UNAUTHORIZED);
+    for request in requests().into_iter().map(|request| with_key(request, KEY)) {
+        assert_ne!(house.send(request).await.status, StatusCode::UNAUTHORIZED);
+    }
+    for request in requests().into_iter().map(|request| with_header(request, "x-api-key", KEY)) {
+        assert_ne!(house.send(request).await.status, StatusCode::UNAUTHORIZED);
     }
     assert_eq!(house.get("/healthz").await.status, StatusCode::OK);
 }

@@ -1,9 +1,12 @@
 //! The routes from outside: whole requests in, whole answers out, nothing but the socket left away.
 
 mod access;
+mod anthropic;
 mod chat;
 mod choices;
+mod description;
 mod messages;
+mod responses;
 mod serve;
 mod sessions;
 mod tools;

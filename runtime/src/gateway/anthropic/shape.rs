@@ -1,0 +1,139 @@
+//! Anthropic's response objects and events.
+
+use rolecall_wire::frame::Hit;
+use serde_json::{Value, json};
+
+use crate::gateway::completion::{Completion, End, Finish, Wording, event_line};
+use crate::gateway::dialect::Dialect;
+use crate::gateway::error::ApiError;
+use crate::session::turn::Usage;
+
+/// What every object of one response has in common.
+#[derive(Debug, Clone)]
+pub(super) struct Shape {
+    id: String,
+    model: String,
+}
+
+impl Shape {
+    pub(super) fn new(completion: &Completion) -> Self {
+        Self { id: format!("msg_{}", completion.id), model: completion.contract.name.clone() }
+    }
+
+    /// A whole message.
+    pub(super) fn message(&self, end: &End) -> Value {
+        let text = end.text.get();
+        let content = if text.is_empty() { json!([]) } else { json!([block(text)]) };
+        let mut message = self.object(&content, &usage(end.usage));
+        if let (Some(message), Value::Object(stop)) = (message.as_object_mut(), stop(end)) {
+            message.extend(stop);
+        }
+        message
+    }
+
+    fn object(&self, content: &Value, usage: &Value) -> Value {
+        json!({
+            "id": self.id,
+            "type": "message",
+            "role": "assistant",
+            "model": self.model,
+            "content": content,
+            "stop_reason": null,
+            "stop_sequence": null,
+            "stop_details": null,
+            "usage": usage,
+        })
+    }
+}
+
+/// The events of a stream.
+#[derive(Debug)]
+pub(super) struct Events {
+    shape: Shape,
+    /// Whether the text has begun. A reply without any has no block.
+    open: bool,
+}
+
+impl Events {
+    pub(super) fn new(shape: Shape) -> Self {
+        Self { shape, open: false }
+    }
+}
+
+impl Wording for Events {
+    fn opening(&mut self) -> String {
+        // What was counted comes with the end, where it replaces these.
+        let message = self.shape.object(&json!([]), &usage(Usage::default()));
+        event("message_start", json!({"message": message}))
+    }
+
+    fn text(&mut self, _choice: usize, piece: &str) -> String {
+        let mut events = String::new();
+        if !std::mem::replace(&mut self.open, true) {
+            events = event("content_block_start", json!({"index": 0, "content_block": block("")}));
+        }
+        let delta = json!({"type": "text_delta", "text": piece});
+        events.push_str(&event("content_block_delta", json!({"index": 0, "delta": delta})));
+        events
+    }
+
+    fn ended(&mut self, _choice: usize, end: &End) -> String {
+        let mut events = String::new();
+        if std::mem::take(&mut self.open) {
+            events = event("content_block_stop", json!({"index": 0}));
+        }
+        events.push_str(&event("message_delta", json!({"delta": stop(end), "usage": usage(end.usage)})));
+        events
+    }
+
+    fn closing(&mut self, _usage: Usage) -> String {
+        event("message_stop", json!({}))
+    }
+
+    fn failed(&mut self, error: &ApiError) -> String {
+        event_line(Some("error"), &error.body_in(Dialect::Anthropic))
+    }
+}
+
+fn event(name: &str, mut data: Value) -> String {
+    if let Some(fields) = data.as_object_mut() {
+        fields.insert("type".to_owned(), json!(name));
+    }
+    event_line(Some(name), &data)
+}
+
+fn block(text: &str) -> Value {
+    json!({"type": "text", "text": text, "citations": null})
+}
+
+/// Why a message is over.
+fn stop(end: &End) -> Value {
+    let (reason, details) = match end.finish {
+        Finish::Stop => ("end_turn", Value::Null),
+        Finish::Length => ("max_tokens", Value::Null),
+        Finish::Filtered => {
+            ("refusal", json!({"type": "refusal", "category": null, "explanation": explanation(&end.hits)}))
+        }
+    };
+    json!({"stop_reason": reason, "stop_sequence": null, "stop_details": details})
+}
+
+/// Which rules took the reply away. Their names only: what they found is not for the caller.
+fn explanation(hits: &[Hit]) -> String {
+    let mut rules: Vec<String> = hits.iter().map(|hit| format!("`{}` ({})", hit.rule, hit.action)).collect();
+    rules.dedup();
+    match rules.as_slice() {
+        [] => "the model's reply did not keep the contract".to_owned(),
+        rules => format!("the model's reply did not keep the contract: {}", rules.join(", ")),
+    }
+}
+
+/// Anthropic counts what came from a cache beside the rest of the input.
+fn usage(counted: Usage) -> Value {
+    json!({
+        "input_tokens": counted.prompt_tokens.saturating_sub(counted.cached_tokens),
+        "cache_creation_input_tokens": 0,
+        "cache_read_input_tokens": counted.cached_tokens,
+        "output_tokens": counted.completion_tokens,
+    })
+}

@@ -1,0 +1,55 @@
+//! `POST /v1/responses`: a role as a model of OpenAI's Responses API.
+//!
+//! The contract's prompt leads; a caller's `instructions` are context, spoken by the user. What the contract
+//! did is told by the status: `incomplete` because of `content_filter` where the reply is not the model's
+//! any more, the fallback or nothing at all; `completed` for a reply of the model's, also one that was cut
+//! or redacted.
+//!
+//! Nothing is stored, whatever `store` says, which clients leave at true: each response says so, and a
+//! request that refers to an earlier one is refused. The caller sends the dialogue whole.
+
+mod input;
+mod parameters;
+mod request;
+mod shape;
+mod stream;
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value};
+
+use super::body::JsonBody;
+use super::completion::{self, Completion, Fields, Request};
+use super::error::ApiError;
+use crate::app::App;
+use request::ResponsesRequest;
+use shape::Shape;
+use stream::Events;
+
+/// Answers a request for a response.
+///
+/// # Errors
+/// As for chat completions.
+pub(super) async fn create(
+    State(app): State<Arc<App>>,
+    JsonBody(body): JsonBody<Map<String, Value>>,
+) -> Result<Response, ApiError> {
+    let ResponsesRequest { model, dialogue, overrides, stream, echo } = ResponsesRequest::parse(Fields::new(body))?;
+    let Some(contract) = app.contracts.get(&model) else {
+        return Err(ApiError::no_role(&app.contracts, &model, "model"));
+    };
+    let mut completion = Completion::start(&app, Request { contract, dialogue, overrides, choices: 1 })?;
+    let shape = Shape::new(&completion, echo);
+    if stream {
+        return completion::respond(completion, Events::new(shape)).await;
+    }
+    let ends = completion.whole().await?;
+    let body = ends.first().map_or(Value::Null, |end| shape.ended(end));
+    let mut response = Json(body).into_response();
+    completion.label(response.headers_mut());
+    completion::rules(response.headers_mut(), ends.iter().flat_map(|end| &end.hits));
+    Ok(response)
+}

@@ -1,0 +1,76 @@
+//! What is served: one table, which the router, `GET /` and the test of the OpenAPI description read.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::handler::Handler;
+use axum::http::Method;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{MethodFilter, MethodRouter, on};
+
+use super::{anthropic, auth, chat, health, messages, models, openapi, responses, sessions, traces};
+use crate::app::App;
+use crate::connection;
+
+/// Who may call a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    /// Applications, by API key.
+    Key,
+    /// Clients, by session token; the handler reads it.
+    Token,
+    /// Everybody.
+    Open,
+}
+
+/// One method of one path.
+pub(super) struct Route {
+    pub(super) method: Method,
+    pub(super) path: &'static str,
+    pub(super) access: Access,
+    handler: MethodRouter<Arc<App>>,
+}
+
+impl Route {
+    fn get<T: 'static>(access: Access, path: &'static str, handler: impl Handler<T, Arc<App>>) -> Self {
+        Self { method: Method::GET, path, access, handler: on(MethodFilter::GET, handler) }
+    }
+
+    fn post<T: 'static>(access: Access, path: &'static str, handler: impl Handler<T, Arc<App>>) -> Self {
+        Self { method: Method::POST, path, access, handler: on(MethodFilter::POST, handler) }
+    }
+}
+
+/// Every route.
+pub(super) fn table() -> Vec<Route> {
+    use Access::{Key, Open, Token};
+    vec![
+        Route::post(Key, "/v1/chat/completions", chat::completions),
+        Route::post(Key, "/v1/responses", responses::create),
+        Route::post(Key, "/v1/messages", anthropic::create),
+        Route::get(Key, "/v1/models", models::list),
+        Route::get(Key, "/v1/models/{role}", models::one),
+        Route::post(Key, "/v1/sessions", sessions::create),
+        Route::post(Key, "/v1/sessions/{sid}/messages", messages::post),
+        Route::get(Token, "/v1/session", connection::upgrade),
+        Route::post(Token, "/v1/reconnect", sessions::reconnect),
+        Route::get(Token, "/v1/diff", sessions::diff),
+        Route::get(Key, "/v1/traces/{id}", traces::one),
+        Route::get(Key, "/metrics", health::metrics),
+        Route::get(Open, "/healthz", health::healthz),
+        Route::get(Open, "/readyz", health::readyz),
+        Route::get(Open, "/openapi.json", openapi::document),
+        Route::get(Open, "/", health::index),
+    ]
+}
+
+/// The routes, those for applications behind their keys.
+pub(super) fn router(app: &Arc<App>) -> Router<Arc<App>> {
+    let (keyed, others): (Vec<Route>, Vec<Route>) = table().into_iter().partition(|route| route.access == Access::Key);
+    let keyed = collect(keyed).route_layer(from_fn_with_state(Arc::clone(app), auth::require_key));
+    keyed.merge(collect(others))
+}
+
+fn collect(routes: Vec<Route>) -> Router<Arc<App>> {
+    routes.into_iter().fold(Router::new(), |router, route| router.route(route.path, route.handler))
+}
