@@ -18,7 +18,7 @@ FORMAT ?= human
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-deps: ## Install what is missing: wasm target, cargo-nextest, python3-venv
+deps: ## Install what is missing: wasm target, cargo-nextest, python3-venv, nodejs, npm
 	@bash tests/deps.sh
 
 # What `build` builds. `make test` widens it to what its tests need, because Cargo unites the

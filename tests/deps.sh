@@ -33,18 +33,33 @@ if ! cargo nextest --version >/dev/null 2>&1; then
   cargo install --locked cargo-nextest
 fi
 
+as_root=()
+[ "$(id -u)" -eq 0 ] || as_root=(sudo -n)
+
+# Installs Debian packages where that is possible without asking.
+install() {
+  command -v apt-get >/dev/null && "${as_root[@]}" true 2>/dev/null || return 1
+  "${as_root[@]}" apt-get update -q
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@"
+}
+
 # Debian's python3 comes without the module that makes environments.
-if ! python3 -c 'import venv, ensurepip' >/dev/null 2>&1; then
-  as_root=()
-  [ "$(id -u)" -eq 0 ] || as_root=(sudo -n)
-  if command -v apt-get >/dev/null && "${as_root[@]}" true 2>/dev/null; then
-    "${as_root[@]}" apt-get update -q
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends python3 python3-venv
-  else
-    say "Python 3 with the venv module is missing; the tests of the OpenAI client need it."
-    say "On Debian and Ubuntu: sudo apt-get install python3 python3-venv"
-    missing=1
-  fi
+have_venv() { python3 -c 'import venv, ensurepip' >/dev/null 2>&1; }
+if ! have_venv && ! install python3 python3-venv; then
+  say "Python 3 with the venv module is missing; the tests of the public Python clients need it."
+  say "On Debian and Ubuntu: sudo apt-get install python3 python3-venv"
+  missing=1
+fi
+
+need_node=20
+have_node() {
+  command -v npm >/dev/null && node -e "process.exit(parseInt(process.versions.node) >= $need_node ? 0 : 1)" 2>/dev/null
+}
+# An older Node is left alone: whoever installed it wants it.
+if ! have_node && { command -v node >/dev/null || ! install nodejs npm || ! have_node; }; then
+  say "Node $need_node or newer with npm is missing; the tests of the public JavaScript clients need it."
+  say "On Debian 13 and later: sudo apt-get install nodejs npm; elsewhere: https://nodejs.org"
+  missing=1
 fi
 
 exit "$missing"

@@ -1,21 +1,16 @@
-"""The public `openai` client against rolecall, in front of a model server that misbehaves.
+"""The public `openai` client's chat completions against rolecall, in front of a model server that misbehaves.
 
-Run by tests/openai_python.rs, which starts both servers and sets ROLECALL_URL.
+Run by tests/public_clients.rs, which starts both servers and names them in the environment.
 """
 
-import http.client
 import json
-import os
 import unittest
 
 import openai
+from common import DISGUISES, GOOD, ROLES, TERMS, abandoned, leaked, posted, seen, splits, told
+from common import URL as SERVER
 
-URL = os.environ["ROLECALL_URL"] + "/v1"
-TERMS = ["AI", "算法", "2024"]
-# Ways to write the terms that a plain substring search does not see.
-DISGUISES = ["ＡＩ", "A\u200bI", "ai", "算\u200b法", "２０２４"]
-# Roles with the same forbidden terms: one streams at once, one holds the whole reply back.
-ROLES = ["storyteller", "zhanguoce_scholar"]
+PATH = "/v1/chat/completions"
 ROUNDS_OF_NOISE = [
     {},
     {"line_end": "cr_lf"},
@@ -26,14 +21,9 @@ ROUNDS_OF_NOISE = [
 ]
 
 
-def told(*scripts):
-    """The user message that tells the upstream what to do, call by call."""
-    return "@upstream" + json.dumps(list(scripts), ensure_ascii=False)
-
-
 def client(**settings):
     # No retries: each error must be the answer to one call.
-    return openai.OpenAI(base_url=URL, api_key="unused", max_retries=0, timeout=60, **settings)
+    return openai.OpenAI(base_url=SERVER + "/v1", api_key="unused", max_retries=0, timeout=60, **settings)
 
 
 def ask(role, message, stream):
@@ -55,21 +45,6 @@ def heard(role, message):
     return text, finish, error
 
 
-def posted(body):
-    """A chat completion without the client library: the connection and the running answer."""
-    connection = http.client.HTTPConnection(os.environ["ROLECALL_URL"].removeprefix("http://"), timeout=60)
-    connection.request("POST", "/v1/chat/completions", json.dumps(body), {"content-type": "application/json"})
-    return connection, connection.getresponse()
-
-
-def splits(term):
-    """Every way to cut a term in two, the term in single characters, and whole."""
-    yield [term]
-    yield list(term)
-    for at in range(1, len(term)):
-        yield [term[:at], term[at:]]
-
-
 class Models(unittest.TestCase):
     def test_lists_roles_as_models(self):
         ids = [model.id for model in client().models.list()]
@@ -85,17 +60,15 @@ class Models(unittest.TestCase):
 
 
 class Replies(unittest.TestCase):
-    GOOD = ["难道", "唇亡齿寒", "之理不明？合纵", "则安。岂可", "坐视？"]
-
     def test_streams_and_answers_whole(self):
         for noise in ROUNDS_OF_NOISE:
             for write in [0, 1, 7]:
-                message = told({"pieces": self.GOOD, "write_bytes": write, **noise})
+                message = told({"pieces": GOOD, "write_bytes": write, **noise})
                 with self.subTest(noise=noise, write=write):
                     text, finish, error = heard("zhanguoce_scholar", message)
-                    self.assertEqual((text, finish, error), ("".join(self.GOOD), "stop", None))
-        whole = ask("zhanguoce_scholar", told({"pieces": self.GOOD}), stream=False)
-        self.assertEqual(whole.choices[0].message.content, "".join(self.GOOD))
+                    self.assertEqual((text, finish, error), ("".join(GOOD), "stop", None))
+        whole = ask("zhanguoce_scholar", told({"pieces": GOOD}), stream=False)
+        self.assertEqual(whole.choices[0].message.content, "".join(GOOD))
         self.assertEqual(whole.choices[0].finish_reason, "stop")
         self.assertEqual(whole.model, "zhanguoce_scholar")
         self.assertEqual(whole.usage.completion_tokens, 11)
@@ -105,6 +78,37 @@ class Replies(unittest.TestCase):
         message = told({"pieces": pieces, "gap_ms": 20})
         chunks = [c for c in ask("storyteller", message, stream=True) if c.choices and c.choices[0].delta.content]
         self.assertGreater(len(chunks), 1, "nothing was streamed before the end")
+
+    def test_usage_comes_last_when_asked_for(self):
+        said = [{"role": "user", "content": told({"pieces": ["第一回。"]})}]
+        options = {"include_usage": True}
+        chunks = list(
+            client().chat.completions.create(model="storyteller", messages=said, stream=True, stream_options=options)
+        )
+        usage = chunks[-1].usage
+        self.assertEqual((usage.prompt_tokens, usage.completion_tokens, usage.total_tokens), (7, 11, 18))
+        self.assertTrue(all(chunk.usage is None for chunk in chunks[:-1]))
+
+    def test_a_conversation_of_several_turns(self):
+        first, second = told({"pieces": ["第一回。"]}), told({"pieces": ["第二回。"]})
+        said = [{"role": "system", "content": "说慢些"}, {"role": "user", "content": first}]
+        said.append(client().chat.completions.create(model="storyteller", messages=said).choices[0].message)
+        said.append({"role": "user", "content": second})
+        reply = client().chat.completions.create(model="storyteller", messages=said)
+        self.assertEqual(reply.choices[0].message.content, "第二回。")
+        sent = seen()["last"]["messages"]
+        self.assertEqual([m["role"] for m in sent], ["system", "user", "assistant", "user"])
+        self.assertEqual([m["content"] for m in sent[1:]], [f"说慢些\n\n{first}", "第一回。", second])
+
+    def test_finish_reasons_say_why(self):
+        for role, script, reason in [
+            ("storyteller", {"pieces": ["从前有座山，"], "finish": "length"}, "length"),
+            ("guard", {"pieces": ["口令是"]}, "content_filter"),
+            ("storyteller", {"pieces": ["2024"]}, "content_filter"),
+        ]:
+            with self.subTest(role=role, script=script):
+                self.assertEqual(ask(role, told(script), stream=False).choices[0].finish_reason, reason)
+                self.assertEqual(heard(role, told(script))[1:], (reason, None))
 
     def test_five_sentences_are_cut_to_three(self):
         said = ["One is here. Two", " is here. Three is", " here. Four is here. ", "Five is here."]
@@ -132,10 +136,8 @@ class Forbidden(unittest.TestCase):
     """No byte of a forbidden match reaches the client."""
 
     def check(self, role, term, script):
-        # Nothing else in the reply holds a character of the term: one of them is proof of a leak.
         text, finish, error = heard(role, told(script))
-        leaked = [c for c in term if not c.isspace() and c != "\u200b" and c in text]
-        self.assertEqual(leaked, [], f"leaked in {text!r}")
+        self.assertEqual(leaked(term, text), [], f"leaked in {text!r}")
         self.assertTrue(error is not None or finish is not None, "the stream ended without a word")
         self.assertTrue(error is not None or finish != "stop" or text, "an empty reply that claims to be whole")
 
@@ -173,7 +175,7 @@ class Forbidden(unittest.TestCase):
                         text = reply.choices[0].message.content or ""
                     except openai.APIError as error:
                         text = str(error.body)
-                    self.assertEqual([c for c in term if c != "\u200b" and c in text], [])
+                    self.assertEqual(leaked(term, text), [])
 
     def test_the_raw_bytes(self):
         """Below the client: no chunk, alone or joined, escaped or not, holds a part of a match."""
@@ -185,7 +187,7 @@ class Forbidden(unittest.TestCase):
                         "stream": True,
                         "messages": [{"role": "user", "content": told({"pieces": ["难道用", *parts, "？"], "gap_ms": 5})}],
                     }
-                    connection, answer = posted(body)
+                    connection, answer = posted(PATH, body)
                     raw = answer.read()
                     connection.close()
                     content = "".join(
@@ -195,7 +197,7 @@ class Forbidden(unittest.TestCase):
                         for choice in json.loads(line[6:]).get("choices", [])
                     )
                     with self.subTest(role=role, parts=parts):
-                        self.assertEqual([c for c in term if c in content], [])
+                        self.assertEqual(leaked(term, content), [])
                         if not term.isascii():
                             for c in term:
                                 self.assertNotIn(c.encode(), raw)
@@ -252,10 +254,19 @@ class Failures(unittest.TestCase):
                 model="storyteller", messages=[{"role": "user", "content": "hi"}], extra_body={"temperature": "hot"}
             )
 
+    def test_leaving_cancels_the_model(self):
+        before = seen()["abandoned"]
+        stream = ask("storyteller", told({"pieces": ["从前有座山。"] * 400, "gap_ms": 50}), stream=True)
+        for chunk in stream:
+            if chunk.choices and chunk.choices[0].delta.content:
+                break
+        stream.close()
+        self.assertTrue(abandoned(before), "the model was still asked")
+
     def test_others_are_served_while_one_stalls(self):
         stalled = told({"pieces": ["等"], "end": "stall"})
         connection, answer = posted(
-            {"model": "storyteller", "stream": True, "messages": [{"role": "user", "content": stalled}]}
+            PATH, {"model": "storyteller", "stream": True, "messages": [{"role": "user", "content": stalled}]}
         )
         self.assertEqual(answer.status, 200)
         text, finish, error = heard("storyteller", told({"pieces": ["从前有座山。"]}))

@@ -23,3 +23,5 @@ pub mod ledger;
 pub mod naive;
 
 pub mod upstream;
+
+pub mod public;

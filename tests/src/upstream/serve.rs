@@ -32,6 +32,18 @@ struct Seen {
     open: AtomicUsize,
 }
 
+impl Seen {
+    /// What suites in other languages ask for: `GET /v1/seen`.
+    fn report(&self) -> Value {
+        json!({
+            "requests": lock(&self.requests).len(),
+            "last": lock(&self.requests).last(),
+            "open": self.open.load(Ordering::SeqCst),
+            "abandoned": self.abandoned.load(Ordering::SeqCst),
+        })
+    }
+}
+
 impl Upstream {
     /// Listens on an address; port 0 takes a free one.
     ///
@@ -113,6 +125,9 @@ async fn converse(mut stream: TcpStream, seen: &Seen) -> Result<()> {
     let (head, body) = read_request(&mut stream).await?;
     if head.starts_with("GET /v1/models") {
         return answer(&mut stream, 200, "application/json", &json!({"object": "list", "data": []}).to_string()).await;
+    }
+    if head.starts_with("GET /v1/seen") {
+        return answer(&mut stream, 200, "application/json", &seen.report().to_string()).await;
     }
     if !head.starts_with("POST /v1/chat/completions") {
         return answer(&mut stream, 404, "application/json", &script::error(404).to_string()).await;
