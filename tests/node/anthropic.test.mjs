@@ -4,7 +4,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import Anthropic from "@anthropic-ai/sdk";
-import { abandoned, DISGUISES, GOOD, leaked, LONG, rawEvents, ROLES, seen, splits, TERMS, told, URL } from "./common.mjs";
+import { abandoned, calling, CITY, DISGUISES, GOOD, leaked, LONG, rawEvents } from "./common.mjs";
+import { ROLES, seen, splits, TERMS, told, URL } from "./common.mjs";
 
 // No retries: each error must be the answer to one call.
 const client = new Anthropic({ baseURL: URL, apiKey: "unused", maxRetries: 0, timeout: 60_000 });
@@ -109,6 +110,23 @@ test("no byte of a forbidden match is shown", async () => {
       assert.deepEqual(leaked("算法", raw), []);
     }
   }
+});
+
+test("a tool is called and answered", async () => {
+  const tools = [{ name: "weather", input_schema: CITY }];
+  const said = messages(told(calling('{"ci', 'ty":"西安"}'), { pieces: ["西安天晴。"] }));
+  const reply = await ask("storyteller", said, false, { tools });
+  const used = reply.content[0];
+  assert.deepEqual([reply.stop_reason, used.type, used.input], ["tool_use", "tool_use", { city: "西安" }]);
+  said.push({ role: "assistant", content: reply.content });
+  said.push({ role: "user", content: [{ type: "tool_result", tool_use_id: used.id, content: "晴" }] });
+  assert.equal(textOf(await ask("storyteller", said, false, { tools })), "西安天晴。");
+  const script = { ...calling('{"city":"西安"}'), pieces: ["且慢。"] };
+  const final = await client.messages
+    .stream({ model: "storyteller", max_tokens: 500, messages: messages(told(script)), tools })
+    .finalMessage();
+  assert.deepEqual(final.content.map((block) => block.type), ["text", "tool_use"]);
+  assert.deepEqual(final.content[1].input, { city: "西安" });
 });
 
 test("errors are the client's own", async () => {

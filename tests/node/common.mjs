@@ -8,12 +8,19 @@ export const DISGUISES = ["ＡＩ", "A\u200bI", "ai", "算\u200b法", "２０２
 export const ROLES = ["storyteller", "zhanguoce_scholar"];
 // A reply that both roles let through as it is.
 export const GOOD = ["难道", "唇亡齿寒", "之理不明？合纵", "则安。岂可", "坐视？"];
+// A tool, as a JSON Schema.
+export const CITY = { type: "object", properties: { city: { type: "string" } }, required: ["city"] };
 // A story that nobody hears to its end.
 export const LONG = { pieces: Array(400).fill("从前有座山。"), gap_ms: 50 };
 
 /// The user message that tells the upstream what to do, call by call.
 export function told(...scripts) {
   return "@upstream" + JSON.stringify(scripts);
+}
+
+/// A script that calls the tool `weather` with arguments in these pieces.
+export function calling(...pieces) {
+  return { pieces: [], calls: [{ name: "weather", pieces }], finish: "tool_calls" };
 }
 
 /// Every way to cut a term in two, the term in single characters, and whole.

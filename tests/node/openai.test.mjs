@@ -4,7 +4,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import OpenAI from "openai";
-import { abandoned, DISGUISES, GOOD, leaked, LONG, rawEvents, ROLES, seen, splits, TERMS, told, URL } from "./common.mjs";
+import { abandoned, calling, CITY, DISGUISES, GOOD, leaked, LONG, rawEvents } from "./common.mjs";
+import { ROLES, seen, splits, TERMS, told, URL } from "./common.mjs";
 
 // No retries: each error must be the answer to one call.
 const client = new OpenAI({ baseURL: URL + "/v1", apiKey: "unused", maxRetries: 0, timeout: 60_000 });
@@ -95,6 +96,30 @@ test("no byte of a forbidden match is shown", async () => {
       assert.deepEqual(leaked("算法", raw), []);
     }
   }
+});
+
+test("each of several choices is judged by itself", async () => {
+  // The choices race for the scripts.
+  const scripts = [["甲"], ["算", "法"], ["乙"]].map((parts, n) => ({ pieces: [`第${n}回，`, ...parts, "。"] }));
+  const texts = ["", "", ""];
+  for await (const chunk of await ask("storyteller", told(...scripts), true, { n: 3 })) {
+    for (const choice of chunk.choices) texts[choice.index] += choice.delta.content ?? "";
+  }
+  assert.deepEqual(texts.sort(), ["第0回，甲。", "第1回，", "第2回，乙。"]);
+});
+
+test("a tool is called and answered", async () => {
+  const tools = [{ type: "function", function: { name: "weather", parameters: CITY } }];
+  const said = [{ role: "user", content: told(calling('{"ci', 'ty":"西安"}'), { pieces: ["西安天晴。"] }) }];
+  const { message, finish_reason } = (await ask("storyteller", said, false, { tools })).choices[0];
+  assert.equal(finish_reason, "tool_calls");
+  const call = message.tool_calls[0];
+  assert.deepEqual([call.function.name, JSON.parse(call.function.arguments)], ["weather", { city: "西安" }]);
+  said.push(message, { role: "tool", tool_call_id: call.id, content: "晴" });
+  assert.equal((await ask("storyteller", said, false, { tools })).choices[0].message.content, "西安天晴。");
+  const runner = client.chat.completions.stream({ model: "storyteller", tools, messages: [{ role: "user", content: told(calling('{"city":"西安"}')) }] });
+  const final = await runner.finalChatCompletion();
+  assert.deepEqual(JSON.parse(final.choices[0].message.tool_calls[0].function.arguments), { city: "西安" });
 });
 
 test("errors are the client's own", async () => {

@@ -4,7 +4,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import OpenAI from "openai";
-import { abandoned, DISGUISES, GOOD, leaked, LONG, rawEvents, ROLES, seen, splits, TERMS, told, URL } from "./common.mjs";
+import { abandoned, calling, CITY, DISGUISES, GOOD, leaked, LONG, rawEvents } from "./common.mjs";
+import { ROLES, seen, splits, TERMS, told, URL } from "./common.mjs";
 
 const DELTA = "response.output_text.delta";
 
@@ -91,6 +92,20 @@ test("no byte of a forbidden match is shown", async () => {
       assert.deepEqual(leaked("算法", raw), []);
     }
   }
+});
+
+test("a tool is called and answered", async () => {
+  const tools = [{ type: "function", name: "weather", parameters: CITY, strict: false }];
+  const said = [{ role: "user", content: told(calling('{"ci', 'ty":"西安"}'), { pieces: ["西安天晴。"] }) }];
+  const reply = await ask("storyteller", said, false, { tools });
+  const call = reply.output[0];
+  assert.deepEqual([call.type, call.name, JSON.parse(call.arguments)], ["function_call", "weather", { city: "西安" }]);
+  said.push(...reply.output, { type: "function_call_output", call_id: call.call_id, output: "晴" });
+  assert.equal((await ask("storyteller", said, false, { tools })).output_text, "西安天晴。");
+  const script = { ...calling('{"city":"西安"}'), pieces: ["且慢。"] };
+  const final = await client.responses.stream({ model: "storyteller", input: told(script), tools }).finalResponse();
+  assert.deepEqual(final.output.map((item) => item.type), ["message", "function_call"]);
+  assert.deepEqual([final.output_text, JSON.parse(final.output[1].arguments)], ["且慢。", { city: "西安" }]);
 });
 
 test("errors are the client's own", async () => {

@@ -14,6 +14,8 @@ DISGUISES = ["ＡＩ", "A\u200bI", "ai", "算\u200b法", "２０２４"]
 ROLES = ["storyteller", "zhanguoce_scholar"]
 # A reply that both roles let through as it is.
 GOOD = ["难道", "唇亡齿寒", "之理不明？合纵", "则安。岂可", "坐视？"]
+# A tool, as a JSON Schema, and the model's words that call it.
+CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 # How long anything is waited for, in seconds.
 PATIENCE = 30
 
@@ -21,6 +23,11 @@ PATIENCE = 30
 def told(*scripts):
     """The user message that tells the upstream what to do, call by call."""
     return "@upstream" + json.dumps(list(scripts), ensure_ascii=False)
+
+
+def calling(*pieces):
+    """A script that calls the tool `weather` with arguments in these pieces."""
+    return {"pieces": [], "calls": [{"name": "weather", "pieces": list(pieces)}], "finish": "tool_calls"}
 
 
 def splits(term):

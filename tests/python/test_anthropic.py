@@ -6,7 +6,7 @@ Run by tests/public_clients.rs, which starts both servers and names them in the 
 import unittest
 
 import anthropic
-from common import DISGUISES, GOOD, ROLES, TERMS, URL, abandoned, leaked, raw_events, seen, splits, told
+from common import CITY, DISGUISES, GOOD, ROLES, TERMS, URL, abandoned, calling, leaked, raw_events, seen, splits, told
 
 
 def client(**settings):
@@ -166,6 +166,39 @@ class Forbidden(unittest.TestCase):
                             self.assertEqual([c for c in term if c.encode() in raw], [])
 
 
+class Tools(unittest.TestCase):
+    TOOLS = [{"name": "weather", "description": "天气", "input_schema": CITY}]
+
+    def test_a_call_and_its_result(self):
+        said = messages(told(calling('{"ci', 'ty":"西安"}'), {"pieces": ["西安天晴。"]}))
+        reply = ask("storyteller", said, tools=self.TOOLS)
+        self.assertEqual((reply.stop_reason, [block.type for block in reply.content]), ("tool_use", ["tool_use"]))
+        used = reply.content[0]
+        self.assertEqual((used.name, used.input), ("weather", {"city": "西安"}))
+        result = {"type": "tool_result", "tool_use_id": used.id, "content": [{"type": "text", "text": "晴"}]}
+        said += [reply.to_param(), {"role": "user", "content": [result]}]
+        self.assertEqual(text_of(ask("storyteller", said, tools=self.TOOLS)), "西安天晴。")
+        sent = seen()["last"]["messages"]
+        self.assertEqual([m["role"] for m in sent], ["system", "user", "assistant", "tool"])
+        self.assertEqual(sent[3]["content"], "晴")
+
+    def test_a_streamed_call_behind_a_text(self):
+        said = messages(told({**calling('{"city":"西安"}'), "pieces": ["且慢。"]}))
+        with client().messages.stream(model="storyteller", max_tokens=500, messages=said, tools=self.TOOLS) as stream:
+            starts = [event.index for event in stream if event.type == "content_block_start"]
+            final = stream.get_final_message()
+        self.assertEqual(starts, [0, 1])
+        self.assertEqual([block.type for block in final.content], ["text", "tool_use"])
+        self.assertEqual((final.content[1].input, final.stop_reason), ({"city": "西安"}, "tool_use"))
+
+    def test_a_forbidden_input_never_shows(self):
+        body = {"model": "storyteller", "stream": True, "max_tokens": 500, "tools": self.TOOLS}
+        body["messages"] = messages(told(calling('{"city":"算', '法"}')))
+        raw, events = raw_events("/v1/messages", body)
+        self.assertEqual(leaked("算法", raw.decode()), [])
+        self.assertEqual(events[-2]["delta"]["stop_reason"], "refusal")
+
+
 class Failures(unittest.TestCase):
     def test_what_is_not_supported_is_named(self):
         image = {"type": "image", "source": {"type": "url", "url": "https://example.com/a.png"}}
@@ -173,6 +206,7 @@ class Failures(unittest.TestCase):
             ({"thinking": {"type": "enabled", "budget_tokens": 2000}}, "thinking"),
             ({"stop_sequences": ["。"]}, "stop_sequences"),
             ({"top_k": 5}, "top_k"),
+            ({"tools": [{"type": "web_search_20250305", "name": "web_search"}]}, "tools[0].type"),
             ({"messages": [{"role": "user", "content": [image]}]}, "messages[0].content[0]"),
             ({"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "I"}]}, "messages"),
         ]:

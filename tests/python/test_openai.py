@@ -7,7 +7,7 @@ import json
 import unittest
 
 import openai
-from common import DISGUISES, GOOD, ROLES, TERMS, abandoned, leaked, posted, seen, splits, told
+from common import CITY, DISGUISES, GOOD, ROLES, TERMS, abandoned, calling, leaked, posted, seen, splits, told
 from common import URL as SERVER
 
 PATH = "/v1/chat/completions"
@@ -209,6 +209,70 @@ class Forbidden(unittest.TestCase):
         reply = ask("zhanguoce_scholar", told(bad, good), stream=False)
         self.assertEqual(reply.choices[0].message.content, "".join(good["pieces"]))
         self.assertEqual(reply.choices[0].finish_reason, "stop")
+
+
+class Choices(unittest.TestCase):
+    def texts(self, role, n, message):
+        """The texts and finish reasons of several choices, streamed and whole."""
+        said = [{"role": "user", "content": message}]
+        streamed = [["", None] for _ in range(n)]
+        for chunk in client().chat.completions.create(model=role, messages=said, n=n, stream=True):
+            for choice in chunk.choices:
+                streamed[choice.index][0] += choice.delta.content or ""
+                streamed[choice.index][1] = choice.finish_reason or streamed[choice.index][1]
+        whole = client().chat.completions.create(model=role, messages=said, n=n)
+        self.assertEqual([choice.index for choice in whole.choices], list(range(n)))
+        return streamed, [[choice.message.content, choice.finish_reason] for choice in whole.choices]
+
+    def test_each_choice_is_judged_by_itself(self):
+        # The choices race for the scripts, so each set of answers comes in an order of its own.
+        scripts = [{"pieces": [f"第{n}回，", *parts, "。"]} for n, parts in enumerate([["甲"], ["算", "法"], ["乙"]])]
+        for answers in self.texts("storyteller", 3, told(*scripts, *scripts)):
+            self.assertEqual(
+                sorted(answers),
+                [["第0回，甲。", "stop"], ["第1回，", "content_filter"], ["第2回，乙。", "stop"]],
+            )
+
+
+class Tools(unittest.TestCase):
+    TOOLS = [{"type": "function", "function": {"name": "weather", "parameters": CITY}}]
+
+    def ask(self, said, stream=False):
+        return client().chat.completions.create(model="storyteller", messages=said, tools=self.TOOLS, stream=stream)
+
+    def test_a_call_and_its_result(self):
+        message = told(calling('{"ci', 'ty":"西安"}'), {"pieces": ["西安天晴。"]})
+        said = [{"role": "user", "content": message}]
+        choice = self.ask(said).choices[0]
+        self.assertEqual((choice.finish_reason, choice.message.content), ("tool_calls", None))
+        call = choice.message.tool_calls[0]
+        self.assertEqual((call.function.name, json.loads(call.function.arguments)), ("weather", {"city": "西安"}))
+        said += [choice.message, {"role": "tool", "tool_call_id": call.id, "content": "晴"}]
+        self.assertEqual(self.ask(said).choices[0].message.content, "西安天晴。")
+        sent = seen()["last"]
+        self.assertEqual([m["role"] for m in sent["messages"]], ["system", "user", "assistant", "tool"])
+        self.assertEqual(sent["tools"][0]["function"]["name"], "weather")
+
+    def test_a_streamed_call(self):
+        said = [{"role": "user", "content": told(calling('{"ci', 'ty":"西安"}'))}]
+        calls, finish = [], None
+        for chunk in self.ask(said, stream=True):
+            calls += chunk.choices[0].delta.tool_calls or []
+            finish = chunk.choices[0].finish_reason or finish
+        self.assertEqual([json.loads(call.function.arguments) for call in calls], [{"city": "西安"}])
+        self.assertEqual(finish, "tool_calls")
+
+    def test_a_forbidden_argument_never_shows(self):
+        for pieces in [['{"city":"算', '法"}'], ['{"city":"\\u7b97', '\\u6cd5"}']]:
+            said = [{"role": "user", "content": told(calling(*pieces))}]
+            body = {"model": "storyteller", "stream": True, "messages": said, "tools": self.TOOLS}
+            connection, answer = posted(PATH, body)
+            raw = answer.read().decode()
+            connection.close()
+            with self.subTest(pieces=pieces):
+                self.assertEqual(leaked("算法", raw), [])
+                self.assertNotIn("u7b97", raw)
+                self.assertIn("content_filter", raw)
 
 
 class Failures(unittest.TestCase):

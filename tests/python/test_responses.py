@@ -3,10 +3,11 @@
 Run by tests/public_clients.rs, which starts both servers and names them in the environment.
 """
 
+import json
 import unittest
 
 import openai
-from common import DISGUISES, GOOD, ROLES, TERMS, URL, abandoned, leaked, raw_events, seen, splits, told
+from common import CITY, DISGUISES, GOOD, ROLES, TERMS, URL, abandoned, calling, leaked, raw_events, seen, splits, told
 
 DELTA = "response.output_text.delta"
 
@@ -148,6 +149,49 @@ class Forbidden(unittest.TestCase):
                             self.assertEqual([c for c in term if c.encode() in raw], [])
 
 
+class Tools(unittest.TestCase):
+    TOOLS = [{"type": "function", "name": "weather", "parameters": CITY, "strict": False}]
+
+    def test_a_call_and_its_output(self):
+        said = [{"role": "user", "content": told(calling('{"ci', 'ty":"西安"}'), {"pieces": ["西安天晴。"]})}]
+        reply = ask("storyteller", said, tools=self.TOOLS)
+        self.assertEqual((reply.status, [item.type for item in reply.output]), ("completed", ["function_call"]))
+        call = reply.output[0]
+        self.assertEqual((call.name, json.loads(call.arguments)), ("weather", {"city": "西安"}))
+        said += reply.output
+        said.append({"type": "function_call_output", "call_id": call.call_id, "output": "晴"})
+        self.assertEqual(ask("storyteller", said, tools=self.TOOLS).output_text, "西安天晴。")
+        sent = seen()["last"]["messages"]
+        self.assertEqual([m["role"] for m in sent], ["system", "user", "assistant", "tool"])
+        self.assertEqual(sent[3]["content"], "晴")
+
+    def test_a_streamed_call_behind_a_text(self):
+        script = {**calling('{"city":"西安"}'), "pieces": ["且慢。"]}
+        with client().responses.stream(model="storyteller", input=told(script), tools=self.TOOLS) as stream:
+            events = list(stream)
+            final = stream.get_final_response()
+        self.assertEqual([event.sequence_number for event in events], list(range(len(events))))
+        calls = [event for event in events if getattr(event, "output_index", 0) == 1]
+        self.assertEqual(
+            [event.type for event in calls],
+            [
+                "response.output_item.added",
+                "response.function_call_arguments.delta",
+                "response.function_call_arguments.done",
+                "response.output_item.done",
+            ],
+        )
+        self.assertEqual([item.type for item in final.output], ["message", "function_call"])
+        self.assertEqual(final.output[1].arguments, calls[2].arguments)
+        self.assertEqual(final.output_text, "且慢。")
+
+    def test_a_forbidden_argument_never_shows(self):
+        body = {"model": "storyteller", "stream": True, "input": told(calling('{"city":"算', '法"}')), "tools": self.TOOLS}
+        raw, events = raw_events("/v1/responses", body)
+        self.assertEqual(leaked("算法", raw.decode()), [])
+        self.assertEqual(events[-1]["response"]["incomplete_details"], {"reason": "content_filter"})
+
+
 class Failures(unittest.TestCase):
     def test_an_unknown_role_is_not_found(self):
         for stream in [True, False]:
@@ -164,6 +208,7 @@ class Failures(unittest.TestCase):
             ({"reasoning": {"effort": "high"}}, "reasoning"),
             ({"truncation": "auto"}, "truncation"),
             ({"text": {"format": {"type": "json_object"}}}, "text"),
+            ({"tools": [{"type": "web_search"}]}, "tools[0].type"),
             ({"input": [{"role": "user", "content": [image]}]}, "input[0].content[0]"),
             ({"input": [{"type": "item_reference", "id": "msg_1"}]}, "input[0].type"),
         ]:

@@ -3,11 +3,13 @@
 //! The contract's prompt leads; a caller's `system` is context, spoken by the user. What the contract did
 //! is told by the stop reason: `refusal` where the reply is not the model's any more, the fallback or
 //! nothing at all, with the rules in `stop_details`; `end_turn` for a reply of the model's, also one that
-//! was cut or redacted.
+//! was cut or redacted; `tool_use` for one that goes on with the results of its calls.
 
+mod content;
 mod parameters;
 mod request;
 mod shape;
+mod tools;
 
 use std::sync::Arc;
 
@@ -31,11 +33,11 @@ pub(super) async fn create(
     State(app): State<Arc<App>>,
     JsonBody(body): JsonBody<Map<String, Value>>,
 ) -> Result<Response, ApiError> {
-    let MessagesRequest { model, dialogue, overrides, stream } = MessagesRequest::parse(Fields::new(body))?;
+    let MessagesRequest { model, dialogue, overrides, tools, stream } = MessagesRequest::parse(Fields::new(body))?;
     let Some(contract) = app.contracts.get(&model) else {
         return Err(ApiError::no_role(&app.contracts, &model, "model"));
     };
-    let mut completion = Completion::start(&app, Request { contract, dialogue, overrides, choices: 1 })?;
+    let mut completion = Completion::start(&app, Request { contract, dialogue, overrides, tools, choices: 1 })?;
     let shape = Shape::new(&completion);
     if stream {
         return completion::respond(completion, Events::new(shape)).await;

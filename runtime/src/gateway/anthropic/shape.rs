@@ -3,10 +3,11 @@
 use rolecall_wire::frame::Hit;
 use serde_json::{Value, json};
 
+use super::tools;
 use crate::gateway::completion::{Completion, End, Finish, Wording, event_line};
 use crate::gateway::dialect::Dialect;
 use crate::gateway::error::ApiError;
-use crate::session::turn::Usage;
+use crate::session::turn::{ToolCall, Usage};
 
 /// What every object of one response has in common.
 #[derive(Debug, Clone)]
@@ -22,9 +23,10 @@ impl Shape {
 
     /// A whole message.
     pub(super) fn message(&self, end: &End) -> Value {
-        let text = end.text.get();
-        let content = if text.is_empty() { json!([]) } else { json!([block(text)]) };
-        let mut message = self.object(&content, &usage(end.usage));
+        let text = Some(end.text.get()).filter(|text| !text.is_empty()).map(|text| block(text));
+        let calls = end.calls.iter().map(|call| tools::block(call.get()));
+        let content: Vec<Value> = text.into_iter().chain(calls).collect();
+        let mut message = self.object(&json!(content), &usage(end.usage));
         if let (Some(message), Value::Object(stop)) = (message.as_object_mut(), stop(end)) {
             message.extend(stop);
         }
@@ -79,8 +81,11 @@ impl Wording for Events {
 
     fn ended(&mut self, _choice: usize, end: &End) -> String {
         let mut events = String::new();
-        if std::mem::take(&mut self.open) {
+        if self.open {
             events = event("content_block_stop", json!({"index": 0}));
+        }
+        for (index, call) in end.calls.iter().enumerate() {
+            events.push_str(&called(index + usize::from(self.open), call.get()));
         }
         events.push_str(&event("message_delta", json!({"delta": stop(end), "usage": usage(end.usage)})));
         events
@@ -93,6 +98,14 @@ impl Wording for Events {
     fn failed(&mut self, error: &ApiError) -> String {
         event_line(Some("error"), &error.body_in(Dialect::Anthropic))
     }
+}
+
+/// A call as events. Its input comes in one piece: nothing of it may go out before all of it was judged.
+fn called(index: usize, call: &ToolCall) -> String {
+    let delta = json!({"type": "input_json_delta", "partial_json": call.arguments});
+    event("content_block_start", json!({"index": index, "content_block": tools::opening(call)}))
+        + &event("content_block_delta", json!({"index": index, "delta": delta}))
+        + &event("content_block_stop", json!({"index": index}))
 }
 
 fn event(name: &str, mut data: Value) -> String {
@@ -109,6 +122,7 @@ fn block(text: &str) -> Value {
 /// Why a message is over.
 fn stop(end: &End) -> Value {
     let (reason, details) = match end.finish {
+        Finish::Calls => ("tool_use", Value::Null),
         Finish::Stop => ("end_turn", Value::Null),
         Finish::Length => ("max_tokens", Value::Null),
         Finish::Filtered => {

@@ -107,7 +107,7 @@ fn line(at: String, value: Value) -> Result<Said, ApiError> {
         "user" | "system" | "developer" => Speaker::User,
         "assistant" => Speaker::Role,
         "tool" => Speaker::Tool,
-        "function" => return Err(unsupported(&format!("{at}.role"), "messages of legacy functions are")),
+        "function" => return Err(Fields::unsupported(&format!("{at}.role"), "messages of legacy functions are")),
         other => {
             let what =
                 format!("`{other}` is not a role of a message; write system, developer, user, assistant or tool");
@@ -115,7 +115,7 @@ fn line(at: String, value: Value) -> Result<Said, ApiError> {
         }
     };
     if message.function_call.is_some() {
-        return Err(unsupported(&format!("{at}.function_call"), "calls of legacy functions are"));
+        return Err(Fields::unsupported(&format!("{at}.function_call"), "calls of legacy functions are"));
     }
     let calls = message.tool_calls.unwrap_or_default();
     if !calls.is_empty() && speaker != Speaker::Role {
@@ -145,13 +145,9 @@ fn join(at: &str, parts: Vec<Part>) -> Result<String, ApiError> {
             ("text", Some(piece)) => text.push_str(&piece),
             (kind, _) => {
                 let what = format!("a content part of type `{kind}` is");
-                return Err(unsupported(&format!("{at}.content[{index}]"), &what));
+                return Err(Fields::unsupported(&format!("{at}.content[{index}]"), &what));
             }
         }
     }
     Ok(text)
-}
-
-fn unsupported(param: &str, what: &str) -> ApiError {
-    ApiError::invalid("unsupported_content", format!("{what} not supported; send text")).param(param)
 }

@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::enforce::{BadTools, Offer, ToolChoice, Tools};
-use crate::gateway::completion::Fields;
+use crate::enforce::{Offer, ToolChoice, Tools};
+use crate::gateway::completion::{self, Fields};
 use crate::gateway::error::ApiError;
 use crate::session::turn::ToolCall;
 
@@ -53,15 +53,7 @@ pub(super) fn tools(fields: &mut Fields) -> Result<Tools, ApiError> {
     for (index, value) in offered.into_iter().enumerate() {
         offers.push(offer(&format!("tools[{index}]"), value)?);
     }
-    Tools::new(offers, choice, parallel).map_err(|bad| {
-        let param = match (&bad, bad.tool()) {
-            (BadTools::Choice, _) => "tool_choice".to_owned(),
-            (BadTools::Parameters(..), Some(index)) => format!("tools[{index}].function.parameters"),
-            (_, Some(index)) => format!("tools[{index}].function.name"),
-            (_, None) => "tools".to_owned(),
-        };
-        ApiError::invalid("invalid_tools", bad.to_string()).param(param)
-    })
+    completion::tools(offers, choice, parallel, ["function.name", "function.parameters"])
 }
 
 fn offer(at: &str, value: Value) -> Result<Offer, ApiError> {

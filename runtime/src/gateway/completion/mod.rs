@@ -14,6 +14,7 @@ mod fields;
 mod sse;
 mod stream;
 mod told;
+mod tools;
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -33,6 +34,7 @@ pub(crate) use fields::{Fields, Neutral};
 pub(crate) use sse::event_line;
 pub(crate) use stream::{Wording, respond};
 pub(crate) use told::rules;
+pub(crate) use tools::tools;
 
 use super::error::ApiError;
 use crate::app::App;

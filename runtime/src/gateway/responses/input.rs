@@ -1,23 +1,29 @@
 //! The input of the Responses API: a text, or items.
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::gateway::completion::{Dialogue, Fields, Said};
 use crate::gateway::error::ApiError;
-use crate::session::turn::{Line, Speaker};
+use crate::session::turn::{Line, Speaker, ToolCall};
 
 #[derive(Debug, Deserialize)]
 struct Message {
     role: String,
-    content: Content,
+    content: Value,
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Content {
-    Text(String),
-    Parts(Vec<Part>),
+struct FunctionCall {
+    call_id: String,
+    name: String,
+    arguments: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct FunctionCallOutput {
+    call_id: String,
+    output: Value,
 }
 
 #[derive(Debug, Deserialize)]
@@ -32,33 +38,46 @@ struct Part {
 /// Reads instructions and input as a dialogue.
 pub(super) fn dialogue(instructions: Option<String>, input: Value) -> Result<Dialogue, ApiError> {
     let items: Vec<Value> = match input {
-        Value::String(text) => vec![serde_json::json!({"role": "user", "content": text})],
+        Value::String(text) => vec![json!({"role": "user", "content": text})],
         Value::Array(items) => items,
         _ => return Err(Fields::wrong("input", "is neither a text nor a list of items")),
     };
-    let mut said = Vec::with_capacity(items.len() + 1);
+    let mut said: Vec<Said> = Vec::with_capacity(items.len() + 1);
     if let Some(text) = instructions.filter(|text| !text.is_empty()) {
-        said.push(("instructions".to_owned(), Line { speaker: Speaker::User, text }));
+        said.push(("instructions".to_owned(), Line::said(Speaker::User, text)));
     }
     for (index, value) in items.into_iter().enumerate() {
-        said.push(item(format!("input[{index}]"), value)?);
+        let at = format!("input[{index}]");
+        let line = item(&at, value)?;
+        said.push((at, line));
     }
     Dialogue::read("input", said)
 }
 
-fn item(at: String, value: Value) -> Result<Said, ApiError> {
-    match value.get("type").and_then(Value::as_str) {
-        None | Some("message") => message(at, value),
-        Some("item_reference") => {
+fn item(at: &str, value: Value) -> Result<Line, ApiError> {
+    let kind = value.get("type").and_then(Value::as_str).unwrap_or("message").to_owned();
+    match kind.as_str() {
+        "message" => message(at, value),
+        "function_call" => {
+            let FunctionCall { call_id: id, name, arguments } = Fields::read(at, value)?;
+            let calls = vec![ToolCall { id, name, arguments }];
+            Ok(Line { calls, ..Line::said(Speaker::Role, "") })
+        }
+        "function_call_output" => {
+            let FunctionCallOutput { call_id, output } = Fields::read(at, value)?;
+            let said = text(&format!("{at}.output"), output)?;
+            Ok(Line { answers: Some(call_id), ..Line::said(Speaker::Tool, said) })
+        }
+        "item_reference" => {
             let message = "responses are not stored, so their items cannot be referred to; send them whole";
             Err(ApiError::invalid("unsupported_content", message).param(format!("{at}.type")))
         }
-        Some(kind) => Err(Fields::unsupported(&format!("{at}.type"), &format!("an item of type `{kind}` is"))),
+        kind => Err(Fields::unsupported(&format!("{at}.type"), &format!("an item of type `{kind}` is"))),
     }
 }
 
-fn message(at: String, value: Value) -> Result<Said, ApiError> {
-    let message: Message = Fields::read(&at, value)?;
+fn message(at: &str, value: Value) -> Result<Line, ApiError> {
+    let message: Message = Fields::read(at, value)?;
     let speaker = match message.role.as_str() {
         "user" | "system" | "developer" => Speaker::User,
         "assistant" => Speaker::Role,
@@ -67,25 +86,24 @@ fn message(at: String, value: Value) -> Result<Said, ApiError> {
             return Err(ApiError::invalid("invalid_parameter", what).param(format!("{at}.role")));
         }
     };
-    let text = text(&at, message.content)?;
-    Ok((at, Line { speaker, text }))
+    Ok(Line::said(speaker, text(&format!("{at}.content"), message.content)?))
 }
 
-fn text(at: &str, content: Content) -> Result<String, ApiError> {
+fn text(at: &str, content: Value) -> Result<String, ApiError> {
     let parts = match content {
-        Content::Text(text) => return Ok(text),
-        Content::Parts(parts) => parts,
+        Value::String(text) => return Ok(text),
+        Value::Array(parts) => parts,
+        _ => return Err(Fields::wrong(at, "is neither a text nor a list of parts")),
     };
     let mut whole = String::new();
     for (index, part) in parts.into_iter().enumerate() {
+        let place = format!("{at}[{index}]");
+        let part: Part = Fields::read(&place, part)?;
         match (part.r#type.as_str(), part.text, part.refusal) {
             ("input_text" | "output_text" | "text", Some(text), _) | ("refusal", _, Some(text)) => {
                 whole.push_str(&text);
             }
-            (kind, ..) => {
-                let what = format!("a content part of type `{kind}` is");
-                return Err(Fields::unsupported(&format!("{at}.content[{index}]"), &what));
-            }
+            (kind, ..) => return Err(Fields::unsupported(&place, &format!("a content part of type `{kind}` is"))),
         }
     }
     Ok(whole)

@@ -13,6 +13,7 @@ mod parameters;
 mod request;
 mod shape;
 mod stream;
+mod tools;
 
 use std::sync::Arc;
 
@@ -37,11 +38,12 @@ pub(super) async fn create(
     State(app): State<Arc<App>>,
     JsonBody(body): JsonBody<Map<String, Value>>,
 ) -> Result<Response, ApiError> {
-    let ResponsesRequest { model, dialogue, overrides, stream, echo } = ResponsesRequest::parse(Fields::new(body))?;
+    let ResponsesRequest { model, dialogue, overrides, tools, stream, echo } =
+        ResponsesRequest::parse(Fields::new(body))?;
     let Some(contract) = app.contracts.get(&model) else {
         return Err(ApiError::no_role(&app.contracts, &model, "model"));
     };
-    let mut completion = Completion::start(&app, Request { contract, dialogue, overrides, choices: 1 })?;
+    let mut completion = Completion::start(&app, Request { contract, dialogue, overrides, tools, choices: 1 })?;
     let shape = Shape::new(&completion, echo);
     if stream {
         return completion::respond(completion, Events::new(shape)).await;

@@ -14,7 +14,6 @@ pub(super) const HARMLESS: &[&str] = &[
     "prompt_cache_key",
     "prompt_cache_retention",
     "prompt_cache_options",
-    "parallel_tool_calls",
     "max_tool_calls",
 ];
 

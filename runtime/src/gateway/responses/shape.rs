@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::request::Echo;
+use super::tools;
 use crate::clock;
 use crate::gateway::completion::{Completion, End, Finish};
 use crate::session::turn::Usage;
@@ -30,7 +31,7 @@ impl Status {
         match self {
             Self::InProgress => "in_progress",
             Self::Failed => "failed",
-            Self::Ended(Finish::Stop) => "completed",
+            Self::Ended(Finish::Calls | Finish::Stop) => "completed",
             Self::Ended(Finish::Length | Finish::Filtered) => "incomplete",
         }
     }
@@ -39,7 +40,7 @@ impl Status {
         match self {
             Self::Ended(Finish::Length) => json!({"reason": "max_output_tokens"}),
             Self::Ended(Finish::Filtered) => json!({"reason": "content_filter"}),
-            Self::InProgress | Self::Failed | Self::Ended(Finish::Stop) => Value::Null,
+            Self::InProgress | Self::Failed | Self::Ended(Finish::Calls | Finish::Stop) => Value::Null,
         }
     }
 }
@@ -57,12 +58,15 @@ impl Shape {
     /// A whole response.
     pub(super) fn ended(&self, end: &End) -> Value {
         let status = Status::Ended(end.finish);
-        self.response(status, &self.output(status, end.text.get()), &usage(end.usage))
+        let calls = end.calls.iter().map(|call| tools::item(call.get(), true));
+        self.response(status, &self.output(status, end.text.get(), calls), &usage(end.usage))
     }
 
-    /// The items of a reply; a reply that never began has none.
-    pub(super) fn output(&self, status: Status, text: &str) -> Value {
-        if text.is_empty() { json!([]) } else { json!([self.message(status, &json!([part(text)]))]) }
+    /// The items of a reply: its text, if there is any, and its calls.
+    pub(super) fn output(&self, status: Status, text: &str, calls: impl IntoIterator<Item = Value>) -> Value {
+        let text = Some(text).filter(|text| !text.is_empty());
+        let message = text.map(|text| self.message(status, &json!([part(text)])));
+        message.into_iter().chain(calls).collect()
     }
 
     /// The one message of a reply.
@@ -77,7 +81,7 @@ impl Shape {
     }
 
     pub(super) fn response(&self, status: Status, output: &Value, usage: &Value) -> Value {
-        let completed_at = matches!(status, Status::Ended(Finish::Stop)).then(|| clock::unix().as_secs());
+        let completed_at = (status.name() == "completed").then(|| clock::unix().as_secs());
         json!({
             "id": format!("resp_{}", self.id),
             "object": "response",
@@ -92,9 +96,9 @@ impl Shape {
             "output": output,
             "temperature": self.echo.temperature,
             "max_output_tokens": self.echo.max_output_tokens,
-            "tools": [],
-            "tool_choice": "auto",
-            "parallel_tool_calls": true,
+            "tools": self.echo.tools.offered,
+            "tool_choice": self.echo.tools.choice,
+            "parallel_tool_calls": self.echo.tools.parallel.unwrap_or(true),
             "text": {"format": {"type": "text"}},
             "reasoning": {"effort": null, "summary": null},
             "previous_response_id": null,

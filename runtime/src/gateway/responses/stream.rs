@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use super::shape::{Shape, Status, part, usage};
+use super::tools;
 use crate::gateway::completion::{End, Finish, Wording, event_line};
 use crate::gateway::error::ApiError;
-use crate::session::turn::Usage;
+use crate::session::turn::{ToolCall, Usage};
 
 /// The events of a stream.
 #[derive(Debug)]
@@ -15,13 +16,15 @@ pub(super) struct Events {
     sequence: u64,
     /// What was said so far.
     text: String,
+    /// The calls behind it.
+    calls: Vec<Value>,
     /// How the reply ended, once it has.
     finish: Finish,
 }
 
 impl Events {
     pub(super) fn new(shape: Shape) -> Self {
-        Self { shape, sequence: 0, text: String::new(), finish: Finish::Stop }
+        Self { shape, sequence: 0, text: String::new(), calls: Vec::new(), finish: Finish::Stop }
     }
 
     fn event(&mut self, name: &str, mut data: Value) -> String {
@@ -38,10 +41,27 @@ impl Events {
         self.event(name, json!({"response": response}))
     }
 
-    /// An event about the one message.
-    fn item(&mut self, name: &str, status: Status, content: &Value) -> String {
+    /// An event about the one message, which is the first item.
+    fn message(&mut self, name: &str, status: Status, content: &Value) -> String {
         let item = self.shape.message(status, content);
-        self.event(name, json!({"output_index": 0, "item": item}))
+        self.item(name, 0, &item)
+    }
+
+    /// An event about an item.
+    fn item(&mut self, name: &str, index: usize, item: &Value) -> String {
+        self.event(name, json!({"output_index": index, "item": item}))
+    }
+
+    /// A call. Its arguments come in one piece: nothing of them may go out before all of it was judged.
+    fn called(&mut self, index: usize, call: &ToolCall) -> String {
+        let (begun, whole) = (tools::item(call, false), tools::item(call, true));
+        let (id, arguments) = (tools::id(call), &call.arguments);
+        let delta = json!({"item_id": id, "output_index": index, "delta": arguments});
+        let done = json!({"item_id": id, "output_index": index, "name": call.name, "arguments": arguments});
+        self.item("response.output_item.added", index, &begun)
+            + &self.event("response.function_call_arguments.delta", delta)
+            + &self.event("response.function_call_arguments.done", done)
+            + &self.item("response.output_item.done", index, &whole)
     }
 
     /// An event about the message's one text.
@@ -57,7 +77,7 @@ impl Events {
     }
 
     fn snapshot(&self, status: Status, usage: &Value) -> Value {
-        self.shape.response(status, &self.shape.output(status, &self.text), usage)
+        self.shape.response(status, &self.shape.output(status, &self.text, self.calls.iter().cloned()), usage)
     }
 }
 
@@ -70,7 +90,7 @@ impl Wording for Events {
     fn text(&mut self, _choice: usize, piece: &str) -> String {
         let mut events = String::new();
         if self.text.is_empty() {
-            events = self.item("response.output_item.added", Status::InProgress, &json!([]))
+            events = self.message("response.output_item.added", Status::InProgress, &json!([]))
                 + &self.part("response.content_part.added", "part", part(""));
         }
         self.text.push_str(piece);
@@ -79,13 +99,21 @@ impl Wording for Events {
 
     fn ended(&mut self, _choice: usize, end: &End) -> String {
         self.finish = end.finish;
-        if self.text.is_empty() {
-            return String::new();
+        let mut events = String::new();
+        let mut index = 0;
+        if !self.text.is_empty() {
+            let (text, whole) = (json!(self.text), part(&self.text));
+            events = self.part("response.output_text.done", "text", text)
+                + &self.part("response.content_part.done", "part", whole.clone())
+                + &self.message("response.output_item.done", Status::Ended(end.finish), &json!([whole]));
+            index = 1;
         }
-        let (text, whole) = (json!(self.text), part(&self.text));
-        self.part("response.output_text.done", "text", text)
-            + &self.part("response.content_part.done", "part", whole.clone())
-            + &self.item("response.output_item.done", Status::Ended(end.finish), &json!([whole]))
+        for call in &end.calls {
+            events.push_str(&self.called(index, call.get()));
+            self.calls.push(tools::item(call.get(), true));
+            index += 1;
+        }
+        events
     }
 
     fn closing(&mut self, counted: Usage) -> String {

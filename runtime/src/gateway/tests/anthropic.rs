@@ -189,7 +189,7 @@ async fn wrong_fields_are_named() {
         (with(json!([])), "missing_messages", "messages"),
         (with(json!([{"role": "user"}])), "invalid_parameter", "messages[0]"),
         (with(json!([{"role": "bard", "content": "x"}])), "invalid_parameter", "messages[0].role"),
-        (with(json!([{"role": "user", "content": 7}])), "invalid_parameter", "messages[0]"),
+        (with(json!([{"role": "user", "content": 7}])), "invalid_parameter", "messages[0].content"),
         (with(json!([{"role": "user", "content": [image]}])), "unsupported_content", "messages[0].content[0]"),
         (with(prefilled), "last_message_not_user", "messages"),
     ] {

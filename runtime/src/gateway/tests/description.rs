@@ -96,6 +96,36 @@ async fn replies_are_as_described() {
     }
 }
 
+// Fails when calls of tools, whole or streamed, are not as described.
+#[tokio::test]
+async fn calls_are_as_described() {
+    let city = json!({"type": "object", "properties": {"city": {"type": "string"}}});
+    let function = json!({"name": "weather", "parameters": city});
+    let flat = json!({"type": "function", "name": "weather", "parameters": city, "strict": null});
+    let offers = [
+        json!([{"type": "function", "function": function}]),
+        json!([flat]),
+        json!([{"name": "weather", "input_schema": city}]),
+    ];
+    for ((path, mut body, [request, reply, event]), offered) in models().into_iter().zip(offers) {
+        body["tools"] = offered;
+        holds(request, &body);
+        for stream in [false, true] {
+            let script = tools::calls("Wait. ", &[("weather", &["{\"city\":\"b\"}"])], false);
+            let house = House::open(tools::Caller::new(vec![script])).await;
+            body["stream"] = json!(stream);
+            let answer = house.post(path, &body).await;
+            assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+            if stream {
+                let events = events(&answer);
+                events.iter().filter(|value| value.is_object()).for_each(|value| holds(event, value));
+            } else {
+                holds(reply, &answer.json());
+            }
+        }
+    }
+}
+
 // Fails when what is said about sessions, models and the process is not as described.
 #[tokio::test]
 async fn everything_else_is_as_described() {

@@ -2,6 +2,7 @@
 
 mod access;
 mod anthropic;
+mod calls;
 mod chat;
 mod choices;
 mod description;

@@ -9,7 +9,7 @@ const PATH: &str = "/v1/chat/completions";
 
 /// Gives one answer after the other, and keeps what it was asked.
 #[derive(Debug, Clone, Default)]
-struct Caller {
+pub(super) struct Caller {
     answers: Vec<Scripted>,
     asked: Arc<Mutex<Vec<Prompt>>>,
 }
@@ -31,17 +31,17 @@ impl Model for Caller {
 }
 
 impl Caller {
-    fn new(answers: Vec<Scripted>) -> Self {
+    pub(super) fn new(answers: Vec<Scripted>) -> Self {
         Self { answers, ..Self::default() }
     }
 
-    fn asked(&self) -> Vec<Prompt> {
+    pub(super) fn asked(&self) -> Vec<Prompt> {
         self.asked.lock().unwrap().clone()
     }
 }
 
 /// Says something, then calls tools, each with its arguments in pieces.
-fn calls(text: &str, calls: &[(&str, &[&str])], length: bool) -> Scripted {
+pub(super) fn calls(text: &str, calls: &[(&str, &[&str])], length: bool) -> Scripted {
     let mut chunks = vec![Ok(ModelChunk::Text(text.to_owned()))];
     for (index, (name, pieces)) in calls.iter().enumerate() {
         let index = Some(index as u64);
