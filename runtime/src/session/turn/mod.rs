@@ -324,7 +324,7 @@ impl Running<'_> {
     async fn end(mut self, ended: Ended) {
         let mut retry_after = None;
         let (outcome, failure) = match ended {
-            Ended::Abandoned => return,
+            Ended::Abandoned => return self.trace(None),
             Ended::Reply(outcome) => (outcome, None),
             Ended::Cancelled => (Outcome::Cancelled, None),
             Ended::Failed(error) => {
@@ -332,6 +332,7 @@ impl Running<'_> {
                 (Outcome::Failed, Some((error.code().to_owned(), error.outward())))
             }
         };
+        self.trace(Some(outcome));
         let end = TurnEnd {
             outcome,
             text: self.reply.text(),
@@ -344,6 +345,13 @@ impl Running<'_> {
         };
         // A receiver that is gone needs no end.
         let _ = self.send(TurnEvent::Ended(end)).await;
+    }
+
+    /// Keeps the account of the reply, if a rule acted on it.
+    fn trace(&self, outcome: Option<Outcome>) {
+        if let Some(trace) = self.reply.trace(&self.id, outcome) {
+            self.turns.traces.keep(trace);
+        }
     }
 }
 
