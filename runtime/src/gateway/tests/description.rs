@@ -151,6 +151,26 @@ async fn everything_else_is_as_described() {
     holds("Posted", &house.post(&path, &post).await.json());
 }
 
+// Fails when the account of a reply is not as described.
+#[tokio::test]
+async fn traces_are_as_described() {
+    let house = House::open(says(&["The pass", "word."])).await;
+    let answer = house.post("/v1/chat/completions", &hello("guard")).await;
+    let path = format!("/v1/traces/{}", answer.header("x-rolecall-trace"));
+    // It is written by a task of its own.
+    let mut trace = house.get(&path).await;
+    for _ in 0..500 {
+        if trace.status == StatusCode::OK {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        trace = house.get(&path).await;
+    }
+    assert_eq!(trace.status, StatusCode::OK, "{}", trace.text);
+    holds("Trace", &trace.json());
+    assert_eq!(trace.json()["acts"][0]["rule"], "secrets");
+}
+
 // Fails when the schemas accept anything, and the tests above prove nothing.
 #[test]
 fn the_schemas_can_say_no() {
