@@ -35,6 +35,8 @@ pub mod conflict;
 
 pub mod diagnostic;
 
+pub mod figures;
+
 pub mod format;
 
 pub use check::{Compiled, compile, compile_with};

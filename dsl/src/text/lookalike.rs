@@ -12,11 +12,44 @@ pub(crate) fn latin(c: char) -> Option<char> {
     if c.is_ascii() || !has_lookalikes(c) {
         return None;
     }
-    prototype(c).or_else(|| {
+    small_capital(c).or_else(|| prototype(c)).or_else(|| {
         let mut other = c.to_uppercase();
         let single = other.next().filter(|other_case| *other_case != c);
         single.filter(|_| other.next().is_none()).and_then(prototype)
     })
+}
+
+/// The letter of a small capital that UTS #39 keeps apart.
+fn small_capital(c: char) -> Option<char> {
+    const CAPITALS: [(char, char); 15] = [
+        ('ᴀ', 'a'),
+        ('ʙ', 'b'),
+        ('ᴅ', 'd'),
+        ('ᴇ', 'e'),
+        ('ꜰ', 'f'),
+        ('ɢ', 'g'),
+        ('ʜ', 'h'),
+        ('ᴊ', 'j'),
+        ('ᴋ', 'k'),
+        ('ʟ', 'l'),
+        ('ᴍ', 'm'),
+        ('ɴ', 'n'),
+        ('ᴘ', 'p'),
+        ('ꞯ', 'q'),
+        ('ᴛ', 't'),
+    ];
+    CAPITALS.iter().find(|(capital, _)| *capital == c).map(|(_, letter)| *letter)
+}
+
+/// The ASCII letter in a circle or square that Unicode gives no compatibility decomposition. Pairs of
+/// regional indicators are flags, not letters.
+pub(crate) fn framed(c: char) -> Option<char> {
+    let first = match c {
+        '\u{1F150}'..='\u{1F169}' => 0x1F150,
+        '\u{1F170}'..='\u{1F189}' => 0x1F170,
+        _ => return None,
+    };
+    u8::try_from(u32::from(c) - first).ok().map(|index| char::from(b'a' + index))
 }
 
 fn prototype(c: char) -> Option<char> {
