@@ -13,7 +13,7 @@ LISTEN ?= 127.0.0.1:8420
 # How `verify-contracts` writes its findings: human, short, json, github, sarif or junit.
 FORMAT ?= human
 
-.PHONY: help deps build run test test-docs verify-contracts plugins bench fuzz fmt fmt-check lint clean
+.PHONY: help deps build run test test-docs verify-contracts plugins bench bench-peers fuzz fmt fmt-check lint clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,10 @@ verify-contracts: plugins build ## Prove and try every contract in contracts/
 bench: plugins ## Measure idle sessions, checks and delivery (release build)
 	@$(CARGO) build --release -q -p rolecall -p rolecall-tests
 	@$(TARGET)/release/rolecall-bench
+
+bench-peers: ## The contract check beside other products' (installs them into the target folder)
+	@$(CARGO) build --release -q -p rolecall-tests
+	@$(TARGET)/release/rolecall-bench peers
 
 fuzz: ## Look for bytes that break the language's tools (nightly compiler, 5 minutes a target)
 	@bash fuzz/run.sh

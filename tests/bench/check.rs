@@ -26,13 +26,8 @@ pub(crate) fn run() -> Result<Vec<Row>> {
 
 /// A hundred terms.
 fn ordinary() -> Result<Vec<Row>> {
-    let terms: Vec<String> = (0..100).map(|n| format!("禁语第{n}号")).collect();
-    let quoted: Vec<String> = terms.iter().map(|term| format!("\"{term}\"")).collect();
-    let text = format!(
-        "role bench {{\n version 1.0.0\n language zh\n persona \"策士\"\n stateful false\n constraints {{\n max_sentences 3\n forbidden_terms {}\n response_style 反问句 >= 40%\n }}\n}}\n",
-        quoted.join(" | ")
-    );
-    let contract = first(compile(&Source::new("bench.role", &text)))?;
+    let terms = terms();
+    let contract = contract(&terms)?;
     let program = &contract.program;
     let reply = reply();
     ensure!(program.check(&reply).passes(), "the bench's reply must comply");
@@ -119,8 +114,30 @@ fn size(heap: Allocated) -> f64 {
     (size_of::<Monitor>() as i64 + heap.bytes) as f64
 }
 
+/// The hundred terms.
+pub(super) fn terms() -> Vec<String> {
+    (0..100).map(|n| format!("禁语第{n}号")).collect()
+}
+
+/// Three sentences at most, none of the terms, 40 % rhetorical questions.
+fn contract(terms: &[String]) -> Result<Arc<Contract>> {
+    let quoted: Vec<String> = terms.iter().map(|term| format!("\"{term}\"")).collect();
+    let text = format!(
+        "role bench {{\n version 1.0.0\n language zh\n persona \"策士\"\n stateful false\n constraints {{\n max_sentences 3\n forbidden_terms {}\n response_style 反问句 >= 40%\n }}\n}}\n",
+        quoted.join(" | ")
+    );
+    first(compile(&Source::new("bench.role", &text)))
+}
+
+/// Microseconds of a whole check.
+pub(super) fn whole(reply: &str, terms: &[String]) -> Result<f64> {
+    let program = Arc::clone(&contract(terms)?.program);
+    ensure!(program.check(reply).passes(), "the bench's reply must comply");
+    Ok(timed(ROUNDS, || program.check(reply).passes()))
+}
+
 /// Three sentences, two of them rhetorical, 300 characters in all.
-fn reply() -> String {
+pub(super) fn reply() -> String {
     let body = "昔者苏秦说六国以合纵，张仪说秦王以连横，纵横之间，天下之势定矣，";
     let fill: String = body.chars().cycle().take(96).collect();
     format!("难道{fill}吗？{fill}。岂能{fill}乎？")

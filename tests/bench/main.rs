@@ -1,5 +1,6 @@
-//! `rolecall-bench [idle|check|deliver|verify|gateway]… [--sessions N]`: what rolecall costs, each figure beside a
-//! baseline measured in the same run. `make bench` runs all of them on a release build.
+//! `rolecall-bench [idle|check|deliver|verify|gateway|peers]… [--sessions N]`: what rolecall costs, each figure beside a
+//! baseline measured in the same run. `make bench` runs all of them on a release build, but for `peers`, which
+//! installs other products first: `make bench-peers`.
 
 #![allow(clippy::indexing_slicing, reason = "only JSON values are indexed, where a missing field is null")]
 
@@ -10,6 +11,7 @@ mod counting;
 mod deliver;
 mod gateway;
 mod idle;
+mod peers;
 mod probe;
 mod table;
 mod verify;
@@ -33,8 +35,8 @@ async fn main() -> Result<()> {
             // The model of the gateway bench.
             "instant-upstream" => return gateway::serve(),
             "--sessions" => sessions = args.next().context("--sessions takes a number")?.parse()?,
-            "idle" | "check" | "deliver" | "verify" | "gateway" => chosen.push(arg),
-            other => bail!("{other} is not a bench; there are idle, check, deliver, verify and gateway"),
+            "idle" | "check" | "deliver" | "verify" | "gateway" | "peers" => chosen.push(arg),
+            other => bail!("{other} is not a bench; there are idle, check, deliver, verify, gateway and peers"),
         }
     }
     if chosen.is_empty() {
@@ -47,6 +49,7 @@ async fn main() -> Result<()> {
             "verify" => verify::run()?,
             "gateway" => gateway::run().await?,
             "deliver" => deliver::run().await?,
+            "peers" => peers::run()?,
             _ => idle::run(sessions).await?,
         });
     }

@@ -58,16 +58,24 @@ fn addresses(server: &Server, upstream: &Upstream) -> [(&'static str, String); 3
 /// The interpreter of the Python environment, with everything in `tests/python/requirements.txt`.
 ///
 /// # Errors
-/// When Python 3 with `venv` is missing, or the registry cannot be reached.
+/// As [`interpreter`].
 pub fn python_environment() -> Result<PathBuf> {
-    let requirements = paths::root().join("tests/python/requirements.txt");
-    let home = environment("public-python", &[&requirements], |home| {
+    interpreter("public-python", "tests/python/requirements.txt")
+}
+
+/// The interpreter of a Python environment of this name, with everything that the list asks for.
+///
+/// # Errors
+/// When Python 3 with `venv` is missing, or the registry cannot be reached.
+pub fn interpreter(name: &str, requirements: &str) -> Result<PathBuf> {
+    let requirements = paths::root().join(requirements);
+    let home = environment(name, &[&requirements], |home| {
         run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(home))
             .context("cannot make a Python environment; run: make deps")?;
         run(Command::new(home.join("bin/python"))
             .args(["-m", "pip", "install", "-q", "--disable-pip-version-check", "-r"])
             .arg(&requirements))
-        .context("cannot install the Python clients; is the package registry reachable?")
+        .with_context(|| format!("cannot install {}; is the package registry reachable?", requirements.display()))
     })?;
     Ok(home.join("bin/python"))
 }
