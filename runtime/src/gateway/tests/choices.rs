@@ -213,7 +213,7 @@ fn cut(text: &str, seed: &mut u64) -> Scripted {
         *seed ^= *seed << 13;
         *seed ^= *seed >> 7;
         *seed ^= *seed << 17;
-        if *seed % 3 == 0 {
+        if seed.is_multiple_of(3) {
             pieces.push(String::new());
         }
         if let Some(last) = pieces.last_mut() {
