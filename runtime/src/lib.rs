@@ -23,6 +23,8 @@ pub mod connection;
 
 pub mod session;
 
+pub mod dialogue;
+
 pub mod enforce;
 
 pub mod model;

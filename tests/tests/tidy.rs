@@ -104,6 +104,20 @@ const DIRECTIONS: &[Rule] = &[
         why: "a contract does not know how it was written",
     },
     Rule {
+        below: "runtime/src/dialogue",
+        except: &[],
+        words: &[
+            "tokio",
+            "crate::enforce",
+            "crate::session",
+            "crate::store",
+            "crate::clock",
+            "crate::gateway",
+            "crate::model",
+        ],
+        why: "what is remembered follows from what was said, and from nothing else",
+    },
+    Rule {
         below: "runtime/src/enforce",
         except: &[],
         words: &["crate::connection", "crate::gateway", "crate::model"],

@@ -18,11 +18,7 @@ pub(super) fn check(entry: &Entry, report: &mut Report<'_>) -> State {
         match field.keyword.value.as_str() {
             "history" => state.history = history(&field, report),
             word => {
-                let on = report.switch(&field).unwrap_or(false);
-                if on {
-                    let what = format!("`{word}`");
-                    report.not_in_effect(&what, "the dialogue itself is all that is kept", field.keyword.span);
-                }
+                let Some(on) = report.switch(&field) else { continue };
                 if word == "points" { state.points = on } else { state.entities = on }
             }
         }

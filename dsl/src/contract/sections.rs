@@ -100,15 +100,22 @@ pub enum Measure {
     Embedding,
 }
 
-/// `state { history 20 turns  points on  entities on }`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// `state { history 20 turns  points on  entities on }`: what a stateful role keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct State {
     /// How many turns of the dialogue a prompt carries; as many as are kept when it is not said.
     pub history: Option<u32>,
-    /// Whether what was said is kept as points.
+    /// Whether the points of each reply are kept, so that "your third point" is found.
     pub points: bool,
-    /// Whether what was spoken of is kept.
+    /// Whether what was spoken of is kept, and how the role stood to it.
     pub entities: bool,
+}
+
+impl Default for State {
+    /// A stateful role keeps both unless its contract says otherwise.
+    fn default() -> Self {
+        Self { history: None, points: true, entities: true }
+    }
 }
 
 /// `heartbeat { timeout 30s  floor 5s  base { … } }`.

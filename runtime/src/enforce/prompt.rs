@@ -7,6 +7,7 @@ use rolecall_dsl::Contract;
 use rolecall_dsl::contract::Language;
 
 use super::{Permitted, ToolCall, ToolUse, Tools, UserText};
+use crate::dialogue::Note;
 
 /// Of a session's earlier lines the newest are sent, up to this many bytes of text; older ones are
 /// left out. Callers who keep the dialogue themselves, as on the OpenAI surface, are refused instead.
@@ -78,6 +79,8 @@ pub struct Prompt {
     pub tools: Tools,
     /// The part of the reply that the user has already seen; the answer continues behind it.
     pub already: String,
+    /// What the user refers to.
+    pub notes: Vec<Note>,
     /// What must still come, one sentence each.
     pub still: Vec<String>,
     /// What was wrong with the attempt before, one sentence each.
@@ -127,6 +130,7 @@ impl Prompt {
             steps: Vec::new(),
             tools: Tools::default(),
             already: already.to_owned(),
+            notes: Vec::new(),
             still: Vec::new(),
             broken: Vec::new(),
             attempt: 0,
@@ -143,6 +147,12 @@ impl Prompt {
         Permitted::new(Self { steps: used.steps, tools: used.tools, ..prompt.into_inner() })
     }
 
+    /// The prompt with what the user's words refer to in the dialogue.
+    #[must_use]
+    pub fn noting(prompt: Permitted<Self>, notes: Vec<Note>) -> Permitted<Self> {
+        Permitted::new(Self { notes, ..prompt.into_inner() })
+    }
+
     /// The prompt of a further attempt.
     #[must_use]
     pub fn again(&self, additions: Additions) -> Permitted<Self> {
@@ -154,8 +164,20 @@ impl Prompt {
     /// language; `None` when there is nothing.
     #[must_use]
     pub fn instructions(&self) -> Option<String> {
-        let zh = self.contract.languages.first() != Some(&Language::En);
+        let language = self.contract.languages.first().copied().unwrap_or(Language::Zh);
+        let zh = language == Language::Zh;
         let mut text = String::new();
+        if !self.notes.is_empty() {
+            let refers = if zh {
+                "用户这句话的所指(供你理解,不要复述本段):"
+            } else {
+                "What the user refers to (for you; do not repeat this):"
+            };
+            let _ = writeln!(text, "{refers}");
+        }
+        for note in &self.notes {
+            let _ = writeln!(text, "{}", note.say(language));
+        }
         let (wrong, missing, behind) = if zh {
             (
                 "你上一次的回复没有遵守以下规则:",

@@ -15,6 +15,7 @@ use rolecall_dsl::contract::{Expect, Language};
 pub use self::misbehavior::{MISDEEDS, Misbehavior, Misdeed, Share};
 use self::speech::Ending;
 use super::{CallLimits, Model, ModelChunk, ModelError, ModelStream};
+use crate::dialogue::Note;
 use crate::enforce::{Line, Permitted, Prompt, Speaker};
 use crate::session::turn::Usage;
 
@@ -124,7 +125,7 @@ fn candidates(prompt: &Prompt) -> Vec<Answer> {
         .filter(|case| case.expect == Expect::Pass)
         .filter_map(|case| {
             let text = case.reply.as_ref()?.value.clone();
-            let near = case.user.as_ref().map_or(0.0, |user| similarity(&prompt.user, &user.value));
+            let near = case.user.as_ref().map_or(0.0, |user| nearness(prompt, &user.value));
             Some((near, Answer { text, source: AnswerSource::Case(case.title.value.clone()) }))
         })
         .collect();
@@ -138,6 +139,12 @@ fn candidates(prompt: &Prompt) -> Vec<Answer> {
     }
     let fallback = contract.fallback.iter().map(|f| Answer { text: f.value.clone(), source: AnswerSource::Fallback });
     cases.into_iter().map(|c| c.1).chain(fallback).chain(made_up(contract)).collect()
+}
+
+/// How near a case's user turn is to what the user says, or to the words that it refers to.
+fn nearness(prompt: &Prompt, asked: &str) -> f64 {
+    let quoted = prompt.notes.iter().filter_map(Note::quoted);
+    quoted.map(|quoted| similarity(&quoted, asked)).fold(similarity(&prompt.user, asked), f64::max)
 }
 
 fn asked_before(lines: &[Line], user: &str) -> usize {

@@ -21,6 +21,7 @@ use super::registry::{Deps, Loaded, Presence};
 use super::state::{ConnectionId, Machine, Send, Start};
 use super::turn::TurnEvent;
 use crate::clock;
+use crate::dialogue::Keep;
 use crate::ids::{Epoch, SessionId};
 use crate::offline::{self, Count, Courier, Window};
 use crate::outbox::{Outbox, REPLY_BYTES, Step};
@@ -234,6 +235,7 @@ impl Actor {
     }
 
     fn generate(&mut self, contract: Arc<Contract>, start: Start) -> Result<(), SessionError> {
+        self.machine.keep(Keep::of(&contract));
         let generation = Generation::start(&self.deps, &self.id, contract, start)?;
         self.generation = Some(generation);
         Ok(())

@@ -34,11 +34,12 @@ impl Generation {
         start: Start,
     ) -> Result<Self, Refused> {
         let user = deps.turns.admit(&contract, &start.text)?;
-        let Start { turn, history, already, .. } = start;
+        let Start { turn, history, dialogue, already, .. } = start;
         let history = if contract.stateful { history } else { Vec::new() };
         let id = format!("{session}.{turn}");
         let tools = ToolUse::default();
-        let request = TurnRequest { id, contract, history, user, already, overrides: Overrides::default(), tools };
+        let overrides = Overrides::default();
+        let request = TurnRequest { id, contract, history, dialogue, user, already, overrides, tools };
         let (reports, events) = mpsc::channel(REPORTS);
         let cancel = CancellationToken::new();
         let (turns, slots, stop) = (deps.turns.clone(), Arc::clone(&deps.slots), cancel.clone());

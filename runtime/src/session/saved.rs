@@ -3,6 +3,7 @@
 use prost::Message as _;
 
 use super::turn::{Line, Speaker};
+use crate::dialogue::{self, Keep};
 use crate::ids::{Epoch, Seq, SessionId};
 use crate::store::StoreError;
 
@@ -42,6 +43,9 @@ pub(super) struct Saved {
     /// above the store's epoch is of one that never came to be.
     #[prost(message, repeated, tag = "7")]
     forks: Vec<Fork>,
+    /// What is remembered of the dialogue, as it encodes itself; nothing for roles that keep none.
+    #[prost(bytes = "vec", tag = "8")]
+    dialogue: Vec<u8>,
 }
 
 /// Where an epoch began: a client of an earlier one shares the log up to there.
@@ -156,8 +160,15 @@ impl Saved {
         (last_seq >= first).then_some(first)
     }
 
-    /// Remembers what was said.
-    pub(super) fn remember(&mut self, user: String, role: String) {
+    /// Remembers what was said in the turn that is over.
+    pub(super) fn remember(&mut self, user: String, role: String, keep: Keep) {
+        self.dialogue = if keep == Keep::NOTHING {
+            Vec::new()
+        } else {
+            let mut state = self.dialogue().unwrap_or_else(|| self.reread(keep));
+            state.push(&user, &role, keep);
+            state.encode()
+        };
         self.history.push(Said { by_role: false, text: user });
         self.history.push(Said { by_role: true, text: role });
         let mut bytes = 0usize;
@@ -168,6 +179,21 @@ impl Saved {
         // Whole turns only: a dialogue begins with the user.
         let lines = fitting.count().min(HISTORY_LINES);
         drop_front(&mut self.history, lines - lines % 2);
+    }
+
+    /// What is remembered of the dialogue; `None` when nothing is, or only in the lines, as an earlier
+    /// release left it.
+    pub(super) fn dialogue(&self) -> Option<dialogue::State> {
+        if self.dialogue.is_empty() { None } else { dialogue::State::decode(&self.dialogue) }
+    }
+
+    /// What there is to remember of the lines that are kept, before the turn that is over.
+    fn reread(&self, keep: Keep) -> dialogue::State {
+        let mut lines = self.history.as_chunks::<2>().0.iter();
+        let turns = std::iter::from_fn(|| lines.next().map(|[user, role]| (user.text.as_str(), role.text.as_str())));
+        // Turns without a reply count as well: then it is only not known which reply was the first.
+        let answered = self.turn.saturating_sub(self.queue.len() as u64 + 1);
+        dialogue::State::of(answered.saturating_sub(self.history.len() as u64 / 2), turns, keep)
     }
 
     /// The dialogue so far.
@@ -195,7 +221,7 @@ mod tests {
         saved.running = Some(Waiting { turn: 7, seq: 12, text: "问".into() });
         saved.queue.push(Waiting { turn: 8, seq: 13, text: "再问".into() });
         saved.accept("a".into(), 12);
-        saved.remember("你好".into(), "何以教我？".into());
+        saved.remember("你好".into(), "何以教我？".into(), Keep::NOTHING);
         let stored = saved.encode_stored();
         assert_eq!(Saved::decode_stored(&stored, &id).unwrap(), saved);
         assert_eq!(Saved::decode_stored(&[], &id).unwrap(), Saved::default());
@@ -244,15 +270,38 @@ mod tests {
     fn bounds_the_dialogue_in_turns_and_bytes() {
         let mut saved = Saved::default();
         for n in 0..50 {
-            saved.remember(format!("q{n}"), format!("a{n}"));
+            saved.remember(format!("q{n}"), format!("a{n}"), Keep::NOTHING);
         }
         assert_eq!(saved.history().len(), HISTORY_LINES);
         assert_eq!(saved.history()[0], Line::said(Speaker::User, "q30"));
-        saved.remember("长".repeat(4_000), "答".repeat(4_000));
-        saved.remember("长".repeat(4_000), "短".into());
+        saved.remember("长".repeat(4_000), "答".repeat(4_000), Keep::NOTHING);
+        saved.remember("长".repeat(4_000), "短".into(), Keep::NOTHING);
         assert_eq!(saved.history().len() % 2, 0);
         assert!(saved.history().iter().map(|line| line.text.len()).sum::<usize>() <= HISTORY_BYTES);
-        saved.remember("too long".repeat(9_000), "x".into());
+        saved.remember("too long".repeat(9_000), "x".into(), Keep::NOTHING);
         assert!(saved.history().is_empty());
+    }
+
+    // Fails when a state that is missing, damaged or of another reading is not made anew from the lines,
+    // when a restart changes it, or when a role that keeps nothing leaves something behind.
+    #[test]
+    fn remembers_the_dialogue_over_restarts_and_releases() {
+        let keep = Keep { points: true, entities: true };
+        let id = SessionId::random().unwrap();
+        let mut saved = Saved { turn: 1, ..Saved::default() };
+        saved.remember("给三个建议".into(), "1. 早睡\n2. 早起\n3. 喝水".into(), keep);
+        let state = saved.dialogue().unwrap();
+        assert_eq!(state.points(1).unwrap(), ["早睡", "早起", "喝水"]);
+        assert_eq!(Saved::decode_stored(&saved.encode_stored(), &id).unwrap().dialogue(), Some(state));
+        for dialogue in [Vec::new(), b"damaged".to_vec()] {
+            let mut old = Saved { turn: 2, dialogue, ..saved.clone() };
+            assert_eq!(old.dialogue(), None);
+            old.remember("谢谢".into(), "不客气。".into(), keep);
+            let mut new = Saved { turn: 2, ..saved.clone() };
+            new.remember("谢谢".into(), "不客气。".into(), keep);
+            assert_eq!(old.dialogue(), new.dialogue());
+        }
+        saved.remember("好".into(), "好。".into(), Keep::NOTHING);
+        assert_eq!((saved.dialogue(), saved.dialogue.len()), (None, 0));
     }
 }

@@ -10,6 +10,7 @@ use rolecall_wire::frame::{Hit, Outcome, ServerFrame};
 use super::error::refusal_code;
 use super::saved::{Known, Saved, Waiting};
 use super::turn::{Line, Refused, TurnEnd};
+use crate::dialogue::{self, Keep};
 use crate::enforce::{Permitted, UserText};
 use crate::ids::{Epoch, Seq};
 use crate::offline::{Count, Outgoing};
@@ -48,6 +49,8 @@ pub(super) struct Start {
     pub(super) text: String,
     /// What was said before.
     pub(super) history: Vec<Line>,
+    /// What is remembered of it, if it is.
+    pub(super) dialogue: Option<dialogue::State>,
     /// What was already answered before an interruption.
     pub(super) already: String,
 }
@@ -83,12 +86,14 @@ pub(super) struct Machine {
     pending: Pending,
     /// The text of the running reply so far.
     said: ReplyText,
+    /// What the running turn's contract wants to be remembered of the dialogue.
+    keep: Keep,
 }
 
 impl Machine {
     /// The state of a session whose last committed entry is `head`.
     pub(super) fn new(saved: Saved, head: Seq) -> Self {
-        Self { saved, head, pending: Pending::default(), said: ReplyText::default() }
+        Self { saved, head, pending: Pending::default(), said: ReplyText::default(), keep: Keep::NOTHING }
     }
 
     /// The highest number of a client's message that was accepted.
@@ -99,6 +104,11 @@ impl Machine {
     /// The turn that is being answered, and where its user's message is in the log.
     pub(super) fn running(&self) -> Option<(u64, Seq)> {
         self.saved.running.as_ref().map(|running| (running.turn, running.seq))
+    }
+
+    /// The running turn is answered under a contract that wants this to be remembered.
+    pub(super) fn keep(&mut self, keep: Keep) {
+        self.keep = keep;
     }
 
     /// Goes on with the turn that an earlier process left unfinished, `said` being what it said.
@@ -293,7 +303,7 @@ impl Machine {
         let running = self.saved.running.take()?;
         let said = std::mem::take(&mut self.said);
         if !said.as_str().is_empty() {
-            self.saved.remember(running.text, said.as_str().to_owned());
+            self.saved.remember(running.text, said.as_str().to_owned(), self.keep);
         }
         self.pending.changed = true;
         self.push(Entry::reply(running.turn, now_ms, said, outcome, hits));
@@ -318,6 +328,7 @@ impl Machine {
             turn: running.turn,
             text: running.text.clone(),
             history: self.saved.history(),
+            dialogue: self.saved.dialogue(),
             already: self.said.as_str().to_owned(),
         })
     }

@@ -142,6 +142,24 @@ impl Line {
     }
 }
 
+/// Past the list marker that begins a line, in bytes; `None` without one.
+pub(super) fn marker(line: &str) -> Option<usize> {
+    let mut state = Line::Start;
+    for (at, c) in line.char_indices() {
+        let sign = sign(c);
+        if sign == Sign::Newline {
+            return None;
+        }
+        let next = state.then(sign);
+        if next == Line::Marker {
+            // The character behind the point of `1.` only shows that no decimal goes on there.
+            return Some(if state == Line::Point { at } else { at + c.len_utf8() });
+        }
+        state = next;
+    }
+    None
+}
+
 /// What the machine sees of a character.
 pub(super) fn letter(c: char) -> u32 {
     sign(c) as u32

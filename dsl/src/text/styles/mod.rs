@@ -97,6 +97,13 @@ impl Styles {
     }
 }
 
+/// Past the list marker that begins a line (`1.`, `一、`, `（2）`, `- `, …), in bytes; `None` without one.
+/// White space and an emphasis before it belong to it.
+#[must_use]
+pub fn list_marker(line: &str) -> Option<usize> {
+    listing::marker(line)
+}
+
 /// What the forms see of a character: those alike in this, in [`letter`](super::rhetorical) and to the
 /// sentence machine are the same to them.
 pub(crate) fn letter(c: char) -> u32 {
@@ -175,6 +182,20 @@ mod tests {
         assert_eq!(wrong(&texts, |forms| forms.list_item), [""; 0]);
         let texts = ["好 - 好", "1.5 公斤", "-5 度", "一个、两个", "(so) it is", "1 好", "*好*", "1.", "第一，好"];
         assert_eq!(wrong(&texts, |forms| !forms.list_item), [""; 0]);
+    }
+
+    /// Fails when the marker of a line is told otherwise than a list item is.
+    #[test]
+    fn the_marker_of_a_line_ends_before_its_text() {
+        let rest = |line: &str| list_marker(line).map(|at| line[at..].to_owned());
+        let texts = ["- 好", "1. 好", "1.好", "12) 好", "（一）好", "十二、好", "①好", "  • 好", "**1. 好**"];
+        for line in texts {
+            assert_eq!(rest(line).as_deref().map(|rest| rest.trim_matches([' ', '*'])), Some("好"), "{line}");
+            assert!(forms(line)[0].list_item, "{line}");
+        }
+        for line in ["1.5 公斤", "-5 度", "一个", "好 - 好", "1.", "", "第一，好", "-\n好"] {
+            assert_eq!(rest(line), None, "{line}");
+        }
     }
 
     /// The marker of a line is read before it is known that the line above was a sentence.

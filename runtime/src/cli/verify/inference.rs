@@ -135,6 +135,7 @@ async fn answer(contract: &Arc<Contract>, turns: &Turns, user: &str, seed: Optio
         id: "rehearsal".to_owned(),
         contract: Arc::clone(contract),
         history: Vec::new(),
+        dialogue: None,
         user: turns.admit(contract, user).map_err(|refused| refused.to_string())?,
         already: String::new(),
         overrides: Overrides { seed, ..Overrides::default() },

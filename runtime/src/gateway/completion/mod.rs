@@ -118,6 +118,7 @@ impl Completion {
                 id: trace_id(&id, choice),
                 contract: Arc::clone(&contract),
                 history: history.clone(),
+                dialogue: None,
                 user: user.clone(),
                 already: String::new(),
                 overrides,

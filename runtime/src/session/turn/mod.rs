@@ -1,5 +1,7 @@
 //! One turn: a user's words in, a contract-abiding reply out.
 
+mod notes;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +12,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
+use crate::dialogue;
 use crate::enforce::{self, Additions, Called, Calls, End, Judges, Permitted, Prompt, ReplyStream, UserText};
 pub use crate::enforce::{Line, Overrides, Refused, Speaker, ToolCall, ToolUse};
 use crate::model::{Asking, Model, ModelChunk, ModelError, Models, Rations};
@@ -29,6 +32,8 @@ pub struct TurnRequest {
     pub contract: Arc<Contract>,
     /// What was said before, oldest first.
     pub history: Vec<Line>,
+    /// What is remembered of the dialogue; without it, it is read from the history.
+    pub dialogue: Option<dialogue::State>,
     /// What the user says now.
     pub user: Permitted<UserText>,
     /// The part of the reply that was already committed before an interruption; usually empty.
@@ -160,12 +165,14 @@ impl Turns {
     /// receiver is gone, or took nothing for [`MAX_STALL`]. Cancelling stops the model call and ends
     /// with `Outcome::Cancelled`.
     pub async fn run(&self, request: TurnRequest, events: mpsc::Sender<TurnEvent>, cancel: CancellationToken) {
-        let TurnRequest { id, contract, history, user, already, overrides, tools } = request;
+        let TurnRequest { id, contract, history, dialogue, user, already, overrides, tools } = request;
         let asking = self.models.asking(&contract);
         // What guards tell apart is decided once, before anything is said.
         let contract = contract.for_turn(&user.get().text, history.is_empty());
         let reply = Box::new(ReplyStream::new(&contract, Arc::clone(&self.judges), self.metrics.clone(), &already));
+        let notes = notes::notes(&contract, &history, dialogue, &user.get().text);
         let prompt = Prompt::with_tools(Prompt::first(contract, history, user, &already, &overrides), tools);
+        let prompt = Prompt::noting(prompt, notes);
         let mut turn = Running {
             turns: self,
             id,
