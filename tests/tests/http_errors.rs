@@ -59,7 +59,7 @@ fn table() -> Vec<(Request, u16, &'static str)> {
         (Request::post(chat, &json!({"model": "nobody", "messages": hello})), 404, "nobody"),
         (Request::post(chat, &json!({"model": "storyteller"})), 400, "messages"),
         (Request::post(chat, &json!({"model": "storyteller", "messages": []})), 400, "messages"),
-        (Request::post(chat, &json!({"model": "storyteller", "messages": hello, "n": 2})), 400, "n"),
+        (Request::post(chat, &json!({"model": "storyteller", "messages": hello, "n": 9})), 400, "n"),
         (Request::post(chat, &json!({"model": "storyteller", "messages": hello, "stream": "yes"})), 400, "stream"),
         (
             Request::post(chat, &json!({"model": "storyteller", "messages": [{"role": "user", "content": "  "}]})),
