@@ -37,6 +37,19 @@ fn every_spelling_of_a_term_list_means_the_same() {
     }
 }
 
+// Fails when a vocabulary fills the context of the model, or when only what the model is told is enforced.
+#[test]
+fn a_long_list_of_terms_is_named_in_part_and_enforced_whole() {
+    let terms: Vec<String> = (1000..1450).map(|n| format!("禁语{n}")).collect();
+    let contract = common::contract(&format!("forbidden_terms \"{}\"", terms.join("|")));
+    let prompt = |language| contract.rules[0].constraint.prompt(language);
+    for (language, more) in [(Language::Zh, "另外250个"), (Language::En, "nor 250 more")] {
+        let prompt = prompt(language);
+        assert!(prompt.contains("禁语1199") && !prompt.contains("禁语1200") && prompt.contains(more), "{prompt}");
+    }
+    assert!(!contract.program.check("有禁语1449。").passes());
+}
+
 #[test]
 fn every_spelling_of_a_share_means_the_same() {
     for rules in [

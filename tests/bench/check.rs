@@ -18,6 +18,9 @@ const ROUNDS: usize = 2_000;
 /// Characters of a delta, as models send them.
 const DELTA: usize = 2;
 
+/// Deltas of the reply within its first sentence.
+const SENTENCE: usize = 48;
+
 pub(crate) fn run() -> Result<Vec<Row>> {
     let mut rows = ordinary()?;
     rows.extend(vast()?);
@@ -101,13 +104,13 @@ fn streams(program: &Arc<Program>, deltas: &[String]) -> bool {
     released > 0
 }
 
-/// What a monitor holds after a reply, and what a thousand deltas more take.
+/// What a monitor holds within a long sentence, and what a thousand deltas more take.
 fn steady(monitor: &mut Monitor, deltas: &[String]) -> (Allocated, Allocated) {
-    let mut step = Step::default();
-    let ((), grown) = allocated(|| deltas.iter().for_each(|delta| monitor.push_into(delta, &mut step)));
-    let again = deltas.iter().cycle().take(1_000);
-    let ((), steady) = allocated(|| again.for_each(|delta| monitor.push_into(delta, &mut step)));
-    (grown, steady)
+    let (mut step, inside) = (Step::default(), deltas.get(..SENTENCE).unwrap_or_default());
+    let mut push = |count: usize| {
+        allocated(|| inside.iter().cycle().take(count).for_each(|delta| monitor.push_into(delta, &mut step))).1
+    };
+    (push(inside.len()), push(1_000))
 }
 
 fn size(heap: Allocated) -> f64 {

@@ -30,7 +30,7 @@ fn draw(dice: &mut Dice, characters: &[char], count: usize) -> String {
 pub(crate) fn replies(count: usize) -> Vec<String> {
     let (mut dice, characters) = (Dice::new(7), COMMON.chars().collect::<Vec<_>>());
     let mut clauses = |n: usize| (0..n).map(|_| draw(&mut dice, &characters, 11)).collect::<Vec<_>>().join("，");
-    (0..count).map(|_| format!("难道{}吗？{}。岂能{}乎？", clauses(8), clauses(8), clauses(8))).collect()
+    (0..count).map(|_| format!("岂能{}乎？{}。岂能{}乎？", clauses(8), clauses(8), clauses(8))).collect()
 }
 
 /// Distinct terms of two to six characters, none of which occurs in these replies.

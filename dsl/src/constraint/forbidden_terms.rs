@@ -15,6 +15,10 @@ use crate::text::terms::Matching;
 
 pub(super) const KEYWORD: &str = "forbidden_terms";
 
+/// Terms of a rule that a model is told, at most: a vocabulary would take its whole context. All are
+/// enforced.
+const NAMED: usize = 200;
+
 #[derive(Debug)]
 struct ForbiddenTerms {
     forbidden: Alternatives,
@@ -46,10 +50,16 @@ impl Constraint for ForbiddenTerms {
         let mut sentences = Vec::new();
         let Alternatives { terms, patterns } = &self.forbidden;
         if !terms.is_empty() {
-            let (terms, remarks) = (quoted(terms, language), remarks(&self.matching, language));
+            let named = terms.get(..NAMED).unwrap_or(terms);
+            let more = match (terms.len() - named.len(), language) {
+                (0, _) => String::new(),
+                (more, Language::Zh) => format!("，以及另外{more}个同类的词语"),
+                (more, Language::En) => format!(", nor {more} more like them"),
+            };
+            let (terms, remarks) = (quoted(named, language), remarks(&self.matching, language));
             sentences.push(match language {
-                Language::Zh => format!("绝不使用这些词语：{terms}{remarks}。"),
-                Language::En => format!("Never use these terms: {terms}{remarks}."),
+                Language::Zh => format!("绝不使用这些词语：{terms}{more}{remarks}。"),
+                Language::En => format!("Never use these terms: {terms}{more}{remarks}."),
             });
         }
         for pattern in patterns {

@@ -79,7 +79,7 @@ impl Filter {
     pub(super) fn push(&mut self, program: &Program, profile: &Profile, told: &mut Vec<Violation>) -> Option<usize> {
         let (waits, known) = (self.passed < self.read, told.len());
         self.forget_passed();
-        self.search(program, profile.c, told);
+        self.search(program, profile, told);
         self.read += profile.c.len_utf8();
         let hold = self.hold(program);
         let matched = told.len() > known || self.matches.first().is_some() || (self.is_sealed() && !self.sealed);
@@ -91,14 +91,27 @@ impl Filter {
         Some(hold)
     }
 
-    fn search(&mut self, program: &Program, c: char, told: &mut Vec<Violation>) {
+    /// Takes as many of the next characters as surely are part of no match, and gives their bytes: they count
+    /// as passed on. What it leaves is for [`Filter::push`]; the outcome is the same as if that had taken all.
+    pub(super) fn skim(&mut self, program: &Program, text: &str) -> usize {
+        if self.passed < self.read || !program.patterns.is_empty() || !self.matches.is_empty() {
+            return 0;
+        }
+        let bytes = if program.forbidden.is_empty() { text.len() } else { self.terms.skim(&program.forbidden, text) };
+        self.text.clear();
+        self.read += bytes;
+        self.passed = self.read;
+        bytes
+    }
+
+    fn search(&mut self, program: &Program, profile: &Profile, told: &mut Vec<Violation>) {
         let Self { terms, patterns, matches, .. } = self;
         if !program.forbidden.is_empty() {
-            terms.push(&program.forbidden, c, &mut |hit| matches.term(program, hit.term, hit.span, told));
+            terms.read(&program.forbidden, profile, &mut |hit| matches.term(program, hit.term, hit.span, told));
         }
         for (threads, (pattern, by)) in patterns.iter_mut().zip(&program.patterns) {
             let longest = matches.wants_longest(&by.effect);
-            threads.push(pattern, c, longest, &mut |span| matches.add(program, by, span, told));
+            threads.push(pattern, profile.c, longest, &mut |span| matches.add(program, by, span, told));
         }
     }
 

@@ -49,6 +49,11 @@ impl Matches {
         self.known_from = at;
     }
 
+    /// Whether nothing was found that changes what follows.
+    pub(super) fn is_empty(&self) -> bool {
+        self.redactions.is_empty() && self.blocked.is_none()
+    }
+
     /// Whether matches of a rule with this effect are searched for at their longest.
     pub(super) fn wants_longest(&self, effect: &Effect) -> bool {
         !self.guards && matches!(effect, Effect::Redact(_))

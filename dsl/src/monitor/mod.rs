@@ -160,9 +160,7 @@ impl Monitor {
         step.clear();
         if !self.finished {
             self.passage.page.outlet.expect(delta.len());
-            for c in delta.chars() {
-                self.take(profile::of(c), &mut step.violations);
-            }
+            self.take_all(delta, &mut step.violations);
         }
         self.close(step);
     }
@@ -209,6 +207,20 @@ impl Monitor {
 
     fn tally(&self) -> &Tally {
         &self.passage.page.tally
+    }
+
+    /// Text, through every stage: stretches at which nothing happens at once, all else by character.
+    fn take_all(&mut self, mut text: &str, told: &mut Vec<Violation>) {
+        while !text.is_empty() {
+            let calm = self.filter.skim(&self.program, text);
+            let Some((head, rest)) = text.split_at_checked(calm) else { return };
+            self.passage.write_all(&self.program, head, told);
+            let mut rest = rest.chars();
+            if let Some(c) = rest.next() {
+                self.take(profile::of(c), told);
+            }
+            text = rest.as_str();
+        }
     }
 
     /// One character, through every stage.

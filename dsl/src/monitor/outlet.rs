@@ -38,6 +38,14 @@ impl Outlet {
         }
     }
 
+    /// Appends text.
+    pub(super) fn write_all(&mut self, text: &str) {
+        self.written += text.len();
+        if !self.is_stopped() {
+            self.text.push_str(text);
+        }
+    }
+
     /// Lowers the limit to a byte.
     pub(super) fn limit(&mut self, at: usize) {
         self.limit = Some(self.limit.map_or(at, |other| other.min(at)));

@@ -4,7 +4,7 @@ use super::outlet::Outlet;
 use super::program::{Limit, Program};
 use super::tally::Tally;
 use super::{Step, Violation};
-use crate::text::profile::Profile;
+use crate::text::profile::{self, Profile};
 
 /// What the client has seen or is to see.
 #[derive(Debug, Clone)]
@@ -28,6 +28,20 @@ struct Place {
 impl Page {
     pub(super) fn new(program: &Program) -> Self {
         Self { tally: Tally::new(program), outlet: Outlet::default() }
+    }
+
+    /// More text, as [`Page::write`] takes each of its characters.
+    pub(super) fn write_all(&mut self, program: &Program, mut text: &str, told: &mut Vec<Violation>) {
+        while let Some(c) = text.chars().next() {
+            let calm = self.tally.skim(program, text);
+            let bytes = if calm == 0 { c.len_utf8() } else { calm };
+            let Some((head, rest)) = text.split_at_checked(bytes) else { return };
+            match calm {
+                0 => self.write(program, profile::of(c), told),
+                _ => self.outlet.write_all(head),
+            }
+            text = rest;
+        }
     }
 
     /// One more character: counts it, sets a limit where it is one too many, and queues it.

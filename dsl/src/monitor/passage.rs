@@ -44,13 +44,21 @@ impl Passage {
                         guard.known_from(at);
                     }
                 }
-                Piece::Text(text) => text.chars().for_each(|c| self.write(program, profile::of(c), told)),
+                Piece::Text(text) => self.write_all(program, text, told),
                 Piece::Replaced { by, span } => {
-                    by.chars().for_each(|c| self.write(program, profile::of(c), told));
+                    self.write_all(program, &by, told);
                     let written = self.written();
                     self.page.outlet.shift(written, span.end);
                 }
             }
+        }
+    }
+
+    /// Takes text that the filter let pass.
+    pub(super) fn write_all(&mut self, program: &Program, text: &str, told: &mut Vec<Violation>) {
+        match &self.guard {
+            Some(_) => text.chars().for_each(|c| self.write(program, profile::of(c), told)),
+            None => self.page.write_all(program, text, told),
         }
     }
 
@@ -99,7 +107,7 @@ fn let_through(program: &Program, guard: &mut Filter, page: &mut Page, hold: usi
     while let Some(piece) = guard.next(hold) {
         match piece {
             Piece::Seal => page.outlet.limit(page.outlet.written()),
-            Piece::Text(text) => text.chars().for_each(|c| page.write(program, profile::of(c), told)),
+            Piece::Text(text) => page.write_all(program, text, told),
             Piece::Replaced { .. } => {}
         }
     }

@@ -37,6 +37,8 @@ pub struct Program {
     pub(super) reads_forms: bool,
     /// Some rule asks for the languages of words.
     pub(super) reads_tongue: bool,
+    /// No rule asks for more than counts and forms.
+    pub(super) only_counts: bool,
     pub(super) sentence_limits: Vec<Limit>,
     pub(super) char_limits: Vec<Limit>,
     pub(super) word_limits: Vec<Limit>,
@@ -233,6 +235,8 @@ impl<'r> Draft<'r> {
     }
 
     fn build(self, rules: Vec<Compiled>, mode: DeliveryMode, bounds: Bounds) -> Program {
+        let seeks = !self.required.is_empty() || !self.finders.is_empty() || !self.machines.is_empty();
+        let only_counts = !seeks && !self.reads_tongue && self.word_limits.is_empty();
         let holds = |by: &Forbidden| by.effect != Effect::Report;
         Program {
             rules,
@@ -245,6 +249,7 @@ impl<'r> Draft<'r> {
             blocking_machines: self.blocking_machines,
             reads_forms: self.reads_forms,
             reads_tongue: self.reads_tongue,
+            only_counts,
             sentence_limits: self.sentence_limits,
             char_limits: self.char_limits,
             word_limits: self.word_limits,

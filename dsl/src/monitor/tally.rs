@@ -7,7 +7,7 @@ use crate::text::characters::Characters;
 use crate::text::pattern::Finder;
 use crate::text::profile::Profile;
 use crate::text::rhetorical::{Form, Forms};
-use crate::text::sentence::{Boundary, Sentences};
+use crate::text::sentence::{Boundary, Event, Sentences};
 use crate::text::styles::Styles;
 use crate::text::terms::Search;
 use crate::text::tongue::Tongue;
@@ -80,7 +80,7 @@ impl Tally {
         self.end_sentence(ended);
         if !program.required.is_empty() {
             let found = &mut self.found;
-            self.required.push(&program.required, c, &mut |hit| mark(found, hit.term));
+            self.required.read(&program.required, profile, &mut |hit| mark(found, hit.term));
         }
         for (index, (finder, pattern)) in self.finders.iter_mut().zip(&program.finders).enumerate() {
             finder.push(pattern, c);
@@ -101,6 +101,25 @@ impl Tally {
             char: self.characters.read(profile),
             word: !program.word_limits.is_empty() && self.words.read(profile),
         }
+    }
+
+    /// Takes as many of the next characters as decide nothing, and gives their bytes: within a sentence,
+    /// where rules only count characters and read forms, and no limit is near. The outcome is the same
+    /// as if [`Tally::push`] had taken them.
+    pub(super) fn skim(&mut self, program: &Program, text: &str) -> usize {
+        if !program.only_counts {
+            return 0;
+        }
+        let Self { sentences, characters, styles, .. } = self;
+        let count = characters.count();
+        let room = program.char_limits.iter().filter_map(|limit| limit.most.checked_sub(count)).min();
+        sentences.skim(text, room.unwrap_or(u64::MAX), |profile| {
+            characters.read(profile);
+            if let Some(styles) = styles {
+                // Nothing that is skimmed ends a sentence.
+                styles.read(profile, &Event::default());
+            }
+        })
     }
 
     /// Ends the text and gives whether a sentence was open.

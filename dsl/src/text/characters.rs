@@ -50,6 +50,7 @@ impl Characters {
         self.read(profile::of(c))
     }
 
+    #[inline]
     pub(crate) fn read(&mut self, profile: &Profile) -> bool {
         let weight = profile.weight;
         let joined = std::mem::replace(&mut self.joined, weight == Weight::Joiner);

@@ -13,6 +13,8 @@
 use caseless::Caseless;
 use unicode_normalization::char::{canonical_combining_class, decompose_compatible, is_combining_mark};
 
+use super::profile::Profile;
+use super::terms::is_word;
 use super::{digits, lookalike};
 
 /// Combining marks behind one base that are still accents, as in `ế`; more of them are decoration.
@@ -48,6 +50,30 @@ pub struct Folder {
 struct Mark {
     ch: char,
     class: u8,
+}
+
+/// What a character folds to that folds to a single one, neither white space nor a mark, wherever it
+/// stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Alone {
+    pub(super) ch: char,
+    /// See [`Folded::symbol`].
+    symbol: bool,
+    /// It is a word character.
+    pub(super) word: bool,
+}
+
+impl Alone {
+    pub(super) fn of(c: char) -> Option<Self> {
+        let (mut folder, mut out) = (Folder::default(), Vec::new());
+        folder.push(c, 0, &mut |folded| out.push(folded));
+        match out.as_slice() {
+            [Folded { ch, symbol, .. }] if !c.is_whitespace() && !folder.is_waiting() => {
+                Some(Self { ch: *ch, symbol: *symbol, word: !symbol && is_word(*ch) })
+            }
+            _ => None,
+        }
+    }
 }
 
 /// What one character folds to by itself.
@@ -96,6 +122,17 @@ impl Folder {
         }
     }
 
+    /// Takes the character at byte `at`, of which the profile may know what it folds to.
+    #[inline]
+    pub(crate) fn read(&mut self, profile: &Profile, at: usize, emit: &mut impl FnMut(Folded)) {
+        match profile.fold {
+            Some(Alone { ch, symbol, .. }) => {
+                self.base(Folded { ch, start: at, end: at + profile.c.len_utf8(), symbol }, emit);
+            }
+            None => self.push(profile.c, at, emit),
+        }
+    }
+
     /// Everything that the future depends on but offsets.
     #[must_use]
     pub fn key(&self) -> u64 {
@@ -103,6 +140,11 @@ impl Folder {
         let marks = marks
             .fold(0u64, |key, mark| key.wrapping_mul(0x0001_0000_0001).wrapping_add(u64::from(u32::from(mark.ch))));
         marks << 2 | u64::from(self.heaped) << 1 | u64::from(self.space)
+    }
+
+    /// Characters have come that fold alone, one after the other. Nothing waits.
+    pub(super) fn pass(&mut self) {
+        self.space = false;
     }
 
     /// Whether something waits for a next base.

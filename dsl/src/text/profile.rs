@@ -8,9 +8,9 @@ use std::sync::OnceLock;
 
 use unicode_normalization::char::is_combining_mark;
 
-use super::fold::is_ignorable;
+use super::fold::{Alone, is_ignorable};
 use super::rhetorical;
-use super::sentence::{Class, class};
+use super::sentence::{Class, class, flows};
 use super::styles::{self, Mark, Sign};
 use super::{characters, words};
 
@@ -18,8 +18,12 @@ use super::{characters, words};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Profile {
     pub(crate) c: char,
+    /// What it folds to, if that is one character wherever it stands.
+    pub(super) fold: Option<Alone>,
     /// Its part in where sentences end.
     pub(super) class: Class,
+    /// It may stand within a sentence without a word about where that ends.
+    pub(super) flows: bool,
     /// Its part in a list marker.
     pub(super) sign: Sign,
     /// Its part in a quotation.
@@ -48,6 +52,7 @@ static BLOCKS: [OnceLock<Box<[Profile; BLOCK]>>; (char::MAX as usize + 1) / BLOC
     [const { OnceLock::new() }; (char::MAX as usize + 1) / BLOCK];
 
 /// The profile of a character.
+#[inline]
 pub(crate) fn of(c: char) -> &'static Profile {
     let code = c as usize;
     #[allow(clippy::indexing_slicing, reason = "no code point is above `char::MAX`, and a block has 256 entries")]
@@ -66,7 +71,9 @@ impl Profile {
         let letter = rhetorical::normal(c);
         Self {
             c,
+            fold: Alone::of(c),
             class: class(c),
+            flows: flows(c),
             sign: styles::sign(c),
             mark: styles::mark(c),
             letter: rhetorical::byte(letter),

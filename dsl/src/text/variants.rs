@@ -36,6 +36,7 @@ impl Variants {
     /// The form that stands for a character: the same for all of its forms, and itself for any
     /// character that has none.
     #[must_use]
+    #[inline]
     pub fn fold(&self, c: char) -> char {
         let code = u32::from(c);
         match code {

@@ -133,6 +133,7 @@ impl Reader {
         self.read(profile::of(c), enclosed);
     }
 
+    #[inline]
     pub(crate) fn read(&mut self, profile: &Profile, enclosed: bool) {
         let (letter, asks) = if enclosed { (b' ', Asks::AsBefore) } else { (profile.letter, profile.asks) };
         self.asks = asks == Asks::Yes || (self.asks && asks == Asks::AsBefore);

@@ -88,6 +88,16 @@ pub struct Sentences {
     flows: bool,
 }
 
+/// Whether a character may stand within a sentence without a word about where that ends: letters and
+/// digits, spaces and commas. A colon may begin a URL or a list.
+pub(super) fn flows(c: char) -> bool {
+    match class(c) {
+        Class::Word | Class::Space => true,
+        Class::Continue => !matches!(c, ':' | '：'),
+        _ => false,
+    }
+}
+
 /// Whether a pair right behind a terminator refers to what was said.
 fn refers(pair: Pair, previous: Option<char>) -> bool {
     pair == Pair::Square || (pair == Pair::Parenthesis && previous == Some(']'))
@@ -134,7 +144,7 @@ impl Sentences {
         let at = self.at;
         self.at += c.len_utf8();
         let mut event = Event::default();
-        if !(self.flows && class == Class::Word) {
+        if !(self.flows && profile.flows) {
             self.take(c, class, at, &mut event);
             self.line = self.line.then(c, class);
             self.flows = self.is_flowing();
@@ -147,8 +157,32 @@ impl Sentences {
         event
     }
 
-    /// Whether a letter or a digit would change nothing here but the word it belongs to: most
-    /// characters of a text are one within a sentence that has begun and may not have ended.
+    /// Takes as many of the next characters as surely decide nothing, tells each, and gives their bytes.
+    /// What it leaves is for [`Sentences::push`]; the outcome is the same as if that had taken all.
+    #[inline]
+    pub(crate) fn skim(&mut self, text: &str, most: u64, mut each: impl FnMut(&Profile)) -> usize {
+        let start = self.at;
+        if !self.flows {
+            return 0;
+        }
+        for (c, _) in text.chars().zip(0..most) {
+            let profile = profile::of(c);
+            if !profile.flows {
+                break;
+            }
+            each(profile);
+            self.word.push_unless_dot(c);
+            self.previous = Some(c);
+            self.at += c.len_utf8();
+            if profile.class != Class::Space {
+                self.solid = self.at;
+            }
+        }
+        self.at - start
+    }
+
+    /// Whether a character that [flows](flows) would change nothing here but the word before a full stop:
+    /// most characters of a text are one within a sentence that has begun and may not have ended.
     fn is_flowing(&self) -> bool {
         self.content
             && self.pending.is_none()
@@ -360,3 +394,6 @@ impl Sentences {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

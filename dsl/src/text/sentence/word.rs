@@ -59,6 +59,7 @@ impl Word {
 
     /// Takes the next character of the text: ASCII letters extend the word, anything else ends it,
     /// except a full stop, which goes through [`Word::dot`].
+    #[inline]
     pub(super) fn push_unless_dot(&mut self, c: char) {
         if c == '.' {
             return;

@@ -79,12 +79,15 @@ impl Listing {
     }
 
     /// Takes the next character; `begins` says that it gives its sentence the first letter or digit.
+    #[inline]
     pub(super) fn push(&mut self, sign: Sign, begins: bool) {
         if sign == Sign::Newline {
             *self = Self { item: self.item, ..Self::default() };
             return;
         }
-        self.line = self.line.then(sign);
+        if !matches!(self.line, Line::Marker | Line::Body) {
+            self.line = self.line.then(sign);
+        }
         if begins {
             self.first = !self.begun;
             self.begun = true;

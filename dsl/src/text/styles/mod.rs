@@ -44,6 +44,7 @@ impl Styles {
         self.read(profile::of(c), event)
     }
 
+    #[inline]
     pub(crate) fn read(&mut self, profile: &Profile, event: &Event) -> Option<Forms> {
         let ended = event.boundary.is_some().then(|| self.forms());
         if ended.is_some() {

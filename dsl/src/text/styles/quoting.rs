@@ -39,6 +39,7 @@ pub(in crate::text) fn mark(c: char) -> Option<Mark> {
 }
 
 impl Quoting {
+    #[inline]
     pub(super) fn push(&mut self, profile: &Profile) {
         match profile.mark {
             Some(Mark::Open(kind)) => self.open(kind),

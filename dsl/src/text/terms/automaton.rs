@@ -2,6 +2,9 @@
 
 use std::collections::HashMap;
 
+use super::heads::Heads;
+use super::sieve::Sieve;
+
 /// The state before any character.
 pub(super) const ROOT: u32 = 0;
 
@@ -37,7 +40,7 @@ pub(super) enum What {
 
 #[derive(Debug, Clone)]
 pub(super) struct Node {
-    /// Its transitions in `edges`, sorted by character.
+    /// Its children, numbered one after the other in the order of their labels.
     pub(super) first: u32,
     pub(super) last: u32,
     pub(super) fail: u32,
@@ -60,12 +63,12 @@ pub(super) struct Node {
 #[derive(Debug)]
 pub(super) struct Automaton {
     pub(super) nodes: Vec<Node>,
-    pub(super) edges: Vec<(char, u32)>,
+    /// By state, the character that leads to it.
+    pub(super) labels: Vec<char>,
     pub(super) ending: Vec<u32>,
     pub(super) entries: Vec<Entry>,
-    pub(super) longest: usize,
-    /// Which characters leave the root, by their low bits: most text does not.
-    pub(super) heads: [u64; 4],
+    pub(super) heads: Heads,
+    pub(super) sieve: Sieve,
     /// By state: the groups whose exceptions go on from there.
     pub(super) excepting: HashMap<u32, Vec<u32>>,
     /// By state, of the terms that go on from there: with which other states each is sure to be excused.
@@ -82,14 +85,13 @@ impl Automaton {
     /// The state after one more character.
     pub(super) fn next(&self, mut id: u32, c: char) -> u32 {
         loop {
-            if id == ROOT && !self.is_head(c) {
-                return ROOT;
-            }
-            if let Some(next) = self.child(id, c) {
-                return next;
-            }
             if id == ROOT {
-                return ROOT;
+                return self.heads.get(c);
+            }
+            if self.sieve.may_hold(id, c)
+                && let Some(next) = self.child(id, c)
+            {
+                return next;
             }
             id = self.node(id).fail;
         }
@@ -98,9 +100,15 @@ impl Automaton {
     /// The state that an edge leads to.
     pub(super) fn child(&self, id: u32, c: char) -> Option<u32> {
         let node = self.node(id);
-        let edges = self.edges.get(node.first as usize..node.last as usize).unwrap_or_default();
-        let found = edges.binary_search_by_key(&c, |edge| edge.0).ok()?;
-        edges.get(found).map(|edge| edge.1)
+        let labels = self.labels.get(node.first as usize..node.last as usize)?;
+        let found = labels.binary_search(&c).ok()?;
+        u32::try_from(found).ok().map(|found| node.first + found)
+    }
+
+    /// Whether no term and no exception ends at a state.
+    pub(super) fn is_silent(&self, id: u32) -> bool {
+        let node = self.node(id);
+        node.ends_first == node.ends_last && node.also == NONE
     }
 
     /// The state and every one along its failure links: all that is being read, longest first.
@@ -132,14 +140,4 @@ impl Automaton {
     pub(super) fn excepts(&self, id: u32, node: &Node, group: u32) -> bool {
         node.excepts && self.excepting.get(&id).is_some_and(|groups| groups.contains(&group))
     }
-
-    fn is_head(&self, c: char) -> bool {
-        let (word, bit) = head_bit(c);
-        self.heads.get(word).is_some_and(|heads| heads & bit != 0)
-    }
-}
-
-pub(super) fn head_bit(c: char) -> (usize, u64) {
-    let low = c as u32 & 0xFF;
-    ((low >> 6) as usize, 1 << (low & 63))
 }

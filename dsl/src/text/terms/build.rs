@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use super::automaton::{Automaton, Entry, NONE, Node, ROOT, Right, What, head_bit};
+use super::automaton::{Automaton, Entry, NONE, Node, ROOT, Right, What};
+use super::heads::Heads;
 use super::script::{is_kana, is_word};
+use super::sieve::Sieve;
 
 /// Terms of one lane, not yet linked.
 pub(super) struct Draft {
@@ -70,11 +72,11 @@ impl Draft {
     pub(super) fn build(self) -> Automaton {
         let mut automaton = Automaton {
             nodes: Vec::with_capacity(self.nodes.len()),
-            edges: Vec::with_capacity(self.nodes.len()),
+            labels: vec!['\0'],
             ending: Vec::with_capacity(self.entries.len()),
             entries: self.entries,
-            longest: 1,
-            heads: [0; 4],
+            heads: Heads::default(),
+            sieve: Sieve::new(self.nodes.len()),
             excepting: HashMap::new(),
             spared: HashMap::new(),
             gaps: self.gaps,
@@ -84,18 +86,16 @@ impl Draft {
         let mut parents = vec![(ROOT, '\0')];
         while let Some((sprout, id)) = queue.pop_front() {
             let Some(sprout) = self.nodes.get(sprout) else { continue };
-            let first = automaton.edges.len();
+            let first = automaton.labels.len();
             for (&c, &child) in &sprout.children {
-                automaton.edges.push((c, assigned));
+                automaton.labels.push(c);
                 parents.push((id, c));
                 queue.push_back((child, assigned));
-                assigned += 1;
-                if id == ROOT {
-                    let (word, bit) = head_bit(c);
-                    if let Some(heads) = automaton.heads.get_mut(word) {
-                        *heads |= bit;
-                    }
+                match id {
+                    ROOT => automaton.heads.set(c, assigned),
+                    _ => automaton.sieve.add(id, c),
                 }
+                assigned += 1;
             }
             automaton.add(sprout, id, first);
         }
@@ -129,14 +129,13 @@ impl Automaton {
     fn add(&mut self, sprout: &Sprout, id: u32, first: usize) {
         let ends_first = self.ending.len();
         self.ending.extend(&sprout.ends);
-        self.longest = self.longest.max(sprout.depth as usize);
         let excepts = id != ROOT && !sprout.excepts.is_empty();
         if excepts {
             self.excepting.insert(id, sprout.excepts.clone());
         }
         self.nodes.push(Node {
             first: short(first),
-            last: short(self.edges.len()),
+            last: short(self.labels.len()),
             fail: ROOT,
             depth: sprout.depth,
             ends_first: short(ends_first),

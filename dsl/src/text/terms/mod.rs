@@ -18,18 +18,21 @@
 
 mod automaton;
 mod build;
+mod heads;
 mod script;
+mod sieve;
 mod walk;
 
 use std::collections::HashMap;
 use std::ops::Range;
 
-use automaton::Automaton;
+use automaton::{Automaton, ROOT};
 use build::Draft;
 pub(crate) use script::{is_gap, is_word};
 use walk::Walk;
 
 use super::fold::{Folder, is_ignorable};
+use super::profile::{self, Profile};
 use super::variants::Variants;
 
 /// How the terms of one rule are looked for.
@@ -89,7 +92,7 @@ struct Lane {
     automaton: Automaton,
 }
 
-/// The state of one search. Cloning copies a few words per character of the longest term.
+/// The state of one search. It takes a few words for each character that has been held at once.
 #[derive(Debug, Clone, Default)]
 pub struct Search {
     folder: Folder,
@@ -146,7 +149,7 @@ impl Terms {
     /// A search at the empty text.
     #[must_use]
     pub fn search(&self) -> Search {
-        let walks = self.lanes.iter().map(|lane| Walk::new(&lane.automaton)).collect();
+        let walks = vec![Walk::default(); self.lanes.len()].into();
         Search { folder: Folder::default(), walks, at: 0 }
     }
 
@@ -164,6 +167,14 @@ impl Terms {
 }
 
 impl Lane {
+    /// Whether a term may begin with a folded character.
+    #[inline]
+    fn begins_with(&self, folded: char) -> bool {
+        let c = self.variants.map_or(folded, |variants| variants.fold(folded));
+        self.automaton.heads.get(c) != ROOT
+    }
+
+    #[inline]
     fn step(&self, walk: &mut Walk, mut folded: super::fold::Folded, hit: &mut impl FnMut(Hit)) {
         if let Some(variants) = self.variants {
             folded.ch = variants.fold(folded.ch);
@@ -175,13 +186,40 @@ impl Lane {
 impl Search {
     /// Takes the next character.
     pub fn push(&mut self, terms: &Terms, c: char, hit: &mut impl FnMut(Hit)) {
+        self.read(terms, profile::of(c), hit);
+    }
+
+    #[inline]
+    pub(crate) fn read(&mut self, terms: &Terms, profile: &Profile, hit: &mut impl FnMut(Hit)) {
         let walks = &mut self.walks;
-        self.folder.push(c, self.at, &mut |folded| {
+        self.folder.read(profile, self.at, &mut |folded| {
             for (lane, walk) in terms.lanes.iter().zip(walks.iter_mut()) {
                 lane.step(walk, folded, hit);
             }
         });
-        self.at += c.len_utf8();
+        self.at += profile.c.len_utf8();
+    }
+
+    /// Takes as many of the next characters as surely begin no term, and gives their bytes. What it leaves
+    /// is for [`Search::push`]; the outcome is the same as if that had taken all.
+    pub(crate) fn skim(&mut self, terms: &Terms, text: &str) -> usize {
+        if self.folder.is_waiting() || !self.walks.iter().all(Walk::is_at_rest) {
+            return 0;
+        }
+        let (mut bytes, mut count, mut word) = (0, 0, false);
+        for c in text.chars() {
+            let Some(alone) = profile::of(c).fold else { break };
+            if terms.lanes.iter().any(|lane| lane.begins_with(alone.ch)) {
+                break;
+            }
+            (bytes, count, word) = (bytes + c.len_utf8(), count + 1, alone.word);
+        }
+        if count > 0 {
+            self.folder.pass();
+            self.at += bytes;
+            self.walks.iter_mut().for_each(|walk| walk.pass(count, word, self.at));
+        }
+        bytes
     }
 
     /// Ends the text, which is a boundary.

@@ -171,3 +171,34 @@ fn exceptions_of_terms_with_gaps_have_gaps() {
     assert_eq!(hits(&terms, "明 日*本 去"), [(0, 4..11)]);
     assert_eq!(held(&terms, "明 日*本 "), "日*本 ");
 }
+
+/// A character that is skimmed over and would have been part of a match, or a boundary of one, shows here.
+#[test]
+fn skimming_changes_nothing() {
+    let gaps = Matching { gaps: true, ..Matching::usual().clone() };
+    let terms = ["AI", "算法", "人工智能", "red car", "2024", "か"];
+    let texts =
+        ["用АI做，said A\u{301}I, A I 人 工智能算 法。算法", "ＡＩ、\u{200B}2024年 v2024 が か\u{3099}かx red  car①AI"];
+    for terms in [usual(&terms), with(&terms, &gaps)] {
+        for text in texts {
+            let (mut each, mut skims) = (terms.search(), terms.search());
+            let (mut expected, mut found, mut rest, mut skimmed) = (vec![], vec![], text, 0);
+            while let Some(c) = rest.chars().next() {
+                let mut bytes = skims.skim(&terms, rest);
+                skimmed += bytes;
+                if bytes == 0 {
+                    skims.push(&terms, c, &mut |hit| found.push(hit));
+                    bytes = c.len_utf8();
+                }
+                let (head, tail) = rest.split_at(bytes);
+                head.chars().for_each(|c| each.push(&terms, c, &mut |hit| expected.push(hit)));
+                rest = tail;
+                assert_eq!((&found, skims.hold(&terms)), (&expected, each.hold(&terms)), "{text}, before {rest}");
+            }
+            each.finish(&terms, &mut |hit| expected.push(hit));
+            skims.finish(&terms, &mut |hit| found.push(hit));
+            assert_eq!(found, expected, "{text}");
+            assert!(skimmed > 0 && !found.is_empty(), "{text}");
+        }
+    }
+}

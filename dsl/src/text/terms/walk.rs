@@ -10,13 +10,17 @@ use crate::text::fold::Folded;
 /// Spaces and symbols between two characters of a term, at most; beyond them the term is not the same one.
 const LONGEST_GAP: u8 = 3;
 
+/// Characters that are kept at least, once any is.
+const FEW: usize = 8;
+
 #[derive(Debug, Clone, Default)]
 pub(super) struct Walk {
     node: u32,
     /// Folded characters read, gaps apart.
     read: usize,
-    /// The last folded characters, by their number modulo the length.
-    recent: Box<[Recent]>,
+    /// The last folded characters, as many as the deepest state so far has read, by their number modulo
+    /// the length, which is a power of two.
+    recent: Vec<Recent>,
     /// The last folded character was a word character.
     word: bool,
     /// Past the last folded character that is part of a term.
@@ -45,11 +49,20 @@ struct Pending {
 }
 
 impl Walk {
-    pub(super) fn new(automaton: &Automaton) -> Self {
-        Self { recent: vec![Recent::default(); automaton.longest].into(), ..Self::default() }
+    /// Whether nothing that was read is part of a term.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.node == ROOT && self.gap == 0 && self.pending.is_empty()
+    }
+
+    /// Takes characters at rest that begin no term; the last one ends at a byte.
+    pub(super) fn pass(&mut self, count: usize, word: bool, end: usize) {
+        self.read += count;
+        self.word = word;
+        self.end = end;
     }
 
     /// Takes a folded character.
+    #[inline]
     pub(super) fn step(&mut self, automaton: &Automaton, folded: Folded, hit: &mut impl FnMut(Hit)) {
         if automaton.gaps && is_gap(folded.ch) {
             return self.skip(automaton, hit);
@@ -69,9 +82,9 @@ impl Walk {
         }
         self.gap = 0;
         self.node = automaton.next(self.node, folded.ch);
-        let slot = self.read % self.recent.len().max(1);
-        if let Some(recent) = self.recent.get_mut(slot) {
-            *recent = Recent { start: folded.start, after_word: self.word };
+        if self.node != ROOT {
+            let recent = Recent { start: folded.start, after_word: self.word };
+            self.keep(recent, automaton.node(self.node).depth as usize);
         }
         self.read += 1;
         self.word = word;
@@ -80,6 +93,30 @@ impl Walk {
             self.report(automaton, |right| right == Right::Anything, hit);
         }
         self.settle(automaton, hit);
+    }
+
+    /// Keeps the character being read: one of the last `depth`, all of which are asked for. One that
+    /// leads back to the root is not, nor is any before it.
+    fn keep(&mut self, recent: Recent, depth: usize) {
+        if depth > self.recent.len() {
+            self.widen(depth);
+        }
+        let slot = self.read & (self.recent.len() - 1);
+        if let Some(slot) = self.recent.get_mut(slot) {
+            *slot = recent;
+        }
+    }
+
+    #[cold]
+    fn widen(&mut self, depth: usize) {
+        let mut wider = vec![Recent::default(); depth.next_power_of_two().max(FEW)];
+        let mask = wider.len() - 1;
+        for back in 1..depth {
+            if let Some(slot) = wider.get_mut(self.read.wrapping_sub(back) & mask) {
+                *slot = self.recent(back);
+            }
+        }
+        self.recent = wider;
     }
 
     /// Ends the text, which is a boundary and completes no exception.
@@ -92,7 +129,11 @@ impl Walk {
     }
 
     /// The first byte that could still become part of a match of a holding term.
+    #[inline]
     pub(super) fn hold(&self, automaton: &Automaton) -> Option<usize> {
+        if self.is_at_rest() {
+            return None;
+        }
         let needs = |(id, node): &(u32, &Node)| {
             node.holds > 0 && self.begins(node) && !(node.may_be_spared && self.is_spared(automaton, *id))
         };
@@ -147,6 +188,9 @@ impl Walk {
 
     /// Tells the matches that end at the last character and are decided now, or keeps them pending.
     fn report(&mut self, automaton: &Automaton, decided: impl Fn(Right) -> bool, hit: &mut impl FnMut(Hit)) {
+        if automaton.is_silent(self.node) {
+            return;
+        }
         for (_, entry) in automaton.outputs(self.node) {
             let from = self.recent(entry.length);
             if !decided(entry.right) || (entry.word_start && from.after_word) {
@@ -176,9 +220,13 @@ impl Walk {
 
     /// Tells the pending matches that no exception can excuse any more.
     fn settle(&mut self, automaton: &Automaton, hit: &mut impl FnMut(Hit)) {
-        if self.pending.is_empty() {
-            return;
+        if !self.pending.is_empty() {
+            self.settle_pending(automaton, hit);
         }
+    }
+
+    #[cold]
+    fn settle_pending(&mut self, automaton: &Automaton, hit: &mut impl FnMut(Hit)) {
         let mut pending = std::mem::take(&mut self.pending);
         pending.retain_mut(|it| {
             let goes_on = |(id, node): (u32, &Node)| automaton.excepts(id, node, it.group) && self.begins(node);
@@ -207,7 +255,7 @@ impl Walk {
 
     /// The folded character `back` places from the end.
     fn recent(&self, back: usize) -> Recent {
-        let slot = self.read.saturating_sub(back) % self.recent.len().max(1);
+        let slot = self.read.saturating_sub(back) & self.recent.len().saturating_sub(1);
         self.recent.get(slot).copied().unwrap_or_default()
     }
 }
