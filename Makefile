@@ -13,7 +13,7 @@ LISTEN ?= 127.0.0.1:8420
 # How `verify-contracts` writes its findings: human, short, json, github, sarif or junit.
 FORMAT ?= human
 
-.PHONY: help deps build run test test-docs verify-contracts plugins bench bench-peers fuzz fmt fmt-check lint clean
+.PHONY: help deps build run test test-docs verify-contracts plugins laws bench bench-peers fuzz fmt fmt-check lint clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,10 @@ test-docs: ## Examples in the documentation, and the documentation itself
 
 verify-contracts: plugins build ## Prove and try every contract in contracts/
 	@$(TARGET)/debug/rolecall verify contracts --format $(FORMAT)
+
+laws: ## A million cuts of texts, and every law of replies at length (release build)
+	@$(CARGO) test --release -q -p rolecall-dsl --test splits --test monitor_laws
+	@$(CARGO) test --release -q -p rolecall --lib enforce::reply
 
 bench: plugins ## Measure idle sessions, checks and delivery (release build)
 	@$(CARGO) build --release -q -p rolecall -p rolecall-tests

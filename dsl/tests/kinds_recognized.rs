@@ -58,7 +58,7 @@ fn a_reply_begins_as_it_must() {
             Residual::Holds,
             Residual::Dead,
             Residual::Open,
-            Residual::Open,
+            Residual::Holds,
             Residual::Holds,
             Residual::Holds
         ]

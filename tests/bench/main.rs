@@ -1,6 +1,6 @@
-//! `rolecall-bench [idle|check|deliver|verify|gateway|peers]… [--sessions N]`: what rolecall costs, each figure beside a
-//! baseline measured in the same run. `make bench` runs all of them on a release build, but for `peers`, which
-//! installs other products first: `make bench-peers`.
+//! `rolecall-bench [idle|check|held|saved|deliver|verify|gateway|peers]… [--sessions N]`: what rolecall costs, each
+//! figure beside a baseline measured in the same run. `make bench` runs all of them on a release build, but for `peers`,
+//! which installs other products first: `make bench-peers`.
 
 #![allow(clippy::indexing_slicing, reason = "only JSON values are indexed, where a missing field is null")]
 
@@ -10,9 +10,11 @@ mod check;
 mod counting;
 mod deliver;
 mod gateway;
+mod held;
 mod idle;
 mod peers;
 mod probe;
+mod saved;
 mod table;
 mod verify;
 mod vocabulary;
@@ -35,17 +37,21 @@ async fn main() -> Result<()> {
             // The model of the gateway bench.
             "instant-upstream" => return gateway::serve(),
             "--sessions" => sessions = args.next().context("--sessions takes a number")?.parse()?,
-            "idle" | "check" | "deliver" | "verify" | "gateway" | "peers" => chosen.push(arg),
-            other => bail!("{other} is not a bench; there are idle, check, deliver, verify, gateway and peers"),
+            "idle" | "check" | "held" | "saved" | "deliver" | "verify" | "gateway" | "peers" => chosen.push(arg),
+            other => {
+                bail!("{other} is no bench; there are idle, check, held, saved, deliver, verify, gateway and peers")
+            }
         }
     }
     if chosen.is_empty() {
-        chosen = ["check", "verify", "gateway", "deliver", "idle"].map(str::to_owned).to_vec();
+        chosen = ["check", "held", "saved", "verify", "gateway", "deliver", "idle"].map(str::to_owned).to_vec();
     }
     let mut rows: Vec<Row> = Vec::new();
     for bench in &chosen {
         rows.extend(match bench.as_str() {
             "check" => check::run()?,
+            "held" => held::run()?,
+            "saved" => saved::run()?,
             "verify" => verify::run()?,
             "gateway" => gateway::run().await?,
             "deliver" => deliver::run().await?,

@@ -21,6 +21,7 @@ pub mod api;
 pub mod ledger;
 
 pub mod naive;
+pub mod replies;
 
 pub mod upstream;
 

@@ -26,7 +26,7 @@ impl Shapes {
 
     /// Whether the current sentence has a form however it goes on.
     pub(super) fn is_certain(&self, form: Form) -> bool {
-        self.styles.is_certain(form)
+        self.styles.settled(form) == Some(true)
     }
 
     /// Everything that the future depends on, as far as these forms go.

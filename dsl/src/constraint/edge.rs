@@ -1,12 +1,13 @@
 //! What `starts_with` and `ends_with` share: alternatives at one end of a reply.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::args::{Alternatives, Reader, quoted};
 use crate::ast::Entry;
 use crate::contract::Language;
 use crate::diagnostic::Finding;
 use crate::source::Source;
+use crate::text::least;
 use crate::text::pattern::{Pattern, Use};
 use crate::text::sample;
 use crate::text::terms::fold_term;
@@ -23,6 +24,8 @@ pub(super) struct Edge {
     pub(super) texts: Vec<Vec<char>>,
     /// The patterns.
     pub(super) patterns: Vec<Arc<Pattern>>,
+    /// See [`Edge::rest`].
+    least: OnceLock<Vec<Vec<u64>>>,
 }
 
 impl Edge {
@@ -41,7 +44,12 @@ impl Edge {
         let folded = written.iter().filter_map(|text| fold_term(text).ok());
         let mut texts: Vec<Vec<char>> = folded.map(|text| text.chars().collect()).collect();
         texts.sort_unstable();
-        Some(Arc::new(Self { written, texts, patterns }))
+        Some(Arc::new(Self { written, texts, patterns, least: OnceLock::new() }))
+    }
+
+    /// For each text, and each place in it, the fewest characters that say the rest.
+    pub(super) fn rest(&self) -> &[Vec<u64>] {
+        self.least.get_or_init(|| self.texts.iter().map(|text| least::rest(text)).collect())
     }
 
     /// The alternatives for a model, behind `text` or a list of them.

@@ -14,6 +14,7 @@ use crate::diagnostic::Finding;
 use crate::monitor::Residual;
 use crate::source::Source;
 use crate::text::fold::{Folder, is_ignorable};
+use crate::text::least;
 use crate::text::pattern::{Run, Use};
 use crate::text::sentence::Event;
 
@@ -107,6 +108,15 @@ impl Recognizer for End {
         None
     }
 
+    fn fits(&self, left: u64) -> bool {
+        let behind = |(text, rest): (&Vec<char>, &Vec<u64>)| {
+            rest.get(least::overlap(&self.tail, text)).is_some_and(|least| *least <= left)
+        };
+        self.accepts()
+            || self.edge.texts.iter().zip(self.edge.rest()).any(behind)
+            || self.runs.iter().zip(&self.edge.patterns).any(|(run, pattern)| run.fits(pattern, left))
+    }
+
     fn key(&self) -> Vec<u64> {
         let mut key = vec![u64::from(self.ended), u64::from(self.matched), self.tail.len() as u64];
         key.extend(self.tail.iter().map(|c| u64::from(u32::from(*c))));
@@ -166,6 +176,10 @@ impl Constraint for EndsWith {
 
     fn outlook(&self, view: &View<'_>) -> Residual {
         view.recognized()
+    }
+
+    fn closings(&self) -> Vec<String> {
+        self.edge.written.clone()
     }
 
     fn broken(&self, view: &View<'_>) -> Option<String> {

@@ -126,6 +126,10 @@ impl Recognizer for Reply {
         (self.json.is_dead() || self.long || (self.json.is_closed() && !self.valid)).then_some(false)
     }
 
+    fn fits(&self, left: u64) -> bool {
+        self.json.least() <= left
+    }
+
     fn reason(&self) -> Option<String> {
         if self.accepts() {
             return None;

@@ -80,7 +80,7 @@ impl Speaks {
 
     /// At most this many further words can count.
     fn words_left(view: &View<'_>) -> Option<u64> {
-        let by_chars = view.bounds.chars.map(|most| most.saturating_sub(view.chars));
+        let by_chars = view.chars_left();
         let open = u64::from(view.tongue.is_open());
         let by_words = view.bounds.words.map(|most| most.saturating_sub(view.words) + open);
         by_chars.into_iter().chain(by_words).min()

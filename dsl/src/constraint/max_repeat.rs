@@ -261,6 +261,10 @@ impl Constraint for MaxRepeat {
         view.recognized()
     }
 
+    fn is_kept_by_a_cut(&self) -> bool {
+        true
+    }
+
     fn broken(&self, view: &View<'_>) -> Option<String> {
         (!view.is_found()).then(|| match self.most {
             1 => "a sentence occurs twice".to_owned(),

@@ -39,7 +39,7 @@ use crate::monitor::Residual;
 use crate::source::Source;
 use crate::text::pattern::Pattern;
 use crate::text::rhetorical::Form;
-use crate::text::terms::Matching;
+use crate::text::terms::{Matching, Search, Terms};
 use crate::text::tongue::Tongue;
 
 /// When a kind can be decided; from the strictest kind in a contract its delivery mode follows.
@@ -85,6 +85,19 @@ pub trait Constraint: std::fmt::Debug + Send + Sync {
     }
     /// What is known about the reply so far and every continuation of it.
     fn outlook(&self, view: &View<'_>) -> Residual;
+    /// Whether a reply that breaks the rule keeps it when it ends where that begins, so that no model need
+    /// be asked.
+    fn is_kept_by_a_cut(&self) -> bool {
+        matches!(self.demand(), Demand::MaxSentences(_) | Demand::MaxChars(_) | Demand::MaxWords(_))
+    }
+    /// The contract's own words that may keep the rule when they stand at the end of a reply.
+    fn closings(&self) -> Vec<String> {
+        Vec::new()
+    }
+    /// The contract's own words that keep the rule when they stand at the beginning of a reply.
+    fn openings(&self) -> Vec<String> {
+        Vec::new()
+    }
     /// Why the finished reply breaks the rule, one sentence; asked of kinds that are decided at the
     /// end.
     fn broken(&self, _view: &View<'_>) -> Option<String> {
@@ -144,8 +157,8 @@ pub struct View<'a> {
     pub chars: u64,
     /// Ended sentences of the form demanded.
     pub formed: u64,
-    /// The current sentence has that form however it goes on.
-    pub forming: bool,
+    /// Whether the current sentence has that form however it goes on; `None` while that depends.
+    pub forming: Option<bool>,
     /// Words, counted as `max_words` does.
     pub words: u64,
     /// The words by language, if that was demanded.
@@ -159,10 +172,29 @@ pub struct View<'a> {
     pub lost: bool,
     /// A recognizer accepts whatever follows.
     pub certain: bool,
-    /// A match waits for the character behind it.
-    pub undecided: bool,
+    /// How much of required terms was read.
+    pub reading: Option<Reading<'a>>,
     /// The contract's other bounds.
     pub bounds: Bounds,
+}
+
+/// The search for required terms, as far as a rule's own go.
+#[derive(Debug, Clone, Copy)]
+pub struct Reading<'a> {
+    /// The search.
+    pub search: &'a Search,
+    /// What it searches for.
+    pub terms: &'a Terms,
+    /// The first of the rule's terms among them.
+    pub first: usize,
+}
+
+impl Reading<'_> {
+    /// How many folded characters of the rule's term of this number were read, if it may be underway.
+    #[must_use]
+    pub fn underway(&self, term: usize) -> usize {
+        self.search.underway(self.terms, self.first + term)
+    }
 }
 
 /// What the error-severity rules of a contract allow together.
@@ -185,17 +217,23 @@ impl View<'_> {
     pub fn sentences_left(&self, shortest: u64) -> Option<u64> {
         let open = self.sentences.saturating_sub(self.ended);
         let by_count = self.bounds.sentences.map(|most| most.saturating_sub(self.ended).max(open));
-        let by_chars = self.bounds.chars.map(|most| open + most.saturating_sub(self.chars) / shortest.max(1));
-        match (by_count, by_chars) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (bound, None) | (None, bound) => bound,
-        }
+        let by_chars = self.chars_left().map(|left| open + left / shortest.max(1));
+        // Every further sentence has a word of its own.
+        let by_words = self.bounds.words.map(|most| open + most.saturating_sub(self.words));
+        [by_count, by_chars, by_words].into_iter().flatten().min()
+    }
+
+    /// At most this many further characters can come; `None` if there is no bound.
+    #[must_use]
+    pub fn chars_left(&self) -> Option<u64> {
+        self.bounds.chars.map(|most| most.saturating_sub(self.chars))
     }
 
     /// What a recognizer says of every continuation.
     #[must_use]
     pub fn recognized(&self) -> Residual {
-        match (self.lost, self.certain) {
+        let short = || self.machine.zip(self.chars_left()).is_some_and(|(machine, left)| !machine.fits(left));
+        match (self.lost || (!self.certain && short()), self.certain) {
             (true, _) => Residual::Dead,
             (false, true) => Residual::Holds,
             (false, false) => Residual::Open,
@@ -211,14 +249,10 @@ impl View<'_> {
     /// The facts with the current sentence taken as ended, if its form is certain.
     #[must_use]
     pub fn settled(&self) -> Self {
-        let certain = u64::from(self.forming && self.sentences > self.ended);
-        Self { ended: self.ended + certain, formed: self.formed + certain, ..*self }
-    }
-
-    /// Whether no further character that counts may come.
-    #[must_use]
-    pub fn is_full(&self) -> bool {
-        self.bounds.chars.is_some_and(|most| self.chars >= most)
+        match self.forming.filter(|_| self.sentences > self.ended) {
+            None => *self,
+            Some(has) => Self { ended: self.ended + 1, formed: self.formed + u64::from(has), ..*self },
+        }
     }
 }
 

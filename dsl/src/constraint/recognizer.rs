@@ -14,6 +14,11 @@ pub trait Recognizer: std::fmt::Debug + Send + Sync {
     fn accepts(&self) -> bool;
     /// What is known of every continuation: kept (`true`), broken (`false`), or open.
     fn settled(&self) -> Option<bool>;
+    /// Whether the rule may still be kept with so many further characters at most, as `max_chars` counts
+    /// them. A machine that does not know says that it may.
+    fn fits(&self, _left: u64) -> bool {
+        true
+    }
     /// The first byte of the reply that must not go out before more is known, while the rule may still
     /// turn out broken by what stands there (and for good, once it has).
     fn held(&self) -> Option<usize> {

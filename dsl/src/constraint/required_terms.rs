@@ -1,6 +1,6 @@
 //! `required_terms any "A" | "B"`, `required_terms all "A" | "B"`: one, or every one, occurs.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::args::{Reader, list, quoted};
 use super::matching::{self, remarks};
@@ -11,7 +11,8 @@ use crate::diagnostic::{Finding, codes};
 use crate::monitor::Residual;
 use crate::source::Source;
 use crate::span::Spanned;
-use crate::text::terms::Matching;
+use crate::text::least;
+use crate::text::terms::{Matching, fold_term};
 
 pub(super) const KEYWORD: &str = "required_terms";
 
@@ -20,6 +21,8 @@ struct RequiredTerms {
     all: bool,
     terms: Vec<String>,
     matching: Matching,
+    /// What the terms take; computed when a bound on characters first asks for it.
+    room: OnceLock<Room>,
 }
 
 pub(super) fn read(entry: &Entry, source: &Source, findings: &mut Vec<Finding>) -> Option<Arc<dyn Constraint>> {
@@ -42,12 +45,75 @@ pub(super) fn read(entry: &Entry, source: &Source, findings: &mut Vec<Finding>) 
     reader.unites_variants(written.as_ref().is_some_and(|written| written.matching.variants));
     let terms = reader.alternatives(args, None)?.terms;
     let matching = written?.with_exceptions(&terms, &mut reader)?;
-    Some(Arc::new(RequiredTerms { all, terms, matching }))
+    Some(Arc::new(RequiredTerms { all, terms, matching, room: OnceLock::new() }))
+}
+
+/// Terms among which overlaps are counted; of more, only what each takes by itself.
+const MOST_COMPARED: usize = 64;
+
+/// The fewest characters that terms take.
+#[derive(Debug)]
+struct Room {
+    /// For each term and each place in it, what the rest takes.
+    rest: Vec<Vec<u64>>,
+    /// What each takes behind another one, whose end may be its beginning; nothing for a part of one.
+    further: Vec<Option<u64>>,
+}
+
+impl Room {
+    fn new(terms: &[String]) -> Self {
+        let terms: Vec<Vec<char>> =
+            terms.iter().map(|term| fold_term(term).unwrap_or_default().chars().collect()).collect();
+        let compared = terms.len() <= MOST_COMPARED;
+        let further = |(at, _): (usize, _)| compared.then(|| behind_others(&terms, at)).flatten();
+        Self {
+            rest: terms.iter().map(|term| least::rest(term)).collect(),
+            further: terms.iter().enumerate().map(further).collect(),
+        }
+    }
+}
+
+fn behind_others(terms: &[Vec<char>], at: usize) -> Option<u64> {
+    let term = terms.get(at)?;
+    let others = || terms.iter().enumerate().filter(|(other, _)| *other != at);
+    let holds = |(other, text): (usize, &Vec<char>)| {
+        text.windows(term.len().max(1)).any(|part| part == term) && (text.len() > term.len() || other < at)
+    };
+    if others().any(holds) {
+        return None;
+    }
+    let shared = others().map(|(_, text)| least::overlap(text, term)).max();
+    Some(least::behind(term, shared.unwrap_or(0)))
 }
 
 impl RequiredTerms {
     fn is_met(&self, view: &View<'_>) -> bool {
         if self.all { !view.found.contains(&false) } else { view.found.contains(&true) }
+    }
+
+    /// Whether what is missing may still come under the contract's bound on characters.
+    fn fits(&self, view: &View<'_>) -> bool {
+        // A match that an exception may still excuse is not told, and is one if the reply ends.
+        let Some(left) = view.chars_left().filter(|_| self.matching.exceptions.is_empty()) else { return true };
+        let absent = || (0..self.terms.len()).filter(|term| view.found.get(*term) == Some(&false));
+        let read = |term: usize| view.reading.map_or(0, |reading| reading.underway(term));
+        if self.matching.variants || self.matching.gaps {
+            // Other characters may say them, and fewer.
+            return left > 0 || absent().any(|term| read(term) > 0);
+        }
+        let room = self.room.get_or_init(|| Room::new(&self.terms));
+        let rest = |term: usize| {
+            let read = read(term);
+            room.rest.get(term).and_then(|rest| rest.get(read)).copied().unwrap_or_default()
+        };
+        if !self.all {
+            return absent().any(|term| rest(term) <= left);
+        }
+        // One of them comes first and goes on from what was read; each of the others comes behind another.
+        let further = |term: usize| room.further.get(term).copied().flatten();
+        let sum: u64 = absent().filter_map(further).sum();
+        let least = absent().filter_map(|term| Some(sum - further(term)? + rest(term))).min();
+        absent().all(|term| rest(term) <= left) && least.is_none_or(|least| least <= left)
     }
 
     /// The terms that did not occur.
@@ -89,11 +155,17 @@ impl Constraint for RequiredTerms {
     fn outlook(&self, view: &View<'_>) -> Residual {
         if self.is_met(view) {
             Residual::Holds
-        } else if view.is_full() && !view.undecided {
-            Residual::Dead
-        } else {
+        } else if self.fits(view) {
             Residual::Open
+        } else {
+            Residual::Dead
         }
+    }
+
+    /// Those terms that can stand on their own, as a sentence does.
+    fn closings(&self) -> Vec<String> {
+        let ends = ['.', '!', '?', '。', '！', '？', '…', '；', '~'];
+        self.terms.iter().filter(|term| term.trim_end().ends_with(ends)).cloned().collect()
     }
 
     fn broken(&self, view: &View<'_>) -> Option<String> {

@@ -124,6 +124,14 @@ impl Recognizer for Start {
         self.verdict
     }
 
+    fn fits(&self, left: u64) -> bool {
+        let (low, high) = self.live;
+        let near = |rest: &Vec<u64>| rest.get(self.read).is_some_and(|least| *least <= left);
+        self.verdict == Some(true)
+            || self.edge.rest().get(low..high).unwrap_or_default().iter().any(near)
+            || self.runs.iter().any(|(index, run)| self.edge.patterns.get(*index).is_some_and(|p| run.fits(p, left)))
+    }
+
     fn held(&self) -> Option<usize> {
         (self.verdict != Some(true)).then_some(0)
     }
@@ -195,6 +203,12 @@ impl Constraint for StartsWith {
 
     fn outlook(&self, view: &View<'_>) -> Residual {
         view.recognized()
+    }
+
+    /// Those texts behind which a sentence may begin: `Dear reader,` and not `Dear`.
+    fn openings(&self) -> Vec<String> {
+        let apart = |text: &&String| text.trim_end().ends_with(|c: char| !c.is_alphanumeric());
+        self.edge.written.iter().filter(apart).cloned().collect()
     }
 
     fn broken(&self, view: &View<'_>) -> Option<String> {

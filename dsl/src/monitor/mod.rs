@@ -19,6 +19,7 @@ mod tally;
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::constraint::Recognizer;
 use crate::contract::Language;
 use crate::diagnostic::Severity;
 
@@ -26,6 +27,7 @@ use crate::text::profile::{self, Profile};
 
 use filter::Filter;
 use passage::Passage;
+use program::Compiled;
 pub use program::Program;
 use tally::Tally;
 
@@ -198,6 +200,13 @@ impl Monitor {
             .collect()
     }
 
+    /// The rules, by index, of which each by itself lets no continuation comply.
+    #[must_use]
+    pub fn lost(&self) -> Vec<usize> {
+        let lost = |rule: &Compiled| self.outlook(rule) == Residual::Dead;
+        self.program.blocking().filter(|(_, rule)| lost(rule)).map(|(index, _)| index).collect()
+    }
+
     /// Bytes of the pushed text, from its beginning, that no continuation can turn into part of a
     /// forbidden match. Unlike what is released, they are counted behind a match that blocks, too.
     #[must_use]
@@ -239,18 +248,20 @@ impl Monitor {
     fn judge(&self, step: &mut Step) {
         let end = self.filter.read();
         for (index, rule) in self.program.rules.iter().enumerate() {
-            if let Some(message) = rule.constraint.broken(&self.tally().view(&self.program, rule)) {
-                step.violations.push(Violation {
-                    rule: index,
-                    id: Arc::clone(&rule.id),
-                    severity: rule.severity,
-                    span: end..end,
-                    message,
-                    at: self.passage.page.outlet.written(),
-                    cut: None,
-                    redacted: false,
-                });
-            }
+            let view = self.tally().view(&self.program, rule);
+            let Some(message) = rule.constraint.broken(&view) else { continue };
+            let cut = view.machine.filter(|_| rule.constraint.is_kept_by_a_cut()).and_then(Recognizer::held);
+            let outlet = &self.passage.page.outlet;
+            step.violations.push(Violation {
+                rule: index,
+                id: Arc::clone(&rule.id),
+                severity: rule.severity,
+                span: cut.map_or(end, |at| outlet.pushed(at))..end,
+                message,
+                at: cut.unwrap_or_else(|| outlet.written()),
+                cut,
+                redacted: false,
+            });
         }
     }
 
@@ -265,20 +276,24 @@ impl Monitor {
         }
         let mut residual = Residual::Holds;
         for (_, rule) in self.program.blocking() {
-            let view = self.tally().view(&self.program, rule);
-            let outlook = if !self.finished {
-                rule.constraint.outlook(&view)
-            } else if rule.constraint.broken(&view).is_some() || rule.constraint.outlook(&view) == Residual::Dead {
-                Residual::Dead
-            } else {
-                Residual::Holds
-            };
-            match outlook {
+            match self.outlook(rule) {
                 Residual::Dead => return Residual::Dead,
                 Residual::Open => residual = Residual::Open,
                 Residual::Holds => {}
             }
         }
         residual
+    }
+
+    fn outlook(&self, rule: &Compiled) -> Residual {
+        let view = self.tally().view(&self.program, rule);
+        let outlook = rule.constraint.outlook(&view);
+        if !self.finished {
+            outlook
+        } else if outlook == Residual::Dead || rule.constraint.broken(&view).is_some() {
+            Residual::Dead
+        } else {
+            Residual::Holds
+        }
     }
 }

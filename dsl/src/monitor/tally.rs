@@ -2,7 +2,7 @@
 
 use super::DeliveryMode;
 use super::program::{Compiled, Program, Tracks};
-use crate::constraint::{Recognizer, View};
+use crate::constraint::{Reading, Recognizer, View};
 use crate::text::characters::Characters;
 use crate::text::pattern::Finder;
 use crate::text::profile::Profile;
@@ -154,7 +154,8 @@ impl Tally {
     }
 
     /// Where text must wait: because it may belong to a sentence too many, or, when replies go out
-    /// sentence by sentence, because it stands before a sentence that has not begun (`- `, `**`).
+    /// sentence by sentence or a rule looks at whole ones, because it stands before a sentence that has not
+    /// begun (`- `, `**`).
     pub(super) fn held_back(&self, program: &Program) -> Option<usize> {
         let machines = self.blocking(program).filter_map(Recognizer::held).min();
         let sentences = self.held_sentence(program);
@@ -174,7 +175,9 @@ impl Tally {
     }
 
     fn held_sentence(&self, program: &Program) -> Option<usize> {
-        let waiting = self.sentences.waiting_start().filter(|_| program.delivery_mode() != DeliveryMode::Token);
+        let by_sentence =
+            program.delivery_mode() != DeliveryMode::Token || self.blocking(program).any(Recognizer::reads_sentences);
+        let waiting = self.sentences.waiting_start().filter(|_| by_sentence);
         let Some(most) = program.bounds.sentences else { return waiting };
         let beyond = if self.sentences.ended() >= most {
             Some(self.boundary.end)
@@ -187,21 +190,24 @@ impl Tally {
     }
 
     /// The facts that a rule asked for.
-    pub(super) fn view<'a>(&'a self, program: &Program, rule: &Compiled) -> View<'a> {
-        let (mut found, mut formed, mut forming): (&[bool], _, _) = (&[], 0, false);
-        let (mut lost, mut certain, mut undecided) = (false, false, false);
+    pub(super) fn view<'a>(&'a self, program: &'a Program, rule: &Compiled) -> View<'a> {
+        let (mut found, mut formed, mut forming): (&[bool], _, _) = (&[], 0, None);
+        let (mut lost, mut certain, mut reading) = (false, false, None);
         let mut machine = None;
         match &rule.tracks {
             Tracks::Counts => {}
             Tracks::Terms(terms) => {
                 found = self.found.get(terms.clone()).unwrap_or_default();
-                undecided = self.required.is_undecided(&program.required);
+                reading = Some(Reading { search: &self.required, terms: &program.required, first: terms.start });
             }
             Tracks::Pattern(index) => {
                 let at = program.required.len() + index;
                 found = self.found.get(at..=at).unwrap_or_default();
                 let finder = self.finders.get(*index).zip(program.finders.get(*index));
-                lost = finder.is_some_and(|(finder, pattern)| finder.is_dead(pattern));
+                let left = program.bounds.chars.map(|most| most.saturating_sub(self.characters.count()));
+                lost = finder.is_some_and(|(finder, pattern)| {
+                    finder.is_dead(pattern) || left.is_some_and(|left| !finder.fits(pattern, left))
+                });
             }
             Tracks::Machine(index) => {
                 found = self.accepted.get(*index..=*index).unwrap_or_default();
@@ -211,7 +217,7 @@ impl Tally {
             }
             Tracks::Form(form) => {
                 formed = self.formed.get(*form as usize).copied().unwrap_or(0);
-                forming = self.styles.is_some_and(|styles| styles.is_certain(*form));
+                forming = self.styles.and_then(|styles| styles.settled(*form));
             }
         }
         let sentences = if self.finished { self.sentences.total() } else { self.sentences.begun() };
@@ -227,7 +233,7 @@ impl Tally {
             machine,
             lost,
             certain,
-            undecided,
+            reading,
             bounds: program.bounds,
         }
     }

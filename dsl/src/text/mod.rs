@@ -8,6 +8,7 @@ pub mod characters;
 mod digits;
 pub mod fold;
 pub mod json;
+pub(crate) mod least;
 mod lookalike;
 pub mod pattern;
 pub(crate) mod profile;

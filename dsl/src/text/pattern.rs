@@ -4,6 +4,7 @@
 //! still become a match is a thread, so that the earliest live start is exactly what must be held
 //! back; where it must occur, one unanchored search is enough.
 
+mod least;
 mod letters;
 mod run;
 mod threads;
@@ -18,6 +19,7 @@ use regex_automata::util::primitives::StateID;
 use regex_automata::util::start;
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Hir, Look};
+use rustc_hash::FxHashMap;
 
 pub use letters::Letters;
 pub use run::Run;
@@ -59,6 +61,11 @@ pub struct Pattern {
     purpose: Use,
     /// See [`Pattern::anywhere`]; built when it is first asked for.
     anywhere: OnceLock<Option<Arc<Pattern>>>,
+    /// Whether nothing in it looks at what follows, so that a match is one as soon as its last character
+    /// is read.
+    ends_in_character: bool,
+    /// How far from a match each state is; built when it is first asked for.
+    least: OnceLock<FxHashMap<StateID, u64>>,
     dfa: DFA<Vec<u32>>,
 }
 
@@ -111,6 +118,8 @@ impl Pattern {
         if unicode.iter().chain(&halves).any(|look| hir.properties().look_set().contains(*look)) {
             return Err(PatternError::WordBoundary);
         }
+        let behind = |look| matches!(look, Look::Start | Look::StartLF);
+        let ends_in_character = hir.properties().look_set().iter().all(behind);
         let nfa = thompson::Compiler::new()
             .configure(thompson::Config::new().nfa_size_limit(Some(SIZE_LIMIT)))
             .build_from_hir(&hir)
@@ -128,6 +137,8 @@ impl Pattern {
             name: None,
             purpose,
             anywhere: OnceLock::new(),
+            ends_in_character,
+            least: OnceLock::new(),
             dfa,
         })
     }
@@ -178,6 +189,18 @@ impl Pattern {
         found
     }
 
+    /// Whether a match may end within so many characters, as `max_chars` counts them, behind a state.
+    fn is_within(&self, state: StateID, left: u64) -> bool {
+        let least = self.least.get_or_init(|| least::distances(self, Run::new(self).state()));
+        least.get(&state).is_some_and(|distance| *distance <= left)
+    }
+
+    /// Whether a match has ended with the character just read, whatever follows. Where it matters what
+    /// does, the automaton says so one byte later.
+    fn has_ended(&self, state: StateID) -> bool {
+        self.ends_in_character && self.dfa.is_match_state(self.dfa.next_eoi_state(state))
+    }
+
     /// Where a thread of the anchored automaton begins; the dead state if it cannot.
     fn anchored_start(&self, previous: Option<u8>) -> Option<StateID> {
         let config = start::Config::new().anchored(Anchored::Yes).look_behind(previous);
@@ -209,6 +232,7 @@ impl Finder {
             self.state = pattern.dfa.next_state(self.state, byte);
             self.found |= pattern.dfa.is_match_state(self.state);
         }
+        self.found |= pattern.has_ended(self.state);
     }
 
     /// Whether it occurs if the text ends here.
@@ -233,6 +257,12 @@ impl Finder {
     #[must_use]
     pub fn is_dead(&self, pattern: &Pattern) -> bool {
         !self.found && pattern.dfa.is_dead_state(self.state)
+    }
+
+    /// Whether it may occur within so many further characters, as `max_chars` counts them.
+    #[must_use]
+    pub fn fits(&self, pattern: &Pattern, left: u64) -> bool {
+        self.found || pattern.is_within(self.state, left)
     }
 }
 

@@ -24,7 +24,7 @@ fn neutral(action: &str) -> &'static str {
         "redact" => "something that this rule forbids was replaced",
         "drop" => "a part that broke this rule was left out",
         "truncate" => "the reply ends where this rule ends it",
-        "repair" => "the reply was asked for again because of this rule",
+        "repair" => "the reply was mended, or asked for again, because of this rule",
         "fallback" => "the fallback took the reply's place because of this rule",
         "reject" => "this rule refused the text",
         _ => "this rule acted",

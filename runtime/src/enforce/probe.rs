@@ -114,6 +114,12 @@ impl Probe {
         end.piece(step)
     }
 
+    /// The rules because of which no continuation complies, where nothing said is forbidden by itself.
+    pub(super) fn doomed(&self) -> Vec<Fault> {
+        let lost = self.monitor.lost();
+        self.end().blocking.into_iter().filter(|fault| lost.contains(&fault.rule)).collect()
+    }
+
     /// What it would be if `text` came and the reply ended there.
     pub(super) fn end_with(&self, text: &str) -> Piece {
         let mut trial = self.clone();

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use rolecall_dsl::Contract;
 use rolecall_dsl::source::Source;
-use rolecall_plugin_host::{CallError, Context, PolicyViolation};
+use rolecall_plugin_host::{CallError, Context, PolicyViolation, World};
 use serde_json::{Map, Value};
 
 use super::{Judge, Judges, Overrides, Permitted, Prompt, admit};
@@ -69,25 +69,70 @@ pub(crate) struct Double {
     pub(crate) wanted: &'static str,
     /// Every call fails.
     pub(crate) fails: Option<Failure>,
+    /// Only the judgement at the end does.
+    pub(crate) fails_late: bool,
 }
 
-/// Failures that last, and that may pass.
-#[derive(Clone, Copy)]
+/// How a plugin fails. The first three last, the others may pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Failure {
     Missing,
+    WrongWorld,
+    BadParams,
     Busy,
+    Resting,
+    Deadline,
+    Memory,
+    Trap,
+    TooLarge,
+    Internal,
+    Poisoned,
+    Aborted,
+}
+
+impl Failure {
+    pub(crate) const ALL: [Self; 12] = [
+        Self::Missing,
+        Self::WrongWorld,
+        Self::BadParams,
+        Self::Busy,
+        Self::Resting,
+        Self::Deadline,
+        Self::Memory,
+        Self::Trap,
+        Self::TooLarge,
+        Self::Internal,
+        Self::Poisoned,
+        Self::Aborted,
+    ];
+
+    fn error(self) -> CallError {
+        let (plugin, export, frames) = ("tone".to_owned(), "check", Vec::new());
+        match self {
+            Self::Missing => CallError::Missing(plugin),
+            Self::WrongWorld => CallError::WrongWorld { plugin, world: World::ConstraintPolicy },
+            Self::BadParams => CallError::BadParams { plugin, param: String::new(), message: "no".into() },
+            Self::Busy => CallError::Busy { plugin, waiting: 9, what: "calls" },
+            Self::Resting => CallError::BreakerOpen { plugin, retry_in: std::time::Duration::ZERO },
+            Self::Deadline => CallError::Deadline { plugin, export, limit_ms: 9, frames },
+            Self::Memory => CallError::Memory { plugin, export, wanted: 9, limit: 8, frames },
+            Self::Trap => CallError::Trap { plugin, export, message: "unreachable".into(), frames },
+            Self::TooLarge => CallError::ResultTooLarge { plugin, export, limit: 9 },
+            Self::Internal => CallError::Internal { plugin, export, message: "no".into() },
+            Self::Poisoned => CallError::Poisoned { plugin },
+            Self::Aborted => CallError::Aborted { plugin },
+        }
+    }
 }
 
 impl Double {
     pub(crate) const fn objecting(bad: &'static str, streaming: bool) -> Self {
-        Self { streaming, bad, wanted: "", fails: None }
+        Self { streaming, bad, wanted: "", fails: None, fails_late: false }
     }
 
     fn judge(&self, text: &str, whole: bool) -> Result<Vec<PolicyViolation>, CallError> {
-        match self.fails {
-            Some(Failure::Missing) => return Err(CallError::Missing("tone".into())),
-            Some(Failure::Busy) => return Err(CallError::Busy { plugin: "tone".into(), waiting: 9, what: "calls" }),
-            None => {}
+        if let Some(failure) = self.fails.filter(|_| whole || !self.fails_late) {
+            return Err(failure.error());
         }
         let violation = |message, span: Option<_>| PolicyViolation {
             rule: "word".into(),

@@ -29,6 +29,7 @@ struct Seen {
     requests: Mutex<Vec<Value>>,
     calls: Mutex<HashMap<String, usize>>,
     abandoned: AtomicUsize,
+    sent: AtomicUsize,
     open: AtomicUsize,
 }
 
@@ -93,6 +94,12 @@ impl Upstream {
     #[must_use]
     pub fn abandoned(&self) -> usize {
         self.seen.abandoned.load(Ordering::SeqCst)
+    }
+
+    /// Deltas written so far, of all streams, noise included.
+    #[must_use]
+    pub fn sent(&self) -> usize {
+        self.seen.sent.load(Ordering::SeqCst)
     }
 
     /// Streams that are being written or stalled now.
@@ -186,7 +193,7 @@ async fn play(stream: TcpStream, script: &Script, seen: &Seen) -> Result<()> {
     // Reading notices at once when the caller hangs up, even in a stall.
     let mut unread = [0u8; 64];
     let ended = tokio::select! {
-        ended = perform(&mut to, script) => ended,
+        ended = perform(&mut to, script, seen) => ended,
         _gone = from.read(&mut unread) => bail!("the caller hung up"),
     };
     open.1 = ended.is_ok();
@@ -231,13 +238,15 @@ async fn recite(mut stream: TcpStream, parts: &[Part], seen: &Seen) -> Result<()
     Ok(())
 }
 
-async fn perform(to: &mut (impl AsyncWriteExt + Unpin), script: &Script) -> Result<()> {
+async fn perform(to: &mut (impl AsyncWriteExt + Unpin), script: &Script, seen: &Seen) -> Result<()> {
     let head =
         "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n";
     to.write_all(head.as_bytes()).await?;
-    for event in script.events() {
+    for (before, event) in script.events().iter().enumerate() {
         tokio::time::sleep(Duration::from_millis(script.gap_ms)).await;
-        write(to, &event, script.write_bytes).await?;
+        write(to, event, script.write_bytes).await?;
+        // The first one carries no words.
+        seen.sent.fetch_add(before.min(1), Ordering::SeqCst);
     }
     for event in script.ending() {
         write(to, &event, script.write_bytes).await?;

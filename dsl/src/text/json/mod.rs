@@ -94,6 +94,28 @@ impl Json {
         self.state == State::Dead
     }
 
+    /// The fewest characters, as `max_chars` counts them, before the value is complete.
+    #[must_use]
+    pub fn least(&self) -> u64 {
+        let value = 1;
+        let colon = 1 + value;
+        // The mark that closes a string, and behind a key what must follow.
+        let close = |key: bool| if key { 1 + colon } else { 1 };
+        let here = match self.state {
+            State::Value => value,
+            State::Key => 1 + close(true),
+            State::Colon => colon,
+            State::Text { key } => close(key),
+            State::Escape { key } => 1 + close(key),
+            State::Hex { key, left, .. } => u64::from(left) + close(key),
+            State::Low { key, escaped } => 6 - u64::from(escaped) + close(key),
+            State::Word(rest) => rest.len() as u64,
+            State::Minus | State::Point | State::Exponent | State::Sign => 1,
+            _ => 0,
+        };
+        u64::from(self.depth) + here
+    }
+
     /// Everything that the future depends on.
     #[must_use]
     pub fn key(&self) -> [u64; 3] {

@@ -23,7 +23,7 @@ impl Run {
         Self(pattern.dfa.start_state(&config).unwrap_or_default())
     }
 
-    /// Takes the next character and says whether a match ended right before it.
+    /// Takes the next character and says whether a match ended right before it, or surely with it.
     pub fn push(&mut self, pattern: &Pattern, c: char) -> bool {
         let mut bytes = [0; 4];
         let mut matched = false;
@@ -31,7 +31,7 @@ impl Run {
             self.0 = pattern.dfa.next_state(self.0, byte);
             matched |= pattern.dfa.is_match_state(self.0);
         }
-        matched
+        matched || pattern.has_ended(self.0)
     }
 
     /// Whether a match ends here if the text does.
@@ -44,6 +44,16 @@ impl Run {
     #[must_use]
     pub fn is_dead(&self, pattern: &Pattern) -> bool {
         pattern.dfa.is_dead_state(self.0)
+    }
+
+    /// Whether a match may end within so many further characters, as `max_chars` counts them.
+    #[must_use]
+    pub fn fits(&self, pattern: &Pattern, left: u64) -> bool {
+        pattern.is_within(self.0, left)
+    }
+
+    pub(super) fn state(self) -> StateID {
+        self.0
     }
 
     /// What the next character is read by.

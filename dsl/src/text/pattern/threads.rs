@@ -40,6 +40,9 @@ impl Threads {
                     thread.matched = Some(at);
                 }
             }
+            if (!longest || thread.matched.is_none()) && pattern.has_ended(thread.state) {
+                thread.matched = thread.matched.or(Some(at + bytes.len()));
+            }
             let dead = pattern.dfa.is_dead_state(thread.state);
             match thread.matched {
                 Some(end) if dead || !longest => {

@@ -99,6 +99,12 @@ impl Listing {
         self.item
     }
 
+    /// Whether the current sentence, which has begun, is a list item; `None` while the marker is read.
+    pub(super) fn settled(self) -> Option<bool> {
+        let open = self.first && self.line != Line::Body;
+        (self.item || !open).then_some(self.item)
+    }
+
     pub(super) fn key(self) -> u64 {
         let line = match self.line {
             Line::Start => 0,

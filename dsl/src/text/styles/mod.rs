@@ -75,14 +75,18 @@ impl Styles {
         }
     }
 
-    /// Whether the current sentence has a form however it goes on.
+    /// Whether the current sentence, which has begun, has a form however it goes on; `None` while that
+    /// depends on what comes.
     #[must_use]
-    pub fn is_certain(&self, form: Form) -> bool {
+    pub fn settled(&self, form: Form) -> Option<bool> {
+        if self.over {
+            return Some(self.forms().has(form));
+        }
         match form {
-            Form::Rhetorical => self.reader.is_rhetorical(),
-            Form::Quotation => self.quoting.is_quotation(),
-            Form::ListItem => self.listing.is_item(),
-            Form::Question | Form::Exclamation => false,
+            Form::Rhetorical => self.reader.is_rhetorical().then_some(true),
+            Form::Quotation => self.quoting.is_quotation().then_some(true),
+            Form::ListItem => self.listing.settled(),
+            Form::Question | Form::Exclamation => None,
         }
     }
 

@@ -189,7 +189,7 @@ impl Automaton {
     }
 
     /// The states along a text that the tree of terms holds, without the root.
-    fn path(&self, text: impl Iterator<Item = char>) -> Vec<u32> {
+    pub(super) fn path(&self, text: impl Iterator<Item = char>) -> Vec<u32> {
         let mut at = ROOT;
         text.map_while(|c| {
             at = self.child(at, c)?;

@@ -83,6 +83,8 @@ pub struct Hit {
 pub struct Terms {
     lanes: Vec<Lane>,
     count: usize,
+    /// Of each term that holds nothing back: its lane, and the states on its way there.
+    ways: HashMap<usize, (usize, Vec<u32>)>,
 }
 
 /// The terms that read the folded text in one way.
@@ -109,6 +111,7 @@ impl Terms {
         let mut lanes: Vec<(Way, Draft)> = Vec::new();
         let mut groups: HashMap<(Way, *const Matching), u32> = HashMap::new();
         let mut count = 0;
+        let mut loose: Vec<(usize, usize, String)> = Vec::new();
         for (sought, holds) in terms {
             let index = count;
             count += 1;
@@ -127,11 +130,21 @@ impl Terms {
                     known
                 })
             });
-            draft.term(&way.fold(&folded), index, holds, group);
+            let folded = way.fold(&folded);
+            draft.term(&folded, index, holds, group);
+            if !holds {
+                loose.push((index, lane, folded));
+            }
         }
         let lane =
             |(way, draft): (Way, Draft)| Lane { variants: way.variants.then(Variants::get), automaton: draft.build() };
-        Self { lanes: lanes.into_iter().map(lane).collect(), count }
+        let lanes: Vec<Lane> = lanes.into_iter().map(lane).collect();
+        let way = |(index, at, folded): (usize, usize, String)| {
+            let automaton = &lanes.get(at)?.automaton;
+            Some((index, (at, automaton.path(folded.chars()))))
+        };
+        let ways = loose.into_iter().filter_map(way).collect();
+        Self { lanes, count, ways }
     }
 
     /// Whether there is nothing to search for.
@@ -248,10 +261,13 @@ impl Search {
         terms.lanes.iter().zip(self.walks.iter()).for_each(|(lane, walk)| walk.key(&lane.automaton, key));
     }
 
-    /// Whether a complete term waits for what shows whether it is one.
+    /// How many folded characters of a term were read, if it may be underway; known of those that hold
+    /// nothing back.
     #[must_use]
-    pub fn is_undecided(&self, terms: &Terms) -> bool {
-        terms.lanes.iter().zip(self.walks.iter()).any(|(lane, walk)| walk.is_undecided(&lane.automaton))
+    pub fn underway(&self, terms: &Terms, term: usize) -> usize {
+        let Some((lane, way)) = terms.ways.get(&term) else { return 0 };
+        let (walk, lane) = (self.walks.get(*lane), terms.lanes.get(*lane));
+        walk.zip(lane).map_or(0, |(walk, lane)| walk.underway(&lane.automaton, way))
     }
 }
 

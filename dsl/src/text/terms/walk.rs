@@ -163,10 +163,10 @@ impl Walk {
         key.extend(self.pending.iter().flat_map(|it| [it.term as u64, (self.read - it.first) as u64]));
     }
 
-    /// Whether a complete term waits for what shows whether it is one.
-    pub(super) fn is_undecided(&self, automaton: &Automaton) -> bool {
-        let waits = |entry: &Entry| entry.right != Right::Anything && entry.what != What::Exception;
-        !self.pending.is_empty() || (self.gap == 0 && automaton.outputs(self.node).any(|(_, entry)| waits(entry)))
+    /// How much was read of what these states lead to, if it may be underway.
+    pub(super) fn underway(&self, automaton: &Automaton, way: &[u32]) -> usize {
+        let live = |(id, node): &(u32, &Node)| way.contains(id) && self.begins(node);
+        automaton.chain(self.node).find(live).map_or(0, |(_, node)| node.depth as usize)
     }
 
     /// Takes a character that terms with gaps pass over. It is a boundary like any other.

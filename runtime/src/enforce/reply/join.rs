@@ -18,11 +18,6 @@ pub(super) fn continued(out: &str, next: &str) -> String {
     if finished && new_word { format!(" {next}") } else { next.to_owned() }
 }
 
-/// Whether a text ends like a sentence, so that it can stand on its own.
-pub(super) fn is_sentence(text: &str) -> bool {
-    text.trim_end().ends_with(['.', '!', '?', '。', '！', '？', '…', '；', '~'])
-}
-
 /// The longest prefix of at most `bytes` bytes that ends on a character boundary.
 pub(super) fn prefix(text: &str, bytes: usize) -> &str {
     text.get(..text.floor_char_boundary(bytes)).unwrap_or("")

@@ -12,6 +12,7 @@ mod held;
 mod join;
 mod ladder;
 mod opening;
+mod preface;
 mod sentence;
 mod splitter;
 #[cfg(test)]
@@ -23,7 +24,7 @@ use std::sync::Arc;
 
 use rolecall_dsl::Contract;
 use rolecall_dsl::constraint::Fact;
-use rolecall_dsl::contract::OnViolation;
+use rolecall_dsl::contract::{OnViolation, Rule};
 use rolecall_dsl::diagnostic::Severity;
 use rolecall_dsl::monitor::DeliveryMode;
 use rolecall_wire::frame::{Hit, Outcome};
@@ -32,16 +33,23 @@ pub use self::calls::Called;
 use self::gate::Gate;
 use self::held::Held;
 use self::opening::Opening;
+use self::preface::{Begun, Preface};
 use self::splitter::Splitter;
 use super::Permitted;
 use super::mode::delivery_mode;
 use super::policy::{Judgement, Judges, Policies};
-use super::probe::{Fault, Probe, Redaction};
+use super::probe::{Fault, Piece, Probe, Redaction};
 use super::prompt::Additions;
 use super::record::{Broken, Cause, Grievances, Record};
 use super::trace::{Heard, Trace};
 use crate::clock;
 use crate::telemetry::Metrics;
+
+/// The contract's own words that are tried at a reply's end; further ones are not.
+const MAX_CLOSERS: usize = 8;
+
+/// What the contract's own first words are put down to.
+const PREFACED: &str = "the reply did not begin as it must, and the contract's own words were put in front of it";
 
 /// What one delta of the model brought.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,6 +102,8 @@ pub struct ReplyStream {
 #[derive(Debug)]
 struct Attempt {
     opening: Opening,
+    /// Watches the first words of a reply of which nothing is out.
+    preface: Option<Preface>,
     /// Behind `out` and everything of the answer that is not decided yet.
     probe: Probe,
     splitter: Splitter,
@@ -200,6 +210,7 @@ impl ReplyStream {
         let delta = self.attempt.opening.take(&self.out, delta);
         self.heard.push(&delta);
         self.record.at(self.heard.attempt(), Some(self.heard.delta()));
+        let delta = self.begin(delta, false);
         let release = self.pass(&delta).await;
         self.attempt.given += release.chars().count();
         self.record.check(began.elapsed().as_secs_f64(), self.attempt.taken.saturating_sub(self.attempt.given));
@@ -213,10 +224,37 @@ impl ReplyStream {
         if self.attempt.stop.is_none() {
             let rest = self.attempt.opening.flush(&self.out);
             self.heard.push(&rest);
+            let rest = self.begin(rest, true);
             release.push_str(&self.pass(&rest).await);
         }
         release.push_str(&self.pass_end().await);
         self.conclude(release).await
+    }
+
+    /// The model's words, once it is known how they begin, with the contract's own in front of them where
+    /// that makes good what they lack.
+    fn begin(&mut self, text: String, over: bool) -> String {
+        let Some(preface) = &mut self.attempt.preface else { return text };
+        let begun = preface.take(&text, over);
+        if !matches!(begun, Begun::Open) {
+            self.attempt.preface = None;
+        }
+        match begun {
+            Begun::Kept(text) => text,
+            Begun::Open => String::new(),
+            Begun::Lost { rule, seen, rest } => {
+                let rule = self.contract.rules.get(rule).cloned();
+                let mut words = rule.iter().flat_map(|rule| rule.constraint.openings());
+                let good = |text: &String| self.base.clone().push(text).clean();
+                match words.find_map(|words| Some(preface::behind(&words, &seen)).filter(good)) {
+                    Some(text) => {
+                        rule.iter().for_each(|rule| self.record.edit(&rule.id, "repair", PREFACED));
+                        text + &rest
+                    }
+                    None => seen + &rest,
+                }
+            }
+        }
     }
 
     async fn pass(&mut self, delta: &str) -> String {
@@ -269,11 +307,20 @@ impl ReplyStream {
         match fault.broken.action {
             OnViolation::Truncate => true,
             OnViolation::Repair(_) => {
-                let fact = self.contract.rules.get(fault.rule).map(|r| r.constraint.fact());
-                matches!(fact, Some(Fact::MaxSentences(_) | Fact::MaxChars(_) | Fact::MaxWords(_)))
+                self.contract.rules.get(fault.rule).is_some_and(|r| r.constraint.is_kept_by_a_cut())
             }
             OnViolation::Redact(_) | OnViolation::Reject | OnViolation::Fallback => false,
         }
+    }
+
+    /// What is wrong with an answer that a piece was added to: what it says, or else, where some rule wants
+    /// an end at once, what it can no longer do.
+    fn faults(&self, piece: &Piece) -> Vec<Fault> {
+        let ends = |rule: &Rule| matches!(rule.on_violation, OnViolation::Reject | OnViolation::Fallback);
+        if piece.dead && piece.blocking.is_empty() && self.contract.rules.iter().any(ends) {
+            return self.attempt.probe.doomed();
+        }
+        piece.blocking.clone()
     }
 
     /// The rules among `faults` that a cut mends, and where the first of those cuts is.
@@ -282,15 +329,18 @@ impl ReplyStream {
         (cutting.iter().map(|f| f.broken.clone()).collect(), cutting.iter().filter_map(|f| f.cut).min())
     }
 
-    /// Sentences of the contract's own that may bring a reply to a good end without the model.
+    /// The contract's own words that may bring a reply to a good end without the model: each, then all.
     fn closers(&self) -> Vec<String> {
-        let terms = self.contract.rules.iter().filter(|r| r.severity == Severity::Error).flat_map(|r| {
-            match r.constraint.fact() {
-                Fact::Required { terms, .. } => terms.iter().filter(|t| join::is_sentence(t)).cloned().collect(),
-                _ => Vec::new(),
-            }
-        });
-        terms.take(8).collect()
+        let mut rules: Vec<&Rule> = self.contract.rules.iter().filter(|r| r.severity == Severity::Error).collect();
+        // What must stand at the very end comes last.
+        rules.sort_by_key(|r| matches!(r.constraint.fact(), Fact::Recognized(_)));
+        let words = rules.iter().flat_map(|r| r.constraint.closings());
+        let mut words: Vec<String> = words.take(MAX_CLOSERS).collect();
+        let all = words.iter().fold(String::new(), |all, next| format!("{all}{}", join::behind(&all, next)));
+        if words.len() > 1 {
+            words.push(all);
+        }
+        words
     }
 }
 
@@ -298,6 +348,7 @@ impl Attempt {
     fn behind(contract: &Arc<Contract>, out: &str, base: &Probe) -> Self {
         Self {
             opening: Opening::default(),
+            preface: out.is_empty().then(|| Preface::of(contract)).flatten(),
             probe: base.clone(),
             splitter: Splitter::behind(out),
             gate: Gate::behind(contract, out),

@@ -79,9 +79,10 @@ impl ReplyStream {
 
     /// Ends the attempt in the middle of a sentence when nothing of that sentence can go out.
     fn stop_early(&mut self, piece: &Piece) {
-        let (cutting, at) = self.cut_of(&piece.blocking);
-        if self.attempt.stop_if_wanted(&in_front(&piece.blocking, at)) {
-            self.attempt.broken.add(broken(&piece.blocking));
+        let faults = self.faults(piece);
+        let (cutting, at) = self.cut_of(&faults);
+        if self.attempt.stop_if_wanted(&in_front(&faults, at)) {
+            self.attempt.broken.add(broken(&faults));
         } else if at.is_some_and(|at| at <= self.out.len()) {
             self.cut_here(&cutting);
         }

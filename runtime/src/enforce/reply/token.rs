@@ -24,6 +24,9 @@ impl ReplyStream {
         }
         let mut faults = piece.blocking;
         if faults.is_empty() {
+            faults = self.attempt.probe.doomed();
+        }
+        if faults.is_empty() {
             faults = self.attempt.probe.end().blocking;
         }
         let wrong: Vec<Broken> = broken(&faults);

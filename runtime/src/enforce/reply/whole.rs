@@ -30,9 +30,10 @@ impl ReplyStream {
         let sentences = self.attempt.splitter.push(delta);
         let grown = !sentences.is_empty();
         self.attempt.sentences.extend(sentences);
-        let (_, cut) = self.cut_of(&piece.blocking);
-        if self.attempt.stop_if_wanted(&in_front(&piece.blocking, cut)) {
-            self.attempt.broken.add(broken(&piece.blocking));
+        let faults = self.faults(&piece);
+        let (_, cut) = self.cut_of(&faults);
+        if self.attempt.stop_if_wanted(&in_front(&faults, cut)) {
+            self.attempt.broken.add(broken(&faults));
         } else if self.attempt.trouble && grown && self.finds_full_selection() {
             self.attempt.stop = Some(Stop::Cut);
         }

@@ -70,7 +70,7 @@ fn chunked(text: &str, sizes: &[usize]) -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3000))]
+    #![proptest_config(ProptestConfig::with_cases(super::CASES))]
 
     /// Fails when a release is taken back, holds a forbidden match, or a reply that counts as good
     /// does not pass the whole-text check.

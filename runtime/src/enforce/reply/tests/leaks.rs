@@ -272,7 +272,7 @@ fn leaked(ran: &Ran, attempts: &[Vec<String>]) -> Option<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3000))]
+    #![proptest_config(ProptestConfig::with_cases(super::CASES))]
 
     /// Fails when a byte of a match in what the model said reaches the client.
     #[test]

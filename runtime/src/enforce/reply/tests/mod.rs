@@ -5,6 +5,7 @@ mod ladder;
 mod laws;
 mod leaks;
 mod policies;
+mod repair;
 mod traces;
 
 use std::sync::Arc;
@@ -18,6 +19,9 @@ use crate::enforce::prompt::Additions;
 use crate::enforce::testing::Doubles;
 use crate::enforce::{Judges, Permitted};
 use crate::telemetry::Metrics;
+
+/// Replies that each law is tried on: a share, and all of them in a release build (`make laws`).
+pub(super) const CASES: u32 = if cfg!(debug_assertions) { 8_000 } else { 120_000 };
 
 /// What became of a reply.
 #[derive(Debug)]

@@ -85,23 +85,51 @@ async fn an_objection_at_the_end_is_mended_by_a_continuation() {
     assert_eq!(ran.outcome, Outcome::Refused);
 }
 
-/// Fails when a plugin that gives no judgement lets a reply through unasked, or `on_failure` is ignored.
+/// Fails when a plugin that gives no judgement lets a reply through unasked, or `on_failure` is ignored:
+/// for every way to fail, from the first piece on or only at the end, streaming or not.
 #[tokio::test]
 async fn failures_act_as_the_contract_says() {
     let fallback = "fallback \"Pardon.\"";
-    for (streaming, failure, asked) in
-        [(true, Failure::Missing, 0), (false, Failure::Missing, 0), (true, Failure::Busy, 2), (false, Failure::Busy, 2)]
-    {
-        let failing = Double { fails: Some(failure), ..Double::objecting("", streaming) };
-        let text = [once("So be it.")];
-        let ran = said(&contract("", fallback), failing, &text).await;
-        assert_eq!((ran.outcome, ran.text.as_str(), ran.asked.len()), (Outcome::Refused, "", asked), "{ran:?}");
-        let with = |on: &str| role("en", &format!("policy \"tone\" {{ on_failure {on} }}"), fallback);
-        let ran = said(&with("allow"), failing, &text).await;
-        assert_eq!((ran.outcome, ran.text.as_str()), (Outcome::Complete, "So be it."));
-        assert!(ran.actions().contains(&("policy", "warn")));
-        let ran = said(&with("fallback"), failing, &text).await;
-        assert_eq!((ran.outcome, ran.text.as_str()), (Outcome::Fallback, "Pardon."));
+    let with = |on: &str| role("en", &format!("policy \"tone\" {{ on_failure {on} }}"), fallback);
+    let text = [once("So be it.")];
+    for failure in Failure::ALL {
+        let lasting = matches!(failure, Failure::Missing | Failure::WrongWorld | Failure::BadParams);
+        for (streaming, fails_late) in [(true, false), (false, false), (true, true)] {
+            let failing = Double { fails: Some(failure), fails_late, ..Double::objecting("", streaming) };
+            // What a failure at the end finds is out already.
+            let out = if fails_late { "So be it." } else { "" };
+            let asked = if lasting { 0 } else { 2 };
+            for contract in [contract("", fallback), with("reject")] {
+                let ran = said(&contract, failing, &text).await;
+                assert_eq!((ran.outcome, ran.asked.len()), (Outcome::Refused, asked), "{failure:?} {ran:?}");
+                assert!(ran.text.starts_with(out) && ran.actions().contains(&("policy", "reject")), "{ran:?}");
+                assert!(fails_late || ran.text.is_empty(), "{failure:?} {ran:?}");
+            }
+            let ran = said(&with("allow"), failing, &text).await;
+            assert_eq!((ran.outcome, ran.text.as_str()), (Outcome::Complete, "So be it."), "{failure:?}");
+            assert!(ran.actions().contains(&("policy", "warn")));
+            let ran = said(&with("fallback"), failing, &text).await;
+            let want = if fails_late { "So be it. Pardon." } else { "Pardon." };
+            assert_eq!((ran.outcome, ran.text.as_str()), (Outcome::Fallback, want), "{failure:?}");
+            // A policy that only warns never holds a reply up, in mode *Token* either.
+            let ran = said(&contract("{ severity warning }", fallback), failing, &[chars("So be it.")]).await;
+            assert_eq!((ran.outcome, ran.text.as_str()), (Outcome::Complete, "So be it."), "{failure:?}");
+            assert_eq!((ran.actions(), ran.pieces.len()), (vec![("policy", "warn")], 9), "{failure:?}");
+        }
+    }
+}
+
+/// Fails when two replies share a judgement that grows, or one is opened for every piece.
+#[tokio::test]
+async fn every_reply_has_a_stream_of_its_own() {
+    let doubles = Arc::new(doubles(Double::objecting("damn", true)));
+    for _ in 0..2 {
+        doubles.log.lock().clear();
+        let ran = run_with(&contract("", ""), doubles.clone(), "", &[chars("All is well. So be it.")]).await;
+        assert_eq!(ran.outcome, Outcome::Complete);
+        let expected =
+            ["open tone", "push tone All is well. ", "push tone So be it.", "finish tone All is well. So be it."];
+        assert_eq!(*doubles.log.lock(), expected);
     }
 }
 
