@@ -10,10 +10,10 @@
 
 use std::collections::BTreeSet;
 
+use rolecall_dsl::text::sentence::conformance::{self, FILE, sentences};
 use rolecall_dsl::text::sentence::{Sentences, count, split};
 use unicode_segmentation::UnicodeSegmentation;
 
-const FILE: &str = include_str!("../spec/conformance/SentenceBreakTest-rolecall.txt");
 const CHAPTER: &str = include_str!("../spec/13-sentences.md");
 
 struct Case {
@@ -21,32 +21,17 @@ struct Case {
     text: String,
     /// Where sentences begin, the first one left out.
     starts: Vec<usize>,
-    rule: &'static str,
-    comment: &'static str,
+    rule: String,
+    comment: String,
 }
 
 fn cases() -> Vec<Case> {
-    let lines = FILE.lines().zip(1..).filter(|(line, _)| !line.is_empty() && !line.starts_with('#'));
-    lines.map(|(line, number)| parse(line, number)).collect()
-}
-
-fn parse(line: &'static str, number: usize) -> Case {
-    let (marks, comment) = line.split_once('#').unwrap_or_else(|| panic!("line {number} has no comment"));
-    let (rule, comment) = comment.trim_start().strip_prefix('[').and_then(|rest| rest.split_once(']')).unwrap();
-    let comment = comment.strip_prefix(' ').unwrap_or_default();
-    let mut case = Case { line: number, text: String::new(), starts: Vec::new(), rule, comment };
-    let mut words = marks.split_whitespace();
-    assert_eq!(words.next(), Some("÷"), "line {number}");
-    while let Some(hex) = words.next() {
-        case.text.push(char::from_u32(u32::from_str_radix(hex, 16).unwrap()).unwrap());
-        match words.next() {
-            Some("÷") => case.starts.push(case.text.len()),
-            Some("×") => {}
-            other => panic!("line {number}: {other:?} behind {hex}"),
-        }
-    }
-    assert_eq!(case.starts.pop().unwrap_or_default(), case.text.len(), "line {number} does not end with ÷");
-    case
+    let read = |(line, number)| {
+        let case = conformance::Case::parse(line).unwrap_or_else(|wrong| panic!("line {number}: {wrong}"))?;
+        let rule = case.rule.unwrap_or_else(|| panic!("line {number} names no rule"));
+        Some(Case { line: number, text: case.text, starts: case.starts, rule, comment: case.comment })
+    };
+    FILE.lines().zip(1..).filter_map(read).collect()
 }
 
 /// What a comment shows: a text and where its sentences begin.
@@ -87,13 +72,6 @@ fn starts(machine: &mut Sentences, text: &str) -> Vec<usize> {
     text.chars().filter_map(|c| machine.push(c).boundary).map(|boundary| boundary.next).collect()
 }
 
-/// The stretches between boundaries that are not blank, which are sentences.
-fn sentences(text: &str, starts: &[usize]) -> usize {
-    let ends = starts.iter().copied().chain([text.len()]);
-    let mut from = 0;
-    ends.filter(|end| !text[std::mem::replace(&mut from, *end)..*end].trim().is_empty()).count()
-}
-
 #[test]
 fn the_file_has_enough_cases_in_both_languages() {
     let cases = cases();
@@ -110,12 +88,12 @@ fn the_file_has_enough_cases_in_both_languages() {
 /// A comment that shows another text than its numbers misleads whoever reads the file.
 #[test]
 fn comments_show_the_text() {
-    let shows = |case: &Case| shown(case.comment) == (case.text.clone(), case.starts.clone());
+    let shows = |case: &Case| shown(&case.comment) == (case.text.clone(), case.starts.clone());
     let wrong: Vec<String> = cases()
         .iter()
         .filter(|case| !shows(case))
         .map(|case| {
-            let (text, starts) = shown(case.comment);
+            let (text, starts) = shown(&case.comment);
             format!(
                 "line {}: the comment says\n{}\t# [{}] {}",
                 case.line,
@@ -131,11 +109,12 @@ fn comments_show_the_text() {
 /// Cases name rules that exist, and every rule has cases.
 #[test]
 fn cases_and_rules_name_each_other() {
-    let used: BTreeSet<&str> = cases().iter().map(|case| case.rule).filter(|rule| *rule != "table").collect();
+    let cases = cases();
+    let used: BTreeSet<&str> = cases.iter().map(|case| case.rule.as_str()).filter(|rule| *rule != "table").collect();
     let rules: BTreeSet<&str> =
         CHAPTER.lines().filter_map(|line| line.strip_prefix("- **")?.split_once("** ")).map(|(rule, _)| rule).collect();
     assert_eq!(used, rules);
-    let table = cases().iter().filter(|case| case.rule == "table").count();
+    let table = cases.iter().filter(|case| case.rule == "table").count();
     let rows = CHAPTER.lines().filter(|line| line.starts_with("| `")).count();
     assert_eq!(table, rows, "each row of the chapter's table is a case");
 }

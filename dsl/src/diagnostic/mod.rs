@@ -7,7 +7,7 @@ mod render;
 pub use codes::explain;
 pub use fixes::apply;
 pub use render::{
-    Format, JsonFinding, JsonFix, JsonPosition, JsonRelated, JsonSpan, JunitCase, JunitFile, junit, render,
+    Format, JsonFinding, JsonFix, JsonPosition, JsonRelated, JsonSpan, JunitCase, JunitFile, escaped, junit, render,
 };
 
 use serde::Serialize;

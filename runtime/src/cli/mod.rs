@@ -5,6 +5,7 @@
 mod banner;
 pub mod chat;
 mod diff;
+mod eval;
 mod explain;
 mod fmt;
 mod output;
@@ -47,6 +48,8 @@ enum Command {
     Verify(verify::VerifyArgs),
     /// Compare two versions of contracts: what does the new one let through?
     Diff(diff::DiffArgs),
+    /// Measure what rules rest on by labelled sets.
+    Eval(eval::EvalArgs),
     /// Lay contracts out in their one form.
     Fmt(fmt::FmtArgs),
     /// Pack, list and inspect policies.
@@ -95,6 +98,7 @@ async fn run(command: Command) -> anyhow::Result<u8> {
         }),
         Command::Verify(args) => Box::pin(verify::run(args)).await,
         Command::Diff(args) => diff::run(&args),
+        Command::Eval(args) => eval::run(&args),
         Command::Fmt(args) => fmt::run(&args),
         Command::Plugin(args) => plugin::run(args).await.map(|()| DONE),
         Command::Prompt(args) => prompt::run(&args),

@@ -165,7 +165,7 @@ fn described(finding: &Finding) -> String {
 
 /// Text as XML 1.0 can hold it, in attributes and between tags. What XML has no way to write becomes
 /// U+FFFD.
-fn escaped(text: &str) -> String {
+pub fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -32,7 +32,7 @@ pub enum Format {
 }
 
 pub use json::{JsonFinding, JsonFix, JsonPosition, JsonRelated, JsonSpan};
-pub use junit::{JunitCase, JunitFile, junit};
+pub use junit::{JunitCase, JunitFile, escaped, junit};
 
 /// Renders findings in their order. [`Format::Sarif`] and [`Format::Junit`] give one whole document
 /// over all of them, also over none. Every other format ends each finding with a line break, and no

@@ -22,6 +22,7 @@
 
 mod class;
 mod code;
+pub mod conformance;
 mod enclosed;
 mod key;
 mod line;
