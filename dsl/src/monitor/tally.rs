@@ -7,7 +7,7 @@ use crate::text::characters::Characters;
 use crate::text::pattern::Finder;
 use crate::text::profile::Profile;
 use crate::text::rhetorical::{Form, Forms};
-use crate::text::sentence::{Boundary, Event, Sentences};
+use crate::text::sentence::{Boundary, Sentences};
 use crate::text::styles::Styles;
 use crate::text::terms::Search;
 use crate::text::tongue::Tongue;
@@ -116,8 +116,7 @@ impl Tally {
         sentences.skim(text, room.unwrap_or(u64::MAX), |profile| {
             characters.read(profile);
             if let Some(styles) = styles {
-                // Nothing that is skimmed ends a sentence.
-                styles.read(profile, &Event::default());
+                styles.flow(profile);
             }
         })
     }

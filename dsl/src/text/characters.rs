@@ -56,12 +56,9 @@ impl Characters {
         let joined = std::mem::replace(&mut self.joined, weight == Weight::Joiner);
         let second = weight == Weight::Half && self.flag;
         self.flag = weight == Weight::Half && !second;
-        let counts = match weight {
-            Weight::Solid => true,
-            Weight::Loose => !joined,
-            Weight::Half => !joined && !second,
-            Weight::Joiner | Weight::Nothing => false,
-        };
+        let counts = weight == Weight::Solid
+            || (weight == Weight::Loose && !joined)
+            || (weight == Weight::Half && !joined && !second);
         self.count += u64::from(counts);
         counts
     }

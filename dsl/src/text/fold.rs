@@ -145,6 +145,7 @@ impl Folder {
     /// Characters have come that fold alone, one after the other. Nothing waits.
     pub(super) fn pass(&mut self) {
         self.space = false;
+        self.heaped = false;
     }
 
     /// Whether something waits for a next base.

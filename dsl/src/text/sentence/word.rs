@@ -65,7 +65,9 @@ impl Word {
             return;
         }
         if !c.is_ascii_alphabetic() {
-            self.clear();
+            if self.length > 0 {
+                self.clear();
+            }
             return;
         }
         if self.length == 0 {

@@ -63,6 +63,18 @@ impl Styles {
         ended
     }
 
+    /// Takes a character within a sentence, outside of pairs and code, that ends no line: as
+    /// [`Styles::push`] does where the sentence machine has nothing to say.
+    #[inline]
+    pub(crate) fn flow(&mut self, profile: &Profile) {
+        self.listing.push(profile.sign, false);
+        if !self.over {
+            self.quoting.push(profile);
+            self.reader.read(profile, false);
+            self.bang = profile.bang || (self.bang && !profile.goes_on);
+        }
+    }
+
     /// The forms of the current sentence if it ends here.
     #[must_use]
     pub fn forms(&self) -> Forms {
@@ -192,7 +204,7 @@ mod tests {
     /// Fails when the marker of a line is told otherwise than a list item is.
     #[test]
     fn the_marker_of_a_line_ends_before_its_text() {
-        let rest = |line: &str| list_marker(line).map(|at| line[at..].to_owned());
+        let rest = |line: &str| list_marker(line).map(|at| line.split_at(at).1.to_owned());
         let texts = ["- 好", "1. 好", "1.好", "12) 好", "（一）好", "十二、好", "①好", "  • 好", "**1. 好**"];
         for line in texts {
             assert_eq!(rest(line).as_deref().map(|rest| rest.trim_matches([' ', '*'])), Some("好"), "{line}");

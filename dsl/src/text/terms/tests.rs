@@ -177,8 +177,11 @@ fn exceptions_of_terms_with_gaps_have_gaps() {
 fn skimming_changes_nothing() {
     let gaps = Matching { gaps: true, ..Matching::usual().clone() };
     let terms = ["AI", "算法", "人工智能", "red car", "2024", "か"];
-    let texts =
-        ["用АI做，said A\u{301}I, A I 人 工智能算 法。算法", "ＡＩ、\u{200B}2024年 v2024 が か\u{3099}かx red  car①AI"];
+    let texts = [
+        "用АI做，said A\u{301}I, A I 人 工智能算 法。算法",
+        "ＡＩ、\u{200B}2024年 v2024 が か\u{3099}かx red  car①AI",
+        "x\u{301}\u{301}\u{301}用\u{301}AI x\u{301}\u{301}\u{301}用AI",
+    ];
     for terms in [usual(&terms), with(&terms, &gaps)] {
         for text in texts {
             let (mut each, mut skims) = (terms.search(), terms.search());
