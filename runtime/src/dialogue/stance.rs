@@ -1,7 +1,8 @@
 //! How a sentence stands to something: for it, against it, or neither, by the words it uses.
 //!
-//! A lexicon with negation, not a judgement of tone: the clause that names the thing decides, and where
-//! it has no cue the clauses behind it do, up to a contrast or another thing.
+//! A lexicon with negation, not a judgement of tone: of the clause that names the thing and those behind
+//! it, up to one about something else, the last that has a cue decides. So `杭州风景好，可是房价高，我不推荐` is
+//! against it.
 
 use super::entities;
 
@@ -157,20 +158,19 @@ pub(super) fn of(sentence: &str, name: &str, names: &[String]) -> Option<Stance>
     let clauses = clauses(&folded);
     let at = clauses.iter().position(|clause| entities::mentions(clause, &key))?;
     let others: Vec<String> = names.iter().map(|name| entities::fold(name)).filter(|other| *other != key).collect();
-    for (distance, clause) in clauses.iter().skip(at).enumerate() {
-        let turns = CONTRAST.iter().any(|word| clause.trim_start().starts_with(word));
-        let elsewhere = others.iter().any(|other| entities::mentions(clause, other));
-        if distance > 0 && !entities::mentions(clause, &key) && (turns || elsewhere) {
-            return None;
+    let compared = [format!("比{key}"), format!("than {key}"), format!("不如{key}")];
+    let mut view = None;
+    for clause in clauses.iter().skip(at) {
+        let named = entities::mentions(clause, &key);
+        if !named && others.iter().any(|other| entities::mentions(clause, other)) {
+            break;
         }
-        if let Some(stance) = claimed(clause) {
-            let compared = [format!("比{key}"), format!("than {key}"), format!("不如{key}")];
-            // `A比B好`: what is said of A is the opposite of what is said of B.
-            let flips = compared.iter().any(|words| clause.contains(words.as_str()));
-            return Some(if flips { opposite(stance) } else { stance });
-        }
+        let Some(stance) = claimed(clause) else { continue };
+        // `A比B好`: what is said of A is the opposite of what is said of B.
+        let flips = compared.iter().any(|words| clause.contains(words.as_str()));
+        view = Some(if flips { opposite(stance) } else { stance });
     }
-    None
+    view
 }
 
 /// What a clause says of whatever it is about.
@@ -274,6 +274,8 @@ mod tests {
             ("合纵比连横好。", "连横", Some(Stance::Against)),
             ("合纵，我一向支持。", "合纵", Some(Stance::For)),
             ("合纵各有利弊。", "合纵", Some(Stance::Neutral)),
+            ("杭州风景好，可是房价高，我不推荐。", "杭州", Some(Stance::Against)),
+            ("合纵好，连横我不推荐。", "合纵", Some(Stance::For)),
             ("合纵特别好。", "合纵", Some(Stance::For)),
             ("合纵好像难。", "合纵", None),
             ("I recommend Rust.", "Rust", Some(Stance::For)),

@@ -26,7 +26,7 @@ static NUMBERS: LazyLock<Regex> = LazyLock::new(|| {
     ))
 });
 static ENDS: LazyLock<Regex> =
-    LazyLock::new(|| pattern(&format!(r"(?P<side>最后|最末|末尾|前|头|开头|后)(?P<number>{N}){UNIT}{NOUN}")));
+    LazyLock::new(|| pattern(&format!(r"(?P<side>最后|最末|末尾|前|头|开头|后)(?:那|的)?(?P<number>{N}){UNIT}{NOUN}")));
 static ALL: LazyLock<Regex> = LazyLock::new(|| {
     pattern(&format!(
         r"(?P<lead>这|那|以上|上述|上面这?|前面这?|刚才这?|(?:你|您)(?:刚才)?(?:说|讲|列|提)(?:到|出)?的(?:这|那)?)(?P<number>{N}|几)(?P<unit>点|条|项|个){NOUN}"
@@ -281,7 +281,8 @@ impl Reader<'_> {
         let clause = self.clause(at);
         match clause.chars().next_back() {
             Some('的') => YOURS.is_match(clause) || clause.ends_with("说的"),
-            Some('我' | '他' | '她' | '界') => false,
+            // `有没有第二种方法` asks for one that was not said.
+            Some('我' | '他' | '她' | '界' | '有') => false,
             Some(c) if "法约同程例规定则款》章案书纲".contains(c) => YOURS.is_match(clause),
             _ => true,
         }
