@@ -20,6 +20,9 @@ const LARGEST_PATTERN: usize = 1 << 20;
 /// Errors of one text that are told.
 const TOLD: usize = 3;
 
+/// Characters of each of them.
+const TOLD_CHARACTERS: usize = 240;
+
 /// A schema, compiled.
 #[derive(Debug)]
 pub struct JsonSchema {
@@ -122,9 +125,13 @@ impl JsonSchema {
     /// What is wrong with a value, at most a few things, each with its place in the value.
     #[must_use]
     pub fn errors(&self, value: &Value) -> Vec<String> {
-        let told = |error: jsonschema::ValidationError<'_>| match error.instance_path().as_str() {
-            "" => error.to_string(),
-            path => format!("{path}: {error}"),
+        // An error repeats the value, which may be long.
+        let told = |error: jsonschema::ValidationError<'_>| {
+            let text = match error.instance_path().as_str() {
+                "" => error.to_string(),
+                path => format!("{path}: {error}"),
+            };
+            text.chars().take(TOLD_CHARACTERS).collect()
         };
         self.validator.iter_errors(value).take(TOLD).map(told).collect()
     }

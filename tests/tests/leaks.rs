@@ -1,4 +1,4 @@
-//! No byte of what must not be said reaches a client, on any surface, however the model cuts its words.
+//! No byte of what must not be said reaches a client, over chat completions and sessions, however the model cuts its words.
 //!
 //! The raw bytes of every answer are searched, and what is in them once JSON is read: by a plain matcher
 //! that shares nothing with the product, and for the first letter of every match behind the words that

@@ -109,9 +109,7 @@ impl Recognizer for End {
     }
 
     fn fits(&self, left: u64) -> bool {
-        let behind = |(text, rest): (&Vec<char>, &Vec<u64>)| {
-            rest.get(least::overlap(&self.tail, text)).is_some_and(|least| *least <= left)
-        };
+        let behind = |(text, rest): (&Vec<char>, &Vec<u64>)| least::after(&self.tail, text, rest) <= left;
         self.accepts()
             || self.edge.texts.iter().zip(self.edge.rest()).any(behind)
             || self.runs.iter().zip(&self.edge.patterns).any(|(run, pattern)| run.fits(pattern, left))

@@ -54,7 +54,7 @@ const MOST_COMPARED: usize = 64;
 /// The fewest characters that terms take.
 #[derive(Debug)]
 struct Room {
-    /// For each term and each place in it, what the rest takes.
+    /// For each term and each beginning of it that was read, what it takes still.
     rest: Vec<Vec<u64>>,
     /// What each takes behind another one, whose end may be its beginning; nothing for a part of one.
     further: Vec<Option<u64>>,
@@ -67,7 +67,7 @@ impl Room {
         let compared = terms.len() <= MOST_COMPARED;
         let further = |(at, _): (usize, _)| compared.then(|| behind_others(&terms, at)).flatten();
         Self {
-            rest: terms.iter().map(|term| least::rest(term)).collect(),
+            rest: terms.iter().map(|term| least::underway(term)).collect(),
             further: terms.iter().enumerate().map(further).collect(),
         }
     }

@@ -1,8 +1,8 @@
 //! The folded copy on which terms are matched.
 //!
 //! Compatibility decomposition (the NFKC equivalence, kept decomposed so that a character is never
-//! rewritten by a mark that arrives later), full case folding, white space as single spaces, control
-//! and Default_Ignorable code points dropped, and look-alikes of Latin letters replaced. `ＡＩ`,
+//! rewritten by a mark that arrives later), full case folding, white space as single spaces, control,
+//! Default_Ignorable and other unseen code points dropped, and look-alikes of Latin letters replaced. `ＡＩ`,
 //! `A\u{200B}I`, Cyrillic `АІ` and `𝐀𝐈` all fold to `ai`. Hangul syllables stay composed.
 //!
 //! Every folded character carries the bytes of the original it came from. Combining marks wait for
@@ -19,6 +19,9 @@ use super::{digits, lookalike};
 
 /// Combining marks behind one base that are still accents, as in `ế`; more of them are decoration.
 const MARKS: usize = 2;
+
+/// The Braille pattern without dots: no white space to Unicode, but it looks like some.
+const BLANK: char = '\u{2800}';
 
 /// A folded character and the bytes it stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +46,8 @@ pub struct Folder {
     heaped: bool,
     start: usize,
     end: usize,
+    /// The last character given out was white space. Marks that wait have not changed it: a heap of them is
+    /// dropped.
     space: bool,
 }
 
@@ -68,7 +73,7 @@ impl Alone {
         let (mut folder, mut out) = (Folder::default(), Vec::new());
         folder.push(c, 0, &mut |folded| out.push(folded));
         match out.as_slice() {
-            [Folded { ch, symbol, .. }] if !c.is_whitespace() && !folder.is_waiting() => {
+            [Folded { ch, symbol, .. }] if *ch != ' ' && !is_combining_mark(*ch) && !folder.is_waiting() => {
                 Some(Self { ch: *ch, symbol: *symbol, word: !symbol && is_word(*ch) })
             }
             _ => None,
@@ -100,7 +105,7 @@ impl Folder {
     /// Takes the character at byte `at`.
     pub fn push(&mut self, c: char, at: usize, emit: &mut impl FnMut(Folded)) {
         let end = at + c.len_utf8();
-        if c.is_whitespace() {
+        if c.is_whitespace() || c == BLANK {
             self.flush(emit);
             if !std::mem::replace(&mut self.space, true) {
                 emit(Folded { ch: ' ', start: at, end, symbol: false });
@@ -116,7 +121,7 @@ impl Folder {
             self.base(original, emit);
         } else if let Some(plain) = digits::ascii(c).or_else(|| lookalike::framed(c)) {
             self.base(Folded { ch: plain, ..original }, emit);
-        } else if !is_ignorable(c) {
+        } else if !is_unseen(c) {
             let symbol = !c.is_alphabetic() && !is_combining_mark(c);
             decompose_compatible(c, |part| self.part(Folded { ch: part, symbol, ..original }, emit));
         }
@@ -192,7 +197,6 @@ impl Folder {
         if self.heaped {
             return;
         }
-        self.space = false;
         if self.waiting == MARKS {
             self.waiting = 0;
             self.heaped = true;
@@ -214,6 +218,7 @@ impl Folder {
 
     fn flush(&mut self, emit: &mut impl FnMut(Folded)) {
         for mark in self.marks.iter().take(self.waiting) {
+            self.space = false;
             emit(Folded { ch: mark.ch, start: self.start, end: self.end, symbol: false });
         }
         self.waiting = 0;
@@ -229,6 +234,13 @@ fn is_decoration(c: char) -> bool {
         | '\u{332}'..='\u{33F}' | '\u{346}'..='\u{34E}' | '\u{350}'..='\u{357}' | '\u{359}'..='\u{35B}'
         | '\u{35D}'..='\u{360}' | '\u{362}'..='\u{36F}' | '\u{488}'..='\u{489}' | '\u{1AB0}'..='\u{1AFF}'
         | '\u{1DC0}'..='\u{1DFF}' | '\u{20D0}'..='\u{20FF}' | '\u{FE20}'..='\u{FE2F}')
+}
+
+/// Characters that are dropped: those that show nothing, and two kinds that count as characters but show
+/// nothing where nothing is set in their place, the object replacement character and the controls of
+/// Egyptian hieroglyphs.
+fn is_unseen(c: char) -> bool {
+    is_ignorable(c) || matches!(c, '\u{FFFC}' | '\u{13430}'..='\u{1343F}')
 }
 
 /// Characters that show nothing: control characters and Unicode's Default_Ignorable_Code_Point.
@@ -264,6 +276,12 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_seen_is_dropped_and_a_blank_is_a_space() {
+        assert_eq!(folded("A\u{FFFC}I 算\u{13430}\u{1343F}法"), "ai 算法");
+        assert_eq!(folded("red\u{2800} \u{2800}car"), "red car");
+    }
+
+    #[test]
     fn canonically_equal_texts_fold_alike() {
         assert_eq!(folded("é"), folded("e\u{301}"));
         assert_eq!(folded("q\u{307}\u{323}"), folded("q\u{323}\u{307}"));
@@ -288,6 +306,8 @@ mod tests {
         }
         assert_eq!(folded("2\u{FE0F}\u{20E3}算\u{338}法\u{20DD}"), "2算法");
         assert_eq!(folded(&format!("a{}b\u{301}", "\u{301}".repeat(100))), "ab\u{301}");
+        assert_eq!(folded("a red \u{301}\u{301}\u{301} car"), "a red car");
+        assert_eq!(folded("red \u{301} \u{301}\u{302} car"), "red \u{301} \u{301}\u{302} car");
         for accented in ["ế", "ǖ", "ạ\u{301}", "ài", "ｶﾞ", "q\u{307}\u{323}"] {
             assert!(folded(accented).chars().any(is_combining_mark), "{accented:?}");
         }

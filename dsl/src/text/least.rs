@@ -82,10 +82,27 @@ fn straddled(text: &[char], shared: usize) -> Vec<usize> {
     (1..=text.len()).filter(|to| (0..=shared.min(to - 1)).any(|from| reaches(from, *to))).collect()
 }
 
+/// The fewest characters that say a text to its end behind one that was said. The longest beginning of it
+/// that stands at the end there is not always the best to go on from: behind `株`, `㍿` says all of `株式会社`.
+pub(crate) fn after(said: &[char], text: &[char], rest: &[u64]) -> u64 {
+    overlaps(said, text).filter_map(|shared| rest.get(shared)).min().copied().unwrap_or_default()
+}
+
+/// For each beginning of a folded text, the fewest characters that say the text behind it.
+pub(crate) fn underway(text: &[char]) -> Vec<u64> {
+    let rest = rest(text);
+    (0..=text.len()).map(|read| after(text.get(..read).unwrap_or_default(), text, &rest)).collect()
+}
+
 /// How many characters at the end of one text are the beginning of the other.
 pub(crate) fn overlap(left: &[char], right: &[char]) -> usize {
+    overlaps(left, right).next().unwrap_or(0)
+}
+
+/// The ends of one text that are beginnings of the other, the longest first, the empty one last.
+fn overlaps(left: &[char], right: &[char]) -> impl Iterator<Item = usize> {
     let most = left.len().min(right.len());
-    (0..=most).rev().find(|length| right.get(..*length).is_some_and(|head| left.ends_with(head))).unwrap_or(0)
+    (0..=most).rev().filter(move |length| right.get(..*length).is_some_and(|head| left.ends_with(head)))
 }
 
 #[cfg(test)]
@@ -108,6 +125,8 @@ mod tests {
         assert_eq!(overlap(&chars("甲乙丙"), &chars("乙丙丁")), 2);
         assert_eq!(behind(&chars("乙丙丁"), 2), 1);
         assert_eq!(behind(&chars("乙丙丁"), 0), 3);
+        assert_eq!(underway(&chars("株式会社")), [1, 1, 1, 1, 0]);
+        assert_eq!(underway(&chars("甲乙甲")), [3, 2, 1, 0]);
         // `社` may end the character that ended the text before.
         assert_eq!(behind(&chars("社会"), 0), 1);
     }

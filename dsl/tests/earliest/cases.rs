@@ -61,6 +61,8 @@ pub(crate) const CASES: &[Case] = &[
     case("nested with max_chars", "required_terms all \"甲乙丙\" | \"乙\" max_chars 4", "甲乙丙好", 4, 4, 4),
     case("words with max_chars", "required_terms any \"ab\" max_chars 3", "abx ", 4, 4, 8),
     case("ligatures with max_chars", "required_terms any \"fig\" max_chars 2", "ﬁgfi", 3, 3, 5),
+    case("one for four with max_chars", "required_terms any \"株式会社\" max_chars 2", "株㍿好", 3, 2, 3),
+    case("ends_with one for four", "ends_with \"株式会社\" max_chars 2", "株㍿好", 3, 2, 3),
     case("required with max_words", "required_terms any \"甲乙\" max_words 3", "甲乙a ", 4, 3, 7),
     case("required with max_sentences", "required_terms any \"乙\" max_sentences 1", "甲乙。，\n", 4, 3, 7),
     case(

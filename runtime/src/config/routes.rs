@@ -170,6 +170,22 @@ fn entry(route: &str, key: &str, value: String, place: Place) -> Result<Entry, C
     Ok(Entry { route: route.to_owned(), key, value, place })
 }
 
+/// The place of a kind among [`KEYS`].
+fn order(kind: Kind) -> usize {
+    KEYS.iter().position(|key| key.kind == kind).unwrap_or(KEYS.len())
+}
+
+impl Kind {
+    /// What gives the same thing in another way: whichever of the two a later source has takes the other's place.
+    fn alternative(self) -> Option<Self> {
+        match self {
+            Self::Key => Some(Self::KeyEnv),
+            Self::KeyEnv => Some(Self::Key),
+            _ => None,
+        }
+    }
+}
+
 /// Puts the entries of all sources together, the weakest source first.
 pub(super) fn assemble(
     entries: Vec<Entry>,
@@ -178,8 +194,11 @@ pub(super) fn assemble(
 ) -> (BTreeMap<String, Route>, Vec<Shown>, Vec<ConfigError>) {
     let mut chosen: BTreeMap<(String, usize), Entry> = BTreeMap::new();
     for entry in entries {
-        let order = KEYS.iter().position(|key| key == entry.key).unwrap_or(KEYS.len());
-        chosen.insert((entry.route.clone(), order), entry);
+        // A key and the name of a variable with the key are two ways to say one thing.
+        if let Some(other) = entry.key.kind.alternative() {
+            chosen.remove(&(entry.route.clone(), order(other)));
+        }
+        chosen.insert((entry.route.clone(), order(entry.key.kind)), entry);
     }
     let base = Route {
         model: ModelKind::OpenAi,
@@ -237,6 +256,8 @@ impl Entry {
     fn shown(&self) -> String {
         match self.key.kind {
             Kind::Key => "\"***\"".to_owned(),
+            // What is no name may be the key itself, written in the wrong place.
+            Kind::KeyEnv if !names_a_variable(&self.value) => "\"***\"".to_owned(),
             Kind::Url | Kind::Proxy => toml::Value::from(masked(&self.value)).to_string(),
             _ => toml::Value::from(self.value.as_str()).to_string(),
         }
@@ -248,7 +269,17 @@ pub(super) fn wait(value: &str) -> Result<std::time::Duration, Problem> {
     duration(value, std::time::Duration::ZERO, std::time::Duration::from_secs(600))
 }
 
+/// Whether a text can be the name of an environment variable: ASCII letters, digits and `_`, no digit first.
+fn names_a_variable(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    !text.is_empty() && !text.starts_with(|c: char| c.is_ascii_digit()) && text.chars().all(plain)
+}
+
 fn from_environment(name: &str, environment: &[(String, String)]) -> Result<Secret, Problem> {
+    if !names_a_variable(name) {
+        let remedy = "write the variable's name here, or the key itself under `key`";
+        return Err(Problem::new("not the name of an environment variable", remedy));
+    }
     let found = environment.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
     let value = found.filter(|value| !value.is_empty());
     let value = value.ok_or_else(|| Problem::new("there is no such environment variable", "set it to the key"))?;

@@ -250,6 +250,26 @@ fn routes_are_tables_and_single_keys() {
     assert_eq!(again.config.routes["fast"], *fast);
 }
 
+// Fails when a key of a weaker source beats the one of a stronger source, or both are shown.
+#[test]
+fn the_later_of_key_and_key_env_counts() {
+    const KEY: &str = "[routes.a]\nmodel = \"rehearsal\"\nkey = \"of-the-file\"\n";
+    const NAMED: &str = "[routes.a]\nmodel = \"rehearsal\"\nkey-env = \"Fast_key1\"\n";
+    let variable = ("Fast_key1", "of-the-variable");
+    let (none, by_flag): (&[&str], &[&str]) = (&[], &["--routes", "a.key=of-the-flag"]);
+    for (file, word, flags, expected, gone) in [
+        (KEY, "a.retries=1", none, "of-the-file", "routes.a.key-env"),
+        (NAMED, "a.retries=1", none, "of-the-variable", "routes.a.key"),
+        (NAMED, "a.key=of-the-word", none, "of-the-word", "routes.a.key-env"),
+        (KEY, "a.key-env=Fast_key1", none, "of-the-variable", "routes.a.key"),
+        (KEY, "a.key-env=Fast_key1", by_flag, "of-the-flag", "routes.a.key-env"),
+    ] {
+        let resolved = resolve(Some(file), &[variable, ("ROLECALL_ROUTES", word)], flags).unwrap();
+        assert_eq!(resolved.config.routes["a"].key.as_ref().map(Secret::reveal), Some(expected));
+        assert!(resolved.shown.iter().all(|shown| shown.key != gone), "{gone}");
+    }
+}
+
 // Fails when a route that cannot work is taken, or its complaint lacks place, key or remedy, or shows a secret.
 #[test]
 fn routes_that_cannot_work_are_named() {
@@ -270,6 +290,12 @@ fn routes_that_cannot_work_are_named() {
             "rolecall.toml:2: routes.a.url = \"http://***@h/v1\": carries a user",
         ),
         ("[routes.a]\nkey-env = \"NOWHERE\"\n", "no such environment variable"),
+        (
+            "[routes.a]\nkey-env = \"sk-hunter2\"\n",
+            "rolecall.toml:2: routes.a.key-env = \"***\": not the name of an environment variable",
+        ),
+        ("[routes.a]\nkey-env = \"2hunter2\"\n", "not the name of an environment variable"),
+        ("[routes.a]\nkey-env = \"\"\n", "not the name of an environment variable"),
         ("[routes.a]\nretries = 11\n", "0 to 10"),
         ("[routes.a]\nstall = [1]\n", "rolecall.toml:2: routes.a.stall = (array)"),
         ("routes = 3\n", "not a table"),

@@ -4,7 +4,17 @@
 //! it, up to one about something else, the last that has a cue decides. So `杭州风景好，可是房价高，我不推荐` is
 //! against it.
 
+use std::cmp::Reverse;
+use std::sync::LazyLock;
+
 use super::entities;
+
+/// Clauses of one sentence that are read for stances: its last ones, since the last cue decides. What
+/// stands before them says nothing, so that a thing named only there is stood to neither way.
+const MAX_CLAUSES: usize = 16;
+/// Characters of these clauses together; clauses before the one that exceeds them say nothing either, nor
+/// does that one.
+const MAX_CLAUSE_CHARS: usize = 512;
 
 /// How the role stands to something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,26 +161,56 @@ const NO_NEGATION: &[&str] =
     &["特别", "非常", "无论", "不过", "不仅", "不但", "不只", "没错", "分别", "区别", "差别", "差不多"];
 const CONTRAST: &[&str] = &["但", "不过", "然而", "可是", "but ", "however", "although", "though "];
 
+/// The Chinese cues with whether they speak for the thing. Longer cues first: what was read is blanked, so
+/// that `好` is not read in `不错` or `最好` again.
+static CUES_ZH: LazyLock<Vec<(&str, bool)>> = LazyLock::new(|| {
+    let mut cues: Vec<(&str, bool)> = FOR_ZH.iter().map(|cue| (*cue, true)).collect();
+    cues.extend(AGAINST_ZH.iter().map(|cue| (*cue, false)));
+    cues.sort_by_key(|(cue, _)| Reverse(cue.len()));
+    cues
+});
+
 /// How a sentence stands to `name`; `None` when it does not say. `names` are all things it may be about.
 pub(super) fn of(sentence: &str, name: &str, names: &[String]) -> Option<Stance> {
-    let folded = entities::fold(sentence);
     let key = entities::fold(name);
-    let clauses = clauses(&folded);
-    let at = clauses.iter().position(|clause| entities::mentions(clause, &key))?;
-    let others: Vec<String> = names.iter().map(|name| entities::fold(name)).filter(|other| *other != key).collect();
-    let compared = [format!("比{key}"), format!("than {key}"), format!("不如{key}")];
-    let mut view = None;
-    for clause in clauses.iter().skip(at) {
-        let named = entities::mentions(clause, &key);
-        if !named && others.iter().any(|other| entities::mentions(clause, other)) {
-            break;
-        }
-        let Some(stance) = claimed(clause) else { continue };
-        // `A比B好`: what is said of A is the opposite of what is said of B.
-        let flips = compared.iter().any(|words| clause.contains(words.as_str()));
-        view = Some(if flips { opposite(stance) } else { stance });
+    let mut keys: Vec<String> = names.iter().map(|name| entities::fold(name)).collect();
+    keys.push(key.clone());
+    Clauses::of(&entities::fold(sentence), &keys).stance(&key, &keys)
+}
+
+/// The clauses of a sentence that are read for stances, each with what it says: read once, however many
+/// things the sentence names.
+#[derive(Debug, Default)]
+pub(super) struct Clauses(Vec<(String, Option<Stance>)>);
+
+impl Clauses {
+    /// Reads a folded sentence, from its first clause that names one of the things whose folded names are
+    /// `keys`: what stands before it is about none of them.
+    pub(super) fn of(folded: &str, keys: &[String]) -> Self {
+        let silent = |clause: &String| !keys.iter().any(|key| entities::mentions(clause, key));
+        let read = |clause: String| {
+            let claim = claimed(&clause);
+            (clause, claim)
+        };
+        Self(clauses(folded).into_iter().skip_while(silent).map(read).collect())
     }
-    view
+
+    /// How they stand to the thing whose folded name is `key`. `keys` are all things they may be about.
+    pub(super) fn stance(&self, key: &str, keys: &[String]) -> Option<Stance> {
+        let compared = [format!("比{key}"), format!("than {key}"), format!("不如{key}")];
+        let mut view = None;
+        for (clause, claim) in self.0.iter().skip_while(|(clause, _)| !entities::mentions(clause, key)) {
+            let other = |other: &String| other.as_str() != key && entities::mentions(clause, other);
+            if !entities::mentions(clause, key) && keys.iter().any(other) {
+                break;
+            }
+            let Some(stance) = *claim else { continue };
+            // `A比B好`: what is said of A is the opposite of what is said of B.
+            let flips = compared.iter().any(|words| clause.contains(words.as_str()));
+            view = Some(if flips { opposite(stance) } else { stance });
+        }
+        view
+    }
 }
 
 /// What a clause says of whatever it is about.
@@ -199,16 +239,18 @@ fn opposite(stance: Stance) -> Stance {
 
 /// For each cue, whether it speaks for the thing.
 fn chinese(clause: &str) -> Vec<bool> {
+    // Every cue is of Han characters.
+    if !clause.chars().any(entities::is_han) {
+        return Vec::new();
+    }
     let mut text = clause.to_owned();
     for word in NO_NEGATION.iter().chain(OTHER_GOOD) {
-        text = text.replace(word, "，");
+        if text.contains(word) {
+            text = text.replace(word, "，");
+        }
     }
     let mut found = Vec::new();
-    // Longer cues first: what was read is blanked, so that `好` is not read in `不错` or `最好` again.
-    let mut cues: Vec<(&str, bool)> = FOR_ZH.iter().map(|cue| (*cue, true)).collect();
-    cues.extend(AGAINST_ZH.iter().map(|cue| (*cue, false)));
-    cues.sort_by_key(|(cue, _)| std::cmp::Reverse(cue.len()));
-    for (cue, favours) in cues {
+    for (cue, favours) in CUES_ZH.iter().copied() {
         while let Some(at) = text.find(cue) {
             let before = text.get(..at).unwrap_or_default();
             let near = before.chars().rev().take(3);
@@ -247,14 +289,24 @@ fn is_negator(word: &str) -> bool {
         || word.ends_with("n\u{2019}t")
 }
 
-/// The clauses of a sentence; a contrast begins one.
+/// The last clauses of a sentence, as far as they are read; a contrast begins one. A clause is read as a
+/// whole or not at all: half of one may have lost its negation.
 fn clauses(sentence: &str) -> Vec<String> {
     let mut text = sentence.to_owned();
     for word in CONTRAST {
         text = text.replace(word, &format!("\n{word}"));
     }
-    let ends = |c| matches!(c, '\n' | '，' | ',' | '；' | ';' | '：' | ':' | '。' | '！' | '？' | '!' | '?');
-    text.split(ends).filter(|clause| !clause.trim().is_empty()).map(str::to_owned).collect()
+    let ends = |c: char| matches!(c, '\n' | '，' | ',' | '；' | ';' | '：' | ':' | '。' | '！' | '？' | '!' | '?');
+    let (mut clauses, mut chars) = (Vec::new(), 0);
+    for clause in text.rsplit(ends).filter(|clause| !clause.trim().is_empty()).take(MAX_CLAUSES) {
+        chars += clause.chars().count();
+        if chars > MAX_CLAUSE_CHARS {
+            break;
+        }
+        clauses.push(clause.to_owned());
+    }
+    clauses.reverse();
+    clauses
 }
 
 #[cfg(test)]

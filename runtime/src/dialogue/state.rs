@@ -22,6 +22,10 @@ pub const MAX_BYTES: usize = 16 << 10;
 /// Bytes of a line that are read; what a longer one says behind them is not kept.
 pub const MAX_READ_BYTES: usize = 64 << 10;
 
+/// Sentences of one reply that are read for stances: its last ones that name a thing spoken of. Those
+/// before them are kept as what was said of a thing, but not as how the role stood to it.
+const MAX_STANCE_SENTENCES: usize = 64;
+
 /// What a contract wants to be kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Keep {
@@ -142,40 +146,59 @@ impl State {
     /// Notes what both sides spoke of, and how the role stood to it.
     fn meet(&mut self, user: &str, reply: &str, number: u64) {
         let shared = entities::shared(user, reply);
+        let mut keys: Vec<String> = self.0.entities.iter().map(Entity::key).collect();
         for (text, named) in [(user, true), (reply, true)] {
-            for name in entities::names(text, |name| self.0.entities.iter().any(|known| known.is(name))) {
-                self.know(&name, named, number);
+            for name in entities::names(text, |name| keys.contains(&entities::fold(name))) {
+                self.know(&name, named, number, &mut keys);
             }
         }
         for name in shared {
-            self.know(&name, false, number);
+            self.know(&name, false, number, &mut keys);
         }
-        let names: Vec<String> = self.0.entities.iter().map(|entity| entity.name.clone()).collect();
-        for (sentence, question) in points::sentences(reply) {
-            let folded = entities::fold(sentence);
-            for entity in &mut self.0.entities {
-                if !entities::mentions(&folded, &entity.key()) {
+        self.hear(reply, number, &keys);
+    }
+
+    /// Notes what a reply says of the things spoken of, whose folded names are `keys`, in their order.
+    fn hear(&mut self, reply: &str, number: u64, keys: &[String]) {
+        let folded =
+            points::sentences(reply).into_iter().map(|(text, question)| (text, question, entities::fold(text)));
+        let about = |folded: &str| keys.iter().any(|key| entities::mentions(folded, key));
+        let sentences: Vec<(&str, bool, String)> = folded.filter(|(_, _, folded)| about(folded)).collect();
+        let unread = sentences.len().saturating_sub(MAX_STANCE_SENTENCES);
+        for (at, (sentence, question, folded)) in sentences.iter().enumerate() {
+            let read = !*question && at >= unread;
+            let clauses = if read { stance::Clauses::of(folded, keys) } else { stance::Clauses::default() };
+            let said = beginning(sentence, MAX_SAID_BYTES);
+            for (entity, key) in self.0.entities.iter_mut().zip(keys) {
+                if !entities::mentions(folded, key) {
                     continue;
                 }
-                entity.said = beginning(sentence, MAX_SAID_BYTES).to_owned();
+                entity.said = said.to_owned();
                 entity.said_in = number;
-                let view = if question { None } else { stance::of(sentence, &entity.name, &names) };
-                if let Some(view) = view {
-                    entity.hold(view, number, beginning(sentence, MAX_SAID_BYTES));
+                if let Some(view) = clauses.stance(key, keys) {
+                    entity.hold(view, number, said);
                 }
             }
         }
     }
 
-    /// Notes that something was spoken of, as the latest thing.
-    fn know(&mut self, name: &str, named: bool, number: u64) {
-        let at = self.0.entities.iter().position(|known| known.is(name));
+    /// Notes that something was spoken of, as the latest thing. `keys` are the folded names of the things
+    /// spoken of, in their order, and stay so.
+    fn know(&mut self, name: &str, named: bool, number: u64, keys: &mut Vec<String>) {
+        let key = entities::fold(name);
+        let at = keys.iter().position(|known| *known == key);
         let mut entity = at.map_or_else(|| Entity::new(name), |at| self.0.entities.remove(at));
+        debug_assert!(entity.is(name), "the keys are not those of the things spoken of");
+        if let Some(at) = at {
+            keys.remove(at);
+        }
         entity.named |= named;
         entity.met_in = number;
         self.0.entities.push(entity);
+        keys.push(key);
         let surplus = self.0.entities.len().saturating_sub(MAX_ENTITIES);
         self.0.entities.drain(..surplus);
+        keys.drain(..surplus);
     }
 
     fn bound(&mut self) {

@@ -82,6 +82,23 @@ fn the_latest_stance_wins() {
     assert_eq!(name, "Go");
 }
 
+/// Fails when a reply of countless clauses is read beyond the bounds, or its last words are not.
+#[test]
+fn countless_clauses_are_read_up_to_a_bound() {
+    let names: Vec<String> = (0..MAX_ENTITIES).map(|at| format!("`x{at}`")).collect();
+    let mut state = State::of(0, names.iter().map(|name| (name.as_str(), "Noted.")), ALL);
+    let clauses = format!("{}{}", names.join(", "), ",x".repeat(30_000));
+    for end in [", and I recommend x31.", ", x31, ", "."] {
+        state.push("And now?", &format!("{clauses}{end}"), ALL);
+        assert!(state.bytes() <= MAX_BYTES && state.encode().len() <= 2 * MAX_BYTES, "{end}");
+        assert_eq!(State::decode(&state.encode()).as_ref(), Some(&state), "{end}");
+    }
+    assert_eq!(state.replies(), MAX_ENTITIES as u64 + 3);
+    let views: Vec<_> =
+        state.0.entities.iter().filter_map(|entity| Some((entity.name.as_str(), entity.view()?))).collect();
+    assert!(matches!(views.as_slice(), [("x31", (Stance::For, 33, _))]), "{views:?}");
+}
+
 /// Texts with everything that the readers look at.
 fn text() -> impl Strategy<Value = String> {
     let piece = prop_oneof![

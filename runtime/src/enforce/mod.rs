@@ -26,7 +26,7 @@ pub use mode::{ModeReason, delivery_mode, mode_reasons};
 pub use outward::outward;
 pub use permit::Permitted;
 pub use policy::{Judge, Judges};
-pub use prompt::{Additions, Line, MAX_HISTORY_BYTES, Overrides, Prompt, Speaker};
+pub use prompt::{Additions, Line, MAX_HISTORY_BYTES, Overrides, Prompt, Speaker, opens};
 pub use reply::{Called, End, Push, ReplyStream};
 pub use tools::{
     BadTools, CallPiece, Calls, MAX_ARGUMENT_BYTES, MAX_CALLS, MAX_NAME, MAX_RESULT_BYTES, MAX_STEP_BYTES,

@@ -47,8 +47,15 @@ impl Line {
     /// What a model is sent of it, in bytes of text.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.text.len() + self.calls.iter().map(|call| call.name.len() + call.arguments.len()).sum::<usize>()
+        let calls = self.calls.iter().map(|call| call.id.len() + call.name.len() + call.arguments.len());
+        self.text.len() + self.answers.as_ref().map_or(0, String::len) + calls.sum::<usize>()
     }
+}
+
+/// Whether nothing was answered yet: what a caller said before, instructions included, opens a dialogue.
+#[must_use]
+pub fn opens(history: &[Line]) -> bool {
+    history.iter().all(|line| line.speaker != Speaker::Role)
 }
 
 /// What a caller may set for one turn (an OpenAI request's own parameters).

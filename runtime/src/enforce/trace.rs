@@ -3,7 +3,8 @@
 //! While a reply is made, only the model's words are kept, delta by delta, and which rule did what when.
 //! What broke a rule is looked for once the reply is over and only if a rule acted: the one checker
 //! reads the words again, and because it is deterministic it finds what it found. So tracing costs
-//! the hot path a copy of the text, and cannot disagree with what happened.
+//! the hot path a copy of the text. What counts the whole reply (its length, its sentences) is read of
+//! the model's words alone: where the contract's own were put in front, no place may be found for it.
 
 use std::ops::Range;
 use std::sync::Arc;

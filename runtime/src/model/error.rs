@@ -77,6 +77,9 @@ pub enum ModelError {
 }
 
 impl ModelError {
+    /// What a client is told of a rejection when the server's own words must not be repeated.
+    pub const REJECTED: &'static str = "the model rejected the request; the server's log says why";
+
     /// Stable, for logs, metrics and clients.
     #[must_use]
     pub fn code(&self) -> &'static str {
@@ -111,7 +114,7 @@ impl ModelError {
             Self::Rejected { status: 400 | 413 | 422, message } => {
                 return format!("the model rejected the request: {message}");
             }
-            Self::Rejected { .. } => "the model rejected the request; the server's log says why",
+            Self::Rejected { .. } => Self::REJECTED,
             Self::Auth { .. } => "the model refused this server; its operator must mend the key",
             Self::RateLimited { .. } => "the model is rate limited; try again later",
             Self::Busy { .. } => "the model answers as many turns as it is given; try again shortly",

@@ -56,6 +56,13 @@ fn a_symbol_that_shows_letters_or_digits_cuts_no_word() {
 }
 
 #[test]
+fn a_mark_is_part_of_a_word_only_on_what_is_one() {
+    assert_eq!(found(&["ai"], "用\u{301}AI。"), [(0, 5..7)]);
+    assert_eq!(found(&["ai"], "。\u{301}AI \u{93E}AI"), [(0, 5..7), (0, 11..13)]);
+    assert_eq!(found(&["ai"], "x\u{301}AI e\u{301}\u{302}AI AI\u{301} क\u{93E}AI"), []);
+}
+
+#[test]
 fn terms_that_cannot_be_matched_are_refused() {
     assert_eq!(fold_term(" \u{200B}"), Err(TermError::Empty));
     assert_eq!(fold_term("\u{301}a"), Err(TermError::Mark));

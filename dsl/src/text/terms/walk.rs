@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use unicode_normalization::char::is_combining_mark;
+
 use super::Hit;
 use super::automaton::{Automaton, Entry, NONE, Node, ROOT, Right, What};
 use super::script::{is_gap, is_sound_mark, is_word};
@@ -87,7 +89,8 @@ impl Walk {
             self.keep(recent, automaton.node(self.node).depth as usize);
         }
         self.read += 1;
-        self.word = word;
+        // A mark is part of a word only on what is one: in `用\u{301}AI` a word begins at the `A`.
+        self.word = word && (self.word || folded.ch.is_ascii() || !is_combining_mark(folded.ch));
         self.end = folded.end;
         if self.node != ROOT {
             self.report(automaton, |right| right == Right::Anything, hit);

@@ -29,11 +29,7 @@ impl ReplyStream {
     /// # Errors
     /// What the contract's ladder comes to when no call goes out.
     pub async fn end_with_calls(&mut self, calls: Calls, limited: bool) -> Result<Called, End> {
-        let mut release = String::new();
-        if self.attempt.stop.is_none() {
-            let rest = self.attempt.opening.flush(&self.out);
-            release.push_str(&self.pass(&rest).await);
-        }
+        let mut release = self.pass_opening().await;
         release.push_str(&self.pass_remark().await);
         if !matches!(self.attempt.stop, None | Some(Stop::Cut)) {
             return Err(self.conclude(release).await);
@@ -42,7 +38,14 @@ impl ReplyStream {
         for (rule, message) in &judged.allowed {
             self.record.note(rule, "warn", message);
         }
-        if !judged.broken.is_empty() || !self.says_nothing_wrong() {
+        let sound = self.says_nothing_wrong();
+        if !sound {
+            // What went out before was judged piece by piece; this piece is not to follow.
+            self.out.truncate(self.out.len().saturating_sub(release.len()));
+            self.base = Probe::behind(&self.contract, &self.out);
+            release.clear();
+        }
+        if !judged.broken.is_empty() || !sound {
             if !self.attempt.stop_if_wanted(&judged.broken) {
                 self.attempt.stop = Some(Stop::Dead);
             }

@@ -219,16 +219,27 @@ impl ReplyStream {
 
     /// Ends the model's answer: it is over, or was stopped. Cancel-unsafe.
     pub async fn end_attempt(&mut self) -> End {
-        let mut release = String::new();
-        self.record.at(self.heard.attempt(), None);
-        if self.attempt.stop.is_none() {
-            let rest = self.attempt.opening.flush(&self.out);
-            self.heard.push(&rest);
-            let rest = self.begin(rest, true);
-            release.push_str(&self.pass(&rest).await);
-        }
+        let mut release = self.pass_opening().await;
         release.push_str(&self.pass_end().await);
         self.conclude(release).await
+    }
+
+    /// What was kept back of the answer's beginning, now that the answer is over.
+    async fn pass_opening(&mut self) -> String {
+        self.record.at(self.heard.attempt(), None);
+        if self.attempt.stop.is_some() {
+            return String::new();
+        }
+        let rest = self.attempt.opening.flush(&self.out);
+        self.heard.push(&rest);
+        let rest = self.begin(rest, true);
+        self.pass(&rest).await
+    }
+
+    /// The contract that the reply keeps.
+    #[must_use]
+    pub fn contract(&self) -> &Arc<Contract> {
+        &self.contract
     }
 
     /// The model's words, once it is known how they begin, with the contract's own in front of them where

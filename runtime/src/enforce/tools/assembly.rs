@@ -25,7 +25,8 @@ impl CallPiece {
     /// What it adds to an answer, in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.name.as_ref().map_or(0, String::len) + self.arguments.len() + 1
+        let length = |part: &Option<String>| part.as_ref().map_or(0, String::len);
+        length(&self.id) + length(&self.name) + self.arguments.len() + 1
     }
 }
 

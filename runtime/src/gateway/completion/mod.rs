@@ -38,7 +38,7 @@ pub(crate) use tools::tools;
 
 use super::error::ApiError;
 use crate::app::App;
-use crate::enforce::{Permitted, Tools};
+use crate::enforce::{self, Permitted, Tools};
 use crate::ids;
 use crate::session::turn::{Overrides, ToolUse, TurnEvent, TurnRequest};
 
@@ -102,7 +102,7 @@ impl Completion {
             .map_err(|bad| ApiError::invalid("tools_refused", bad.to_string()).param(field))?;
         let id = ids::random_digits()
             .map_err(|error| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "no_randomness", error.to_string()))?;
-        let mode = app.turns.delivery_mode(&contract, &user, history.is_empty());
+        let mode = app.turns.delivery_mode(&contract, &user, enforce::opens(&history));
         let user = app
             .turns
             .admit(&contract, &user)

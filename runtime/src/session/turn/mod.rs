@@ -168,7 +168,7 @@ impl Turns {
         let TurnRequest { id, contract, history, dialogue, user, already, overrides, tools } = request;
         let asking = self.models.asking(&contract);
         // What guards tell apart is decided once, before anything is said.
-        let contract = contract.for_turn(&user.get().text, history.is_empty());
+        let contract = contract.for_turn(&user.get().text, enforce::opens(&history));
         let reply = Box::new(ReplyStream::new(&contract, Arc::clone(&self.judges), self.metrics.clone(), &already));
         let notes = notes::notes(&contract, &history, dialogue, &user.get().text);
         let prompt = Prompt::with_tools(Prompt::first(contract, history, user, &already, &overrides), tools);
@@ -336,7 +336,7 @@ impl Running<'_> {
             Ended::Cancelled => (Outcome::Cancelled, None),
             Ended::Failed(error) => {
                 retry_after = error.retry_after();
-                (Outcome::Failed, Some((error.code().to_owned(), error.outward())))
+                (Outcome::Failed, Some((error.code().to_owned(), self.outward(&error).await)))
             }
         };
         self.trace(Some(outcome));
@@ -352,6 +352,17 @@ impl Running<'_> {
         };
         // A receiver that is gone needs no end.
         let _ = self.send(TurnEvent::Ended(end)).await;
+    }
+
+    /// What the client is told of a failure. Where that repeats words of the model's server, the contract
+    /// judges them as it does any other text that reaches people.
+    async fn outward(&self, error: &ModelError) -> String {
+        let told = error.outward();
+        if !matches!(error, ModelError::Rejected { .. }) {
+            return told;
+        }
+        let judged = self.turns.admit_delivery(self.reply.contract(), &told).await;
+        judged.map_or_else(|_| ModelError::REJECTED.to_owned(), Permitted::into_inner)
     }
 
     /// Keeps the account of the reply, if a rule acted on it.
