@@ -38,6 +38,14 @@ pub(super) enum DataError {
     Value { place: String, column: &'static str, found: String, wanted: &'static str },
     #[error("{place} has {found} sentences; write one in each line, because each has its own label")]
     Sentences { place: String, found: usize },
+    #[error("{place}: {message}")]
+    Case { place: String, message: String },
+    #[error("{file}, {message}")]
+    Set { file: String, message: String },
+    #[error("the ordinary texts of {file} are judged by a contract; name its .role file, too")]
+    NoContract { file: String },
+    #[error("{file} declares no role without errors; `rolecall verify {file}` explains them")]
+    Contract { file: String },
     #[error("{place}: {wrong}")]
     Break { place: String, wrong: Malformed },
 }
@@ -58,14 +66,21 @@ impl Source {
         if bytes.len() as u64 > MAX_BYTES {
             return Err(DataError::TooLong { file });
         }
-        let Ok(text) = String::from_utf8(bytes) else { return Err(DataError::Encoding { file }) };
+        let Ok(mut text) = String::from_utf8(bytes) else { return Err(DataError::Encoding { file }) };
+        if text.starts_with('\u{FEFF}') {
+            text.drain(..'\u{FEFF}'.len_utf8());
+        }
         Ok(Self { name: Cow::Owned(file), text: Cow::Owned(text) })
     }
 
-    /// Its lines, numbered from 1, without line ends and a byte order mark.
+    /// Its lines, numbered from 1, without line ends.
     pub(super) fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
-        let text = self.text.strip_prefix('\u{FEFF}').unwrap_or(&self.text);
-        text.lines().zip(1..).map(|(line, number)| (number, line))
+        self.text.lines().zip(1..).map(|(line, number)| (number, line))
+    }
+
+    /// Those that are not empty and do not begin with `#`, which are comments.
+    pub(super) fn cases(&self) -> impl Iterator<Item = (usize, &str)> {
+        self.lines().filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
     }
 
     /// Where a line stands, as messages and reports show it.
@@ -73,13 +88,13 @@ impl Source {
         format!("{}:{line}", self.name)
     }
 
-    /// The rows of a table with tabs between its columns, each with the line it stands in. Lines that
-    /// are empty or begin with `#` are comments; the first other line is the header.
+    /// The rows of a table with tabs between its columns, each with the line it stands in. The
+    /// first line that is no comment is the header.
     pub(super) fn rows<const COLUMNS: usize>(
         &self,
         header: [&str; COLUMNS],
     ) -> Result<Vec<(usize, [&str; COLUMNS])>, DataError> {
-        let mut lines = self.lines().filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
+        let mut lines = self.cases();
         let Some((number, first)) = lines.next() else { return Err(DataError::Empty { file: self.name.to_string() }) };
         if !first.split('\t').eq(header) {
             return Err(DataError::Header { place: self.place(number), wanted: header.join(" ") });

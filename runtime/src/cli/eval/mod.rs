@@ -4,11 +4,13 @@
 //! sets that ship are part of the program; `--data` takes others in the same format.
 
 mod data;
+mod references;
 mod report;
 mod rhetorical;
 mod score;
 mod sentences;
 mod suite;
+mod terms;
 
 use std::path::PathBuf;
 

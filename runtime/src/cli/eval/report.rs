@@ -49,7 +49,7 @@ impl Evaluation {
             for key in std::iter::once(whole).chain(classes.then_some(part)) {
                 let group: &mut Group = groups.entry(key.clone()).or_insert_with(|| Group::new(key));
                 group.cases += 1;
-                group.right += u64::from(case.confusion.is_right());
+                group.right += u64::from(case.right);
                 group.confusion += case.confusion;
             }
         }
@@ -71,7 +71,7 @@ impl Evaluation {
     }
 
     fn failures(&self) -> impl Iterator<Item = &Judged> {
-        self.judged.iter().filter(|case| !case.confusion.is_right())
+        self.judged.iter().filter(|case| !case.right)
     }
 
     fn table(&self, out: &mut String, failures: bool) -> fmt::Result {
@@ -153,7 +153,7 @@ impl Group {
         class && self.language == case.language && self.split == case.split
     }
 
-    /// The share of cases without a wrong decision, and where it likely lies.
+    /// The share of cases that are right in whole, and where it likely lies.
     fn accuracy(&self) -> String {
         let Some((low, high)) = wilson(self.right, self.cases) else { return "–".to_owned() };
         let share = ratio(self.right, self.cases).unwrap_or_default();

@@ -46,6 +46,7 @@ fn sentence(source: &Source, line: usize, [split, label, class, text]: [&str; 4]
         split: split.to_owned(),
         class: format!("{label} {class}"),
         text: text.to_owned(),
+        right: wanted == found,
         confusion: Confusion::of(wanted, found),
         found: if found { "rhetorical" } else { "not rhetorical" }.to_owned(),
     })

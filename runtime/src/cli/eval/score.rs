@@ -40,11 +40,6 @@ impl Confusion {
         }
     }
 
-    /// Whether every decision is right.
-    pub(super) fn is_right(self) -> bool {
-        self.fp == 0 && self.fn_ == 0
-    }
-
     /// The share of what was found that is right; nothing when nothing was found.
     pub(super) fn precision(self) -> Option<f64> {
         ratio(self.tp, self.tp + self.fp)

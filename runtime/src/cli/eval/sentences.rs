@@ -40,6 +40,7 @@ fn decide(place: String, case: Case) -> Judged {
         class: case.rule.unwrap_or_default(),
         found: marked(&case.text, &found),
         text: marked(&case.text, &case.starts),
+        right: found == case.starts,
         confusion,
     }
 }

@@ -4,7 +4,7 @@ use clap::ValueEnum;
 
 use super::data::{DataError, Source};
 use super::score::Confusion;
-use super::{rhetorical, sentences};
+use super::{references, rhetorical, sentences, terms};
 
 /// A set of labelled cases and the machine that they ask. Another one is a module with its data and its
 /// judge, and a line in each function here.
@@ -15,6 +15,12 @@ pub(super) enum Suite {
     Rhetorical,
     /// Where sentences end. Files have the format of Unicode's `SentenceBreakTest.txt`.
     Sentences,
+    /// Whether disguised terms are found, and ordinary text is left alone. Files have tabs between name,
+    /// rule and text, or between name and text with a `.role` file that judges them.
+    Terms,
+    /// What a user's turn refers to. Files have dialogues (`@`, `>`, `<`) and turns with tabs between part,
+    /// turn and what it refers to.
+    References,
 }
 
 /// A case and what the machine says of it.
@@ -30,6 +36,8 @@ pub(super) struct Judged {
     pub(super) class: String,
     /// The case as people read it.
     pub(super) text: String,
+    /// Whether the answer is right in whole.
+    pub(super) right: bool,
     /// The decisions it asks for, and how they were made.
     pub(super) confusion: Confusion,
     /// What the machine says, in words, where that is wrong.
@@ -42,6 +50,8 @@ impl Suite {
         match self {
             Self::Rhetorical => "rhetorical",
             Self::Sentences => "sentences",
+            Self::Terms => "terms",
+            Self::References => "references",
         }
     }
 
@@ -50,23 +60,23 @@ impl Suite {
         match self {
             Self::Rhetorical => rhetorical::bundled(),
             Self::Sentences => sentences::bundled(),
+            Self::Terms => terms::bundled(),
+            Self::References => references::bundled(),
         }
     }
 
     /// Asks the machine about every case.
     pub(super) fn judge(self, sources: &[Source]) -> Result<Vec<Judged>, DataError> {
+        let each = |judge: fn(&Source) -> Result<Vec<Judged>, DataError>| {
+            Ok(sources.iter().map(judge).collect::<Result<Vec<_>, _>>()?.concat())
+        };
         match self {
-            Self::Rhetorical => {
-                sources.iter().try_fold(Vec::new(), |all, source| more(all, rhetorical::judge(source)?))
-            }
-            Self::Sentences => sources.iter().try_fold(Vec::new(), |all, source| more(all, sentences::judge(source)?)),
+            Self::Rhetorical => each(rhetorical::judge),
+            Self::Sentences => each(sentences::judge),
+            Self::Terms => terms::judge(sources),
+            Self::References => each(references::judge),
         }
     }
-}
-
-fn more(mut all: Vec<Judged>, judged: Vec<Judged>) -> Result<Vec<Judged>, DataError> {
-    all.extend(judged);
-    Ok(all)
 }
 
 /// The language that a text is counted with: `ja` with a kana, else `zh` with a Han character, else `en`

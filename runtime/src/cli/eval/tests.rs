@@ -42,7 +42,7 @@ fn the_labelled_sentences_are_enough_and_balanced() {
 #[test]
 fn every_boundary_of_the_conformance_file_is_found() {
     let cases = Suite::Sentences.judge(&Suite::Sentences.bundled()).unwrap();
-    assert!(cases.len() >= 300 && cases.iter().all(|case| case.confusion.is_right()));
+    assert!(cases.len() >= 300 && cases.iter().all(|case| case.right));
 }
 
 // Fails when a line that says nothing clear is counted, or the place and the remedy are not told.
@@ -59,8 +59,12 @@ fn bad_lines_are_told_with_their_place_and_remedy() {
     assert!(judged("dev\tyes\tqi\t好？\n").unwrap_err().starts_with("own.tsv:1: the first line"));
     let breaks = Suite::Sentences.judge(&[source("÷ 0061\n")]).unwrap_err().to_string();
     assert_eq!(breaks, "own.tsv:1: a case ends with ÷; write it behind `0061`");
-    // A byte order mark and Windows line ends are what editors leave.
-    assert_eq!(judged(&format!("\u{FEFF}{}", ROWS.replace('\n', "\r\n"))).unwrap().len(), 4);
+    // Windows line ends and a byte order mark are what editors leave.
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), format!("\u{FEFF}{}", ROWS.replace('\n', "\r\n"))).unwrap();
+    assert_eq!(Suite::Rhetorical.judge(&[Source::read(file.path()).unwrap()]).unwrap().len(), 4);
+    std::fs::write(file.path(), [0xFF]).unwrap();
+    assert!(Source::read(file.path()).unwrap_err().to_string().ends_with("is not UTF-8; save it in that encoding"));
 }
 
 // Fails when cases are counted in the wrong group or column.
@@ -119,8 +123,47 @@ fn the_reference_shows_what_is_printed() {
         let judged = suite.judge(&suite.bundled()).unwrap();
         Evaluation::new(suite, judged, false, Thresholds::default())
     };
-    let evaluations: Vec<_> = Suite::value_variants().iter().map(|suite| evaluate(*suite)).collect();
+    let evaluations = [Suite::Rhetorical, Suite::Sentences].map(evaluate);
     let shown = table(&evaluations, false);
     println!("{shown}");
     assert!(chapter.contains(&format!("```text\n{shown}```\n")), "15-evaluating.md does not show\n{shown}");
+}
+
+/// By class, cases and those that are right.
+fn classes(suite: Suite) -> std::collections::BTreeMap<String, (usize, usize)> {
+    let mut classes = std::collections::BTreeMap::<String, (usize, usize)>::new();
+    for case in suite.judge(&suite.bundled()).unwrap() {
+        let class = classes.entry(case.class).or_default();
+        *class = (class.0 + 1, class.1 + usize::from(case.right));
+    }
+    classes
+}
+
+// Fails when a set is read in part, or its answers are put beside the wrong cases.
+#[test]
+fn terms_and_references_are_measured_by_class() {
+    let terms = classes(Suite::Terms);
+    let all = |kind: &str| terms.iter().filter(|(class, _)| class.starts_with(kind)).map(|it| it.1.0).sum::<usize>();
+    assert!(all("disguised") >= 1_500 && all("ordinary") >= 400, "{terms:?}");
+    assert_eq!(terms["disguised plain"].0, terms["disguised plain"].1);
+    assert_eq!(terms["disguised accent"].1, 0);
+    let references = classes(Suite::References);
+    assert!(references.values().map(|it| it.0).sum::<usize>() >= 260, "{references:?}");
+    assert!(references.values().all(|(cases, right)| right * 10 >= cases * 9), "{references:?}");
+}
+
+// Fails when a set of terms is judged by nothing, or a mistake in one is not told with its place.
+#[test]
+fn mistakes_in_sets_of_terms_are_told() {
+    let named = |name: &str, text: &str| Source { name: name.to_owned().into(), text: text.to_owned().into() };
+    let attack = named("a.tsv", "# terms\nx/a\t\"AI\"\t用⟦AI⟧做\nx/b\t\"AI\"\t用⟦A1⟧做\n");
+    let (plain, contract) = (named("b.tsv", "y/a\t他said\n"), "role a { version 1.0.0 language zh persona \"p\" }");
+    let judged = Suite::Terms.judge(&[attack, plain.clone(), named("c.role", contract)]).unwrap();
+    assert_eq!(judged.iter().map(|case| case.right).collect::<Vec<_>>(), [true, false, true]);
+    assert_eq!(judged.iter().map(|case| case.place.as_str()).collect::<Vec<_>>(), ["a.tsv:2", "a.tsv:3", "b.tsv:1"]);
+    let told = |sources: &[Source]| Suite::Terms.judge(sources).unwrap_err().to_string();
+    assert!(told(std::slice::from_ref(&plain)).contains("name its .role file"));
+    assert!(told(&[plain, named("c.role", "role a {")]).contains("`rolecall verify c.role`"));
+    assert!(told(&[named("a.tsv", "#\nx/a\t\"AI\"\tno marks\n")]).starts_with("a.tsv:2: the text has no match"));
+    assert!(told(&[named("a.tsv", "#\nx/a\tforbid\t⟦a⟧\n")]).starts_with("a.tsv:2: x/a: "));
 }
