@@ -32,6 +32,9 @@ const MAX_ID_BYTES: usize = 128;
 /// cost as many files' worth of it; the others wait here instead.
 static SEARCHING: Semaphore = Semaphore::const_new(1);
 
+/// What the ids of responses begin with: chat completions, Responses, Messages.
+const RESPONSES: [&str; 3] = ["chatcmpl-", "resp_", "msg_"];
+
 const FOLDER: &str = "traces";
 const CURRENT: &str = "current.jsonl";
 const PREVIOUS: &str = "previous.jsonl";
@@ -101,7 +104,9 @@ pub async fn find(data: &Path, id: &str) -> io::Result<Option<Trace>> {
     if id.len() > MAX_ID_BYTES {
         return Ok(None);
     }
-    let (folder, id) = (data.join(FOLDER), id.to_owned());
+    // Surfaces put a word in front of the id of a response.
+    let bare = RESPONSES.iter().find_map(|word| id.strip_prefix(word)).unwrap_or(id);
+    let (folder, id) = (data.join(FOLDER), bare.to_owned());
     let place = SEARCHING.acquire().await.map_err(io::Error::other)?;
     let searching = spawn_blocking(move || {
         let found = search(&folder, &id);

@@ -1,6 +1,6 @@
 //! Tools that a caller offers, and the role's calls of them.
 //!
-//! A call is text that leaves, so the contract judges it ([`judge`]): by what it says, over the decoded
+//! A call is text that leaves, so the contract judges it ([`judge()`]): by what it says, over the decoded
 //! strings of its arguments as well as over the arguments as they are written. A call goes out whole or not
 //! at all.
 
