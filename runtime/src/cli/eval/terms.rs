@@ -59,7 +59,7 @@ fn is_contract(source: &Source) -> bool {
 /// The rules that ordinary texts are judged by.
 fn contract(source: Option<&Source>, set: &Source) -> Result<std::sync::Arc<rolecall_dsl::Program>, DataError> {
     let Some(source) = source else { return Err(DataError::NoContract { file: set.name.to_string() }) };
-    let compiled = compile(&ContractSource::new(&*source.name, &*source.text));
+    let compiled = compile(&ContractSource::new(&source.name, &source.text));
     match compiled.contracts.first() {
         Some(contract) => Ok(std::sync::Arc::clone(&contract.program)),
         None => Err(DataError::Contract { file: source.name.to_string() }),
