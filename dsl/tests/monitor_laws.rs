@@ -183,7 +183,8 @@ fn oracle(text: &str) -> Vec<Range<usize>> {
     }
     folder.finish(&mut |folded| copy.push(folded));
     // Enough for the characters of `PIECES`.
-    let word = |c: char| c.is_ascii_alphanumeric() || ('\u{300}'..'\u{370}').contains(&c);
+    let mark = |c: char| ('\u{300}'..'\u{370}').contains(&c);
+    let word = |c: char| c.is_ascii_alphanumeric() || mark(c);
     let mut found = Vec::new();
     for term in TERMS {
         let term: Vec<char> = folded(term).chars().collect();
@@ -192,7 +193,8 @@ fn oracle(text: &str) -> Vec<Range<usize>> {
             if end > copy.len() || !term.iter().zip(&copy[start..end]).all(|(a, b)| *a == b.ch) {
                 continue;
             }
-            let before = start.checked_sub(1).and_then(|at| copy.get(at));
+            // A mark is part of a word only on what is one.
+            let before = copy[..start].iter().rev().find(|folded| !mark(folded.ch));
             let beside = |next: &Folded| word(next.ch) && !next.symbol;
             let cut_left = word(term[0]) && before.is_some_and(beside);
             let cut_right = word(term[term.len() - 1]) && copy.get(end).is_some_and(beside);

@@ -107,9 +107,9 @@ fn tools_are_checked_when_they_are_offered() {
 fn results_are_bounded() {
     let result = |bytes: usize| Line { answers: Some("a".into()), ..Line::said(Speaker::Tool, "x".repeat(bytes)) };
     let used = |lines| ToolUse::new(Tools::default(), lines).map(|_| ());
-    assert_eq!(used(vec![result(MAX_RESULT_BYTES); 4]), Ok(()));
+    assert_eq!(used(vec![result(MAX_RESULT_BYTES - 1); 4]), Ok(()));
     assert_eq!(used(vec![result(MAX_RESULT_BYTES + 1)]), Err(BadTools::Result(MAX_RESULT_BYTES + 1)));
-    assert_eq!(used(vec![result(MAX_RESULT_BYTES); 5]), Err(BadTools::Steps(5 * MAX_RESULT_BYTES)));
+    assert_eq!(used(vec![result(MAX_RESULT_BYTES); 5]), Err(BadTools::Steps(5 * (MAX_RESULT_BYTES + 1))));
 }
 
 async fn judged(contract: &Arc<Contract>, doubles: Doubles, name: &str, arguments: &str, limited: bool) -> Judged {
