@@ -18,6 +18,7 @@ mod splitter;
 #[cfg(test)]
 mod tests;
 mod token;
+mod traced;
 mod whole;
 
 use std::sync::Arc;
@@ -41,7 +42,7 @@ use super::policy::{Judgement, Judges, Policies};
 use super::probe::{Fault, Piece, Probe, Redaction};
 use super::prompt::Additions;
 use super::record::{Broken, Cause, Grievances, Record};
-use super::trace::{Heard, Trace};
+use super::trace::Heard;
 use crate::clock;
 use crate::telemetry::Metrics;
 
@@ -176,27 +177,6 @@ impl ReplyStream {
     #[must_use]
     pub fn hits(&self) -> Vec<Hit> {
         self.record.hits().to_vec()
-    }
-
-    /// Why the reply is as it is; `None` when no rule acted on it. `outcome` says how it ended, if the
-    /// ladder came to its end.
-    #[must_use]
-    pub fn trace(&self, id: &str, outcome: Option<Outcome>) -> Option<Trace> {
-        if self.record.acts().is_empty() {
-            return None;
-        }
-        let contract = &self.contract;
-        Some(Trace {
-            id: id.to_owned(),
-            role: contract.name.clone(),
-            version: contract.version.to_string(),
-            digest: contract.digest.clone(),
-            mode: self.mode.name().to_owned(),
-            outcome,
-            at_ms: clock::unix_ms(),
-            acts: self.heard.explain(contract, &self.out, self.record.acts().to_vec()),
-            cut: self.heard.is_cut(),
-        })
     }
 
     /// Takes the model's next words. Cancel-unsafe: a dropped call may lose a piece.
