@@ -182,7 +182,7 @@ impl Sentences {
         self.at - start
     }
 
-    /// Whether a character that [flows](flows) would change nothing here but the word before a full stop:
+    /// Whether a character that [flows] would change nothing here but the word before a full stop:
     /// most characters of a text are one within a sentence that has begun and may not have ended.
     fn is_flowing(&self) -> bool {
         self.content
