@@ -161,6 +161,56 @@ async fn completions_leak_nothing() -> Result<()> {
     Ok(())
 }
 
+/// The words of an answer of `/v1/responses` or `/v1/messages`: as they streamed, or as they are, and the
+/// bytes.
+fn spoken(answer: &Response) -> Result<Vec<String>> {
+    ensure!(answer.complete, "the answer was cut");
+    let mut streamed = String::new();
+    let bytes = String::from_utf8_lossy(&answer.body).into_owned();
+    if answer.header("content-type").is_some_and(|kind| kind.contains("event-stream")) {
+        for event in answer.events() {
+            let event: Value = serde_json::from_str(&event)?;
+            let kind = event["type"].as_str().context("an event without a type")?;
+            if kind.ends_with(".output_text.delta") || kind == "content_block_delta" {
+                let delta = event["delta"].as_str().or(event["delta"]["text"].as_str());
+                streamed.push_str(delta.context("a delta without words")?);
+            }
+        }
+    }
+    Ok(vec![streamed, bytes])
+}
+
+// Fails when a byte of a match leaves the server in an answer of the Responses or the Messages API.
+#[tokio::test(flavor = "multi_thread")]
+async fn responses_and_messages_leak_nothing() -> Result<()> {
+    let (upstream, roles) = (Upstream::loopback().await?, roles()?);
+    let server = server(&upstream, roles.path()).await?;
+    let seed = server::entropy();
+    server::show("seed of the cuts", &seed.to_string());
+    let (mut dice, mut shown) = (Dice::new(seed), 0);
+    for (role, _) in ROLES {
+        for text in TEXTS {
+            for stream in [true, true, false] {
+                let user = question(text, &mut dice);
+                let responses = json!({"model": role, "stream": stream, "store": false, "input": user});
+                let user = question(text, &mut dice);
+                let messages = json!({"model": role, "stream": stream, "max_tokens": 1000,
+                    "messages": [{"role": "user", "content": user}]});
+                for (path, body) in [("/v1/responses", responses), ("/v1/messages", messages)] {
+                    let answer = http::post(server.address(), path, &body).await?;
+                    ensure!(answer.status != 404 && answer.status != 400, "{path}: {}", answer.text());
+                    for seen in spoken(&answer)? {
+                        shown += seen.len();
+                        judge(text, &seen).with_context(|| format!("{role}, {path}"))?;
+                    }
+                }
+            }
+        }
+    }
+    ensure!(shown > 2_000, "only {shown} bytes were shown");
+    Ok(())
+}
+
 /// Whether a message is not the user's own.
 fn is_ours(message: &&Value) -> bool {
     message["body"]["kind"] != "user"
