@@ -53,7 +53,7 @@ impl Filter {
 
     /// The guard behind a first stage that replaces; one that does not needs none.
     pub(super) fn guard(program: &Program) -> Option<Box<Self>> {
-        program.redacts().then(|| Box::new(Self::with(program, true)))
+        program.redacts.then(|| Box::new(Self::with(program, true)))
     }
 
     fn with(program: &Program, guards: bool) -> Self {

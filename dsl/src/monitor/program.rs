@@ -37,6 +37,8 @@ pub struct Program {
     pub(super) reads_forms: bool,
     /// Some rule asks for the languages of words.
     pub(super) reads_tongue: bool,
+    /// Some rule puts something in place of its matches.
+    pub(super) redacts: bool,
     /// No rule asks for more than counts and forms.
     pub(super) only_counts: bool,
     pub(super) sentence_limits: Vec<Limit>,
@@ -144,12 +146,6 @@ impl Program {
         self.mode
     }
 
-    /// Whether any rule puts something in place of its matches.
-    pub(super) fn redacts(&self) -> bool {
-        let mut forbidden = self.forbidden_by.iter().chain(self.patterns.iter().map(|(_, by)| by));
-        forbidden.any(|by| matches!(by.effect, Effect::Redact(_)))
-    }
-
     /// The rules that can block a reply.
     pub(super) fn blocking(&self) -> impl Iterator<Item = (usize, &Compiled)> {
         self.rules.iter().enumerate().filter(|(_, rule)| rule.severity == Severity::Error)
@@ -237,6 +233,8 @@ impl<'r> Draft<'r> {
     fn build(self, rules: Vec<Compiled>, mode: DeliveryMode, bounds: Bounds) -> Program {
         let seeks = !self.required.is_empty() || !self.finders.is_empty() || !self.machines.is_empty();
         let only_counts = !seeks && !self.reads_tongue && self.word_limits.is_empty();
+        let mut forbidden = self.forbidden.iter().map(|(_, by)| by).chain(self.patterns.iter().map(|(_, by)| by));
+        let redacts = forbidden.any(|by| matches!(by.effect, Effect::Redact(_)));
         let holds = |by: &Forbidden| by.effect != Effect::Report;
         Program {
             rules,
@@ -249,6 +247,7 @@ impl<'r> Draft<'r> {
             blocking_machines: self.blocking_machines,
             reads_forms: self.reads_forms,
             reads_tongue: self.reads_tongue,
+            redacts,
             only_counts,
             sentence_limits: self.sentence_limits,
             char_limits: self.char_limits,
