@@ -216,7 +216,10 @@ impl Call<'_> {
                 return Next::Again(wait);
             }
         }
-        upstream.health.failed();
+        // A place that was not free in time says nothing of the model's server.
+        if !matches!(error, ModelError::Busy { .. }) {
+            upstream.health.failed();
+        }
         upstream.next(error).map_or(Next::End, |other| Next::Elsewhere(Arc::clone(other)))
     }
 
