@@ -47,11 +47,7 @@ pub(super) fn tools(fields: &mut Fields) -> Result<Tools, ApiError> {
     let choice: Option<Choice> = fields.optional("tool_choice")?;
     let parallel = choice.as_ref().and_then(|choice| choice.disable_parallel_tool_use).map(|disabled| !disabled);
     let choice = choice.map_or(Ok(ToolChoice::Auto), wanted)?;
-    let mut offers = Vec::with_capacity(offered.len());
-    for (index, value) in offered.into_iter().enumerate() {
-        offers.push(offer(&format!("tools[{index}]"), value)?);
-    }
-    completion::tools(offers, choice, parallel, ["name", "input_schema"])
+    completion::tools(offered, offer, choice, parallel, ["name", "input_schema"])
 }
 
 fn offer(at: &str, value: Value) -> Result<Offer, ApiError> {

@@ -49,11 +49,7 @@ pub(super) fn tools(fields: &mut Fields) -> Result<Tools, ApiError> {
     let offered: Vec<Value> = fields.optional("tools")?.unwrap_or_default();
     let choice = fields.optional("tool_choice")?.map_or(Ok(ToolChoice::Auto), choice)?;
     let parallel = fields.optional("parallel_tool_calls")?;
-    let mut offers = Vec::with_capacity(offered.len());
-    for (index, value) in offered.into_iter().enumerate() {
-        offers.push(offer(&format!("tools[{index}]"), value)?);
-    }
-    completion::tools(offers, choice, parallel, ["function.name", "function.parameters"])
+    completion::tools(offered, offer, choice, parallel, ["function.name", "function.parameters"])
 }
 
 fn offer(at: &str, value: Value) -> Result<Offer, ApiError> {

@@ -1,18 +1,24 @@
 //! Tools on offer, whichever words they are offered in.
 
+use serde_json::Value;
+
 use crate::enforce::{BadTools, Offer, ToolChoice, Tools};
 use crate::gateway::error::ApiError;
 
-/// Takes tools on offer. `name` and `schema` are what the surface calls these fields of a tool.
+/// Takes tools on offer, each read by `offer`, which is told where it stands. `name` and `schema` are what the
+/// surface calls these fields of a tool.
 ///
 /// # Errors
 /// When they cannot be offered; the field is named as the surface does.
 pub(crate) fn tools(
-    offers: Vec<Offer>,
+    offered: Vec<Value>,
+    offer: impl Fn(&str, Value) -> Result<Offer, ApiError>,
     choice: ToolChoice,
     parallel: Option<bool>,
     [name, schema]: [&str; 2],
 ) -> Result<Tools, ApiError> {
+    let offers = offered.into_iter().enumerate().map(|(index, value)| offer(&format!("tools[{index}]"), value));
+    let offers = offers.collect::<Result<Vec<_>, _>>()?;
     Tools::new(offers, choice, parallel).map_err(|bad| {
         let param = match (&bad, bad.tool()) {
             (BadTools::Choice, _) => "tool_choice".to_owned(),

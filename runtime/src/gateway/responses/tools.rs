@@ -47,21 +47,17 @@ impl Given {
     /// Reads what was taken.
     pub(super) fn read(&self) -> Result<Tools, ApiError> {
         let choice = choice(&self.choice)?;
-        let mut offers = Vec::with_capacity(self.offered.len());
-        for (index, value) in self.offered.iter().enumerate() {
-            offers.push(offer(&format!("tools[{index}]"), value)?);
-        }
-        completion::tools(offers, choice, self.parallel, ["name", "parameters"])
+        completion::tools(self.offered.clone(), offer, choice, self.parallel, ["name", "parameters"])
     }
 }
 
-fn offer(at: &str, value: &Value) -> Result<Offer, ApiError> {
+fn offer(at: &str, value: Value) -> Result<Offer, ApiError> {
     // The others run on OpenAI's servers, or have no arguments that could be judged.
     if value.get("type").and_then(Value::as_str) != Some("function") {
         let message = format!("`{at}.type` is not supported for roles; only `function` is");
         return Err(ApiError::invalid("unsupported_parameter", message).param(format!("{at}.type")));
     }
-    let Function { name, description, parameters, strict } = Fields::read(at, value.clone())?;
+    let Function { name, description, parameters, strict } = Fields::read(at, value)?;
     Ok(Offer { name, description, parameters, strict })
 }
 
