@@ -51,7 +51,7 @@ fn ordinary() -> Result<Vec<Row>> {
         Row::new("allocations of a whole check", check.calls as f64, ""),
         Row::new("allocations of 1,000 deltas of a running stream", steady.calls as f64, ""),
         Row::new("a fresh monitor, itself and on the heap", size(fresh), "B"),
-        Row::new("a monitor after that stream", size(bytes), "B"),
+        Row::new("a monitor after a reply, itself and on the heap", size(fresh) + bytes.bytes as f64, "B"),
     ])
 }
 
