@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::gateway::completion::Neutral;
+use crate::gateway::completion::{Neutral, is_empty};
 
 /// Parameters about the caller, accounting and caches, which change no reply.
 pub(super) const HARMLESS: &[&str] = &["metadata", "cache_control", "user_profile_id", "workspace_id", "diagnostics"];
@@ -17,11 +17,3 @@ pub(super) const NEUTRAL: &[Neutral] = &[
     ("output_config", is_empty),
     ("mcp_servers", is_empty),
 ];
-
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Array(items) => items.is_empty(),
-        Value::Object(fields) => fields.is_empty(),
-        _ => false,
-    }
-}

@@ -5,7 +5,7 @@ use rolecall_dsl::contract::Rule;
 use rolecall_dsl::diagnostic::Severity;
 use serde_json::Value;
 
-use crate::gateway::completion::{Fields, Neutral};
+use crate::gateway::completion::{Fields, Neutral, is_empty};
 use crate::gateway::error::ApiError;
 
 /// Parameters about the caller, accounting and caches, which change no reply.
@@ -53,12 +53,4 @@ pub(super) fn require_json(contract: &Contract) -> Result<(), ApiError> {
     }
     let message = "`response_format` asks for JSON, and the contract has no `format json` that would enforce it";
     Err(ApiError::invalid("unsupported_parameter", message).param("response_format"))
-}
-
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Array(items) => items.is_empty(),
-        Value::Object(fields) => fields.is_empty(),
-        _ => false,
-    }
 }

@@ -16,6 +16,15 @@ const MAX_SHOWN: usize = 64;
 /// A parameter that would change the reply, and which of its values ask for nothing.
 pub(crate) type Neutral = (&'static str, fn(&Value) -> bool);
 
+/// Whether a list or an object has nothing in it, and so asks for nothing.
+pub(crate) fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        _ => false,
+    }
+}
+
 /// The parameters of a request that nobody has taken yet.
 #[derive(Debug, Clone)]
 pub(crate) struct Fields(Map<String, Value>);

@@ -30,7 +30,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub(crate) use dialogue::{Dialogue, Said};
 pub(crate) use end::{End, Finish};
-pub(crate) use fields::{Fields, Neutral};
+pub(crate) use fields::{Fields, Neutral, is_empty};
 pub(crate) use sse::event_line;
 pub(crate) use stream::{Wording, respond};
 pub(crate) use told::rules;
