@@ -73,13 +73,21 @@ impl Filter {
         self.matches.known_from(at);
     }
 
-    /// Takes the next character. Without a hold it may pass at once and counts as passed on: nothing
+    /// Takes the next character; of the text behind it what has arrived helps to tell what need not be
+    /// held. Without a hold it may pass at once and counts as passed on: nothing
     /// before it waits, and it is part of no match and can become part of none. Otherwise it waits for
     /// [`Filter::next`], which may give out what stands before the hold.
-    pub(super) fn push(&mut self, program: &Program, profile: &Profile, told: &mut Vec<Violation>) -> Option<usize> {
+    pub(super) fn push(
+        &mut self,
+        program: &Program,
+        profile: &Profile,
+        rest: &str,
+        told: &mut Vec<Violation>,
+    ) -> Option<usize> {
         let (waits, known) = (self.passed < self.read, told.len());
         self.forget_passed();
         self.search(program, profile, told);
+        self.terms.let_go(&program.forbidden, profile, rest);
         self.read += profile.c.len_utf8();
         let hold = self.hold(program);
         let matched = told.len() > known || self.matches.first().is_some() || (self.is_sealed() && !self.sealed);

@@ -226,18 +226,18 @@ impl Monitor {
             self.passage.write_all(&self.program, head, told);
             let mut rest = rest.chars();
             if let Some(c) = rest.next() {
-                self.take(profile::of(c), told);
+                self.take(profile::of(c), rest.as_str(), told);
             }
             text = rest.as_str();
         }
     }
 
-    /// One character, through every stage.
+    /// One character, through every stage; some of what comes behind it is known.
     #[inline]
-    fn take(&mut self, profile: &Profile, told: &mut Vec<Violation>) {
+    fn take(&mut self, profile: &Profile, rest: &str, told: &mut Vec<Violation>) {
         let Self { program, filter, passage, .. } = self;
         let known = told.len();
-        let Some(hold) = filter.push(program, profile, told) else {
+        let Some(hold) = filter.push(program, profile, rest, told) else {
             return passage.write(program, profile, told);
         };
         passage.place(filter, told.get_mut(known..).unwrap_or_default());

@@ -67,7 +67,7 @@ impl Passage {
     pub(super) fn write(&mut self, program: &Program, profile: &Profile, told: &mut Vec<Violation>) {
         let Self { guard: Some(guard), page } = self else { return self.page.write(program, profile, told) };
         let known = told.len();
-        let hold = guard.push(program, profile, told);
+        let hold = guard.push(program, profile, "", told);
         blame(page, told.get_mut(known..).unwrap_or_default());
         match hold {
             None => page.write(program, profile, told),

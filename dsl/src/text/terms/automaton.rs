@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::heads::Heads;
+use super::scout::Scout;
 use super::sieve::Sieve;
 
 /// The state before any character.
@@ -69,6 +70,7 @@ pub(super) struct Automaton {
     pub(super) entries: Vec<Entry>,
     pub(super) heads: Heads,
     pub(super) sieve: Sieve,
+    pub(super) scout: Scout,
     /// By state: the groups whose exceptions go on from there.
     pub(super) excepting: HashMap<u32, Vec<u32>>,
     /// By state, of the terms that go on from there: with which other states each is sure to be excused.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use super::automaton::{Automaton, Entry, NONE, Node, ROOT, Right, What};
 use super::heads::Heads;
+use super::scout::Scout;
 use super::script::{is_kana, is_word};
 use super::sieve::Sieve;
 
@@ -68,8 +69,26 @@ impl Draft {
         self.entries.push(Entry { length: folded.chars().count(), word_start, right, group, what });
     }
 
+    /// What the terms and exceptions begin with.
+    fn scout(&self) -> Scout {
+        let mut scout = Scout::new(self.entries.len());
+        let mut paths = vec![(0, Vec::new())];
+        while let Some((at, path)) = paths.pop() {
+            let Some(node) = self.nodes.get(at) else { continue };
+            if !node.ends.is_empty() || path.len() == Scout::DEPTH {
+                scout.add(&path);
+            }
+            if path.len() < Scout::DEPTH {
+                let longer = |(&c, &child): (&char, &usize)| (child, [path.as_slice(), &[c]].concat());
+                paths.extend(node.children.iter().map(longer));
+            }
+        }
+        scout
+    }
+
     /// Numbers the states breadth first, so that a failure link always points to an earlier one.
     pub(super) fn build(self) -> Automaton {
+        let scout = self.scout();
         let mut automaton = Automaton {
             nodes: Vec::with_capacity(self.nodes.len()),
             labels: vec!['\0'],
@@ -77,6 +96,7 @@ impl Draft {
             entries: self.entries,
             heads: Heads::default(),
             sieve: Sieve::new(self.nodes.len()),
+            scout,
             excepting: HashMap::new(),
             spared: HashMap::new(),
             gaps: self.gaps,

@@ -19,6 +19,7 @@
 mod automaton;
 mod build;
 mod heads;
+mod scout;
 mod script;
 mod sieve;
 mod walk;
@@ -28,10 +29,11 @@ use std::ops::Range;
 
 use automaton::{Automaton, ROOT};
 use build::Draft;
+use scout::Scout;
 pub(crate) use script::{is_gap, is_word};
 use walk::Walk;
 
-use super::fold::{Folder, is_ignorable};
+use super::fold::{Alone, Folder, is_ignorable};
 use super::profile::{self, Profile};
 use super::variants::Variants;
 
@@ -180,11 +182,16 @@ impl Terms {
 }
 
 impl Lane {
-    /// Whether a term may begin with a folded character.
+    /// Whether a term may begin with the first of these folded characters; [`None`] may be anything.
     #[inline]
-    fn begins_with(&self, folded: char) -> bool {
-        let c = self.variants.map_or(folded, |variants| variants.fold(folded));
-        self.automaton.heads.get(c) != ROOT
+    fn expects(&self, ahead: [Option<char>; Scout::DEPTH]) -> bool {
+        let fold = |c: char| self.variants.map_or(c, |variants| variants.fold(c));
+        let within = |c: char| Some(fold(c)).filter(|c| !(self.automaton.gaps && is_gap(*c)));
+        let [first, second, third] = ahead;
+        first.map(fold).is_none_or(|first| {
+            self.automaton.heads.get(first) != ROOT
+                && self.automaton.scout.expects(first, second.and_then(within), || third.and_then(within))
+        })
     }
 
     #[inline]
@@ -219,13 +226,17 @@ impl Search {
         if self.folder.is_waiting() || !self.walks.iter().all(Walk::is_at_rest) {
             return 0;
         }
+        let mut profiles = alone(text);
+        let mut next = || profiles.next();
+        let mut ahead = [next(), next(), next()];
         let (mut bytes, mut count, mut word) = (0, 0, false);
-        for c in text.chars() {
-            let Some(alone) = profile::of(c).fold else { break };
-            if terms.lanes.iter().any(|lane| lane.begins_with(alone.ch)) {
+        while let [Some((length, alone)), second, third] = ahead {
+            let seen = ahead.map(|it| it.map(|(_, alone)| alone.ch));
+            if terms.lanes.iter().any(|lane| lane.expects(seen)) {
                 break;
             }
-            (bytes, count, word) = (bytes + c.len_utf8(), count + 1, alone.word);
+            (bytes, count, word) = (bytes + length, count + 1, alone.word);
+            ahead = [second, third, third.and_then(|_| next())];
         }
         if count > 0 {
             self.folder.pass();
@@ -233,6 +244,23 @@ impl Search {
             self.walks.iter_mut().for_each(|walk| walk.pass(count, word, self.at));
         }
         bytes
+    }
+
+    /// Behind a character, with the text that comes next: when nothing but that character is being read and
+    /// no term begins with it, it is let go at once and [`Search::skim`] may go on. Where nearly every
+    /// character begins a term, a search would not come to rest otherwise.
+    pub(crate) fn let_go(&mut self, terms: &Terms, profile: &Profile, rest: &str) {
+        let Some(first) = profile.fold.filter(|_| !rest.is_empty() && !self.folder.is_waiting()) else { return };
+        let mut walks = terms.lanes.iter().zip(&self.walks);
+        if !walks.all(|(lane, walk)| walk.is_at_rest() || walk.has_just_begun(&lane.automaton)) {
+            return;
+        }
+        let mut rest = alone(rest).map(|(_, alone)| alone.ch);
+        let second = rest.next();
+        let ahead = [Some(first.ch), second, second.and_then(|_| rest.next())];
+        if !terms.lanes.iter().any(|lane| lane.expects(ahead)) {
+            self.walks.iter_mut().for_each(Walk::let_go);
+        }
     }
 
     /// Ends the text, which is a boundary.
@@ -269,6 +297,12 @@ impl Search {
         let (walk, lane) = (self.walks.get(*lane), terms.lanes.get(*lane));
         walk.zip(lane).map_or(0, |(walk, lane)| walk.underway(&lane.automaton, way))
     }
+}
+
+/// The next characters that fold to one each, with their bytes. What folds to several or to none ends what is
+/// known.
+fn alone(text: &str) -> impl Iterator<Item = (usize, Alone)> {
+    text.chars().map_while(|c| profile::of(c).fold.map(|alone| (c.len_utf8(), alone))).fuse()
 }
 
 /// What the terms of one lane have in common.

@@ -183,32 +183,46 @@ fn exceptions_of_terms_with_gaps_have_gaps() {
 #[test]
 fn skimming_changes_nothing() {
     let gaps = Matching { gaps: true, ..Matching::usual().clone() };
-    let terms = ["AI", "算法", "人工智能", "red car", "2024", "か"];
+    let except = Matching { exceptions: vec!["明日本来".into()], ..Matching::usual().clone() };
+    let terms = ["AI", "算法", "人工智能", "red car", "2024", "か", "日本", "人 民", "人工湖"];
     let texts = [
-        "用АI做，said A\u{301}I, A I 人 工智能算 法。算法",
-        "ＡＩ、\u{200B}2024年 v2024 が か\u{3099}かx red  car①AI",
-        "x\u{301}\u{301}\u{301}用\u{301}AI x\u{301}\u{301}\u{301}用AI",
+        "用АI做，said A\u{301}I, A I 人 工智能算 法。算法，人工算法人工湖人*民人工",
+        "ＡＩ、\u{200B}2024年 v2024 が か\u{3099}かx red  car①AI 202 red2024",
+        "x\u{301}\u{301}\u{301}用\u{301}AI x\u{301}\u{301}\u{301}用AI，明日本来去日本明日本去",
     ];
-    for terms in [usual(&terms), with(&terms, &gaps)] {
+    for terms in [usual(&terms), with(&terms, &gaps), with(&terms, &except)] {
         for text in texts {
-            let (mut each, mut skims) = (terms.search(), terms.search());
-            let (mut expected, mut found, mut rest, mut skimmed) = (vec![], vec![], text, 0);
-            while let Some(c) = rest.chars().next() {
-                let mut bytes = skims.skim(&terms, rest);
-                skimmed += bytes;
-                if bytes == 0 {
-                    skims.push(&terms, c, &mut |hit| found.push(hit));
-                    bytes = c.len_utf8();
+            let mut skimmed = 0;
+            for (cut, _) in text.char_indices() {
+                let (mut each, mut skims) = (terms.search(), terms.search());
+                let (mut expected, mut found) = (vec![], vec![]);
+                for delta in <[&str; 2]>::from(text.split_at(cut)) {
+                    delta.chars().for_each(|c| each.push(&terms, c, &mut |hit| expected.push(hit)));
+                    skimmed += read_skimming(&terms, &mut skims, delta, &mut found);
+                    assert_eq!((&found, skims.hold(&terms)), (&expected, each.hold(&terms)), "{text}, cut at {cut}");
                 }
-                let (head, tail) = rest.split_at(bytes);
-                head.chars().for_each(|c| each.push(&terms, c, &mut |hit| expected.push(hit)));
-                rest = tail;
-                assert_eq!((&found, skims.hold(&terms)), (&expected, each.hold(&terms)), "{text}, before {rest}");
+                each.finish(&terms, &mut |hit| expected.push(hit));
+                skims.finish(&terms, &mut |hit| found.push(hit));
+                assert_eq!(found, expected, "{text}, cut at {cut}");
+                assert!(!found.is_empty(), "{text}");
             }
-            each.finish(&terms, &mut |hit| expected.push(hit));
-            skims.finish(&terms, &mut |hit| found.push(hit));
-            assert_eq!(found, expected, "{text}");
-            assert!(skimmed > 0 && !found.is_empty(), "{text}");
+            assert!(skimmed > 0, "{text}");
         }
     }
+}
+
+/// Reads a delta as a monitor does, and gives the bytes skimmed over.
+fn read_skimming(terms: &Terms, search: &mut Search, mut delta: &str, found: &mut Vec<Hit>) -> usize {
+    let mut skimmed = 0;
+    while let Some(c) = delta.chars().next() {
+        let mut bytes = search.skim(terms, delta);
+        skimmed += bytes;
+        if bytes == 0 {
+            search.push(terms, c, &mut |hit| found.push(hit));
+            bytes = c.len_utf8();
+            search.let_go(terms, profile::of(c), delta.split_at(bytes).1);
+        }
+        delta = delta.split_at(bytes).1;
+    }
+    skimmed
 }

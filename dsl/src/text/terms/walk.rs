@@ -56,6 +56,16 @@ impl Walk {
         self.node == ROOT && self.gap == 0 && self.pending.is_empty()
     }
 
+    /// Whether the last character is all that is being read.
+    pub(super) fn has_just_begun(&self, automaton: &Automaton) -> bool {
+        self.gap == 0 && self.pending.is_empty() && automaton.node(self.node).depth == 1
+    }
+
+    /// Forgets what is being read.
+    pub(super) fn let_go(&mut self) {
+        self.node = ROOT;
+    }
+
     /// Takes characters at rest that begin no term; the last one ends at a byte.
     pub(super) fn pass(&mut self, count: usize, word: bool, end: usize) {
         self.read += count;
