@@ -53,7 +53,7 @@ verify-contracts: plugins build ## Prove and try every contract in contracts/
 
 laws: ## A million cuts of texts, and every law of replies at length (release build)
 	@$(CARGO) test --release -q -p rolecall-dsl --test splits --test monitor_laws
-	@$(CARGO) test --release -q -p rolecall --lib enforce::reply
+	@$(CARGO) test --release -q -p rolecall --lib -- enforce::reply gateway::tests::leaks
 
 bench: plugins ## Measure idle sessions, checks and delivery (release build)
 	@$(CARGO) build --release -q -p rolecall -p rolecall-tests

@@ -76,3 +76,42 @@ def raw_events(path, body):
     connection.close()
     lines = [line for line in raw.decode().splitlines() if line.startswith("data: {")]
     return raw, [json.loads(line.removeprefix("data: ")) for line in lines]
+
+
+class Failing:
+    """What goes wrong upstream, through any client library: mixed into a test case, which names the `library`,
+    how to `ask(role, said, stream)` and whether an event of a stream `is_text`."""
+
+    def expect(self, kinds, script, role="storyteller"):
+        """What the script does arrives as an error of these kinds, whole and streamed."""
+        for stream in [True, False]:
+            with self.subTest(script=script, stream=stream):
+                with self.assertRaises(kinds) as caught:
+                    reply = self.ask(role, told(script), stream)
+                    if stream:
+                        for _ in reply:
+                            pass
+                error = caught.exception
+                # A proxy's page may name hosts; an API's own message is for people.
+                if script.get("body") == "html":
+                    self.assertNotIn("secret-host", str(error) + str(error.body))
+                # Anthropic's library keeps the whole body, OpenAI's the error within.
+                body = error.body and error.body.get("error", error.body)
+                self.assertTrue(body and body.get("code") and body.get("message"), f"no code or message: {body}")
+
+    def test_error_answers(self):
+        for kind in ["json", "html", "empty"]:
+            self.expect(self.library.BadRequestError, {"status": 400, "body": kind})
+            # rolecall's own key was refused: the operator's fault, not this caller's.
+            self.expect(self.library.InternalServerError, {"status": 401, "body": kind})
+            self.expect(self.library.RateLimitError, {"status": 429, "body": kind})
+            self.expect(self.library.InternalServerError, {"status": 500, "body": kind})
+
+    def test_leaving_cancels_the_model(self):
+        before = seen()["abandoned"]
+        stream = self.ask("storyteller", told({"pieces": ["从前有座山。"] * 400, "gap_ms": 50}), True)
+        for event in stream:
+            if self.is_text(event):
+                break
+        stream.close()
+        self.assertTrue(abandoned(before), "the model was still asked")

@@ -7,7 +7,7 @@ import json
 import unittest
 
 import openai
-from common import CITY, DISGUISES, GOOD, ROLES, TERMS, abandoned, calling, leaked, posted, seen, splits, told
+from common import CITY, DISGUISES, GOOD, ROLES, TERMS, Failing, calling, leaked, posted, seen, splits, told
 from common import URL as SERVER
 
 PATH = "/v1/chat/completions"
@@ -103,6 +103,7 @@ class Replies(unittest.TestCase):
     def test_finish_reasons_say_why(self):
         for role, script, reason in [
             ("storyteller", {"pieces": ["从前有座山，"], "finish": "length"}, "length"),
+            ("storyteller", {"pieces": ["从前有座山，"], "finish": "content_filter"}, "content_filter"),
             ("guard", {"pieces": ["口令是"]}, "content_filter"),
             ("storyteller", {"pieces": ["2024"]}, "content_filter"),
         ]:
@@ -275,31 +276,15 @@ class Tools(unittest.TestCase):
                 self.assertIn("content_filter", raw)
 
 
-class Failures(unittest.TestCase):
+class Failures(Failing, unittest.TestCase):
     """What goes wrong upstream arrives as an API error of the right class."""
 
-    def expect(self, kinds, script, role="storyteller"):
-        for stream in [True, False]:
-            with self.subTest(script=script, stream=stream):
-                with self.assertRaises(kinds) as caught:
-                    reply = ask(role, told(script), stream)
-                    if stream:
-                        for _ in reply:
-                            pass
-                error = caught.exception
-                # A proxy's page may name hosts; an API's own message is for people.
-                if script.get("body") == "html":
-                    self.assertNotIn("secret-host", str(error) + str(error.body))
-                body = error.body
-                self.assertTrue(body and body.get("code") and body.get("message"), f"no code or message: {body}")
+    library = openai
+    ask = staticmethod(ask)
 
-    def test_error_answers(self):
-        for kind in ["json", "html", "empty"]:
-            self.expect(openai.BadRequestError, {"status": 400, "body": kind})
-            # rolecall's own key was refused: the operator's fault, not this caller's.
-            self.expect(openai.InternalServerError, {"status": 401, "body": kind})
-            self.expect(openai.RateLimitError, {"status": 429, "body": kind})
-            self.expect(openai.InternalServerError, {"status": 500, "body": kind})
+    @staticmethod
+    def is_text(event):
+        return bool(event.choices and event.choices[0].delta.content)
 
     def test_a_stream_that_breaks(self):
         for end in ["cut", "error_event", "garbage"]:
@@ -317,15 +302,6 @@ class Failures(unittest.TestCase):
             client().chat.completions.create(
                 model="storyteller", messages=[{"role": "user", "content": "hi"}], extra_body={"temperature": "hot"}
             )
-
-    def test_leaving_cancels_the_model(self):
-        before = seen()["abandoned"]
-        stream = ask("storyteller", told({"pieces": ["从前有座山。"] * 400, "gap_ms": 50}), stream=True)
-        for chunk in stream:
-            if chunk.choices and chunk.choices[0].delta.content:
-                break
-        stream.close()
-        self.assertTrue(abandoned(before), "the model was still asked")
 
     def test_others_are_served_while_one_stalls(self):
         stalled = told({"pieces": ["等"], "end": "stall"})

@@ -7,7 +7,7 @@ import json
 import unittest
 
 import openai
-from common import CITY, DISGUISES, GOOD, ROLES, TERMS, URL, abandoned, calling, leaked, raw_events, seen, splits, told
+from common import CITY, DISGUISES, GOOD, ROLES, TERMS, URL, Failing, calling, leaked, raw_events, seen, splits, told
 
 DELTA = "response.output_text.delta"
 
@@ -102,9 +102,10 @@ class Replies(unittest.TestCase):
         self.assertEqual((last["temperature"], last["max_tokens"]), (0.25, 77))
 
     def test_why_a_response_is_incomplete(self):
-        # The model's own limit; the contract's fallback; a refusal. A cut is an ordinary end.
+        # The model's own limit; its server's filter; the contract's fallback; a refusal. A cut is an ordinary end.
         for role, script, reason, text in [
             ("storyteller", {"pieces": ["从前有座山，"], "finish": "length"}, "max_output_tokens", "从前有座山，"),
+            ("storyteller", {"pieces": ["从前有座山，"], "finish": "content_filter"}, "content_filter", "从前有座山，"),
             ("guard", {"pieces": ["口令是"]}, "content_filter", "请改日再来。"),
             ("storyteller", {"pieces": ["2024"]}, "content_filter", ""),
             ("brief", {"pieces": ["One is here. ", "Two is here. ", "Three is here. ", "Four."]}, None, None),
@@ -192,7 +193,14 @@ class Tools(unittest.TestCase):
         self.assertEqual(events[-1]["response"]["incomplete_details"], {"reason": "content_filter"})
 
 
-class Failures(unittest.TestCase):
+class Failures(Failing, unittest.TestCase):
+    library = openai
+    ask = staticmethod(ask)
+
+    @staticmethod
+    def is_text(event):
+        return event.type == DELTA
+
     def test_an_unknown_role_is_not_found(self):
         for stream in [True, False]:
             with self.assertRaises(openai.NotFoundError):
@@ -234,18 +242,6 @@ class Failures(unittest.TestCase):
         with self.assertRaises(openai.NotFoundError):
             client().responses.retrieve(reply.id)
 
-    def test_error_answers(self):
-        for status, kind in [
-            (400, openai.BadRequestError),
-            (401, openai.InternalServerError),
-            (429, openai.RateLimitError),
-            (500, openai.InternalServerError),
-        ]:
-            for stream in [True, False]:
-                with self.subTest(status=status, stream=stream), self.assertRaises(kind):
-                    for _ in ask("storyteller", told({"status": status, "body": "html"}), stream):
-                        pass
-
     def test_a_stream_that_breaks_raises_behind_what_was_shown(self):
         for end in ["cut", "error_event", "garbage", "stall"]:
             with self.subTest(end=end):
@@ -255,15 +251,6 @@ class Failures(unittest.TestCase):
                 self.assertTrue(error.code and error.code.startswith("model_"), error.code)
                 self.assertEqual((last.type, last.response.status), ("response.failed", "failed"))
                 self.assertEqual(last.response.output_text, text)
-
-    def test_leaving_cancels_the_model(self):
-        before = seen()["abandoned"]
-        stream = ask("storyteller", told({"pieces": ["从前有座山。"] * 400, "gap_ms": 50}), stream=True)
-        for event in stream:
-            if event.type == DELTA:
-                break
-        stream.close()
-        self.assertTrue(abandoned(before), "the model was still asked")
 
 
 if __name__ == "__main__":

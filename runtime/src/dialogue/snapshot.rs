@@ -150,11 +150,7 @@ impl Entity {
         Self { name: name.to_owned(), ..Self::default() }
     }
 
-    /// Whether a name is this one's, however it is written.
-    pub(super) fn is(&self, name: &str) -> bool {
-        self.name == name || self.key() == entities::fold(name)
-    }
-
+    /// The name as names are compared.
     pub(super) fn key(&self) -> String {
         entities::fold(&self.name)
     }

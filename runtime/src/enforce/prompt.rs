@@ -35,13 +35,22 @@ pub struct Line {
     pub calls: Vec<ToolCall>,
     /// Of a tool: the id of the call that it answers.
     pub answers: Option<String>,
+    /// A caller's instruction, such as a system message: models hear it from the user, but it is no part of
+    /// a turn.
+    pub instruction: bool,
 }
 
 impl Line {
     /// A line without tools.
     #[must_use]
     pub fn said(speaker: Speaker, text: impl Into<String>) -> Self {
-        Self { speaker, text: text.into(), calls: Vec::new(), answers: None }
+        Self { speaker, text: text.into(), calls: Vec::new(), answers: None, instruction: false }
+    }
+
+    /// The same as a caller's instruction.
+    #[must_use]
+    pub fn instructing(self) -> Self {
+        Self { instruction: true, ..self }
     }
 
     /// What a model is sent of it, in bytes of text.
@@ -92,6 +101,8 @@ pub struct Prompt {
     pub still: Vec<String>,
     /// What was wrong with the attempt before, one sentence each.
     pub broken: Vec<String>,
+    /// Whether that attempt called tools, or should have.
+    pub calling: bool,
     /// 0 for the first attempt of a turn.
     pub attempt: u32,
     /// 0.0–2.0.
@@ -111,6 +122,13 @@ pub struct Additions {
     pub still: Vec<String>,
     /// What was wrong.
     pub broken: Vec<String>,
+    /// Whether it is about an answer that calls tools, or should.
+    pub calling: bool,
+}
+
+/// The language in which a role's model is spoken to.
+pub(super) fn language(contract: &Contract) -> Language {
+    contract.languages.first().copied().unwrap_or(Language::En)
 }
 
 impl Prompt {
@@ -140,6 +158,7 @@ impl Prompt {
             notes: Vec::new(),
             still: Vec::new(),
             broken: Vec::new(),
+            calling: false,
             attempt: 0,
             temperature,
             max_tokens,
@@ -163,15 +182,15 @@ impl Prompt {
     /// The prompt of a further attempt.
     #[must_use]
     pub fn again(&self, additions: Additions) -> Permitted<Self> {
-        let Additions { already, still, broken } = additions;
-        Permitted::new(Self { already, still, broken, attempt: self.attempt + 1, ..self.clone() })
+        let Additions { already, still, broken, calling } = additions;
+        Permitted::new(Self { already, still, broken, calling, attempt: self.attempt + 1, ..self.clone() })
     }
 
     /// What a model must be told beyond the contract and the dialogue, in the contract's first
     /// language; `None` when there is nothing.
     #[must_use]
     pub fn instructions(&self) -> Option<String> {
-        let language = self.contract.languages.first().copied().unwrap_or(Language::Zh);
+        let language = language(&self.contract);
         let zh = language == Language::Zh;
         let mut text = String::new();
         if !self.notes.is_empty() {
@@ -185,15 +204,19 @@ impl Prompt {
         for note in &self.notes {
             let _ = writeln!(text, "{}", note.say(language));
         }
-        let (wrong, missing, behind) = if zh {
+        let wrong = match (self.calling, zh) {
+            (false, true) => "你上一次的回复没有遵守以下规则:",
+            (false, false) => "Your previous reply broke these rules:",
+            (true, true) => "你上一次的回复或其中的工具调用有以下问题:",
+            (true, false) => "This was wrong with your previous reply or its tool calls:",
+        };
+        let (missing, behind) = if zh {
             (
-                "你上一次的回复没有遵守以下规则:",
                 "回复中还必须做到:",
                 "你的回复已经有一部分展示给用户(见上一条助手消息)。请紧接其后继续写,不要重复已经写过的内容。",
             )
         } else {
             (
-                "Your previous reply broke these rules:",
                 "The reply must still:",
                 "A part of your reply was already shown to the user (the assistant message above). Continue right behind it and do not repeat any of it.",
             )
@@ -217,16 +240,22 @@ fn list(text: &mut String, title: &str, items: &[String]) {
     }
 }
 
-/// The newest turns that the contract lets a prompt carry; a turn begins with the user's line.
+/// The newest turns that the contract lets a prompt carry; a turn begins with the user's line. What a caller
+/// instructs belongs to none of them, and stays.
 fn carried(mut history: Vec<Line>, turns: Option<u32>) -> Vec<Line> {
     let Some(turns) = turns else { return history };
-    let mut begins = history.iter().enumerate().rev().filter(|(_, line)| line.speaker == Speaker::User);
+    let begin = |line: &Line| line.speaker == Speaker::User && !line.instruction;
+    let mut begins = history.iter().enumerate().rev().filter(|(_, line)| begin(line));
     let surplus = match usize::try_from(turns).unwrap_or(usize::MAX).checked_sub(1) {
         // What stands before the first turn that is carried goes; with fewer turns all stays.
         Some(newer) => begins.nth(newer).map_or(0, |(index, _)| index),
         None => history.len(),
     };
-    history.drain(..surplus);
+    let mut place = 0;
+    history.retain(|line| {
+        place += 1;
+        line.instruction || place > surplus
+    });
     history
 }
 
@@ -247,7 +276,8 @@ fn recent(mut history: Vec<Line>) -> Vec<Line> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Line, Speaker, carried};
+    use super::{Additions, Line, Speaker, carried};
+    use crate::enforce::testing::{prompt, role};
 
     fn dialogue(turns: usize) -> Vec<Line> {
         let line = Line::said;
@@ -265,5 +295,29 @@ mod tests {
         assert_eq!(first(5, Some(0)), None);
         assert_eq!(carried(dialogue(5), Some(2)).len(), 4);
         assert!(carried(Vec::new(), Some(0)).is_empty());
+    }
+
+    // Fails when what a caller instructs is counted as a turn, or goes with the turns that are left out.
+    #[test]
+    fn instructions_stay_and_are_no_turns() {
+        let mut lines = dialogue(3);
+        lines.insert(0, Line::said(Speaker::User, "s0").instructing());
+        lines.insert(5, Line::said(Speaker::User, "s1").instructing());
+        let texts = |turns| carried(lines.clone(), turns).into_iter().map(|line| line.text).collect::<Vec<String>>();
+        assert_eq!(texts(Some(0)), ["s0", "s1"]);
+        assert_eq!(texts(Some(1)), ["s0", "s1", "q2", "a2"]);
+        assert_eq!(texts(Some(2)), ["s0", "q1", "a1", "s1", "q2", "a2"]);
+        assert_eq!(texts(Some(3)).len(), 8);
+        assert_eq!(texts(None).len(), 8);
+    }
+
+    // Fails when a role's model is told in another language, or of its calls as if they were rules.
+    #[test]
+    fn a_prompt_keeps_to_the_roles_language() {
+        let first = prompt(&role("zh", "max_sentences 3", ""), "在吗?", "");
+        let additions = |calling| Additions { broken: vec!["一".to_owned()], calling, ..Additions::default() };
+        let told = |calling| first.get().again(additions(calling)).get().instructions().unwrap();
+        assert!(told(true).contains("工具调用") && !told(false).contains("工具调用"));
+        assert!([told(true), told(false)].iter().all(|told| !told.contains(|c: char| c.is_ascii_alphabetic())));
     }
 }

@@ -93,6 +93,8 @@ struct Answer {
     text: String,
     /// Where each delta ends.
     ends: Vec<usize>,
+    /// Whether a delta is missing: what follows has no place any more.
+    hole: bool,
 }
 
 /// The model's words, as they came.
@@ -123,8 +125,9 @@ impl Heard {
     /// Takes a delta; gives its attempt and number.
     pub(super) fn push(&mut self, delta: &str) {
         let Some(answer) = self.answers.last_mut() else { return };
-        if self.cut || delta.len() > self.bytes_left {
-            // What follows a hole has no place any more.
+        if answer.hole || delta.len() > self.bytes_left {
+            // Answers behind this one have places of their own.
+            answer.hole = true;
             self.cut = true;
             return;
         }
@@ -164,7 +167,7 @@ impl Heard {
             let found = answer.violations(contract, out);
             for act in of_attempt {
                 let same = found.iter().filter(|(rule, _)| *rule == act.rule);
-                act.found = same.map(|(_, found)| found.clone()).take(MAX_FOUND).collect();
+                act.found = same.map(|(_, found)| found.clone()).collect();
             }
         }
         acts
@@ -174,6 +177,7 @@ impl Heard {
 impl Answer {
     /// What the checker finds in it, behind what was out.
     fn violations(&self, contract: &Arc<Contract>, out: &str) -> Vec<(String, Found)> {
+        let places = Places::of(&self.text);
         let mut monitor = contract.program.monitor();
         let before = out.get(..self.behind).unwrap_or(out);
         let _ = monitor.push(before);
@@ -182,19 +186,40 @@ impl Answer {
         for (&end, number) in self.ends.iter().zip(1..) {
             let delta = self.text.get(from..end).unwrap_or_default();
             from = end;
-            self.note(&mut all, monitor.push(delta), before.len(), Some((number, delta)));
+            places.note(&mut all, monitor.push(delta), before.len(), Some((number, delta)));
         }
-        self.note(&mut all, monitor.finish(), before.len(), None);
+        places.note(&mut all, monitor.finish(), before.len(), None);
         all
     }
+}
 
+/// A text in which places are counted in characters, and where each of its characters begins: it is walked
+/// once, however much is found in it.
+struct Places<'t> {
+    text: &'t str,
+    begins: Vec<usize>,
+}
+
+impl<'t> Places<'t> {
+    fn of(text: &'t str) -> Self {
+        Self { text, begins: text.char_indices().map(|(at, _)| at).collect() }
+    }
+
+    /// Characters in front of a byte.
+    fn chars(&self, to: usize) -> usize {
+        self.begins.partition_point(|begin| *begin < to)
+    }
+
+    /// Adds what a step found, of each rule no more than an act names.
     fn note(&self, all: &mut Vec<(String, Found)>, step: Step, before: usize, delta: Option<(usize, &str)>) {
         for Violation { id, span, .. } in step.violations {
+            if all.iter().filter(|(rule, _)| *rule == *id).count() >= MAX_FOUND {
+                continue;
+            }
             let bytes = span.start.saturating_sub(before)..span.end.saturating_sub(before);
             let text = shown(self.text.get(bytes.clone()).unwrap_or_default());
-            let chars = |to: usize| self.text.get(..to).map_or(0, |text| text.chars().count());
             let found = Found {
-                chars: chars(bytes.start)..chars(bytes.end),
+                chars: self.chars(bytes.start)..self.chars(bytes.end),
                 bytes,
                 folded: fold::folded(&text),
                 text,

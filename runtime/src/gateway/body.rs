@@ -9,6 +9,7 @@ use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 
 use super::error::ApiError;
+use super::mistake;
 
 /// The largest body that is read, in bytes (1 MiB); larger ones get status 413.
 pub const MAX_BODY_BYTES: usize = 1 << 20;
@@ -70,13 +71,25 @@ async fn read(body: Body) -> Result<Vec<u8>, ApiError> {
     Ok(bytes)
 }
 
-/// Parses a body; the message names line and column, or the field.
+/// Parses a body; the message names line and column, and of a wrong type the field.
 pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
-    serde_json::from_slice(bytes).map_err(|error| {
-        let (code, what) = match error.classify() {
-            serde_json::error::Category::Data => ("invalid_body", "the body does not have the expected shape"),
-            _ => ("invalid_json", "the body is not JSON"),
-        };
-        ApiError::invalid(code, format!("{what}: {error}"))
+    serde_json::from_slice(bytes).map_err(|error| match error.classify() {
+        serde_json::error::Category::Data => misshapen::<T>(bytes, &error),
+        _ => ApiError::invalid("invalid_json", format!("the body is not JSON: {error}")),
     })
+}
+
+/// Reads such a body once more, with an account of the place: bodies that are right do without it.
+fn misshapen<T: DeserializeOwned>(bytes: &[u8], error: &serde_json::Error) -> ApiError {
+    let what = "the body does not have the expected shape";
+    let at = format!("line {} column {}", error.line(), error.column());
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let Err(placed) = serde_path_to_error::deserialize::<_, T>(&mut json) else {
+        return ApiError::invalid("invalid_body", format!("{what}: {error}"));
+    };
+    let said = mistake::words(placed.inner());
+    match mistake::place("", placed.path()) {
+        field if field.is_empty() => ApiError::invalid("invalid_body", format!("{what}: {said} ({at})")),
+        field => ApiError::invalid("invalid_body", format!("{what}: `{field}`: {said} ({at})")).param(field),
+    }
 }

@@ -13,6 +13,7 @@ mod error;
 mod health;
 mod held;
 mod messages;
+mod mistake;
 mod models;
 mod openapi;
 mod responses;

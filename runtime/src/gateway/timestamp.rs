@@ -5,7 +5,7 @@ use toml::value::{Datetime, Offset};
 
 /// A point in time as given.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "write RFC 3339 such as 2026-01-31T08:00:00Z, or milliseconds since 1970")]
 pub(super) enum Given {
     /// Milliseconds since the Unix epoch.
     Milliseconds(u64),

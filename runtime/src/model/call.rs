@@ -150,7 +150,7 @@ impl Call<'_> {
         match &chunk {
             ModelChunk::Text(text) => self.text_bytes = self.text_bytes.saturating_add(text.len()),
             ModelChunk::Call(piece) => self.text_bytes = self.text_bytes.saturating_add(piece.bytes()),
-            ModelChunk::Stop { .. } => self.finish("done"),
+            ModelChunk::Stop { .. } | ModelChunk::Filtered => self.finish("done"),
             ModelChunk::Usage(_) => {}
         }
         let limit = self.asking.upstream.limits.answer_bytes;

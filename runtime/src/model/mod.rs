@@ -43,6 +43,9 @@ pub enum ModelChunk {
         /// Whether the model stopped at its token limit.
         length: bool,
     },
+    /// The answer is over because its server filtered it; what came before stands. Takes the place of
+    /// [`Stop`](Self::Stop).
+    Filtered,
 }
 
 /// An answer as it comes. Dropping it cancels the answer.
@@ -54,8 +57,9 @@ pub trait Model: std::fmt::Debug + Send + Sync {
     /// Its name, for logs and `/v1/models`.
     fn name(&self) -> &str;
 
-    /// Starts an answer. Text and calls are followed by one [`ModelChunk::Stop`]; a stream that ends
-    /// without it was cut. Cancel-safe: dropping the future or the stream ends the request.
+    /// Starts an answer. Text and calls are followed by one [`ModelChunk::Stop`], or
+    /// [`ModelChunk::Filtered`]; a stream that ends without either was cut. Cancel-safe: dropping the
+    /// future or the stream ends the request.
     ///
     /// # Errors
     /// When the answer cannot even start; [`ModelError`] says whose fault that is.

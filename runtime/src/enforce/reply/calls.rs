@@ -2,7 +2,8 @@
 //!
 //! It is not the end of a reply, which goes on when the results are there: what its text says must keep the
 //! contract, and no rule asks yet for what is still missing. Its calls go out together, whole, or not at all;
-//! then the ladder follows as for any other answer.
+//! then the ladder follows as for any other answer. Where the token limit leaves no call, there is nothing that
+//! goes on, and the text is judged as the reply that it then is.
 
 use rolecall_dsl::diagnostic::Severity;
 use rolecall_dsl::monitor::DeliveryMode;
@@ -18,7 +19,7 @@ pub struct Called {
     pub release: Option<Permitted<String>>,
     /// `Complete` or `Repaired`.
     pub outcome: Outcome,
-    /// The calls; none when the model's token limit has cut the only one.
+    /// The calls; none when the model's token limit has cut the only one, and nothing was said.
     pub calls: Vec<Permitted<ToolCall>>,
 }
 
@@ -32,7 +33,7 @@ impl ReplyStream {
         let mut release = self.pass_opening().await;
         release.push_str(&self.pass_remark().await);
         if !matches!(self.attempt.stop, None | Some(Stop::Cut)) {
-            return Err(self.conclude(release).await);
+            return Err(self.conclude_calls(release, &[]).await);
         }
         let judged = judge(calls, limited, &self.contract, &self.policies).await;
         for (rule, message) in &judged.allowed {
@@ -50,6 +51,11 @@ impl ReplyStream {
                 self.attempt.stop = Some(Stop::Dead);
             }
             self.attempt.broken.add(judged.broken);
+            return Err(self.conclude_calls(release, &judged.told).await);
+        }
+        if judged.calls.is_empty() && !(self.attempt.blank && self.out.trim().is_empty()) {
+            // The token limit has cut the only call: nothing goes on, and what was said is all there is of the
+            // reply. It is judged to its end, as any other that the limit cuts.
             return Err(self.conclude(release).await);
         }
         if let Some((rule, message)) = judged.dropped {
@@ -57,6 +63,22 @@ impl ReplyStream {
         }
         let outcome = if self.record.edited() { Outcome::Repaired } else { Outcome::Complete };
         Ok(Called { release: permitted(release), outcome, calls: judged.calls })
+    }
+
+    /// Concludes an answer that calls tools. What the model hears next is what was wrong with it, in its own
+    /// language (`told`), and not what a reply would still lack: a call is not to end one.
+    async fn conclude_calls(&mut self, release: String, told: &[(String, String)]) -> End {
+        let mut end = self.conclude(release).await;
+        if let End::Retry { additions, .. } = &mut end {
+            additions.calling = true;
+            additions.still.clear();
+            for message in &mut additions.broken {
+                if let Some((_, told)) = told.iter().find(|(known, _)| *known == *message) {
+                    message.clone_from(told);
+                }
+            }
+        }
+        end
     }
 
     /// Ends the text in front of the calls: what of it is good goes out, the rest is dropped.

@@ -106,7 +106,8 @@ impl ReplyStream {
                 messages.push(b.message);
             }
         }
-        let additions = Additions { already: self.out.clone(), still: self.base.missing(), broken: messages };
+        let (already, still) = (self.out.clone(), self.base.missing());
+        let additions = Additions { already, still, broken: messages, calling: false };
         End::Retry { release: permitted(release), additions }
     }
 

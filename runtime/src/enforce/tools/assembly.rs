@@ -1,5 +1,6 @@
 //! The calls of one answer as they come, piece by piece.
 
+use super::wrong::Wrong;
 use super::{ToolCall, Tools};
 
 /// Calls of one answer; an answer with more is stopped and broken.
@@ -36,7 +37,7 @@ pub struct Calls {
     pub(super) tools: Tools,
     started: Vec<Started>,
     /// What makes every further word vain.
-    pub(super) wrong: Option<String>,
+    pub(super) wrong: Option<Wrong>,
     /// A second call came where only one is wanted; it is left out.
     pub(super) surplus: bool,
 }
@@ -83,9 +84,9 @@ impl Calls {
             }
             call.arguments.push_str(&arguments);
             self.wrong = if !more {
-                Some(format!("the reply calls more than {MAX_CALLS} tools"))
+                Some(Wrong::TooMany)
             } else if call.arguments.len() > MAX_ARGUMENT_BYTES {
-                Some(format!("the arguments of `{}` have more than {MAX_ARGUMENT_BYTES} bytes", call.name))
+                Some(Wrong::TooLong { tool: call.name.clone() })
             } else if !call.name.is_empty() && self.tools.callable(&call.name).is_none() {
                 Some(self.tools.not_callable(&call.name))
             } else {
@@ -122,14 +123,10 @@ impl Calls {
 }
 
 impl Tools {
-    /// Why there is no such call, for the model.
-    pub(super) fn not_callable(&self, name: &str) -> String {
-        let shown: String = name.chars().take(super::MAX_NAME).collect();
-        let names: Vec<&str> =
-            self.offered.iter().map(super::Tool::name).filter(|name| self.callable(name).is_some()).collect();
-        if names.is_empty() {
-            return format!("the reply calls `{shown}`, and no tool may be called");
-        }
-        format!("the reply calls `{shown}`, which is not one of the tools: {}", names.join(", "))
+    /// Why there is no such call.
+    pub(super) fn not_callable(&self, name: &str) -> Wrong {
+        let names = self.offered.iter().map(super::Tool::name).filter(|name| self.callable(name).is_some());
+        let callable = names.map(str::to_owned).collect();
+        Wrong::NotCallable { tool: name.chars().take(super::MAX_NAME).collect(), callable }
     }
 }

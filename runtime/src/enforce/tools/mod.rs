@@ -9,6 +9,7 @@ mod judge;
 mod strings;
 #[cfg(test)]
 mod tests;
+mod wrong;
 
 use std::sync::Arc;
 

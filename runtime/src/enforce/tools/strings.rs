@@ -3,35 +3,46 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// How deep JSON inside of strings is looked for. Models like to put a document into a string, and
-/// whoever reads it decodes it again.
-const MAX_NESTED: usize = 3;
+/// How deep JSON inside of strings is read. Models like to put a document into a string, and whoever reads
+/// it decodes it again. Each level doubles the backslashes of the next, so that arguments of
+/// [`MAX_ARGUMENT_BYTES`](super::MAX_ARGUMENT_BYTES) do not get there; what does is not let out.
+const MAX_NESTED: usize = 16;
 
 /// Every string of a JSON text, names of members included, decoded. What is JSON inside of a string is
-/// decoded too.
+/// decoded too, down to where nothing is left to decode: every level is shorter than the one around it.
 ///
 /// # Errors
-/// When the text is not JSON, or a member is there twice: which of the two counts is each reader's own
-/// choice.
+/// When the text is not JSON, when it is nested deeper than is read, or when readers may differ about what it
+/// or JSON inside of it says: a member that is there twice, for one, of which each reader picks its own.
 pub(super) fn strings(text: &str) -> Result<Vec<String>, serde_json::Error> {
     let mut found = Vec::new();
     read(text, &mut found)?;
     let mut from = 0;
-    for _ in 0..MAX_NESTED {
+    for _ in 0..=MAX_NESTED {
         let to = found.len();
         for at in from..to {
             let inner =
                 found.get(at).filter(|inner| inner.contains('\\') && inner.trim_start().starts_with(['{', '[', '"']));
             if let Some(inner) = inner.cloned() {
-                // What is not JSON says what it says as it is.
-                let _ = read(&inner, &mut found);
+                read_nested(&inner, &mut found)?;
             }
+        }
+        if found.len() == to {
+            return Ok(found);
         }
         from = to;
     }
-    Ok(found)
+    Err(serde_json::Error::custom(format_args!("JSON stands in strings of JSON more than {MAX_NESTED} levels deep")))
+}
+
+/// What is not JSON says what it says as it is. What is, but cannot be read here, may be read elsewhere.
+fn read_nested(inner: &str, found: &mut Vec<String>) -> Result<(), serde_json::Error> {
+    match read(inner, found) {
+        Err(error) if serde_json::from_str::<IgnoredAny>(inner).is_ok() => Err(error),
+        _ => Ok(()),
+    }
 }
 
 fn read(text: &str, found: &mut Vec<String>) -> Result<(), serde_json::Error> {

@@ -141,6 +141,10 @@ async fn the_contract_judges_what_arguments_say() {
         (r#"{"a":"x","a":"y"}"#, Some("tool_arguments")),
         (r#"{"a":"#, Some("tool_arguments")),
         (r#"["a"]"#, Some("tool_arguments")),
+        // What one reader cannot make out, another one may.
+        (r#"{"a":"{\"b\":1,\"b\":2,\"c\":\"\\u0070assword\"}"}"#, Some("tool_arguments")),
+        (r#"{"a":"{\"b\":\"\\u0070assword\", no JSON"}"#, Some("terms")),
+        (r#"{"a":"{\"b\":\"x\\ny\", no JSON"}"#, None),
         (r#"{"a":"One. Two. Three.","b":"passwords of 20240"}"#, None),
         ("", None),
         ("{}", None),
@@ -152,6 +156,57 @@ async fn the_contract_judges_what_arguments_say() {
             assert!(call.get().id.starts_with("call_") && call.get().id != "call_", "{call:?}");
             assert_eq!(call.get().arguments, if arguments.is_empty() { "{}" } else { arguments });
         }
+    }
+}
+
+/// A string in a string and so on, which the innermost hides by escapes.
+fn nested(levels: usize) -> String {
+    let mut text = r#""\u0070assword""#.to_owned();
+    for _ in 1..levels {
+        text = serde_json::to_string(&text).unwrap();
+    }
+    format!("{{\"a\":{text}}}")
+}
+
+/// Fails when a forbidden match goes out because it is nested deep, or what is too deep to be read is let out.
+#[tokio::test]
+async fn nesting_hides_nothing() {
+    let contract = role("en", "terms: forbidden_terms \"password\"", "");
+    for levels in [1, 2, 3, 4, 5, 9, 14] {
+        let arguments = nested(levels);
+        assert!(arguments.len() <= MAX_ARGUMENT_BYTES, "{levels}");
+        let judged = judged(&contract, Doubles::default(), "note", &arguments, false).await;
+        assert_eq!(judged.broken.first().map(|b| b.id.as_str()), Some("terms"), "{levels}");
+    }
+    assert!(strings(&nested(17)).unwrap().contains(&"password".to_owned()));
+    assert!(strings(&nested(18)).unwrap_err().to_string().contains("16 levels"));
+    // Deeper than this reader goes, and not deeper than others do.
+    let deep = format!("{}\"\\u0070assword\"{}", "[".repeat(200), "]".repeat(200));
+    assert!(strings(&json!({"a": deep}).to_string()).is_err());
+}
+
+/// Fails when the model of a role is told in another language what is wrong with its calls, or people are.
+#[tokio::test]
+async fn models_are_told_in_their_language() {
+    let rules = "terms: forbidden_terms \"算法\" { on_violation redact \"某物\" }\nlinks: no_urls";
+    let han = |text: &str| text.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c));
+    for (name, arguments) in [
+        ("note", r#"{"a":"算\u6cd5"}"#),
+        ("note", r#"{"a":"https://example.org/x"}"#),
+        ("note", r#"{"a":"#),
+        ("note", "[]"),
+        ("note", r#"{"a":1,"a":2}"#),
+        ("weather", "{}"),
+        ("rm", "{}"),
+    ] {
+        let zh = judged(&role("zh", rules, ""), Doubles::default(), name, arguments, false).await;
+        assert!(!zh.broken.is_empty(), "{arguments}");
+        for broken in &zh.broken {
+            let told = zh.told.iter().find(|(message, _)| *message == broken.message);
+            assert!(told.is_some_and(|(_, told)| han(told)), "{broken:?} in {:?}", zh.told);
+        }
+        let en = judged(&role("en", rules, ""), Doubles::default(), name, arguments, false).await;
+        assert!(!en.broken.is_empty() && en.told.is_empty(), "{en:?}");
     }
 }
 

@@ -97,7 +97,7 @@ fn blocks(at: &str, content: Value) -> Result<Vec<(String, Block)>, ApiError> {
     let items = match content {
         Value::String(text) => return Ok(vec![(at.to_owned(), Block::Text(text))]),
         Value::Array(items) => items,
-        _ => return Err(Fields::wrong(at, "is neither a text nor a list of blocks")),
+        other => return Err(Fields::mistyped(at, &other, "a string or an array of blocks")),
     };
     items
         .into_iter()
@@ -111,7 +111,12 @@ fn blocks(at: &str, content: Value) -> Result<Vec<(String, Block)>, ApiError> {
 }
 
 fn block(place: &str, item: Value) -> Result<Block, ApiError> {
-    let kind = item.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
+    if !item.is_object() {
+        return Err(Fields::mistyped(place, &item, "an object"));
+    }
+    let Some(kind) = item.get("type").and_then(Value::as_str).map(str::to_owned) else {
+        return Err(Fields::wrong(&format!("{place}.type"), "is not the name of a type, such as `text`"));
+    };
     match kind.as_str() {
         "text" => Fields::read(place, item).map(|Text { text }| Block::Text(text)),
         "tool_use" => Fields::read(place, item).map(Block::Use),

@@ -2,8 +2,9 @@
 //!
 //! The contract's prompt leads; a caller's `system` is context, spoken by the user. What the contract did
 //! is told by the stop reason: `refusal` where the reply is not the model's any more, the fallback or
-//! nothing at all, with the rules in `stop_details`; `end_turn` for a reply of the model's, also one that
-//! was cut or redacted; `tool_use` for one that goes on with the results of its calls.
+//! nothing at all, with the rules in `stop_details`, or where the model's own server filtered it;
+//! `end_turn` for a reply of the model's, also one that was cut or redacted; `tool_use` for one that goes on
+//! with the results of its calls.
 
 mod content;
 mod parameters;
@@ -13,9 +14,8 @@ mod tools;
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde_json::{Map, Value};
 
 use super::body::JsonBody;
@@ -44,8 +44,5 @@ pub(super) async fn create(
     }
     let ends = completion.whole().await?;
     let message = ends.first().map_or(Value::Null, |end| shape.message(end));
-    let mut response = Json(message).into_response();
-    completion.label(response.headers_mut());
-    completion::rules(response.headers_mut(), ends.iter().flat_map(|end| &end.hits));
-    Ok(response)
+    Ok(completion.answer(&ends, &message))
 }

@@ -53,13 +53,16 @@ fn dialogue(system: Option<Value>, messages: Vec<Value>) -> Result<Dialogue, Api
     let mut said: Vec<Said> = Vec::with_capacity(messages.len() + 1);
     let system = system.map_or_else(|| Ok(String::new()), |system| content::text("system", system))?;
     if !system.is_empty() {
-        said.push(("system".to_owned(), Line::said(Speaker::User, system)));
+        said.push(("system".to_owned(), Line::said(Speaker::User, system).instructing()));
     }
     for (index, value) in messages.into_iter().enumerate() {
         let at = format!("messages[{index}]");
         let Message { role, content } = Fields::read(&at, value)?;
         match role.as_str() {
-            "user" | "system" => said.extend(content::heard(&at, content)?),
+            "user" => said.extend(content::heard(&at, content)?),
+            "system" => {
+                said.extend(content::heard(&at, content)?.into_iter().map(|(at, line)| (at, line.instructing())));
+            }
             "assistant" => said.push(content::spoken(at, content)?),
             other => {
                 let what = format!("`{other}` is not a role of a message; write user or assistant");

@@ -125,11 +125,14 @@ fn stop(end: &End) -> Value {
         Finish::Calls => ("tool_use", Value::Null),
         Finish::Stop => ("end_turn", Value::Null),
         Finish::Length => ("max_tokens", Value::Null),
-        Finish::Filtered => {
-            ("refusal", json!({"type": "refusal", "category": null, "explanation": explanation(&end.hits)}))
-        }
+        Finish::Filtered => ("refusal", refusal(&explanation(&end.hits))),
+        Finish::FilteredUpstream => ("refusal", refusal("the model's server filtered the reply")),
     };
     json!({"stop_reason": reason, "stop_sequence": null, "stop_details": details})
+}
+
+fn refusal(explanation: &str) -> Value {
+    json!({"type": "refusal", "category": null, "explanation": explanation})
 }
 
 /// Which rules took the reply away. Their names only: what they found is not for the caller.

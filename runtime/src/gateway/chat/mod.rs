@@ -3,8 +3,8 @@
 //! The contract's prompt leads. A caller's own system messages are context, spoken by the user:
 //! they cannot outrank the contract, which is enforced on the reply in any case. What the contract
 //! did is told by the finish reason: `content_filter` where the reply is not the model's any more, the
-//! fallback or nothing at all; `stop` for a reply of the model's, also one that was cut or redacted;
-//! `tool_calls` for one that goes on with the results of its calls.
+//! fallback or nothing at all, or where the model's own server filtered it; `stop` for a reply of the
+//! model's, also one that was cut or redacted; `tool_calls` for one that goes on with the results of its calls.
 //! Headers name each rule and what it did where the reply is whole, trailers where it is streamed; a
 //! stream carries no chunk that a strict client would not know.
 
@@ -15,9 +15,8 @@ mod tools;
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde_json::{Map, Value};
 
 use super::body::JsonBody;
@@ -50,8 +49,5 @@ pub(super) async fn completions(
         return completion::respond(completion, Chunks::new(shape, choices, include_usage)).await;
     }
     let ends = completion.whole().await?;
-    let mut response = Json(shape.completion(&ends)).into_response();
-    completion.label(response.headers_mut());
-    completion::rules(response.headers_mut(), ends.iter().flat_map(|end| &end.hits));
-    Ok(response)
+    Ok(completion.answer(&ends, &shape.completion(&ends)))
 }

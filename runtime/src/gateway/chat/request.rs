@@ -36,20 +36,13 @@ struct StreamOptions {
 struct Message {
     role: String,
     #[serde(default)]
-    content: Option<Content>,
+    content: Option<Value>,
     #[serde(default)]
     tool_calls: Option<Vec<Value>>,
     #[serde(default)]
     function_call: Option<Value>,
     #[serde(default)]
     tool_call_id: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Content {
-    Text(String),
-    Parts(Vec<Part>),
 }
 
 #[derive(Debug, Deserialize)]
@@ -130,24 +123,29 @@ fn line(at: String, value: Value) -> Result<Said, ApiError> {
         .map(|(index, call)| tools::call(&format!("{at}.tool_calls[{index}]"), call))
         .collect();
     let text = match message.content {
-        Some(Content::Text(text)) => text,
-        Some(Content::Parts(parts)) => join(&at, parts)?,
+        Some(content) => text(&format!("{at}.content"), content)?,
         None if speaker == Speaker::Role => String::new(),
         None => return Err(Fields::wrong(&format!("{at}.content"), "is missing; write a text")),
     };
-    Ok((at, Line { speaker, text, calls: calls?, answers: message.tool_call_id }))
+    let instruction = matches!(message.role.as_str(), "system" | "developer");
+    Ok((at, Line { speaker, text, calls: calls?, answers: message.tool_call_id, instruction }))
 }
 
-fn join(at: &str, parts: Vec<Part>) -> Result<String, ApiError> {
-    let mut text = String::new();
+fn text(at: &str, content: Value) -> Result<String, ApiError> {
+    let parts = match content {
+        Value::String(text) => return Ok(text),
+        Value::Array(parts) => parts,
+        other => return Err(Fields::mistyped(at, &other, "a string or an array of parts")),
+    };
+    let mut whole = String::new();
     for (index, part) in parts.into_iter().enumerate() {
+        let place = format!("{at}[{index}]");
+        let part: Part = Fields::read(&place, part)?;
         match (part.r#type.as_str(), part.text) {
-            ("text", Some(piece)) => text.push_str(&piece),
-            (kind, _) => {
-                let what = format!("a content part of type `{kind}` is");
-                return Err(Fields::unsupported(&format!("{at}.content[{index}]"), &what));
-            }
+            ("text", Some(piece)) => whole.push_str(&piece),
+            ("text", None) => return Err(Fields::wrong(&format!("{place}.text"), "is missing")),
+            (kind, _) => return Err(Fields::unsupported(&place, &format!("a content part of type `{kind}` is"))),
         }
     }
-    Ok(text)
+    Ok(whole)
 }

@@ -118,7 +118,7 @@ fn reason(finish: Finish) -> &'static str {
         Finish::Calls => "tool_calls",
         Finish::Stop => "stop",
         Finish::Length => "length",
-        Finish::Filtered => "content_filter",
+        Finish::Filtered | Finish::FilteredUpstream => "content_filter",
     }
 }
 

@@ -68,11 +68,11 @@ fn choice(value: Value) -> Result<ToolChoice, ApiError> {
         Some("auto") => Ok(ToolChoice::Auto),
         Some("none") => Ok(ToolChoice::Never),
         Some("required") => Ok(ToolChoice::Required),
-        Some(_) => Err(Fields::wrong("tool_choice", "must be `none`, `auto`, `required` or name a function")),
-        None => match Fields::read::<Object<Named>>("tool_choice", value)? {
+        None if value.is_object() => match Fields::read::<Object<Named>>("tool_choice", value)? {
             Object { r#type, function } if r#type == "function" => Ok(ToolChoice::Named(function.name)),
             _ => Err(Fields::wrong("tool_choice.type", "must be `function`")),
         },
+        _ => Err(Fields::wrong("tool_choice", "must be `none`, `auto`, `required` or name a function")),
     }
 }
 

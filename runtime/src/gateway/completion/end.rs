@@ -19,6 +19,8 @@ pub(crate) enum Finish {
     Length,
     /// It is not the model's any more: the fallback, or nothing at all, has taken its place.
     Filtered,
+    /// It is the model's, whose server has ended it by a filter of its own.
+    FilteredUpstream,
 }
 
 /// The end of one reply.
@@ -28,7 +30,8 @@ pub(crate) struct End {
     pub(crate) finish: Finish,
     /// The whole text.
     pub(crate) text: Permitted<String>,
-    /// The tools to call, judged with the text. With [`Finish::Length`] those that the limit left whole.
+    /// The tools to call, judged with the text. With [`Finish::Length`] and [`Finish::FilteredUpstream`]
+    /// those that came whole.
     pub(crate) calls: Vec<Permitted<ToolCall>>,
     /// The rules that acted.
     pub(crate) hits: Vec<Hit>,
@@ -43,6 +46,7 @@ impl End {
     /// When the turn failed, or was cancelled by the end of the process.
     pub(super) fn of(end: TurnEnd) -> Result<Self, ApiError> {
         let finish = match end.outcome {
+            Outcome::Complete | Outcome::Repaired if end.filtered => Finish::FilteredUpstream,
             Outcome::Complete | Outcome::Repaired if end.length_limited => Finish::Length,
             Outcome::Complete | Outcome::Repaired if !end.calls.is_empty() => Finish::Calls,
             Outcome::Complete | Outcome::Repaired => Finish::Stop,

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::gateway::error::ApiError;
+use crate::gateway::mistake;
 
 /// What is repeated of a parameter's name, in characters.
 const MAX_SHOWN: usize = 64;
@@ -27,22 +28,30 @@ pub(crate) fn is_empty(value: &Value) -> bool {
 
 /// The parameters of a request that nobody has taken yet.
 #[derive(Debug, Clone)]
-pub(crate) struct Fields(Map<String, Value>);
+pub(crate) struct Fields {
+    rest: Map<String, Value>,
+    /// The names that were asked for so far.
+    known: Vec<String>,
+}
 
 impl Fields {
     pub(crate) fn new(body: Map<String, Value>) -> Self {
-        Self(body)
+        Self { rest: body, known: Vec::new() }
     }
 
     /// A parameter that must be there.
     pub(crate) fn required<T: DeserializeOwned>(&mut self, name: &str) -> Result<T, ApiError> {
-        self.optional(name)?
-            .ok_or_else(|| ApiError::invalid("missing_parameter", format!("`{name}` is missing")).param(name))
+        self.optional(name)?.ok_or_else(|| {
+            let near = self.rest.keys().find(|written| mistake::slip(written, name));
+            let near = near.map_or_else(String::new, |near| format!("; did you mean it by `{near}`?"));
+            ApiError::invalid("missing_parameter", format!("`{name}` is missing{near}")).param(name)
+        })
     }
 
     /// A parameter that may be missing, or null.
     pub(crate) fn optional<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>, ApiError> {
-        match self.0.remove(name) {
+        self.known.push(name.to_owned());
+        match self.rest.remove(name) {
             None | Some(Value::Null) => Ok(None),
             Some(value) => Self::read(name, value).map(Some),
         }
@@ -68,21 +77,32 @@ impl Fields {
 
     /// Refuses what is left unless it changes nothing.
     pub(crate) fn refuse_rest(&self, harmless: &[&str], neutral: &[Neutral]) -> Result<(), ApiError> {
-        for (name, value) in &self.0 {
+        for (name, value) in &self.rest {
             let neutral = || neutral.iter().any(|(known, neutral)| known == name && neutral(value));
             if !value.is_null() && !harmless.contains(&name.as_str()) && !neutral() {
                 let shown: String = name.chars().take(MAX_SHOWN).collect();
-                let message = format!("`{shown}` is not supported for roles; leave it out");
+                let near = self.known.iter().find(|known| mistake::slip(&shown, known));
+                let remedy = near.map_or_else(|| "leave it out".to_owned(), |near| format!("did you mean `{near}`?"));
+                let message = format!("`{shown}` is not supported for roles; {remedy}");
                 return Err(ApiError::invalid("unsupported_parameter", message).param(shown));
             }
         }
         Ok(())
     }
 
-    /// A value of the field `name`.
+    /// A value of the field `name`; an error names the very place within it.
     pub(crate) fn read<T: DeserializeOwned>(name: &str, value: Value) -> Result<T, ApiError> {
-        serde_json::from_value(value)
-            .map_err(|error| ApiError::invalid("invalid_parameter", format!("`{name}`: {error}")).param(name))
+        serde_path_to_error::deserialize(value).map_err(|error| {
+            let place = mistake::place(name, error.path());
+            let message = format!("`{place}`: {}", mistake::words(error.inner()));
+            ApiError::invalid("invalid_parameter", message).param(place)
+        })
+    }
+
+    /// A value of another type than the field `name` has.
+    pub(crate) fn mistyped(name: &str, found: &Value, wanted: &str) -> ApiError {
+        let message = format!("`{name}`: found {}, expected {wanted}", mistake::kind(found));
+        ApiError::invalid("invalid_parameter", message).param(name)
     }
 
     /// Content that roles do not read: `what` is a subject with its verb.

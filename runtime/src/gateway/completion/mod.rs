@@ -33,14 +33,13 @@ pub(crate) use end::{End, Finish};
 pub(crate) use fields::{Fields, Neutral, is_empty};
 pub(crate) use sse::event_line;
 pub(crate) use stream::{Wording, respond};
-pub(crate) use told::rules;
 pub(crate) use tools::tools;
 
 use super::error::ApiError;
 use crate::app::App;
 use crate::enforce::{self, Permitted, Tools};
 use crate::ids;
-use crate::session::turn::{Overrides, ToolUse, TurnEvent, TurnRequest};
+use crate::session::turn::{Overrides, ToolUse, TurnEvent, TurnRequest, remembered};
 
 /// Replies that one request may ask for.
 pub(crate) const MAX_CHOICES: usize = 8;
@@ -108,6 +107,8 @@ impl Completion {
             .admit(&contract, &user)
             .map_err(|refused| ApiError::invalid("message_refused", refused.to_string()).param(field))?;
         let places = places(app, choices)?;
+        // Read once: each of the replies answers the same words.
+        let dialogue = remembered(&contract, &history);
         let cancel = CancellationToken::new();
         tracing::debug!(trace = %id, role = %contract.name, choices, "completion");
         let turns = places.into_iter().enumerate().map(|(choice, place)| {
@@ -118,7 +119,7 @@ impl Completion {
                 id: trace_id(&id, choice),
                 contract: Arc::clone(&contract),
                 history: history.clone(),
-                dialogue: None,
+                dialogue: dialogue.clone(),
                 user: user.clone(),
                 already: String::new(),
                 overrides,

@@ -1,9 +1,12 @@
 //! What headers and trailers say of the contract and its rules.
 
+use axum::Json;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
 use rolecall_wire::frame::Hit;
+use serde_json::Value;
 
-use super::Completion;
+use super::{Completion, End};
 
 /// `name@version` of the contract.
 const CONTRACT: HeaderName = HeaderName::from_static("x-rolecall-contract");
@@ -23,6 +26,14 @@ impl Completion {
         insert(headers, CONTRACT, &format!("{}@{}", escape(&self.contract.name), self.contract.version));
         insert(headers, DELIVERY, self.mode.name());
         insert(headers, TRACE, &self.id);
+    }
+
+    /// A whole answer, with everything that is known of it in its head.
+    pub(crate) fn answer(&self, ends: &[End], body: &Value) -> Response {
+        let mut response = Json(body).into_response();
+        self.label(response.headers_mut());
+        rules(response.headers_mut(), ends.iter().flat_map(|end| &end.hits));
+        response
     }
 }
 

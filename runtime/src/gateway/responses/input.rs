@@ -40,11 +40,11 @@ pub(super) fn dialogue(instructions: Option<String>, input: Value) -> Result<Dia
     let items: Vec<Value> = match input {
         Value::String(text) => vec![json!({"role": "user", "content": text})],
         Value::Array(items) => items,
-        _ => return Err(Fields::wrong("input", "is neither a text nor a list of items")),
+        other => return Err(Fields::mistyped("input", &other, "a string or an array of items")),
     };
     let mut said: Vec<Said> = Vec::with_capacity(items.len() + 1);
     if let Some(text) = instructions.filter(|text| !text.is_empty()) {
-        said.push(("instructions".to_owned(), Line::said(Speaker::User, text)));
+        said.push(("instructions".to_owned(), Line::said(Speaker::User, text).instructing()));
     }
     for (index, value) in items.into_iter().enumerate() {
         let at = format!("input[{index}]");
@@ -86,14 +86,15 @@ fn message(at: &str, value: Value) -> Result<Line, ApiError> {
             return Err(ApiError::invalid("invalid_parameter", what).param(format!("{at}.role")));
         }
     };
-    Ok(Line::said(speaker, text(&format!("{at}.content"), message.content)?))
+    let line = Line::said(speaker, text(&format!("{at}.content"), message.content)?);
+    Ok(if matches!(message.role.as_str(), "system" | "developer") { line.instructing() } else { line })
 }
 
 fn text(at: &str, content: Value) -> Result<String, ApiError> {
     let parts = match content {
         Value::String(text) => return Ok(text),
         Value::Array(parts) => parts,
-        _ => return Err(Fields::wrong(at, "is neither a text nor a list of parts")),
+        other => return Err(Fields::mistyped(at, &other, "a string or an array of parts")),
     };
     let mut whole = String::new();
     for (index, part) in parts.into_iter().enumerate() {
@@ -102,6 +103,9 @@ fn text(at: &str, content: Value) -> Result<String, ApiError> {
         match (part.r#type.as_str(), part.text, part.refusal) {
             ("input_text" | "output_text" | "text", Some(text), _) | ("refusal", _, Some(text)) => {
                 whole.push_str(&text);
+            }
+            ("input_text" | "output_text" | "text", None, _) => {
+                return Err(Fields::wrong(&format!("{place}.text"), "is missing"));
             }
             (kind, ..) => return Err(Fields::unsupported(&place, &format!("a content part of type `{kind}` is"))),
         }

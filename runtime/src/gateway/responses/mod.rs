@@ -2,8 +2,8 @@
 //!
 //! The contract's prompt leads; a caller's `instructions` are context, spoken by the user. What the contract
 //! did is told by the status: `incomplete` because of `content_filter` where the reply is not the model's
-//! any more, the fallback or nothing at all; `completed` for a reply of the model's, also one that was cut
-//! or redacted.
+//! any more, the fallback or nothing at all, or where the model's own server filtered it; `completed` for a
+//! reply of the model's, also one that was cut or redacted.
 //!
 //! Nothing is stored, whatever `store` says, which clients leave at true: each response says so, and a
 //! request that refers to an earlier one is refused. The caller sends the dialogue whole.
@@ -17,9 +17,8 @@ mod tools;
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde_json::{Map, Value};
 
 use super::body::JsonBody;
@@ -50,8 +49,5 @@ pub(super) async fn create(
     }
     let ends = completion.whole().await?;
     let body = ends.first().map_or(Value::Null, |end| shape.ended(end));
-    let mut response = Json(body).into_response();
-    completion.label(response.headers_mut());
-    completion::rules(response.headers_mut(), ends.iter().flat_map(|end| &end.hits));
-    Ok(response)
+    Ok(completion.answer(&ends, &body))
 }

@@ -32,14 +32,14 @@ impl Status {
             Self::InProgress => "in_progress",
             Self::Failed => "failed",
             Self::Ended(Finish::Calls | Finish::Stop) => "completed",
-            Self::Ended(Finish::Length | Finish::Filtered) => "incomplete",
+            Self::Ended(Finish::Length | Finish::Filtered | Finish::FilteredUpstream) => "incomplete",
         }
     }
 
     fn incomplete_because(self) -> Value {
         match self {
             Self::Ended(Finish::Length) => json!({"reason": "max_output_tokens"}),
-            Self::Ended(Finish::Filtered) => json!({"reason": "content_filter"}),
+            Self::Ended(Finish::Filtered | Finish::FilteredUpstream) => json!({"reason": "content_filter"}),
             Self::InProgress | Self::Failed | Self::Ended(Finish::Calls | Finish::Stop) => Value::Null,
         }
     }

@@ -97,7 +97,9 @@ async fn wrong_requests_are_named() {
     let broken = house.send(post("/v1/sessions", "{\n  \"role\": }")).await.refused(400, "invalid_json");
     assert!(broken.contains("line 2"), "{broken}");
     let wrong = house.send(post("/v1/sessions", "{\"role\": 7}")).await.refused(400, "invalid_body");
-    assert!(wrong.contains("line 1"), "{wrong}");
+    assert!(wrong.contains("`role`: found integer `7`, expected a string (line 1 "), "{wrong}");
+    let list = house.send(post("/v1/chat/completions", "[]")).await.refused(400, "invalid_body");
+    assert!(list.contains("found an array, expected an object"), "{list}");
     let unknown = house.post("/v1/sessions", &json!({"role": "clerk", "rol": 1})).await.refused(400, "invalid_body");
     assert!(unknown.contains("rol"), "{unknown}");
     let huge = format!("{{\"role\": \"{}\"}}", "x".repeat(crate::gateway::MAX_BODY_BYTES));

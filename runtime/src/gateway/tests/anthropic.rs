@@ -96,6 +96,17 @@ async fn a_reply_that_ran_into_the_token_limit_says_so() {
     assert_eq!(house.post(PATH, &hello("clerk")).await.json()["stop_reason"], "max_tokens");
 }
 
+// Fails when what the model's server filtered looks like a natural end, or like the contract's doing.
+#[tokio::test]
+async fn a_reply_that_was_filtered_upstream_is_a_refusal() {
+    let house = House::open(filtered("Good day.")).await;
+    let body = house.post(PATH, &hello("clerk")).await.json();
+    assert_eq!((&body["content"][0]["text"], &body["stop_reason"]), (&json!("Good day."), &json!("refusal")));
+    assert_eq!(body["stop_details"]["explanation"], "the model's server filtered the reply");
+    let events = events(&house.post(PATH, &streamed("clerk")).await);
+    assert_eq!(events[events.len() - 2]["delta"]["stop_reason"], "refusal");
+}
+
 // Fails when an error of any origin comes in a shape that Anthropic's clients do not read.
 #[tokio::test]
 async fn errors_have_anthropics_shape() {

@@ -157,6 +157,20 @@ async fn a_reply_that_ran_into_the_token_limit_says_length() {
     assert_eq!(answer.json()["choices"][0]["finish_reason"], "length");
 }
 
+// Fails when what the model's server filtered looks like a natural end, or what came before is lost.
+#[tokio::test]
+async fn a_reply_that_was_filtered_upstream_is_content_filter() {
+    let house = House::open(filtered("Good day.")).await;
+    let choice = &house.post(PATH, &hello("clerk")).await.json()["choices"][0];
+    assert_eq!(
+        (&choice["message"]["content"], &choice["finish_reason"]),
+        (&json!("Good day."), &json!("content_filter"))
+    );
+    let events = events(&house.post(PATH, &streamed("clerk", &Value::Null)).await);
+    assert_eq!(text(&events), "Good day.");
+    assert_eq!(events[events.len() - 2]["choices"][0]["finish_reason"], "content_filter");
+}
+
 // Fails when a model that fails before its first text gives status 200.
 #[tokio::test]
 async fn a_failure_before_the_first_text_is_an_http_error() {
@@ -279,6 +293,38 @@ async fn wrong_fields_are_named() {
     let mut blank = hello("clerk");
     blank["messages"][0]["content"] = json!(" \n");
     house.post(PATH, &blank).await.refused(400, "message_refused");
+}
+
+// Fails when a wrong type is told in Rust's terms or without its place, or a misspelt name without the right one.
+#[tokio::test]
+async fn wrong_types_and_names_are_explained() {
+    let house = House::open(says(&["Hi."])).await;
+    let with = |name: &str, value: Value| {
+        let mut body = hello("clerk");
+        body[name] = value;
+        body
+    };
+    let saying = |content: Value| with("messages", json!([{"role": "user", "content": content}]));
+    let wanted = "expected a string or an array of parts";
+    for (body, param, words) in [
+        (saying(json!(7)), "messages[0].content", wanted),
+        (saying(json!(["hi"])), "messages[0].content[0]", "found string \"hi\", expected an object"),
+        (saying(json!([{"type": "text", "text": 7}])), "messages[0].content[0].text", "found integer `7`"),
+        (saying(json!([{"type": "text"}])), "messages[0].content[0].text", "is missing"),
+        (with("n", json!("two")), "n", "found string \"two\", expected a whole number"),
+        (with("stream", json!("yes")), "stream", "expected true or false"),
+        (with("stream_options", json!({"include_usage": 1})), "stream_options.include_usage", "found integer `1`"),
+        (with("tool_choice", json!(7)), "tool_choice", "name a function"),
+        (with("temprature", json!(1)), "temprature", "did you mean `temperature`?"),
+        (with("max_token", json!(9)), "max_token", "did you mean `max_tokens`?"),
+        (with("min_tokens", json!(9)), "min_tokens", "leave it out"),
+        (json!({"model": "clerk", "mesages": []}), "messages", "did you mean it by `mesages`?"),
+    ] {
+        let answer = house.post(PATH, &body).await;
+        assert_eq!((answer.status.as_u16(), answer.param()), (400, json!(param)), "{}", answer.text);
+        let message = answer.json()["error"]["message"].as_str().unwrap().to_owned();
+        assert!(message.contains(words) && message.contains(&format!("`{param}`")), "{message}");
+    }
 }
 
 // Fails when parts of a message are lost, or roles OpenAI has are refused.

@@ -48,6 +48,11 @@ async fn wrong_messages_are_refused() {
     let mut body = message("b1");
     body["priority"] = json!("urgent");
     assert!(house.post(&path, &body).await.refused(400, "invalid_body").contains("urgent"));
+    let mut body = message("b1");
+    body["created_at"] = json!(true);
+    let answer = house.post(&path, &body).await;
+    assert!(answer.refused(400, "invalid_body").contains("`created_at`: write RFC 3339"), "{}", answer.text);
+    assert_eq!(answer.param(), "created_at");
     for session in ["nobody", "s_00000000000000000000000000"] {
         let answer = house.post(&format!("/v1/sessions/{session}/messages"), &message("b1")).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{}", answer.text);

@@ -6,6 +6,7 @@ mod calls;
 mod chat;
 mod choices;
 mod description;
+mod leaks;
 mod messages;
 mod responses;
 mod serve;
@@ -79,6 +80,11 @@ fn says(pieces: &[&str]) -> Scripted {
     })));
     chunks.push(Ok(ModelChunk::Stop { length: false }));
     Scripted(chunks)
+}
+
+/// Says something, of which its server filters the rest.
+fn filtered(text: &str) -> Scripted {
+    Scripted(vec![Ok(ModelChunk::Text(text.to_owned())), Ok(ModelChunk::Filtered)])
 }
 
 /// An application in a folder of its own.

@@ -131,6 +131,19 @@ async fn a_reply_that_ran_into_the_token_limit_is_incomplete() {
     );
 }
 
+// Fails when what the model's server filtered looks complete.
+#[tokio::test]
+async fn a_reply_that_was_filtered_upstream_is_incomplete() {
+    let house = House::open(filtered("Good day.")).await;
+    let body = house.post(PATH, &asked("clerk")).await.json();
+    assert_eq!(
+        (&body["status"], &body["incomplete_details"]["reason"]),
+        (&json!("incomplete"), &json!("content_filter"))
+    );
+    let events = events(&house.post(PATH, &streamed("clerk")).await);
+    assert_eq!(events.last().unwrap()["type"], "response.incomplete");
+}
+
 // Fails when a failure in the middle looks like an end, or what was shown is lost.
 #[tokio::test]
 async fn a_failure_in_the_middle_is_told_and_nothing_follows() {

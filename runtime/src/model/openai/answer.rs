@@ -56,8 +56,8 @@ struct Reader {
     key: Option<Secret>,
     parser: Parser,
     chunks: VecDeque<Result<ModelChunk, ModelError>>,
-    /// Whether the token limit was met, once a `finish_reason` came.
-    finish: Option<bool>,
+    /// How the answer ends, once a `finish_reason` came.
+    finish: Option<ModelChunk>,
     /// Whether `[DONE]` came.
     done: bool,
     /// Whether anything that looks like a completion came.
@@ -128,7 +128,7 @@ impl Reader {
             self.silent_bytes = 0;
         }
         self.chunks.extend(choice.calls.into_iter().map(|piece| Ok(ModelChunk::Call(piece))));
-        self.finish = choice.finish.or(self.finish);
+        self.finish = choice.finish.or(self.finish.take());
     }
 
     /// Reads the rest of the body, which nobody wants, unless it does not end soon.
@@ -155,12 +155,12 @@ impl Reader {
         if let Some(event) = self.parser.finish() {
             self.event(&event.data);
         }
-        match self.finish {
+        match self.finish.take() {
             // The last event was an error.
             _ if self.response.is_none() => {}
-            Some(length) => {
+            Some(finish) => {
                 self.response = None;
-                self.chunks.push_back(Ok(ModelChunk::Stop { length }));
+                self.chunks.push_back(Ok(finish));
             }
             None if self.text => self.fail(ModelError::Cut("it ended without a finish reason".into())),
             None => self.fail(ModelError::BadStream("it holds no chat completion".into())),
@@ -187,13 +187,13 @@ async fn whole(mut response: Response, key: Option<&Secret>, limit: usize) -> Re
     if let Some(error) = refusal::reported(&json, key) {
         return Err(error);
     }
-    let Some(choice) = Choice::of(&json, "message").filter(|c| c.text.is_some() || !c.calls.is_empty()) else {
+    let Some(choice) = Choice::of(&json, "message").filter(Choice::says_anything) else {
         return Err(ModelError::BadStream("the answer holds no message".into()));
     };
     let mut chunks: Vec<_> = choice.text.iter().map(|text| Ok(ModelChunk::Text((*text).to_owned()))).collect();
     chunks.extend(choice.calls.into_iter().map(|piece| Ok(ModelChunk::Call(piece))));
     chunks.extend(usage(&json).map(|u| Ok(ModelChunk::Usage(u))));
-    chunks.push(Ok(ModelChunk::Stop { length: choice.finish.unwrap_or(false) }));
+    chunks.push(Ok(choice.finish.unwrap_or(ModelChunk::Stop { length: false })));
     Ok(stream::iter(chunks).boxed())
 }
 
@@ -201,8 +201,8 @@ async fn whole(mut response: Response, key: Option<&Secret>, limit: usize) -> Re
 struct Choice<'a> {
     text: Option<&'a str>,
     calls: Vec<CallPiece>,
-    /// Whether the token limit was met, once there is a finish reason.
-    finish: Option<bool>,
+    /// How the answer ends, once there is a finish reason.
+    finish: Option<ModelChunk>,
 }
 
 impl<'a> Choice<'a> {
@@ -215,8 +215,16 @@ impl<'a> Choice<'a> {
         let text = part.and_then(|part| part.get("content")).and_then(Value::as_str);
         let calls = part.and_then(|part| part.get("tool_calls")).and_then(Value::as_array);
         let calls = calls.map(|calls| calls.iter().map(piece).collect()).unwrap_or_default();
-        let finish = choice.get("finish_reason").and_then(Value::as_str).map(|reason| reason == "length");
+        let finish = choice.get("finish_reason").and_then(Value::as_str).map(|reason| match reason {
+            "content_filter" => ModelChunk::Filtered,
+            reason => ModelChunk::Stop { length: reason == "length" },
+        });
         Some(Self { text, calls, finish })
+    }
+
+    /// Whether there is an answer in it; of one that was filtered, nothing may be left.
+    fn says_anything(&self) -> bool {
+        self.text.is_some() || !self.calls.is_empty() || self.finish == Some(ModelChunk::Filtered)
     }
 }
 

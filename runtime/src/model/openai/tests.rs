@@ -135,6 +135,19 @@ async fn a_stream_is_read_with_and_without_its_extras() {
     assert_eq!(chunks.last(), Some(&Ok(ModelChunk::Stop { length: true })));
 }
 
+/// Fails when an answer that its server filtered looks like one that came to its end.
+#[tokio::test]
+async fn a_filtered_answer_says_so() {
+    let filtered = finish("content_filter");
+    let chunks = ask(&Server::streaming(&format!("{}{filtered}", text("a"))).await.model()).await.unwrap();
+    assert_eq!(chunks, [Ok(ModelChunk::Text("a".into())), Ok(ModelChunk::Filtered)]);
+    // Nothing may be left of it.
+    assert_eq!(ask(&Server::streaming(&filtered).await.model()).await.unwrap(), [Ok(ModelChunk::Filtered)]);
+    let body = json!({"choices": [{"message": {"content": null}, "finish_reason": "content_filter"}]});
+    let server = Server::failing("200 OK\r\ncontent-type: application/json", &body.to_string()).await;
+    assert_eq!(ask(&server.model()).await.unwrap(), [Ok(ModelChunk::Filtered)]);
+}
+
 /// Fails when a cut or broken stream passes for an answer.
 #[tokio::test]
 async fn cut_and_broken_streams_have_their_own_errors() {
@@ -294,8 +307,8 @@ async fn the_request_carries_contract_dialogue_and_repair() {
     let lines = vec![Line::said(Speaker::User, "Hi"), Line::said(Speaker::Role, "Hello.")];
     let overrides = Overrides { max_tokens: Some(900), ..Overrides::default() };
     let first = Prompt::first(contract, lines, admit("How?").unwrap(), "", &overrides);
-    let additions =
-        Additions { already: "So.".into(), still: vec!["ask a question".into()], broken: vec!["it was long".into()] };
+    let (still, broken) = (vec!["ask a question".into()], vec!["it was long".into()]);
+    let additions = Additions { already: "So.".into(), still, broken, calling: false };
     let again = first.get().again(additions);
     server.model().stream(again).await.unwrap().collect::<Vec<_>>().await;
     let (head, body) = server.requests.recv().await.unwrap();

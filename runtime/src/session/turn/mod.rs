@@ -18,6 +18,7 @@ pub use crate::enforce::{Line, Overrides, Refused, Speaker, ToolCall, ToolUse};
 use crate::model::{Asking, Model, ModelChunk, ModelError, Models, Rations};
 use crate::plugin::PluginHost;
 use crate::telemetry::{Metrics, Traces};
+pub(crate) use notes::remembered;
 
 /// How long a receiver may take no piece of a reply before its turn is abandoned, as if it were gone:
 /// a reader that stalls must not hold a model call for ever.
@@ -96,6 +97,8 @@ pub struct TurnEnd {
     pub usage: Usage,
     /// Whether the model itself stopped its last answer at its token limit.
     pub length_limited: bool,
+    /// Whether the model's server ended its last answer by a filter of its own.
+    pub filtered: bool,
     /// For `Outcome::Failed`: a stable code and a message that clients may see.
     pub failure: Option<(String, String)>,
     /// For `Outcome::Failed`: when the model's server asked to come back.
@@ -181,6 +184,7 @@ impl Turns {
             cancel,
             usage: Usage::default(),
             length_limited: false,
+            filtered: false,
             calls: Calls::default(),
             called: Vec::new(),
         };
@@ -205,6 +209,7 @@ struct Running<'a> {
     cancel: CancellationToken,
     usage: Usage,
     length_limited: bool,
+    filtered: bool,
     /// The calls of this attempt.
     calls: Calls,
     /// Those that go out.
@@ -246,7 +251,7 @@ impl Running<'_> {
         let end = if calls.is_empty() && !call_wanted {
             self.reply.end_attempt().await
         } else {
-            match self.reply.end_with_calls(calls, self.length_limited).await {
+            match self.reply.end_with_calls(calls, self.length_limited || self.filtered).await {
                 Err(end) => end,
                 Ok(Called { release, outcome, calls }) => {
                     self.called = calls;
@@ -264,7 +269,7 @@ impl Running<'_> {
     /// the call, which cancels it upstream.
     async fn attempt(&mut self, asking: &mut Asking, prompt: Permitted<Prompt>) -> Result<(), Ended> {
         let began_ms = clock::monotonic_ms();
-        self.length_limited = false;
+        (self.length_limited, self.filtered) = (false, false);
         let tools = &prompt.get().tools;
         self.calls = Calls::of(tools);
         // Where nothing is offered, a call says nothing.
@@ -302,6 +307,10 @@ impl Running<'_> {
                 Some(Ok(ModelChunk::Usage(counted))) => usage = counted,
                 Some(Ok(ModelChunk::Stop { length })) => {
                     self.length_limited = length;
+                    break Ok(());
+                }
+                Some(Ok(ModelChunk::Filtered)) => {
+                    self.filtered = true;
                     break Ok(());
                 }
                 Some(Err(error)) => break Err(Ended::Failed(error)),
@@ -347,6 +356,7 @@ impl Running<'_> {
             hits: self.reply.hits(),
             usage: self.usage,
             length_limited: self.length_limited,
+            filtered: self.filtered,
             failure,
             retry_after,
         };

@@ -1,5 +1,6 @@
 //! Replies under contracts, driven as a turn drives them.
 
+mod calls;
 mod forbidden;
 mod ladder;
 mod laws;

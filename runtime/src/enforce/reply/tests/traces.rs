@@ -84,6 +84,13 @@ async fn what_is_kept_is_bounded() {
     assert!(trace.cut);
     assert!(trace.acts.iter().all(|act| act.found.is_empty()));
     assert!(serde_json::to_string(&trace).unwrap().len() < 4_096);
+    // What another answer says has its own places.
+    let contract = role("en", "forbidden_terms \"password\" { on_violation repair 2 }", "fallback \"No.\"");
+    let long = format!("The password. {}", "a word ".repeat(30_000));
+    let trace = traced(&contract, "", &[once(&long), once("My password."), once("Three.")]).await.unwrap();
+    let second = trace.acts.iter().find(|act| act.attempt == 2).unwrap();
+    assert!(trace.cut && second.found[0].text == "password", "{trace:?}");
+    let contract = role("en", "forbidden_terms \"password\" { on_violation redact \"x\" }", "");
     let many: Vec<String> =
         "a ".repeat(40_000).split_inclusive(' ').map(str::to_owned).chain(once("password.")).collect();
     let trace = traced(&contract, "", &[many]).await.unwrap();
