@@ -286,7 +286,7 @@ async fn dialogues_with_tools_are_checked() {
         (
             json!([user, {"role": "assistant", "tool_calls": [{"id": 1}]}]),
             "invalid_parameter",
-            "messages[1].tool_calls[0]",
+            "messages[1].tool_calls[0].id",
         ),
         (
             json!([user, calling, {"role": "tool", "tool_call_id": "a", "content": "y".repeat(65 << 10)}]),
@@ -309,7 +309,7 @@ async fn tools_on_offer_are_checked() {
     for (field, value, code, param) in [
         ("tools", json!({}), "invalid_parameter", "tools"),
         ("tools", json!([{"type": "custom", "custom": {}}]), "unsupported_parameter", "tools[0].type"),
-        ("tools", function(json!({})), "invalid_parameter", "tools[0]"),
+        ("tools", function(json!({})), "invalid_parameter", "tools[0].function"),
         ("tools", function(json!({"name": "no name"})), "invalid_tools", "tools[0].function.name"),
         ("tools", function(json!({"name": "a", "parameters": []})), "invalid_tools", "tools[0].function.parameters"),
         (

@@ -250,7 +250,7 @@ fn completed(answer: &Answer, replies: usize) -> Got {
 fn spoken(answer: &Answer) -> Got {
     let mut text = String::new();
     for body in bodies(answer) {
-        let piece = match body["type"].as_str().unwrap() {
+        let piece = match body["type"].as_str().unwrap_or_default() {
             "response.output_text.delta" => body["delta"].as_str(),
             "content_block_delta" => body["delta"]["text"].as_str(),
             _ => None,
