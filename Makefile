@@ -51,9 +51,12 @@ test-docs: ## Examples in the documentation, and the documentation itself
 verify-contracts: plugins build ## Prove and try every contract in contracts/
 	@$(TARGET)/debug/rolecall verify contracts --format $(FORMAT)
 
-laws: ## A million cuts of texts, and every law of replies at length (release build)
+laws: ## A million cuts of texts, every law of replies at length, leaks over every surface (release build)
 	@$(CARGO) test --release -q -p rolecall-dsl --test splits --test monitor_laws
-	@$(CARGO) test --release -q -p rolecall --lib -- enforce::reply gateway::tests::leaks
+	@$(CARGO) test --release -q -p rolecall --lib enforce::reply
+	@$(CARGO) test --release -q -p rolecall --lib gateway::tests::leaks -- --nocapture
+	@$(CARGO) build --release -q -p rolecall -p rolecall-tests
+	@$(CARGO) test --release -q -p rolecall-tests --test leaks
 
 bench: plugins ## Measure idle sessions, checks and delivery (release build)
 	@$(CARGO) build --release -q -p rolecall -p rolecall-tests

@@ -20,8 +20,12 @@ use rolecall_tests::ws::{self, Hello};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// Answers of each role to each text, on each surface.
-const ROUNDS: usize = 3;
+/// Requests to each role for each text, a third of it in sessions; more of them in a release build (`make
+/// laws`). Far more chunkings are tried in the gateway's own tests, where there are fewer sockets between.
+const ROUNDS: usize = if cfg!(debug_assertions) { 3 } else { 15 };
+
+/// Replies to one request for several.
+const REPLIES: usize = 4;
 
 const TERMS: &[&str] = &["password", "算法", "内部资料", "ai"];
 
@@ -81,12 +85,21 @@ fn said(text: &str, dice: &mut Dice) -> Script {
     Script { pieces, line_end, write_bytes, escape: dice.below(2) == 0, noise: dice.below(3) == 0, ..Script::default() }
 }
 
-/// What asks for the text, first as it is, then with its sentences in another order, then for something
-/// harmless.
-fn question(text: &str, dice: &mut Dice) -> String {
+/// What asks for the text, first as it is, cut anew for each reply, then with its sentences in another
+/// order, then for something harmless.
+fn question(text: &str, dice: &mut Dice, replies: usize) -> String {
     let turned: Vec<&str> = text.split_inclusive(['？', '。', '?', '.']).rev().collect();
     let decent = "这样可以吗？好。";
-    directive(&[said(text, dice), said(&turned.concat(), dice), said(decent, dice)])
+    let mut scripts: Vec<Script> = (0..replies).map(|_| said(text, dice)).collect();
+    scripts.extend([said(&turned.concat(), dice), said(decent, dice)]);
+    directive(&scripts)
+}
+
+/// Says how many ways to cut were tried. Fails when they are fewer than there are requests.
+fn tried(surface: &str, chunkings: usize) -> Result<()> {
+    server::show("chunkings", &format!("{chunkings} over {surface}"));
+    ensure!(chunkings >= ROLES.len() * TEXTS.len() * ROUNDS, "only {chunkings} chunkings over {surface}");
+    Ok(())
 }
 
 /// Whatever of `text` a client must not see is not in `seen`.
@@ -119,7 +132,7 @@ fn completed(answer: &Response) -> Result<Vec<String>> {
     } else {
         vec![answer.json()?]
     };
-    let mut texts = vec![String::new(); 4];
+    let mut texts = vec![String::new(); REPLIES];
     for choice in bodies.iter().flat_map(|body| body["choices"].as_array().into_iter().flatten()) {
         let index = choice["index"].as_u64().context("no index")?;
         let text = texts.get_mut(usize::try_from(index)?).context("another choice")?;
@@ -139,26 +152,27 @@ async fn completions_leak_nothing() -> Result<()> {
     let server = server(&upstream, roles.path()).await?;
     let seed = server::entropy();
     server::show("seed of the cuts", &seed.to_string());
-    let (mut dice, mut shown) = (Dice::new(seed), 0);
+    let (mut dice, mut shown, mut chunkings) = (Dice::new(seed), 0, 0);
     for (role, _) in ROLES {
         for text in TEXTS {
             for round in 0..ROUNDS {
-                let user = question(text, &mut dice);
-                let choices = 1 + round % 2;
-                let body = json!({"model": role, "stream": round != 2, "n": choices,
+                let choices = [1, REPLIES, 1][round % 3];
+                let user = question(text, &mut dice, choices);
+                chunkings += choices;
+                let body = json!({"model": role, "stream": round % 3 != 2, "n": choices,
                     "messages": [{"role": "user", "content": user}]});
                 let answer = http::post(server.address(), "/v1/chat/completions", &body).await?;
                 // A refusal before the first word is an error in an answer that is not streamed.
                 let seen = if answer.status == 200 { completed(&answer)? } else { vec![answer.text()] };
                 shown += seen[0].len();
                 for seen in seen {
-                    judge(text, &seen).with_context(|| format!("{role}, round {round}"))?;
+                    judge(text, &seen).with_context(|| format!("{role}, round {round}, {user}"))?;
                 }
             }
         }
     }
     ensure!(shown > 2_000, "only {shown} bytes were shown: the matches were not what was held back");
-    Ok(())
+    tried("/v1/chat/completions", chunkings)
 }
 
 /// The words of an answer of `/v1/responses` or `/v1/messages`: as they streamed, or as they are, and the
@@ -187,13 +201,15 @@ async fn responses_and_messages_leak_nothing() -> Result<()> {
     let server = server(&upstream, roles.path()).await?;
     let seed = server::entropy();
     server::show("seed of the cuts", &seed.to_string());
-    let (mut dice, mut shown) = (Dice::new(seed), 0);
+    let (mut dice, mut shown, mut chunkings) = (Dice::new(seed), 0, 0);
     for (role, _) in ROLES {
         for text in TEXTS {
-            for stream in [true, true, false] {
-                let user = question(text, &mut dice);
+            for round in 0..ROUNDS {
+                let stream = round % 3 != 2;
+                let user = question(text, &mut dice, 1);
                 let responses = json!({"model": role, "stream": stream, "store": false, "input": user});
-                let user = question(text, &mut dice);
+                let user = question(text, &mut dice, 1);
+                chunkings += 1;
                 let messages = json!({"model": role, "stream": stream, "max_tokens": 1000,
                     "messages": [{"role": "user", "content": user}]});
                 for (path, body) in [("/v1/responses", responses), ("/v1/messages", messages)] {
@@ -201,14 +217,14 @@ async fn responses_and_messages_leak_nothing() -> Result<()> {
                     ensure!(answer.status != 404 && answer.status != 400, "{path}: {}", answer.text());
                     for seen in spoken(&answer)? {
                         shown += seen.len();
-                        judge(text, &seen).with_context(|| format!("{role}, {path}"))?;
+                        judge(text, &seen).with_context(|| format!("{role}, {path}, {body}"))?;
                     }
                 }
             }
         }
     }
     ensure!(shown > 2_000, "only {shown} bytes were shown");
-    Ok(())
+    tried("/v1/responses and as many over /v1/messages", chunkings)
 }
 
 /// Whether a message is not the user's own.
@@ -225,10 +241,11 @@ async fn sessions_leak_nothing() -> Result<()> {
     server::show("seed of the cuts", &seed.to_string());
     let mut dice = Dice::new(seed);
     for (role, _) in ROLES {
-        for text in TEXTS {
+        for text in TEXTS.iter().cycle().take(TEXTS.len() * ROUNDS / 3) {
             let mut person = Person::meet(server.address(), role).await?;
             let mut socket = person.attach().await?;
-            let id = person.say(&mut socket, &question(text, &mut dice)).await?;
+            let user = question(text, &mut dice, 1);
+            let id = person.say(&mut socket, &user).await?;
             if dice.below(2) == 0 {
                 // Away in the middle of the reply; what was missed is replayed.
                 let _some = socket.within(Duration::from_millis(dice.below(20))).await?;
@@ -247,7 +264,7 @@ async fn sessions_leak_nothing() -> Result<()> {
                 })
                 .await?;
             for seen in [pushed, deltas(&log), deltas(&replayed)] {
-                judge(text, &seen).with_context(|| (*role).to_owned())?;
+                judge(text, &seen).with_context(|| format!("{role}, {user}"))?;
             }
             for message in log.iter().chain(&replayed).chain(person.ledger.shown()).filter(is_ours) {
                 judge(text, &message.to_string()).with_context(|| format!("{role}: {message}"))?;

@@ -56,7 +56,9 @@ async fn turn(person: &mut Person, socket: &mut Socket, said: &str) -> Result<Ou
     let id = person.say(socket, said).await?;
     let mut failure = None;
     loop {
-        if let Some(reply) = person.ledger.reply_to(&id) {
+        // Why a reply failed is told beside the stream, before it or behind it.
+        let told = |reply: &&serde_json::Value| reply["body"]["outcome"] != "failed" || failure.is_some();
+        if let Some(reply) = person.ledger.reply_to(&id).filter(told) {
             let text = reply["body"]["text"].as_str().context("no text")?.to_owned();
             return match (reply["body"]["outcome"].as_str(), failure) {
                 (Some("failed"), Some(code)) => Ok(Outcome::Fails(code)),

@@ -150,9 +150,9 @@ async fn ask(rig: &mut Rig, surface: Surface, seed: u64, tally: &mut Tally) {
 // several replies side by side gets words of another.
 #[test]
 fn no_way_of_cutting_leaks_over_any_surface() {
-    let tallies: Vec<Tally> = std::thread::scope(|scope| {
-        let threads: Vec<_> = SHARES.map(|(surface, share)| scope.spawn(move || cut(surface, share))).into();
-        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    let tallies: [Tally; 5] = std::thread::scope(|scope| {
+        let threads = SHARES.map(|(surface, share)| scope.spawn(move || cut(surface, share)));
+        threads.map(|thread| thread.join().unwrap())
     });
     for ((surface, share), tally) in SHARES.iter().zip(&tallies) {
         println!("{surface:?}: {tally:?}");

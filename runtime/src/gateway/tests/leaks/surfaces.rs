@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
 use super::super::*;
 
@@ -171,7 +171,8 @@ impl Rig {
         let headers = request.headers_mut();
         headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
         headers.insert("sec-websocket-protocol", "rolecall.json.v1".parse().unwrap());
-        let connecting = tokio::time::timeout(PATIENCE, connect_async(request));
+        // Small writes go out at once: waiting for each other, they would take most of the time.
+        let connecting = tokio::time::timeout(PATIENCE, connect_async_with_config(request, None, true));
         let (socket, _) = connecting.await.expect("the server answers").unwrap();
         Talk { socket, said: 0 }
     }

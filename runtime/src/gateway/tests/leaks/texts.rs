@@ -156,7 +156,7 @@ impl Text {
 
     /// The first or the last letter of a match with the mark next to it, if `seen` holds one.
     pub(super) fn edge_in(&self, seen: &str) -> Option<String> {
-        let edges = self.matches.iter().flat_map(|span| {
+        let mut edges = self.matches.iter().flat_map(|span| {
             let (before, inside, behind) = self.around(span);
             let mark = before.rfind(is_mark).unwrap();
             let opening = before.get(mark..).unwrap();
@@ -164,12 +164,12 @@ impl Text {
             let (first, last) = (inside.chars().next().unwrap(), inside.chars().next_back().unwrap());
             [format!("{opening}{first}"), format!("{last}{closing}")]
         });
-        edges.into_iter().find(|edge| seen.contains(edge.as_str())).map(|edge| format!("the edge {edge:?}"))
+        edges.find(|edge| seen.contains(edge.as_str())).map(|edge| format!("the edge {edge:?}"))
     }
 
     /// Of each match: the text up to its first letter, the text from its last one on, and itself.
     pub(super) fn parts_of_matches(&self) -> impl Iterator<Item = (&str, &str, &str)> {
-        self.matches.iter().map(|span| {
+        self.matches.iter().map(move |span| {
             let (_, inside, _) = self.around(span);
             let (first, last) = (inside.chars().next().unwrap(), inside.chars().next_back().unwrap());
             let to_first = self.said.get(..span.start + first.len_utf8()).unwrap();
