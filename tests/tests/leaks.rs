@@ -70,6 +70,24 @@ async fn server(upstream: &Upstream, roles: &Path) -> Result<Server> {
     Server::start(Options { contracts: roles.to_owned(), ..Options::upstream(&upstream.url()) }).await
 }
 
+/// A server in front of a model that says what it is told, and the dice for how that is cut.
+struct Scene {
+    server: Server,
+    dice: Dice,
+    /// What the server works with.
+    guards: (Upstream, TempDir),
+}
+
+impl Scene {
+    async fn open() -> Result<Self> {
+        let guards = (Upstream::loopback().await?, roles()?);
+        let server = server(&guards.0, guards.1.path()).await?;
+        let seed = server::entropy();
+        server::show("seed of the cuts", &seed.to_string());
+        Ok(Self { server, dice: Dice::new(seed), guards })
+    }
+}
+
 /// A text cut at random, said in a random dress.
 fn said(text: &str, dice: &mut Dice) -> Script {
     let mut pieces = vec![String::new()];
@@ -148,11 +166,8 @@ fn completed(answer: &Response) -> Result<Vec<String>> {
 // interleaved choices.
 #[tokio::test(flavor = "multi_thread")]
 async fn completions_leak_nothing() -> Result<()> {
-    let (upstream, roles) = (Upstream::loopback().await?, roles()?);
-    let server = server(&upstream, roles.path()).await?;
-    let seed = server::entropy();
-    server::show("seed of the cuts", &seed.to_string());
-    let (mut dice, mut shown, mut chunkings) = (Dice::new(seed), 0, 0);
+    let Scene { server, mut dice, guards: _guards } = Scene::open().await?;
+    let (mut shown, mut chunkings) = (0, 0);
     for (role, _) in ROLES {
         for text in TEXTS {
             for round in 0..ROUNDS {
@@ -197,11 +212,8 @@ fn spoken(answer: &Response) -> Result<Vec<String>> {
 // Fails when a byte of a match leaves the server in an answer of the Responses or the Messages API.
 #[tokio::test(flavor = "multi_thread")]
 async fn responses_and_messages_leak_nothing() -> Result<()> {
-    let (upstream, roles) = (Upstream::loopback().await?, roles()?);
-    let server = server(&upstream, roles.path()).await?;
-    let seed = server::entropy();
-    server::show("seed of the cuts", &seed.to_string());
-    let (mut dice, mut shown, mut chunkings) = (Dice::new(seed), 0, 0);
+    let Scene { server, mut dice, guards: _guards } = Scene::open().await?;
+    let (mut shown, mut chunkings) = (0, 0);
     for (role, _) in ROLES {
         for text in TEXTS {
             for round in 0..ROUNDS {
@@ -235,11 +247,7 @@ fn is_ours(message: &&Value) -> bool {
 // Fails when a byte of a match is pushed to a session, replayed to it, or found in its log.
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_leak_nothing() -> Result<()> {
-    let (upstream, roles) = (Upstream::loopback().await?, roles()?);
-    let server = server(&upstream, roles.path()).await?;
-    let seed = server::entropy();
-    server::show("seed of the cuts", &seed.to_string());
-    let mut dice = Dice::new(seed);
+    let Scene { server, mut dice, guards: _guards } = Scene::open().await?;
     for (role, _) in ROLES {
         for text in TEXTS.iter().cycle().take(TEXTS.len() * ROUNDS / 3) {
             let mut person = Person::meet(server.address(), role).await?;

@@ -250,7 +250,11 @@ impl Search {
     /// no term begins with it, it is let go at once and [`Search::skim`] may go on. Where nearly every
     /// character begins a term, a search would not come to rest otherwise.
     pub(crate) fn let_go(&mut self, terms: &Terms, profile: &Profile, rest: &str) {
-        let Some(first) = profile.fold.filter(|_| !rest.is_empty() && !self.folder.is_waiting()) else { return };
+        // Nothing is known ahead, or nothing is held.
+        if rest.is_empty() || self.walks.iter().all(Walk::is_at_rest) {
+            return;
+        }
+        let Some(first) = profile.fold.filter(|_| !self.folder.is_waiting()) else { return };
         let mut walks = terms.lanes.iter().zip(&self.walks);
         if !walks.all(|(lane, walk)| walk.is_at_rest() || walk.has_just_begun(&lane.automaton)) {
             return;

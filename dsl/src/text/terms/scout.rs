@@ -1,5 +1,7 @@
 //! Where no term begins, told from three characters.
 
+use super::sieve::scatter;
+
 /// Bits for each term, of which it sets two.
 const BITS: usize = 32;
 
@@ -96,9 +98,4 @@ impl Cell {
     fn third(&self, third: char) -> u64 {
         1 << (scatter(self.hash ^ u64::from(u32::from(third))) >> 58)
     }
-}
-
-/// Fibonacci hashing: the high bits depend on all of the key.
-fn scatter(key: u64) -> u64 {
-    key.wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }

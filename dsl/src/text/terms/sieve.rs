@@ -34,9 +34,13 @@ impl Sieve {
     }
 
     fn place(&self, state: u32, c: char) -> (usize, u64) {
-        // Fibonacci hashing: the high bits depend on all of the state and the character.
-        let hash = (u64::from(state) << 21 | u64::from(u32::from(c))).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let hash = scatter(u64::from(state) << 21 | u64::from(u32::from(c)));
         let bit = usize::try_from(hash >> self.shift).unwrap_or_default();
         (bit / 64, 1 << (bit % 64))
     }
+}
+
+/// Fibonacci hashing: the high bits depend on all of the key.
+pub(super) fn scatter(key: u64) -> u64 {
+    key.wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::tools::Use;
-use crate::gateway::completion::{Fields, Said};
+use crate::gateway::completion::{Content, Fields, Said};
 use crate::gateway::error::ApiError;
 use crate::session::turn::{Line, Speaker};
 
@@ -94,20 +94,12 @@ pub(super) fn spoken(at: String, content: Value) -> Result<Said, ApiError> {
 
 /// The blocks with their places.
 fn blocks(at: &str, content: Value) -> Result<Vec<(String, Block)>, ApiError> {
-    let items = match content {
-        Value::String(text) => return Ok(vec![(at.to_owned(), Block::Text(text))]),
-        Value::Array(items) => items,
-        other => return Err(Fields::mistyped(at, &other, "a string or an array of blocks")),
+    let items = match Content::read(at, content, "blocks")? {
+        Content::Text(text) => return Ok(vec![(at.to_owned(), Block::Text(text))]),
+        Content::Parts(items) => items,
     };
-    items
-        .into_iter()
-        .enumerate()
-        .map(|(index, item)| {
-            let place = format!("{at}[{index}]");
-            let block = block(&place, item)?;
-            Ok((place, block))
-        })
-        .collect()
+    let read = |(place, item): (String, Value)| block(&place, item).map(|block| (place, block));
+    items.into_iter().map(read).collect()
 }
 
 fn block(place: &str, item: Value) -> Result<Block, ApiError> {

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::parameters::{HARMLESS, NEUTRAL, wants_json};
 use super::tools;
 use crate::enforce::Tools;
-use crate::gateway::completion::{Dialogue, Fields, MAX_CHOICES, Said};
+use crate::gateway::completion::{self, Content, Dialogue, Fields, MAX_CHOICES, Said};
 use crate::gateway::error::ApiError;
 use crate::session::turn::{Line, Overrides, Speaker, ToolCall};
 
@@ -127,19 +127,17 @@ fn line(at: String, value: Value) -> Result<Said, ApiError> {
         None if speaker == Speaker::Role => String::new(),
         None => return Err(Fields::wrong(&format!("{at}.content"), "is missing; write a text")),
     };
-    let instruction = matches!(message.role.as_str(), "system" | "developer");
+    let instruction = completion::instructs(&message.role);
     Ok((at, Line { speaker, text, calls: calls?, answers: message.tool_call_id, instruction }))
 }
 
 fn text(at: &str, content: Value) -> Result<String, ApiError> {
-    let parts = match content {
-        Value::String(text) => return Ok(text),
-        Value::Array(parts) => parts,
-        other => return Err(Fields::mistyped(at, &other, "a string or an array of parts")),
+    let parts = match Content::read(at, content, "parts")? {
+        Content::Text(text) => return Ok(text),
+        Content::Parts(parts) => parts,
     };
     let mut whole = String::new();
-    for (index, part) in parts.into_iter().enumerate() {
-        let place = format!("{at}[{index}]");
+    for (place, part) in parts {
         let part: Part = Fields::read(&place, part)?;
         match (part.r#type.as_str(), part.text) {
             ("text", Some(piece)) => whole.push_str(&piece),

@@ -8,6 +8,7 @@
 //! When one of several replies fails, all of them do: the request is one, and none of the surfaces has a
 //! word for a part of it. What was streamed before stands.
 
+mod content;
 mod dialogue;
 mod end;
 mod fields;
@@ -28,6 +29,7 @@ use tokio::sync::mpsc::Receiver;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+pub(crate) use content::{Content, instructs};
 pub(crate) use dialogue::{Dialogue, Said};
 pub(crate) use end::{End, Finish};
 pub(crate) use fields::{Fields, Neutral, is_empty};

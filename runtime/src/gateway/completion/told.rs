@@ -38,7 +38,7 @@ impl Completion {
 }
 
 /// Says which rules acted, if any did: in the head of a whole answer, behind a streamed one.
-pub(crate) fn rules<'a>(headers: &mut HeaderMap, hits: impl IntoIterator<Item = &'a Hit>) {
+pub(super) fn rules<'a>(headers: &mut HeaderMap, hits: impl IntoIterator<Item = &'a Hit>) {
     let mut pairs: Vec<String> = Vec::new();
     for hit in hits {
         let pair = format!("{}={}", escape(&hit.rule), escape(&hit.action));

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::gateway::completion::{Dialogue, Fields, Said};
+use crate::gateway::completion::{self, Content, Dialogue, Fields, Said};
 use crate::gateway::error::ApiError;
 use crate::session::turn::{Line, Speaker, ToolCall};
 
@@ -87,18 +87,16 @@ fn message(at: &str, value: Value) -> Result<Line, ApiError> {
         }
     };
     let line = Line::said(speaker, text(&format!("{at}.content"), message.content)?);
-    Ok(if matches!(message.role.as_str(), "system" | "developer") { line.instructing() } else { line })
+    Ok(if completion::instructs(&message.role) { line.instructing() } else { line })
 }
 
 fn text(at: &str, content: Value) -> Result<String, ApiError> {
-    let parts = match content {
-        Value::String(text) => return Ok(text),
-        Value::Array(parts) => parts,
-        other => return Err(Fields::mistyped(at, &other, "a string or an array of parts")),
+    let parts = match Content::read(at, content, "parts")? {
+        Content::Text(text) => return Ok(text),
+        Content::Parts(parts) => parts,
     };
     let mut whole = String::new();
-    for (index, part) in parts.into_iter().enumerate() {
-        let place = format!("{at}[{index}]");
+    for (place, part) in parts {
         let part: Part = Fields::read(&place, part)?;
         match (part.r#type.as_str(), part.text, part.refusal) {
             ("input_text" | "output_text" | "text", Some(text), _) | ("refusal", _, Some(text)) => {
