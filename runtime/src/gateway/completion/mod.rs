@@ -16,17 +16,16 @@ mod sse;
 mod stream;
 mod told;
 mod tools;
+mod turn;
 
 use std::future::poll_fn;
-use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::http::StatusCode;
 use rolecall_dsl::Contract;
 use rolecall_dsl::monitor::DeliveryMode;
-use tokio::sync::mpsc::Receiver;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub(crate) use content::{Content, instructs};
@@ -36,6 +35,7 @@ pub(crate) use fields::{Fields, Neutral, is_empty};
 pub(crate) use sse::event_line;
 pub(crate) use stream::{Wording, respond};
 pub(crate) use tools::tools;
+use turn::Turn;
 
 use super::error::ApiError;
 use crate::app::App;
@@ -45,9 +45,6 @@ use crate::session::turn::{Overrides, ToolUse, TurnEvent, TurnRequest, remembere
 
 /// Replies that one request may ask for.
 pub(crate) const MAX_CHOICES: usize = 8;
-
-/// Events of one reply that may wait for the client to read; its turn waits when they are that many.
-const EVENTS: usize = 32;
 
 /// A request that a role can answer.
 #[derive(Debug, Clone)]
@@ -75,7 +72,7 @@ pub(crate) struct Completion {
     /// How the replies go out.
     mode: DeliveryMode,
     /// The turns that are not over, by choice.
-    turns: Vec<Option<Receiver<TurnEvent>>>,
+    turns: Vec<Option<Turn>>,
     /// The choice that is looked at first, so that none is passed over.
     first: usize,
     _cancel: DropGuard,
@@ -127,7 +124,7 @@ impl Completion {
                 overrides,
                 tools: tools.clone(),
             };
-            Some(run(app, turn, place, cancel.clone()))
+            Some(Turn::new(app, turn, place, cancel.clone()))
         });
         let turns = turns.collect();
         Ok(Self { id, contract, mode, turns, first: 0, _cancel: cancel.drop_guard() })
@@ -156,14 +153,19 @@ impl Completion {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<(usize, Option<TurnEvent>)> {
         let count = self.turns.len();
         for choice in (self.first..count).chain(0..self.first.min(count)) {
-            if let Some(Some(events)) = self.turns.get_mut(choice)
-                && let Poll::Ready(event) = events.poll_recv(cx)
+            if let Some(Some(turn)) = self.turns.get_mut(choice)
+                && let Poll::Ready(event) = turn.poll(cx)
             {
                 self.first = choice + 1;
                 return Poll::Ready((choice, event));
             }
         }
         Poll::Pending
+    }
+
+    /// Lets the turns run by themselves: they keep their time however slowly what they tell is read.
+    fn detach(&mut self) {
+        self.turns.iter_mut().flatten().for_each(Turn::detach);
     }
 
     /// Waits for all of the replies; their ends in the order of the choices.
@@ -202,36 +204,6 @@ fn places(app: &App, choices: usize) -> Result<Vec<OwnedSemaphorePermit>, ApiErr
     let mut each: Vec<OwnedSemaphorePermit> = (1..choices).filter_map(|_| places.split(1)).collect();
     each.push(places);
     Ok(each)
-}
-
-/// Runs a turn in a task of its own, which holds its place until it is over.
-fn run(app: &App, turn: TurnRequest, place: OwnedSemaphorePermit, cancel: CancellationToken) -> Receiver<TurnEvent> {
-    let (sender, events) = mpsc::channel(EVENTS);
-    let turns = app.turns.clone();
-    let last_moment = last_moment(app);
-    app.shutdown.spawn(async move {
-        let mut answering = pin!(turns.run(turn, sender, cancel.clone()));
-        tokio::select! {
-            () = answering.as_mut() => {}
-            () = last_moment => {
-                cancel.cancel();
-                answering.await;
-            }
-        }
-        drop(place);
-    });
-    events
-}
-
-/// When a reply must end because the process does: it may take most of the shutdown's patience, and
-/// the rest is for telling the caller.
-fn last_moment(app: &App) -> impl Future<Output = ()> + Send + use<> {
-    let stop = app.shutdown.signal();
-    let grace = app.config.shutdown_patience * 3 / 4;
-    async move {
-        stop.cancelled().await;
-        tokio::time::sleep(grace).await;
-    }
 }
 
 fn lost() -> ApiError {

@@ -43,6 +43,7 @@ pub(crate) async fn respond(mut completion: Completion, wording: impl Wording) -
         Ok(first) => Some(first),
         Err(_quiet) => None,
     };
+    completion.detach();
     let mut labels = HeaderMap::new();
     completion.label(&mut labels);
     told::announce(&mut labels);
