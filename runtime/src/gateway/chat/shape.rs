@@ -1,5 +1,6 @@
 //! OpenAI's response objects.
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::tools;
@@ -32,21 +33,51 @@ impl Shape {
     pub(super) fn completion(&self, ends: &[End]) -> Value {
         let choices: Vec<Value> = ends.iter().enumerate().map(|(index, end)| whole(index, end)).collect();
         let counted = ends.iter().fold(Usage::default(), |sum, end| sum.and(end.usage));
-        let mut object = self.object("chat.completion", &json!(choices));
-        put(&mut object, "usage", usage(counted));
-        object
+        json!(self.object("chat.completion", &choices, Some(usage(counted))))
     }
 
-    fn object(&self, object: &str, choices: &Value) -> Value {
-        json!({
-            "id": self.id,
-            "object": object,
-            "created": self.created,
-            "model": self.model,
-            "system_fingerprint": self.fingerprint,
-            "choices": choices,
-        })
+    fn object<'a, C: ?Sized>(&'a self, object: &'static str, choices: &'a C, usage: Option<Value>) -> Object<'a, C> {
+        Object {
+            id: &self.id,
+            object,
+            created: self.created,
+            model: &self.model,
+            system_fingerprint: &self.fingerprint,
+            choices,
+            usage,
+        }
     }
+}
+
+/// A whole answer or a chunk of a stream. Written without a [`Value`] in between, for a chunk is written for
+/// every few characters.
+#[derive(Debug, Serialize)]
+struct Object<'a, C: ?Sized> {
+    id: &'a str,
+    object: &'static str,
+    created: u64,
+    model: &'a str,
+    system_fingerprint: &'a str,
+    choices: &'a C,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<Value>,
+}
+
+/// What a chunk says of one choice.
+#[derive(Debug, Serialize)]
+struct Choice<D> {
+    index: usize,
+    delta: D,
+    logprobs: Option<Value>,
+    finish_reason: Option<&'static str>,
+}
+
+/// A piece of text.
+#[derive(Debug, Serialize)]
+struct Text<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<&'static str>,
+    content: &'a str,
 }
 
 /// The chunks of a stream.
@@ -61,39 +92,36 @@ impl Chunks {
         Self { shape, choices, include_usage }
     }
 
-    fn delta(&self, choice: usize, delta: &Value, finish: Option<&str>) -> String {
-        self.line(&json!([{"index": choice, "delta": delta, "logprobs": null, "finish_reason": finish}]), Value::Null)
+    fn delta(&self, choice: usize, delta: impl Serialize, finish: Option<&'static str>) -> String {
+        self.line(&[Choice { index: choice, delta, logprobs: None, finish_reason: finish }], Value::Null)
     }
 
-    fn line(&self, choices: &Value, counted: Value) -> String {
-        let mut chunk = self.shape.object("chat.completion.chunk", choices);
-        if self.include_usage {
-            put(&mut chunk, "usage", counted);
-        }
-        event_line(None, &chunk)
+    fn line<D: Serialize>(&self, choices: &[Choice<D>], counted: Value) -> String {
+        let counted = self.include_usage.then_some(counted);
+        event_line(None, &self.shape.object("chat.completion.chunk", choices, counted))
     }
 }
 
 impl Wording for Chunks {
     fn opening(&mut self) -> String {
-        let role = json!({"role": "assistant", "content": ""});
-        (0..self.choices).map(|choice| self.delta(choice, &role, None)).collect()
+        let role = |choice| self.delta(choice, Text { role: Some("assistant"), content: "" }, None);
+        (0..self.choices).map(role).collect()
     }
 
     fn text(&mut self, choice: usize, piece: &str) -> String {
-        self.delta(choice, &json!({"content": piece}), None)
+        self.delta(choice, Text { role: None, content: piece }, None)
     }
 
     fn ended(&mut self, choice: usize, end: &End) -> String {
         let calls = end.calls.iter().enumerate().map(|(index, call)| {
             // Whole: nothing of the arguments may go out before all of it was judged.
-            self.delta(choice, &json!({"tool_calls": [tools::object(call.get(), Some(index))]}), None)
+            self.delta(choice, json!({"tool_calls": [tools::object(call.get(), Some(index))]}), None)
         });
-        calls.chain([self.delta(choice, &json!({}), Some(reason(end.finish)))]).collect()
+        calls.chain([self.delta(choice, json!({}), Some(reason(end.finish)))]).collect()
     }
 
     fn closing(&mut self, counted: Usage) -> String {
-        let counted = if self.include_usage { self.line(&json!([]), usage(counted)) } else { String::new() };
+        let counted = if self.include_usage { self.line::<Value>(&[], usage(counted)) } else { String::new() };
         format!("{counted}data: [DONE]\n\n")
     }
 

@@ -11,14 +11,19 @@ use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{Stream, StreamExt};
 use hyper::body::Frame;
-use serde_json::Value;
+use serde::Serialize;
 
 /// What is sent when there is nothing to say; clients skip it.
 pub(super) const KEEP_ALIVE: &str = ": keep-alive\n\n";
 
-/// An event. Surfaces that tell events apart by name give one.
+/// An event. Surfaces that tell events apart by name give one. The data must be what JSON can always
+/// express, such as a [`Value`](serde_json::Value): anything else is logged, and told as an empty object.
 #[must_use]
-pub(crate) fn event_line(name: Option<&str>, data: &Value) -> String {
+pub(crate) fn event_line(name: Option<&str>, data: &impl Serialize) -> String {
+    let data = serde_json::to_string(data).unwrap_or_else(|error| {
+        tracing::error!(%error, "an event cannot be written as JSON");
+        "{}".to_owned()
+    });
     match name {
         Some(name) => format!("event: {name}\ndata: {data}\n\n"),
         None => format!("data: {data}\n\n"),
