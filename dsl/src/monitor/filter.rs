@@ -154,6 +154,14 @@ impl Filter {
         hold.min(self.read)
     }
 
+    /// Where a match begins that is one if the text ends behind the last character, of those that are not
+    /// found yet. Only what is held can be one.
+    pub(super) fn ending(&mut self, program: &Program) -> Option<usize> {
+        let term = self.terms.ending(&program.forbidden);
+        let held = self.patterns.iter().zip(&program.patterns).filter(|(_, (_, by))| by.effect != Effect::Report);
+        held.filter_map(|(threads, (pattern, _))| threads.ending(pattern)).chain(term).min()
+    }
+
     /// Whether a match blocks the rest.
     pub(super) fn is_sealed(&self) -> bool {
         self.matches.blocked().is_some()

@@ -1,5 +1,6 @@
 //! The text as the client is to see it: counted, and queued for release.
 
+use super::filter::Filter;
 use super::outlet::Outlet;
 use super::program::{Limit, Program};
 use super::tally::Tally;
@@ -28,6 +29,14 @@ struct Place {
 impl Page {
     pub(super) fn new(program: &Program) -> Self {
         Self { tally: Tally::new(program), outlet: Outlet::default() }
+    }
+
+    /// Notes whether the reply must not end behind the last character of a search through what is written here.
+    pub(super) fn note_ending(&mut self, program: &Program, search: &mut Filter, last: &Profile) {
+        if let Some(start) = search.ending(program) {
+            let at = search.read();
+            self.outlet.must_not_end(start, at - last.c.len_utf8(), at);
+        }
     }
 
     /// More text, as [`Page::write`] takes each of its characters.

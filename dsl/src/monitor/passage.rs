@@ -33,6 +33,15 @@ impl Passage {
         }
     }
 
+    /// The filter has taken a character, and holds something: notes whether the reply must not end there.
+    #[inline]
+    pub(super) fn note_ending(&mut self, program: &Program, filter: &mut Filter, profile: &Profile) {
+        // A guard reads what the client sees, and notes it itself.
+        if self.guard.is_none() {
+            self.page.note_ending(program, filter, profile);
+        }
+    }
+
     /// Takes everything before `hold` out of the filter, in order.
     pub(super) fn drain(&mut self, program: &Program, filter: &mut Filter, hold: usize, told: &mut Vec<Violation>) {
         while let Some(piece) = filter.next(hold) {
@@ -71,7 +80,10 @@ impl Passage {
         blame(page, told.get_mut(known..).unwrap_or_default());
         match hold {
             None => page.write(program, profile, told),
-            Some(hold) => let_through(program, guard, page, hold, told),
+            Some(hold) => {
+                page.note_ending(program, guard, profile);
+                let_through(program, guard, page, hold, told);
+            }
         }
     }
 
