@@ -155,11 +155,13 @@ impl Filter {
     }
 
     /// Where a match begins that is one if the text ends behind the last character, of those that are not
-    /// found yet. Only what is held can be one.
-    pub(super) fn ending(&mut self, program: &Program) -> Option<usize> {
-        let term = self.terms.ending(&program.forbidden);
+    /// found yet, and that character's place. Only what is held can be one.
+    pub(super) fn ending(&mut self, program: &Program) -> Option<(usize, Range<usize>)> {
+        let term = if self.terms.may_end(&program.forbidden) { self.terms.ending(&program.forbidden) } else { None };
         let held = self.patterns.iter().zip(&program.patterns).filter(|(_, (_, by))| by.effect != Effect::Report);
-        held.filter_map(|(threads, (pattern, _))| threads.ending(pattern)).chain(term).min()
+        let start = held.filter_map(|(threads, (pattern, _))| threads.ending(pattern)).chain(term).min()?;
+        let last = self.text.chars().next_back().map_or(0, char::len_utf8);
+        Some((start, self.read - last..self.read))
     }
 
     /// Whether a match blocks the rest.

@@ -243,7 +243,6 @@ impl Monitor {
         let Some(hold) = filter.push(program, profile, rest, told) else {
             return passage.write(program, profile, told);
         };
-        passage.note_ending(program, filter, profile);
         passage.place(filter, told.get_mut(known..).unwrap_or_default());
         passage.drain(program, filter, hold, told);
     }

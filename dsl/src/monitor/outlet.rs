@@ -1,5 +1,7 @@
 //! The last stage: what may be released, and how its places relate to the text pushed.
 
+use std::ops::Range;
+
 use super::Step;
 use super::perils::Perils;
 
@@ -63,11 +65,10 @@ impl Outlet {
         }
     }
 
-    /// If the text ended at a byte, behind a character that begins at `before`, it would have a match from
-    /// `start` on.
-    pub(super) fn must_not_end(&mut self, start: usize, before: usize, at: usize) {
-        if self.limit.is_none_or(|limit| at <= limit.at) {
-            self.perils.add(start, before, at);
+    /// If the text ended behind the character `last`, it would have a match from `start` on.
+    pub(super) fn must_not_end(&mut self, start: usize, last: Range<usize>) {
+        if self.limit.is_none_or(|limit| last.end <= limit.at) {
+            self.perils.add(start, last);
         }
     }
 

@@ -31,11 +31,11 @@ impl Page {
         Self { tally: Tally::new(program), outlet: Outlet::default() }
     }
 
-    /// Notes whether the reply must not end behind the last character of a search through what is written here.
-    pub(super) fn note_ending(&mut self, program: &Program, search: &mut Filter, last: &Profile) {
-        if let Some(start) = search.ending(program) {
-            let at = search.read();
-            self.outlet.must_not_end(start, at - last.c.len_utf8(), at);
+    /// Notes whether the reply must not end behind the last character of a search through what is written here,
+    /// which holds something.
+    pub(super) fn note_ending(&mut self, program: &Program, search: &mut Filter) {
+        if let Some((start, last)) = search.ending(program) {
+            self.outlet.must_not_end(start, last);
         }
     }
 

@@ -33,17 +33,12 @@ impl Passage {
         }
     }
 
-    /// The filter has taken a character, and holds something: notes whether the reply must not end there.
-    #[inline]
-    pub(super) fn note_ending(&mut self, program: &Program, filter: &mut Filter, profile: &Profile) {
-        // A guard reads what the client sees, and notes it itself.
-        if self.guard.is_none() {
-            self.page.note_ending(program, filter, profile);
-        }
-    }
-
     /// Takes everything before `hold` out of the filter, in order.
     pub(super) fn drain(&mut self, program: &Program, filter: &mut Filter, hold: usize, told: &mut Vec<Violation>) {
+        // A guard reads what the client sees, and so its matches are those that the client must not see.
+        if hold < filter.read() && self.guard.is_none() {
+            self.page.note_ending(program, filter);
+        }
         while let Some(piece) = filter.next(hold) {
             match piece {
                 Piece::Seal => {
@@ -80,10 +75,7 @@ impl Passage {
         blame(page, told.get_mut(known..).unwrap_or_default());
         match hold {
             None => page.write(program, profile, told),
-            Some(hold) => {
-                page.note_ending(program, guard, profile);
-                let_through(program, guard, page, hold, told);
-            }
+            Some(hold) => let_through(program, guard, page, hold, told),
         }
     }
 
@@ -116,6 +108,9 @@ fn blame(page: &Page, found: &mut [Violation]) {
 
 /// Passes on everything of the guard's before `hold`.
 fn let_through(program: &Program, guard: &mut Filter, page: &mut Page, hold: usize, told: &mut Vec<Violation>) {
+    if hold < guard.read() {
+        page.note_ending(program, guard);
+    }
     while let Some(piece) = guard.next(hold) {
         match piece {
             Piece::Seal => page.outlet.limit(page.outlet.written()),

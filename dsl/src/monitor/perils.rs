@@ -5,6 +5,7 @@
 //! on what comes behind it; so it is noted once, when that byte is read.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 /// The places at which the text read so far must not end.
 #[derive(Debug, Clone, Default)]
@@ -23,18 +24,24 @@ struct Peril {
 }
 
 impl Perils {
-    /// If the text ends at a byte, behind a character that begins at `before`, it has a match from `start` on.
-    pub(super) fn add(&mut self, start: usize, before: usize, at: usize) {
+    /// If the text ends behind the character `read`, it has a match from `start` on.
+    pub(super) fn add(&mut self, start: usize, read: Range<usize>) {
         let start = self.safe(start);
         match self.all.back_mut() {
-            Some(last) if last.start == start && last.last >= before => last.last = at,
-            _ => self.all.push_back(Peril { first: at, last: at, start }),
+            Some(last) if last.start == start && last.last >= read.start => last.last = read.end,
+            _ => self.all.push_back(Peril { first: read.end, last: read.end, start }),
         }
     }
 
     /// The last byte up to `to` at which the text may end: `to` itself, or where the match begins that would
     /// be one if it ended there.
+    #[inline]
     pub(super) fn safe(&self, to: usize) -> usize {
+        if self.all.is_empty() { to } else { self.before(to) }
+    }
+
+    #[cold]
+    fn before(&self, to: usize) -> usize {
         let behind = self.all.partition_point(|peril| peril.first <= to);
         let near = behind.checked_sub(1).and_then(|last| self.all.get(last));
         near.filter(|peril| to <= peril.last).map_or(to, |peril| peril.start)

@@ -172,8 +172,8 @@ impl Walk {
         pending.chain(live).min()
     }
 
-    /// Whether a match may be one if the text ends here, and marks come before that or not. It is asked often
-    /// and seldom true.
+    /// Whether a match may be one if the text ends here, and marks come before that or not.
+    #[inline]
     pub(super) fn may_end(&self, automaton: &Automaton, marks: bool) -> bool {
         let ends = || self.node != ROOT && (marks || !automaton.is_silent(self.node));
         ends() || !self.pending.is_empty()
