@@ -151,6 +151,36 @@ fn patterns_hold_back_what_may_become_a_match() {
     assert_eq!(broken(r"must_not_match /再见$/", "再见"), ["must_not_match"]);
 }
 
+// Fails when a reply ends with a match that only what no longer goes out makes none.
+#[test]
+fn a_match_is_not_out_without_what_undoes_it() {
+    let redacted = r#"forbidden_terms "AI" { on_violation redact "某" } max_chars 4"#;
+    for (rules, text, out) in [
+        (r#"forbidden_terms "AI" max_chars 4"#, "用了AI3.", "用了"),
+        (r#"forbidden_terms "AI" max_chars 4"#, "用了AI\u{200b}3.", "用了"),
+        (r#"forbidden_terms "AI" max_chars 5"#, "用了AI3.", "用了AI3"),
+        (r#"forbidden_terms "AI" must_not_match /3D/"#, "用AI3D", "用"),
+        (r#"forbidden_terms "AI" must_not_match /3D/"#, "用AI3 D", "用AI3 D"),
+        (r#"forbidden_terms "AI" { gaps on } max_chars 2"#, "A I3", ""),
+        (r#"forbidden_terms "日本" { except "日本料理店" } max_chars 4"#, "去日本料理店", "去"),
+        (r#"forbidden_terms "日本" { except "日本料理店" } max_chars 6"#, "去日本料理店。", "去日本料理店"),
+        (r#"forbidden_terms "日本" { except "明日本来" } max_chars 3"#, "明日本来", "明"),
+        (redacted, "用了AI3.", "用了"),
+        (redacted, "AI，AI3.", "某，"),
+        ("no_urls max_chars 5", "见a.cnx", "见"),
+        (r"must_not_match /再见$/ max_chars 3", "说再见了", "说"),
+        // The place before the one match is the end of the other.
+        (r#"must_not_match /日$/ forbidden_terms "AI" max_chars 4"#, "今日AI3", "今"),
+    ] {
+        let characters: Vec<&str> = text.split_inclusive(|_: char| true).collect();
+        assert_eq!(releases(rules, &characters).concat(), out, "{rules} {text:?}");
+        for (at, _) in text.char_indices() {
+            let (head, tail) = text.split_at(at);
+            assert_eq!(releases(rules, &[head, tail]).concat(), out, "{rules} {head:?} {tail:?}");
+        }
+    }
+}
+
 #[test]
 fn the_sentence_after_the_last_is_never_released() {
     let mut monitor = program("max_sentences 2").monitor();

@@ -14,15 +14,17 @@ const EN: &str = "Dr. Smith said it isn't over, is it? See https://example.org/a
 const MIXED: &str =
     "用 GPT 做 café：ＡＢＣ、Привет、ひらがな、한국어、👍🏽🇨🇳 e\u{301}\u{200B}x。\n1. 第一点\n- 第二点；\n";
 /// Heads of the terms below, given up at the last character, and disguises.
-const HEADS: &str = "算算算 A A\u{200B}\u{301} ai2 人工智人工 智能人工智 red red ca aaaaaaab aaaaaaab Ａ ２０２ 202\n";
+const HEADS: &str =
+    "算算算 A A\u{200B}\u{301} ai2 人工智人工 智能人工智 red red ca aaaaaaab aaaaaaab Ａ ２０２ 202 AI3 明日本来\n";
 
 /// Rules that follow everything and are broken by none of the texts.
 const RULES: [&str; 3] = [
     r#"forbidden_terms "算法" | "AI" | "人工智能体" | "red car" | "2024" | "aaaaaaaaaaaaaac" max_sentences 10000
+       forbidden_terms "日本" { except "明日本来" }
        response_style 反问句 <= 100%"#,
     r#"forbidden_terms "算法" | "人工智能体" { on_violation redact "[x]" } max_chars 1000000 max_words 1000000
        response_style list_item >= 0% language zh >= 1%"#,
-    r#"must_not_match /q{3}x/ required_terms all "无处可寻" | "nowhere" must_match /zz[0-9]/
+    r#"must_not_match /q{3}x/ must_not_match /[a-z]{2}$/ required_terms all "无处可寻" | "nowhere" must_match /zz[0-9]/
        min_sentences 9999 response_style quotation <= 100% response_style exclamation <= 100%"#,
 ];
 

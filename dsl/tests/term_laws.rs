@@ -168,6 +168,13 @@ fn told(lists: &[List], text: &str) -> Vec<Range<usize>> {
     told
 }
 
+/// How much of a text may go out whose first match begins at `first`: what goes out must not end with a match
+/// either, as `发` does in front of `日本` although `发日` excuses it.
+fn safe(lists: &[List], text: &str, first: usize) -> usize {
+    let ends_with = matches(lists, &text[..first]).iter().map(|span| span.start).min();
+    ends_with.map_or(first, |start| safe(lists, text, start))
+}
+
 fn text() -> impl Strategy<Value = String> {
     prop::collection::vec(prop::sample::select(&PIECES[..]), 0..14).prop_map(|pieces| pieces.concat())
 }
@@ -198,7 +205,7 @@ proptest! {
             let matches = matches(lists, &text);
             let first = matches.iter().map(|span| span.start).min().unwrap_or(text.len());
             let (released, found, residual) = run(program, &characters(&text));
-            prop_assert_eq!(&released, &text[..first]);
+            prop_assert_eq!(&released, &text[..safe(lists, &text, first)]);
             prop_assert_eq!(found, told(lists, &text));
             prop_assert_eq!(residual == Residual::Dead, !matches.is_empty());
         }
@@ -228,7 +235,10 @@ proptest! {
             let terms = lists.iter().flat_map(|list| list.terms).copied();
             let tails = terms.flat_map(|term| term.char_indices().map(move |(at, _)| &term[at..]));
             let mut rests = tails.chain([""]);
-            let becomes = |rest: &str| matches(lists, &format!("{text}{rest}")).iter().any(|span| span.start == held);
+            let becomes = |rest: &str| {
+                let whole = format!("{text}{rest}");
+                matches(lists, &whole).iter().any(|span| safe(lists, &whole, span.start) == held)
+            };
             prop_assert!(rests.any(becomes), "{:?} is held", &text[held..]);
         }
     }

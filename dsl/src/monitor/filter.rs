@@ -154,6 +154,16 @@ impl Filter {
         hold.min(self.read)
     }
 
+    /// Where a match begins that is one if the text ends behind the last character, of those that are not
+    /// found yet, and that character's place. Only what is held can be one.
+    pub(super) fn ending(&mut self, program: &Program) -> Option<(usize, Range<usize>)> {
+        let term = if self.terms.may_end(&program.forbidden) { self.terms.ending(&program.forbidden) } else { None };
+        let held = self.patterns.iter().zip(&program.patterns).filter(|(_, (_, by))| by.effect != Effect::Report);
+        let start = held.filter_map(|(threads, (pattern, _))| threads.ending(pattern)).chain(term).min()?;
+        let last = self.text.chars().next_back().map_or(0, char::len_utf8);
+        Some((start, self.read - last..self.read))
+    }
+
     /// Whether a match blocks the rest.
     pub(super) fn is_sealed(&self) -> bool {
         self.matches.blocked().is_some()

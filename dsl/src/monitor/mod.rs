@@ -4,14 +4,16 @@
 //! match, finds the *matches* and puts replacements in their place; behind a filter that replaces, the
 //! *passage* has a *guard*, which blocks what a replacement joined to a match. What passes goes to the
 //! *page*, the text as the client is to see it: its *tally* counts sentences, characters, forms and
-//! required terms, its *outlet* releases it, never past a limit that a rule has set. Every step is
-//! taken per character, so the way a text is cut into deltas cannot matter.
+//! required terms, its *outlet* releases it, never past a limit that a rule has set, and never so that the
+//! client has a forbidden match if nothing follows. Every step is taken per character, so the way a text is
+//! cut into deltas cannot matter.
 
 mod filter;
 mod matches;
 mod outlet;
 mod page;
 mod passage;
+mod perils;
 mod program;
 mod prompt;
 mod tally;
@@ -93,7 +95,8 @@ pub struct Violation {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Step {
     /// Text that no continuation can turn into part of a forbidden match. The concatenation of all
-    /// releases is the pushed text, with redactions, up to what is still held.
+    /// releases is the pushed text, with redactions, up to what is still held; at no time does it have a
+    /// forbidden match if it is read as a text that ends there.
     pub released: String,
     /// Byte offsets in `released` at which a sentence is known to have ended (closers and the
     /// white space behind it included).

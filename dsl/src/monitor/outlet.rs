@@ -1,6 +1,16 @@
 //! The last stage: what may be released, and how its places relate to the text pushed.
 
+use std::ops::Range;
+
 use super::Step;
+use super::perils::Perils;
+
+#[derive(Debug, Clone, Copy)]
+struct Limit {
+    at: usize,
+    /// The last byte up to there at which the text may end.
+    end: usize,
+}
 
 /// Text that passed the filter, and how far it may be released.
 #[derive(Debug, Clone, Default)]
@@ -11,8 +21,10 @@ pub(super) struct Outlet {
     written: usize,
     /// Bytes released.
     released: usize,
-    /// Nothing is ever released past this byte.
-    limit: Option<usize>,
+    /// Nothing is ever released past a limit.
+    limit: Option<Limit>,
+    /// Where what is released must not end.
+    perils: Perils,
     /// Ends of sentences that were not yet given out.
     ends: Vec<usize>,
     /// Behind each replacement: from which byte on, and which byte of the pushed text that is.
@@ -46,14 +58,23 @@ impl Outlet {
         }
     }
 
-    /// Lowers the limit to a byte.
+    /// Lowers the limit to a byte; everything up to it was read.
     pub(super) fn limit(&mut self, at: usize) {
-        self.limit = Some(self.limit.map_or(at, |other| other.min(at)));
+        if self.limit.is_none_or(|limit| at < limit.at) {
+            self.limit = Some(Limit { at, end: self.perils.safe(at) });
+        }
+    }
+
+    /// If the text ended behind the character `last`, it would have a match from `start` on.
+    pub(super) fn must_not_end(&mut self, start: usize, last: Range<usize>) {
+        if self.limit.is_none_or(|limit| last.end <= limit.at) {
+            self.perils.add(start, last);
+        }
     }
 
     /// Whether everything was released that may ever be.
     fn is_stopped(&self) -> bool {
-        self.limit.is_some_and(|limit| limit <= self.released)
+        self.limit.is_some_and(|limit| limit.end <= self.released)
     }
 
     /// Notes that a sentence is known to end before a byte.
@@ -96,12 +117,14 @@ impl Outlet {
     /// Moves what may go, and the ends of sentences in it, into a step.
     pub(super) fn release(&mut self, held_from: Option<usize>, step: &mut Step) {
         let bound = |at: Option<usize>| at.unwrap_or(usize::MAX);
-        let to = self.written.min(bound(self.limit)).min(bound(held_from)).max(self.released);
+        let to = self.written.min(bound(self.limit.map(|limit| limit.end))).min(bound(held_from));
+        let to = self.perils.safe(to).max(self.released);
         let from = self.released;
         if to > from {
             step.released.push_str(self.text.get(..to - from).unwrap_or_default());
             self.text.drain(..to - from);
             self.released = to;
+            self.perils.forget_to(to);
         }
         let stopped = self.is_stopped();
         if stopped {

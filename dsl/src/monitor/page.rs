@@ -1,5 +1,6 @@
 //! The text as the client is to see it: counted, and queued for release.
 
+use super::filter::Filter;
 use super::outlet::Outlet;
 use super::program::{Limit, Program};
 use super::tally::Tally;
@@ -28,6 +29,14 @@ struct Place {
 impl Page {
     pub(super) fn new(program: &Program) -> Self {
         Self { tally: Tally::new(program), outlet: Outlet::default() }
+    }
+
+    /// Notes whether the reply must not end behind the last character of a search through what is written here,
+    /// which holds something.
+    pub(super) fn note_ending(&mut self, program: &Program, search: &mut Filter) {
+        if let Some((start, last)) = search.ending(program) {
+            self.outlet.must_not_end(start, last);
+        }
     }
 
     /// More text, as [`Page::write`] takes each of its characters.

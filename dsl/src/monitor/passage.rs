@@ -35,6 +35,10 @@ impl Passage {
 
     /// Takes everything before `hold` out of the filter, in order.
     pub(super) fn drain(&mut self, program: &Program, filter: &mut Filter, hold: usize, told: &mut Vec<Violation>) {
+        // A guard reads what the client sees, and so its matches are those that the client must not see.
+        if hold < filter.read() && self.guard.is_none() {
+            self.page.note_ending(program, filter);
+        }
         while let Some(piece) = filter.next(hold) {
             match piece {
                 Piece::Seal => {
@@ -104,6 +108,9 @@ fn blame(page: &Page, found: &mut [Violation]) {
 
 /// Passes on everything of the guard's before `hold`.
 fn let_through(program: &Program, guard: &mut Filter, page: &mut Page, hold: usize, told: &mut Vec<Violation>) {
+    if hold < guard.read() {
+        page.note_ending(program, guard);
+    }
     while let Some(piece) = guard.next(hold) {
         match piece {
             Piece::Seal => page.outlet.limit(page.outlet.written()),

@@ -73,6 +73,17 @@ impl Threads {
         self.live.iter().map(|thread| thread.start).min()
     }
 
+    /// Where the first match begins that is one if the text ends here, of those not reported yet. What comes next
+    /// may undo it: that happens where a pattern looks at what follows, as `$` does.
+    #[must_use]
+    pub fn ending(&self, pattern: &Pattern) -> Option<usize> {
+        if pattern.ends_in_character {
+            return None;
+        }
+        let ends = |thread: &&Thread| pattern.dfa.is_match_state(pattern.dfa.next_eoi_state(thread.state));
+        self.live.iter().filter(ends).map(|thread| thread.start).min()
+    }
+
     /// Threads in the same state have the same future: the earliest stands for all.
     fn merge(&mut self) {
         if self.live.len() > 1 {

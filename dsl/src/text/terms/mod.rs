@@ -103,6 +103,8 @@ pub struct Search {
     /// By lane.
     walks: Box<[Walk]>,
     at: usize,
+    /// What tries how a walk ends, once one was tried; of no consequence between two trials.
+    trial: Option<Box<Walk>>,
 }
 
 impl Terms {
@@ -165,7 +167,7 @@ impl Terms {
     #[must_use]
     pub fn search(&self) -> Search {
         let walks = vec![Walk::default(); self.lanes.len()].into();
-        Search { folder: Folder::default(), walks, at: 0 }
+        Search { folder: Folder::default(), walks, at: 0, trial: None }
     }
 
     /// Every occurrence in a whole text, in the order in which they become certain.
@@ -285,6 +287,32 @@ impl Search {
     pub fn hold(&self, terms: &Terms) -> Option<usize> {
         let lanes = terms.lanes.iter().zip(self.walks.iter());
         lanes.filter_map(|(lane, walk)| walk.hold(&lane.automaton)).min()
+    }
+
+    /// Whether there may be such a match as [`Search::ending`] looks for: it is asked often and seldom true.
+    #[inline]
+    pub(crate) fn may_end(&self, terms: &Terms) -> bool {
+        let marks = self.folder.is_waiting();
+        terms.lanes.iter().zip(&self.walks).any(|(lane, walk)| walk.may_end(&lane.automaton, marks))
+    }
+
+    /// Where the first match of a holding term begins that is one if the text ends here. What comes next may undo
+    /// it: the end of a text is a boundary between words, and completes no exception.
+    pub(crate) fn ending(&mut self, terms: &Terms) -> Option<usize> {
+        let Self { folder, walks, trial, .. } = self;
+        let trial = trial.get_or_insert_default().as_mut();
+        let mut first: Option<usize> = None;
+        for (lane, walk) in terms.lanes.iter().zip(walks.iter()) {
+            let mut hit = |hit: Hit| {
+                if !terms.ways.contains_key(&hit.term) {
+                    first = Some(first.map_or(hit.span.start, |other| other.min(hit.span.start)));
+                }
+            };
+            trial.clone_from(walk);
+            folder.clone().finish(&mut |folded| lane.step(trial, folded, &mut hit));
+            trial.finish(&lane.automaton, &mut hit);
+        }
+        first
     }
 
     /// Adds everything that the future depends on to a key: equal keys have equal futures.

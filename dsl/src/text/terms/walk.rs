@@ -15,7 +15,7 @@ const LONGEST_GAP: u8 = 3;
 /// Characters that are kept at least, once any is.
 const FEW: usize = 8;
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Walk {
     node: u32,
     /// Folded characters read, gaps apart.
@@ -48,6 +48,20 @@ struct Pending {
     /// The number of its first folded character.
     first: usize,
     span: Range<usize>,
+}
+
+impl Clone for Walk {
+    fn clone(&self) -> Self {
+        Self { recent: self.recent.clone(), pending: self.pending.clone(), ..*self }
+    }
+
+    /// Keeps what was allocated.
+    fn clone_from(&mut self, other: &Self) {
+        self.recent.clone_from(&other.recent);
+        self.pending.clone_from(&other.pending);
+        let Self { node, read, word, end, gap, .. } = *other;
+        (self.node, self.read, self.word, self.end, self.gap) = (node, read, word, end, gap);
+    }
 }
 
 impl Walk {
@@ -156,6 +170,13 @@ impl Walk {
         }
         let pending = self.pending.iter().filter(|pending| pending.holds).map(|pending| pending.span.start);
         pending.chain(live).min()
+    }
+
+    /// Whether a match may be one if the text ends here, and marks come before that or not.
+    #[inline]
+    pub(super) fn may_end(&self, automaton: &Automaton, marks: bool) -> bool {
+        let ends = || self.node != ROOT && (marks || !automaton.is_silent(self.node));
+        ends() || !self.pending.is_empty()
     }
 
     /// Adds everything that the future depends on.

@@ -86,7 +86,8 @@ impl ReplyStream {
 
     fn cut_at(&self, pushed: &Piece, cutting: Vec<Broken>, cut: usize) -> Option<Candidate> {
         let text = join::prefix(&pushed.text, cut.saturating_sub(self.out.len())).to_owned();
-        let good = !text.trim().is_empty() && self.base.end_with(&text).clean();
+        // As it is: what would be replaced if the text ended here was not.
+        let good = !text.trim().is_empty() && self.base.ends_well_with(&text);
         let redacted = before(&pushed.redacted, cut);
         good.then_some(Candidate { text, redacted, edits: cutting, action: "truncate" })
     }

@@ -69,6 +69,19 @@ fn chunked(text: &str, sizes: &[usize]) -> Vec<String> {
     chunks
 }
 
+// Fails when a cut leaves `AI` at the end although the `3` behind it, which undid the match, is cut off.
+#[tokio::test]
+async fn a_cut_shows_no_match_that_what_is_cut_off_undid() {
+    let answer = "？走吧。A天色已晚。？难道不是吗？难道不是吗？天色已晚。AI3.";
+    // The law found it at number 50, counted around.
+    for contract in CONTRACTS.iter() {
+        for sizes in [[1], [64]] {
+            let ran = run(contract, &[chunked(answer, &sizes)]).await;
+            assert!(!ran.text.contains("AI") || ran.text.contains("AI3"), "{ran:?}");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(super::CASES))]
 
