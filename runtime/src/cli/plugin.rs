@@ -98,7 +98,7 @@ fn list(out: &mut impl Write, dir: &Path) -> anyhow::Result<()> {
 
 fn show(out: &mut impl Write, file: &Path) -> anyhow::Result<()> {
     let seen = inspect(file).map_err(|reason| anyhow::anyhow!("{}: {reason}", file.display()))?;
-    let Inspection { size: bytes, digest, worlds, imports, exports, manifest } = seen;
+    let Inspection { size: bytes, digest, abi: _, worlds, imports, exports, manifest } = seen;
     let worlds: Vec<String> = worlds.iter().map(ToString::to_string).collect();
     writeln!(out, "file     {}  {}", file.display(), size(bytes))?;
     writeln!(out, "blake3   {digest}")?;
