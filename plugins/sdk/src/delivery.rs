@@ -31,7 +31,7 @@ pub struct MergedGroup {
 }
 
 /// What the host has computed about the texts of two messages, `a` and `b`, as they are: nothing is
-/// folded or trimmed. In native tests, [`crate::testing::features`] computes the same.
+/// folded or trimmed. In native tests, [`crate::testing::features()`] computes the same.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Features {
     /// Characters (Unicode scalar values) of `a`.

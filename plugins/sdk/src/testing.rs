@@ -147,7 +147,7 @@ impl<P: DeliveryPolicy> Delivery<P> {
         Ok(groups)
     }
 
-    /// Compares two texts with their [`features`], in both orders, and asserts that the verdicts are the
+    /// Compares two texts with their [`features()`], in both orders, and asserts that the verdicts are the
     /// same but for the order.
     ///
     /// # Errors

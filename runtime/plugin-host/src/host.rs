@@ -192,7 +192,8 @@ impl PluginHost {
     /// this yet; it is there for deduplication.
     ///
     /// # Errors
-    /// No verdict: see [`CallError`]. [`CallError::Unsupported`] from a plugin of an ABI without `same`.
+    /// No verdict: see [`CallError`]. [`CallError::Unsupported`] from a plugin of an ABI without `same`,
+    /// which [`Manifest::abi`] tells beforehand.
     pub async fn same(
         &self,
         name: &str,

@@ -1,5 +1,8 @@
 //! Versions of the ABI side by side.
 
+use std::fs;
+use std::path::Path;
+
 use rolecall_plugin_host::{
     AbiVersion, CallError, Context, Isolation, PluginHost, PolicyViolation, Refusal, Severity, Verdict, World, inspect,
 };
@@ -106,4 +109,26 @@ fn unknown_versions_are_refused_by_type() {
     assert_eq!(refused[2], &unknown("1.1.0"));
     let seen = inspect(&dir.path().join("future.wasm")).expect("a component");
     assert_eq!((seen.abi, seen.worlds, seen.manifest), (None, Vec::new(), Err(unknown("1.1.0"))));
+}
+
+/// Fails when the text of a published version changes, comments aside. What is new belongs into a
+/// folder of its own: components built for the old text would fail in the hands of whoever runs them.
+#[test]
+fn published_texts_do_not_change() {
+    let published = [("v0", "4732e9bbd295c078"), ("v1", "34e4166ac40fc20b")];
+    for (folder, digest) in published {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins/wit").join(folder);
+        let mut files: Vec<_> =
+            fs::read_dir(folder).expect("the folder").map(|entry| entry.expect("a file").path()).collect();
+        files.sort();
+        let mut text = blake3::Hasher::new();
+        for file in &files {
+            let said = fs::read_to_string(file).expect("a text");
+            let words = said.lines().map(|line| line.split("//").next().unwrap_or_default());
+            words.flat_map(str::split_whitespace).for_each(|word| {
+                text.update(word.as_bytes()).update(b" ");
+            });
+        }
+        assert_eq!(text.finalize().to_hex()[..16], *digest, "{files:?}");
+    }
 }
