@@ -6,7 +6,8 @@ PLUGIN_MODULES := $(TARGET)/wasm32-unknown-unknown/plugin
 PLUGIN_STAMP   := $(PLUGIN_MODULES)/.built
 PLUGIN_INPUTS  := Cargo.toml Cargo.lock \
 	$(shell find plugins -type f \( -name '*.rs' -o -name '*.wit' -o -name '*.json' -o -name Cargo.toml \))
-# The policy that misbehaves is for tests: it never lands in the plugin folder.
+# The policy that misbehaves and the one of an older ABI are for tests: they never land in the plugin
+# folder. The latter is built here too, so that it is there when the host's tests need it.
 PLUGIN_HOSTILE := $(TARGET)/hostile/hostile.wasm
 
 .PHONY: plugins
@@ -15,7 +16,7 @@ plugins: $(PLUGIN_NAMES:%=plugins/%.wasm) $(PLUGIN_HOSTILE) ## Build the policie
 $(PLUGIN_STAMP): $(PLUGIN_INPUTS)
 	@[ -d "$$(rustc --print sysroot)/lib/rustlib/wasm32-unknown-unknown" ] || rustup target add wasm32-unknown-unknown
 	@$(CARGO) build --profile plugin --target wasm32-unknown-unknown \
-		$(PLUGIN_NAMES:%=-p rolecall-%) -p rolecall-hostile
+		$(PLUGIN_NAMES:%=-p rolecall-%) -p rolecall-hostile -p rolecall-legacy
 	@touch $@
 
 # `plugin pack` writes a temporary file and renames it.

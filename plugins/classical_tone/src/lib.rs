@@ -50,6 +50,7 @@ impl ConstraintPolicy for ClassicalTone {
             version: env!("CARGO_PKG_VERSION").into(),
             doc: "Finds modern words in classical Chinese replies.".into(),
             params_schema: include_str!("../params.schema.json").into(),
+            ..Manifest::default()
         }
     }
 

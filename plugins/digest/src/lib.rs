@@ -50,6 +50,7 @@ impl DeliveryPolicy for Digest {
             version: env!("CARGO_PKG_VERSION").into(),
             doc: "Merges waiting messages of one role and intent into one that names its parts.".into(),
             params_schema: include_str!("../params.schema.json").into(),
+            ..Manifest::default()
         }
     }
 

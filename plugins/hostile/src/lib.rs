@@ -8,8 +8,8 @@ mod sins;
 use std::rc::Rc;
 
 use rolecall_plugin::{
-    BadParam, ConstraintPolicy, Context, DeliveryPolicy, Manifest, MergedGroup, OfflineMessage, PolicyError,
-    StreamCheck, Violation,
+    BadParam, ConstraintPolicy, Context, DeliveryPolicy, Features, Isolation, Manifest, MergedGroup, OfflineMessage,
+    PolicyError, StreamCheck, Verdict, Violation,
 };
 use serde::Deserialize;
 
@@ -19,6 +19,8 @@ use serde::Deserialize;
 pub enum Mode {
     /// Not at all; finds the word "bad".
     Honest,
+    /// As honest, but only warns.
+    Mild,
     /// As honest, but opens no stream.
     NoStream,
     /// Never returns.
@@ -67,6 +69,8 @@ pub enum Mode {
     NoText,
     /// A merge with an empty group.
     EmptyGroup,
+    /// A comparison that repeats all that it was told, as a failure.
+    Tell,
 }
 
 /// The parameters.
@@ -102,6 +106,7 @@ fn manifest() -> Manifest {
             "additionalProperties": false
         }"#
         .into(),
+        isolation: Isolation::Session,
     }
 }
 
@@ -162,6 +167,11 @@ impl DeliveryPolicy for Hostile {
     fn merge(&self, window: &[OfflineMessage]) -> Result<Vec<MergedGroup>, PolicyError> {
         sins::judge(self.0, "")?;
         Ok(sins::groups(self.0, window.len()))
+    }
+
+    fn same(&self, a: &OfflineMessage, b: &OfflineMessage, features: &Features) -> Result<Verdict, PolicyError> {
+        sins::judge(self.0, "")?;
+        sins::compare(self.0, a, b, features)
     }
 }
 

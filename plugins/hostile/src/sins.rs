@@ -1,7 +1,7 @@
 use std::cell::RefCell;
 use std::hint::black_box;
 
-use rolecall_plugin::{MergedGroup, PolicyError, Violation, log};
+use rolecall_plugin::{Features, MergedGroup, OfflineMessage, PolicyError, Severity, Verdict, Violation, log};
 
 use super::Mode;
 
@@ -32,9 +32,10 @@ pub(crate) fn judge(mode: Mode, text: &str) -> Result<Vec<Violation>, PolicyErro
 fn findings(mode: Mode, text: &str) -> Vec<Violation> {
     let lie = || Violation::new("lie", "this span is wrong");
     match mode {
-        Mode::Honest | Mode::NoStream => {
-            let places = text.match_indices("bad");
-            places.map(|(at, word)| Violation::new("bad", "a bad word").at(at..at + word.len())).collect()
+        Mode::Honest | Mode::Mild | Mode::NoStream => {
+            let severity = if mode == Mode::Mild { Severity::Warning } else { Severity::Error };
+            let bad = |(at, word): (usize, &str)| Violation::new("bad", "a bad word").at(at..at + word.len());
+            text.match_indices("bad").map(bad).map(|violation| violation.severity(severity)).collect()
         }
         Mode::HugeList => vec![Violation::new("many", "many"); 60_000],
         Mode::HugeText => vec![Violation::new("long", "l".repeat(20 << 20))],
@@ -67,6 +68,29 @@ pub(crate) fn groups(mode: Mode, window: usize) -> Vec<MergedGroup> {
         Mode::EmptyGroup => vec![all(), MergedGroup { members: vec![], text: None }],
         _ => vec![all()],
     }
+}
+
+/// Compares two messages; honest is by their numbers, then by what of their texts is in the other.
+pub(crate) fn compare(
+    mode: Mode,
+    a: &OfflineMessage,
+    b: &OfflineMessage,
+    features: &Features,
+) -> Result<Verdict, PolicyError> {
+    if mode == Mode::Tell {
+        return Err(PolicyError::Internal(format!("{a:?} {b:?} {features:?}")));
+    }
+    Ok(if features.a_numbers != features.b_numbers {
+        Verdict::Different
+    } else if a.text == b.text {
+        Verdict::Same
+    } else if a.text.contains(&b.text) {
+        Verdict::Contains
+    } else if b.text.contains(&a.text) {
+        Verdict::Contained
+    } else {
+        Verdict::Unsure
+    })
 }
 
 /// Never returns.

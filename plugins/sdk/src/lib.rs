@@ -2,7 +2,7 @@
 //!
 //! For authors of plugins; the server does not use this crate. A policy is an ordinary type with an
 //! ordinary trait: [`ConstraintPolicy`] judges replies, [`DeliveryPolicy`] merges messages that
-//! waited for somebody who was away. One macro call makes a component of it. The same code runs
+//! waited for somebody who was away and tells which of them say the same. One macro call makes a component of it. The same code runs
 //! natively in unit tests, through [`testing`].
 //!
 //! # A complete policy
@@ -14,7 +14,7 @@
 //! crate-type = ["cdylib", "rlib"]
 //!
 //! [dependencies]
-//! rolecall-plugin = "0.1"
+//! rolecall-plugin = "1"
 //! serde = { version = "1", features = ["derive"] }
 //! ```
 //!
@@ -52,6 +52,7 @@
 //!                 "additionalProperties": false
 //!             }"#
 //!             .into(),
+//!             ..Manifest::default()
 //!         }
 //!     }
 //!
@@ -119,13 +120,22 @@
 //!
 //! # What the host promises and asks
 //!
-//! - Every reply gets a fresh instance: no text of one user is seen by another's policy.
+//! - Every reply gets a fresh instance: no text of one user is seen by another's policy. A policy may
+//!   wish otherwise for one session ([`Isolation`]); no host heeds that yet.
+//! - A [`Violation`] is an error unless it says [`warning`](Violation::warning). A contract can make
+//!   warnings of a policy's errors, never the other way round.
 //! - Time, memory, stack and results are limited; a call over a limit ends with a named reason, and
 //!   the contract's `on_failure` decides what follows.
 //! - There are no files, no network, no clock. What a policy imports is what it needs; only
 //!   [`log`](mod@log) is granted today.
 //! - A panic ends the call; its message reaches the host's log and the error.
 //! - Spans are UTF-8 byte offsets on character boundaries. A span that is not fails the call.
+//!
+//! # Versions
+//!
+//! The major version of this crate is that of the ABI: 1 makes components that export
+//! `rolecall:policy@1.0.0`. Each version of the ABI is frozen, and servers speak several side by side, so
+//! a component that works today need not be built again for a later server.
 
 mod constraint;
 mod delivery;
@@ -142,10 +152,10 @@ pub mod bindings;
 pub mod guest;
 
 pub use constraint::{ConstraintPolicy, Context, StreamCheck, WholeOnly, check_by_stream};
-pub use delivery::{DeliveryPolicy, MergedGroup, OfflineMessage};
+pub use delivery::{DeliveryPolicy, Features, MergedGroup, OfflineMessage, Verdict};
 pub use error::{BadParam, PolicyError};
-pub use manifest::Manifest;
-pub use violation::Violation;
+pub use manifest::{Isolation, Manifest};
+pub use violation::{Severity, Violation};
 
 /// Makes a component of a [`ConstraintPolicy`]. Once per crate, also beside [`export_delivery!`] (both
 /// then return the same manifest). Does nothing in native builds.

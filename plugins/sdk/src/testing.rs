@@ -8,8 +8,16 @@ use std::rc::Rc;
 use crate::guest::parse_params;
 use crate::log::Level;
 use crate::{
-    ConstraintPolicy, Context, DeliveryPolicy, MergedGroup, OfflineMessage, PolicyError, StreamCheck, Violation,
+    ConstraintPolicy, Context, DeliveryPolicy, Features, MergedGroup, OfflineMessage, PolicyError, StreamCheck,
+    Verdict, Violation,
 };
+
+mod digits;
+mod features;
+
+use features::swapped;
+
+pub use features::features;
 
 thread_local! {
     static LOG: RefCell<Vec<(Level, String)>> = const { RefCell::new(Vec::new()) };
@@ -137,6 +145,38 @@ impl<P: DeliveryPolicy> Delivery<P> {
             assert!(group.members.len() < 2 || group.text.is_some(), "a merged group without a text: {group:?}");
         }
         Ok(groups)
+    }
+
+    /// Compares two texts with their [`features()`], in both orders, and asserts that the verdicts are the
+    /// same but for the order.
+    ///
+    /// # Errors
+    /// The policy's.
+    ///
+    /// # Panics
+    /// When they are not.
+    pub fn same(&self, a: &str, b: &str) -> Result<Verdict, PolicyError> {
+        let message = |text: &str| OfflineMessage { text: text.to_owned(), ..OfflineMessage::default() };
+        self.same_messages(&message(a), &message(b), &features(a, b))
+    }
+
+    /// As [`Delivery::same`], for policies that look at more than the texts.
+    ///
+    /// # Errors
+    /// The policy's.
+    ///
+    /// # Panics
+    /// When the order matters.
+    pub fn same_messages(
+        &self,
+        a: &OfflineMessage,
+        b: &OfflineMessage,
+        features: &Features,
+    ) -> Result<Verdict, PolicyError> {
+        let verdict = self.policy.same(a, b, features)?;
+        let swapped = self.policy.same(b, a, &swapped(features))?;
+        assert_eq!(swapped, verdict.swapped(), "{verdict:?}, and in the other order {swapped:?}: {a:?}, {b:?}");
+        Ok(verdict)
     }
 }
 

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::World;
+use crate::{AbiVersion, World};
 
 /// Why a call gave no judgement. Each variant is a metric label ([`CallError::reason`]); messages
 /// speak to the plugin's author.
@@ -17,6 +17,17 @@ pub enum CallError {
         plugin: String,
         /// What was asked of it.
         world: World,
+    },
+    /// The plugin speaks a version of the ABI that does not have the function yet.
+    #[error(
+        "plugin {plugin} has no `{export}`: the version of rolecall:policy that it was built for does not know it; build it for {}",
+        AbiVersion::V1
+    )]
+    Unsupported {
+        /// The plugin.
+        plugin: String,
+        /// The function asked for.
+        export: &'static str,
     },
     /// The plugin refuses its parameters.
     #[error("plugin {plugin} refuses the parameter `{param}`: {message}")]
@@ -230,6 +241,7 @@ impl CallError {
         match self {
             Self::Missing(_) => "missing",
             Self::WrongWorld { .. } => "wrong_world",
+            Self::Unsupported { .. } => "unsupported",
             Self::BadParams { .. } => "bad_params",
             Self::InputTooLarge { .. } => "input_too_large",
             Self::Deadline { .. } => "deadline",
@@ -261,6 +273,7 @@ impl CallError {
             | Self::BadGroups { .. } => true,
             Self::Missing(_)
             | Self::WrongWorld { .. }
+            | Self::Unsupported { .. }
             | Self::BadParams { .. }
             | Self::InputTooLarge { .. }
             | Self::Busy { .. }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 /// Bytes of a plugin's file; a larger one is refused unread. Python needs 18 MB, JavaScript 12 MB.
 pub const MAX_FILE_BYTES: u64 = 32 << 20;
-/// Bytes of a text to judge, a whole reply or all pieces of a stream together; a longer one is not
-/// judged ([`crate::CallError::InputTooLarge`]).
+/// Bytes of a text to judge: a whole reply, all pieces of a stream together, or the two messages to
+/// compare; a longer one is not judged ([`crate::CallError::InputTooLarge`]).
 pub const MAX_TEXT_BYTES: usize = 256 << 10;
 /// Messages of a window to merge; a longer one is not merged ([`crate::CallError::InputTooLarge`]).
 pub const MAX_WINDOW: usize = 500;
@@ -71,7 +71,7 @@ pub struct Limits {
     /// Guest time of `create`, `describe` and of `merge`; default 250 ms. `create` and the call that
     /// follows on the same instance have together the longer of their two limits.
     pub merge: Duration,
-    /// Guest time of a whole-text `check` and of `finish`; default 50 ms.
+    /// Guest time of a whole-text `check`, of `finish` and of `same`; default 50 ms.
     pub check: Duration,
     /// Guest time of one `push`; default 10 ms.
     pub push: Duration,

@@ -1,5 +1,6 @@
 //! A live instance: a store under limits and the handles in it.
 
+pub(crate) mod abi;
 mod constraint;
 mod delivery;
 mod failure;

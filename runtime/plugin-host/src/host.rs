@@ -1,20 +1,23 @@
-use std::collections::BTreeMap;
+//! The host: its start, and a method for each thing that a plugin can be asked.
+
+mod calls;
+
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use tokio::sync::oneshot;
 
-use crate::breaker::{Admission, Outcome};
+pub(crate) use calls::{Inner, Proof};
+
+use crate::breaker::Outcome;
 use crate::config::{MAX_TEXT_BYTES, MAX_WINDOW, MAX_WINDOW_BYTES};
 use crate::guest::{ConstraintGuest, DeliveryGuest};
-use crate::plugin::Plugin;
 use crate::ticker::Ticker;
 use crate::workers::Workers;
 use crate::{
-    CallError, Context, HostConfig, Limits, Manifest, MergedGroup, OfflineMessage, PolicyStream, PolicyViolation,
-    World, clock, engine, load,
+    CallError, Context, Features, HostConfig, Manifest, MergedGroup, OfflineMessage, PolicyStream, PolicyViolation,
+    Refusal, Verdict, World, clock, engine, load,
 };
 
 /// Receives what happened, for metrics.
@@ -38,7 +41,7 @@ pub struct LoadReport {
     /// Loaded, by name.
     pub loaded: Vec<Arc<Manifest>>,
     /// Refused, with file and reason.
-    pub refused: Vec<(PathBuf, String)>,
+    pub refused: Vec<(PathBuf, Refusal)>,
     /// How many were compiled; the others came from the cache.
     pub compiled: usize,
 }
@@ -52,13 +55,6 @@ pub struct StartError(pub(crate) String);
 #[derive(Clone)]
 pub struct PluginHost {
     inner: Arc<Inner>,
-}
-
-pub(crate) struct Inner {
-    plugins: BTreeMap<String, Arc<Plugin>>,
-    workers: Workers,
-    pub(crate) limits: Limits,
-    observer: Arc<dyn Observer>,
 }
 
 impl PluginHost {
@@ -191,118 +187,36 @@ impl PluginHost {
         });
         merged.await
     }
+
+    /// Asks a delivery policy how two messages relate, on a fresh instance. Nothing in rolecall calls
+    /// this yet; it is there for deduplication.
+    ///
+    /// # Errors
+    /// No verdict: see [`CallError`]. [`CallError::Unsupported`] from a plugin of an ABI without `same`,
+    /// which [`Manifest::abi`] tells beforehand.
+    pub async fn same(
+        &self,
+        name: &str,
+        params: &Map<String, Value>,
+        a: &OfflineMessage,
+        b: &OfflineMessage,
+        features: &Features,
+    ) -> Result<Verdict, CallError> {
+        let bytes = a.text.len().saturating_add(b.text.len());
+        self.inner.fits(name, "same", "the text of both messages", bytes, MAX_TEXT_BYTES)?;
+        let (plugin, admission) = self.inner.enter(name, "same", Some(World::DeliveryPolicy))?;
+        let (limits, params) = (self.inner.limits.clone(), json(params));
+        let (a, b, features, owner) = (a.clone(), b.clone(), features.clone(), Arc::clone(&plugin));
+        let compared = self.inner.call(&plugin, "same", (admission, Proof::Whole), move || {
+            DeliveryGuest::create(&owner, &limits, &params)?.same(&owner, &limits, (&a, &b), &features)
+        });
+        compared.await
+    }
 }
 
 impl fmt::Debug for PluginHost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PluginHost").field("plugins", &self.inner.plugins.keys()).finish_non_exhaustive()
-    }
-}
-
-/// What the good end of a call says of its plugin. A bad one always counts.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Proof {
-    /// The plugin is well.
-    Whole,
-    /// What follows tells: a stream is judged when it ends.
-    Later,
-    /// Nothing: a policy that can be made may still fail at its work.
-    Nothing,
-}
-
-impl Inner {
-    /// Finds the plugin and asks its breaker.
-    fn enter(
-        &self,
-        name: &str,
-        export: &'static str,
-        world: Option<World>,
-    ) -> Result<(Arc<Plugin>, Admission), CallError> {
-        let entered = self.admit(name, world);
-        if let Err(error) = &entered {
-            self.observer.call(name, export, 0.0, Some(error.reason()));
-        }
-        entered
-    }
-
-    fn admit(&self, name: &str, world: Option<World>) -> Result<(Arc<Plugin>, Admission), CallError> {
-        let plugin = self.plugins.get(name).ok_or_else(|| CallError::Missing(name.to_owned()))?;
-        match world {
-            Some(World::ConstraintPolicy) => plugin.constraint().map(drop)?,
-            Some(World::DeliveryPolicy) => plugin.delivery().map(drop)?,
-            None => {}
-        }
-        let admission = plugin
-            .breaker
-            .lock()
-            .admit(clock::breaker())
-            .map_err(|retry_in| CallError::BreakerOpen { plugin: name.to_owned(), retry_in })?;
-        Ok((Arc::clone(plugin), admission))
-    }
-
-    fn fits(
-        &self,
-        name: &str,
-        export: &'static str,
-        what: &'static str,
-        got: usize,
-        limit: usize,
-    ) -> Result<(), CallError> {
-        if got <= limit {
-            return Ok(());
-        }
-        let error = CallError::InputTooLarge { plugin: name.to_owned(), what, got, limit };
-        self.observer.call(name, export, 0.0, Some(error.reason()));
-        Err(error)
-    }
-
-    /// Runs a call on a worker. A call that nobody waits for any more is not begun; one that was
-    /// begun is counted to its end.
-    pub(crate) async fn call<T: Send + 'static>(
-        &self,
-        plugin: &Arc<Plugin>,
-        export: &'static str,
-        (admission, proof): (Admission, Proof),
-        run: impl FnOnce() -> Result<T, CallError> + Send + 'static,
-    ) -> Result<T, CallError> {
-        let (answer, answered) = oneshot::channel();
-        let (judged, observer, asked) = (Arc::clone(plugin), Arc::clone(&self.observer), clock::breaker());
-        let job = move || {
-            if answer.is_closed() {
-                judged.breaker.lock().record(asked, admission, Outcome::Unknown);
-                return;
-            }
-            let began = clock::now();
-            let result = run();
-            let seconds = began.elapsed().as_secs_f64();
-            if let Some(outcome) = proof.outcome(&result) {
-                judged.breaker.lock().record(asked, admission, outcome);
-            }
-            let failure = result.as_ref().err().map(CallError::reason);
-            observer.call(&judged.manifest.name, export, seconds, failure);
-            // The asker may have gone meanwhile; what it asked for goes with it.
-            drop(answer.send(result));
-        };
-        if let Err(full) = self.workers.submit(plugin.id, Box::new(job)) {
-            plugin.breaker.lock().record(asked, admission, Outcome::Unknown);
-            let name = plugin.manifest.name.clone();
-            let error = CallError::Busy { plugin: name, waiting: full.0, what: "calls wait" };
-            self.observer.call(&plugin.manifest.name, export, 0.0, Some(error.reason()));
-            return Err(error);
-        }
-        answered.await.unwrap_or_else(|_| Err(CallError::Aborted { plugin: plugin.manifest.name.clone() }))
-    }
-}
-
-impl Proof {
-    /// What the breaker hears; `None` if it hears of it later.
-    fn outcome<T>(self, result: &Result<T, CallError>) -> Option<Outcome> {
-        match (result, self) {
-            (Err(error), _) if error.is_plugin_fault() => Some(Outcome::Failed),
-            (Ok(_), Self::Whole) => Some(Outcome::Good),
-            (Ok(_), Self::Later) => None,
-            (Ok(_), Self::Nothing) | (Err(_), _) => Some(Outcome::Unknown),
-        }
     }
 }
 

@@ -3,7 +3,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::ticker::Ticker;
-use crate::{Limits, Manifest, World, engine, load};
+use crate::{AbiVersion, Limits, Manifest, Refusal, World, engine, load};
 
 /// What a file shows, for its author.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -12,14 +12,16 @@ pub struct Inspection {
     pub size: usize,
     /// BLAKE3 of the file, in hex.
     pub digest: String,
-    /// The worlds it implements.
+    /// The version of the ABI that this server would speak with it; `None` when there is none.
+    pub abi: Option<AbiVersion>,
+    /// The worlds it implements in this version.
     pub worlds: Vec<World>,
     /// Everything it imports, which is everything it can ask of the host.
     pub imports: Vec<String>,
     /// Everything it exports.
     pub exports: Vec<String>,
     /// What it says of itself, or why this server would refuse it.
-    pub manifest: Result<Manifest, String>,
+    pub manifest: Result<Manifest, Refusal>,
 }
 
 /// Looks at a plugin's file without loading it. Compiles it and, if it is admissible, lets it describe
@@ -46,14 +48,13 @@ pub fn inspect_component(name: &str, component: &[u8]) -> Result<Inspection, Str
 
 fn look(engine: &wasmtime::Engine, name: &str, bytes: &[u8]) -> Result<Inspection, String> {
     let examined = load::examine(engine, None, bytes)?;
-    let mut inspection = Inspection {
+    Ok(Inspection {
         size: bytes.len(),
         digest: examined.digest.to_hex().to_string(),
-        worlds: examined.worlds.clone(),
+        abi: examined.abi(),
+        worlds: examined.worlds().to_vec(),
         imports: examined.imports.clone(),
         exports: examined.exports.clone(),
-        manifest: Err(String::new()),
-    };
-    inspection.manifest = load::trial(engine, &Limits::default(), name, &examined).map(|tried| tried.manifest);
-    Ok(inspection)
+        manifest: load::trial(engine, &Limits::default(), name, &examined).map(|tried| tried.manifest),
+    })
 }

@@ -12,7 +12,11 @@
 //! Guests never run on the caller's thread or on an async reactor. An instance serves one call or
 //! one stream and is thrown away, so that nothing of one user's text is left for the next, and a
 //! trap has nothing to poison.
+//!
+//! Several versions of the ABI are hosted side by side ([`AbiVersion`]); a component shows in the names
+//! of its exports which of them it speaks.
 
+mod abi;
 mod bindings;
 mod breaker;
 mod cache;
@@ -30,15 +34,18 @@ mod manifest;
 mod pack;
 mod plugin;
 mod policy;
+mod refusal;
 mod stream;
 mod ticker;
 mod workers;
 
+pub use abi::AbiVersion;
 pub use call_error::{BadGroups, BadSpan, CallError};
 pub use config::{HostConfig, Limits, MAX_FILE_BYTES, MAX_TEXT_BYTES, MAX_WINDOW};
 pub use host::{LoadReport, NoObserver, Observer, PluginHost, StartError};
 pub use inspect::{Inspection, inspect, inspect_component};
-pub use manifest::{Manifest, World};
+pub use manifest::{Isolation, Manifest, World};
 pub use pack::{PackError, pack};
-pub use policy::{Context, MergedGroup, OfflineMessage, PolicyViolation};
+pub use policy::{Context, Features, MergedGroup, OfflineMessage, PolicyViolation, Severity, Verdict};
+pub use refusal::Refusal;
 pub use stream::PolicyStream;

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use crate::bindings::constraint::rolecall::policy::types;
 use crate::guest::Call;
+use crate::guest::abi::said;
 use crate::{BadGroups, BadSpan, CallError, MergedGroup, PolicyViolation};
 
 /// Violations of one call; the first are kept.
@@ -22,7 +22,7 @@ const TEXT: usize = 64 << 10;
 pub(crate) fn violations(
     call: &Call<'_>,
     text: &str,
-    found: Vec<types::Violation>,
+    found: Vec<said::Violation>,
 ) -> Result<Vec<PolicyViolation>, CallError> {
     if found.len() > VIOLATIONS {
         tracing::warn!(plugin = call.plugin, found = found.len(), "only the first {VIOLATIONS} violations are kept");
@@ -30,7 +30,7 @@ pub(crate) fn violations(
     found.into_iter().take(VIOLATIONS).map(|violation| violation_of(call, text, violation)).collect()
 }
 
-fn violation_of(call: &Call<'_>, text: &str, found: types::Violation) -> Result<PolicyViolation, CallError> {
+fn violation_of(call: &Call<'_>, text: &str, found: said::Violation) -> Result<PolicyViolation, CallError> {
     let rule = cut(&found.rule, RULE).to_owned();
     let mut spans: Vec<Range<usize>> = Vec::with_capacity(found.spans.len().min(SPANS));
     for span in found.spans.iter().take(SPANS) {
@@ -42,7 +42,8 @@ fn violation_of(call: &Call<'_>, text: &str, found: types::Violation) -> Result<
         spans.push(start..end);
     }
     let suggestion = found.suggestion.filter(|suggestion| suggestion.len() <= TEXT);
-    Ok(PolicyViolation { rule, message: cut(&found.message, MESSAGE).to_owned(), spans, suggestion })
+    let message = cut(&found.message, MESSAGE).to_owned();
+    Ok(PolicyViolation { rule, message, severity: found.severity, spans, suggestion })
 }
 
 fn wrong(text: &str, before: Option<&Range<usize>>, start: usize, end: usize) -> Option<BadSpan> {
@@ -60,11 +61,7 @@ fn wrong(text: &str, before: Option<&Range<usize>>, start: usize, end: usize) ->
 }
 
 /// Takes over a merge of a window of so many messages, in order.
-pub(crate) fn groups(
-    call: &Call<'_>,
-    window: usize,
-    groups: Vec<types::MergedGroup>,
-) -> Result<Vec<MergedGroup>, CallError> {
+pub(crate) fn groups(call: &Call<'_>, window: usize, groups: Vec<said::Group>) -> Result<Vec<MergedGroup>, CallError> {
     let lifted = partition(window, groups).map_err(|why| CallError::BadGroups {
         plugin: call.plugin.to_owned(),
         window,
@@ -86,7 +83,7 @@ struct Lifted {
     too_long: usize,
 }
 
-fn partition(window: usize, groups: Vec<types::MergedGroup>) -> Result<Lifted, BadGroups> {
+fn partition(window: usize, groups: Vec<said::Group>) -> Result<Lifted, BadGroups> {
     let mut seen = vec![false; window];
     let mut lifted = Lifted::default();
     for group in groups {

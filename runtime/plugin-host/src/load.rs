@@ -3,6 +3,7 @@
 mod complexity;
 mod component;
 mod schema;
+mod spoken;
 mod trial;
 
 use std::collections::BTreeMap;
@@ -25,7 +26,7 @@ use crate::host::StartError;
 use crate::instances::Instances;
 use crate::plugin::Plugin;
 use crate::ticker::Ticker;
-use crate::{HostConfig, LoadReport};
+use crate::{HostConfig, LoadReport, Refusal};
 
 /// Loads what is there.
 pub(crate) fn folder(
@@ -77,7 +78,8 @@ fn load_all(engine: &Engine, config: &HostConfig, files: &[PathBuf]) -> (BTreeMa
     let mut report = LoadReport::default();
     for path in files {
         if plugins.len() >= MAX_PLUGINS {
-            report.refused.push((path.clone(), format!("{MAX_PLUGINS} plugins are loaded already; remove some")));
+            let full = format!("{MAX_PLUGINS} plugins are loaded already; remove some");
+            report.refused.push((path.clone(), full.into()));
             continue;
         }
         match load_one(engine, config, cache.as_ref(), &instances, path) {
@@ -87,7 +89,7 @@ fn load_all(engine: &Engine, config: &HostConfig, files: &[PathBuf]) -> (BTreeMa
                 plugins.insert(plugin.manifest.name.clone(), Arc::new(plugin));
             }
             Err(reason) => {
-                tracing::warn!(file = %path.display(), reason, "plugin refused");
+                tracing::warn!(file = %path.display(), %reason, "plugin refused");
                 report.refused.push((path.clone(), reason));
             }
         }
@@ -104,14 +106,14 @@ fn load_one(
     cache: Option<&Cache>,
     instances: &Instances,
     path: &Path,
-) -> Result<(Plugin, bool), String> {
+) -> Result<(Plugin, bool), Refusal> {
     let bytes = read(path)?;
     let examined = examine(engine, cache, &bytes)?;
     let compiled = examined.compiled;
     let stem = path.file_stem().and_then(|stem| stem.to_str()).ok_or("the file's name is not UTF-8")?;
     let Tried { manifest, schema, constraint, delivery } = trial(engine, &config.limits, stem, &examined)?;
     if manifest.name != stem {
-        return Err(format!("the plugin is called {0}; name the file {0}.wasm", manifest.name));
+        return Err(format!("the plugin is called {0}; name the file {0}.wasm", manifest.name).into());
     }
     // Unknown when the component takes modules from outside, which none of ours can.
     let memories = examined.component.resources_required().map_or(MAX_MEMORIES, |needed| needed.num_memories.max(1));

@@ -3,6 +3,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::AbiVersion;
+
 /// What a plugin says of itself, and what its file shows.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Manifest {
@@ -12,14 +14,39 @@ pub struct Manifest {
     pub version: String,
     /// One line of documentation.
     pub doc: String,
+    /// The version of the ABI that it is spoken to in: the newest of those that it exports and that
+    /// this host speaks.
+    pub abi: AbiVersion,
     /// The worlds it implements: its exports.
     pub worlds: Vec<World>,
     /// JSON Schema of its parameters.
     pub params_schema: Value,
     /// Whether a constraint policy judges a stream piece by piece, or whole replies only.
     pub streaming: bool,
+    /// How it wishes its instances to be isolated. Nothing heeds the wish yet: the host isolates by
+    /// call, a stream being one call.
+    pub isolation: Isolation,
     /// BLAKE3 of the file, in hex.
     pub digest: String,
+}
+
+/// How long a policy would have its instances live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Isolation {
+    /// For one call, or one stream.
+    Call,
+    /// For the calls of one session.
+    Session,
+}
+
+impl fmt::Display for Isolation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Call => "call",
+            Self::Session => "session",
+        })
+    }
 }
 
 /// The kinds of policy.
@@ -28,7 +55,7 @@ pub struct Manifest {
 pub enum World {
     /// Judges replies.
     ConstraintPolicy,
-    /// Merges offline messages.
+    /// Merges offline messages and tells which are the same.
     DeliveryPolicy,
 }
 

@@ -3,10 +3,8 @@ use std::sync::Arc;
 use jsonschema::Validator;
 use parking_lot::Mutex;
 
-use crate::bindings::constraint::ConstraintPolicyPre;
-use crate::bindings::delivery::DeliveryPolicyPre;
 use crate::breaker::Breaker;
-use crate::guest::State;
+use crate::guest::abi::{ConstraintPre, DeliveryPre};
 use crate::instances::{InstancePermit, Instances};
 use crate::{CallError, Manifest, World};
 
@@ -18,19 +16,19 @@ pub(crate) struct Plugin {
     pub(crate) manifest: Arc<Manifest>,
     pub(crate) schema: Validator,
     pub(crate) breaker: Mutex<Breaker>,
-    pub(crate) constraint: Option<ConstraintPolicyPre<State>>,
-    pub(crate) delivery: Option<DeliveryPolicyPre<State>>,
+    pub(crate) constraint: Option<ConstraintPre>,
+    pub(crate) delivery: Option<DeliveryPre>,
     pub(crate) instances: Instances,
     /// Memories of an instance.
     pub(crate) memories: usize,
 }
 
 impl Plugin {
-    pub(crate) fn constraint(&self) -> Result<&ConstraintPolicyPre<State>, CallError> {
+    pub(crate) fn constraint(&self) -> Result<&ConstraintPre, CallError> {
         self.constraint.as_ref().ok_or_else(|| self.not(World::ConstraintPolicy))
     }
 
-    pub(crate) fn delivery(&self) -> Result<&DeliveryPolicyPre<State>, CallError> {
+    pub(crate) fn delivery(&self) -> Result<&DeliveryPre, CallError> {
         self.delivery.as_ref().ok_or_else(|| self.not(World::DeliveryPolicy))
     }
 

@@ -27,16 +27,18 @@ pub async fn admit_delivery(
     let mut record = Record::new(&contract.name, metrics.clone());
     let piece = Probe::behind(contract, "").end_with(text);
     let mut wrong: Vec<Broken> = piece.blocking.iter().map(|f| f.broken.clone()).collect();
+    let mut warned = Vec::new();
     if wrong.is_empty() {
-        let policies = Policies::of(contract, judges);
+        let mut policies = Policies::of(contract, judges);
         let judgement = policies.check(&piece.text).await;
         judgement.allowed.iter().for_each(|(rule, message)| record.note(rule, "warn", message));
-        wrong = judgement.broken;
+        (wrong, warned) = (judgement.broken, judgement.warned);
     }
     if wrong.is_empty() && piece.clean() && contract.program.check(&piece.text).passes() {
         for r in &piece.redacted {
             record.edit(&r.rule, "redact", &r.message);
         }
+        warned.iter().for_each(|(rule, message)| record.note(rule, "warn", message));
         return Ok(Permitted::new(piece.text));
     }
     if wrong.is_empty() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use rolecall_dsl::contract::{Contract, Language, OnFailure, OnViolation, PolicyRef, Rule};
 use rolecall_dsl::diagnostic::Severity;
-use rolecall_plugin_host::{CallError, Context, PluginHost, PolicyStream, PolicyViolation};
+use rolecall_plugin_host::{CallError, Context, PluginHost, PolicyStream, PolicyViolation, Severity as Weight};
 use serde_json::{Map, Value};
 
 use super::record::{Broken, Cause, Record};
@@ -92,6 +92,8 @@ struct Policy {
     on_violation: OnViolation,
     /// Open and fed with exactly the reply so far; `None` when it must be opened (again).
     stream: Option<Box<dyn Judge>>,
+    /// It has warned about some text of the reply, of which nobody knows whether it goes out.
+    has_warned: bool,
 }
 
 /// What policies said of a text.
@@ -101,6 +103,9 @@ pub(super) struct Judgement {
     pub(super) broken: Vec<Broken>,
     /// Failures that the contract lets pass: rule and message.
     pub(super) allowed: Vec<(String, String)>,
+    /// What blocking policies only warned about, of the text judged: rule and message. Of a reply,
+    /// [`Policies::warn`] tells this at the end, about what went out.
+    pub(super) warned: Vec<(String, String)>,
 }
 
 impl std::fmt::Debug for Policies {
@@ -135,7 +140,7 @@ impl Policies {
         for i in 0..self.blocking.len() {
             let result = self.push_one(i, out, piece).await;
             let Some(policy) = self.blocking.get_mut(i) else { continue };
-            if !matches!(&result, Ok(found) if found.is_empty()) {
+            if !matches!(&result, Ok(found) if found.iter().all(|v| v.severity == Weight::Warning)) {
                 policy.stream = None;
             }
             policy.judged(result, &mut judgement);
@@ -152,7 +157,7 @@ impl Policies {
         let mut judgement = Judgement::default();
         for i in 0..self.blocking.len() {
             let result = self.finish_one(i, out).await;
-            if let Some(policy) = self.blocking.get(i) {
+            if let Some(policy) = self.blocking.get_mut(i) {
                 policy.judged(result, &mut judgement);
             }
         }
@@ -160,9 +165,9 @@ impl Policies {
     }
 
     /// Judges a whole text.
-    pub(super) async fn check(&self, text: &str) -> Judgement {
+    pub(super) async fn check(&mut self, text: &str) -> Judgement {
         let mut judgement = Judgement::default();
-        for policy in &self.blocking {
+        for policy in &mut self.blocking {
             let p = &policy.policy;
             let result = self.judges.check(&p.plugin, &p.params, &self.context, text).await;
             policy.judged(result, &mut judgement);
@@ -170,9 +175,10 @@ impl Policies {
         judgement
     }
 
-    /// Lets the policies that only warn judge the whole text.
+    /// Lets the policies that only warn judge the whole text, and those again that have warned about
+    /// some of it: what they warned about may have been dropped since.
     pub(super) async fn warn(&self, text: &str, record: &mut Record) {
-        for policy in &self.warning {
+        for policy in self.warning.iter().chain(self.blocking.iter().filter(|policy| policy.has_warned)) {
             let p = &policy.policy;
             match self.judges.check(&p.plugin, &p.params, &self.context, text).await {
                 Ok(found) => found.iter().for_each(|v| record.note(&policy.id, "warn", &v.message)),
@@ -234,17 +240,22 @@ impl Policies {
 impl Policy {
     fn of(rule: &Rule) -> Option<Self> {
         let policy = rule.constraint.policy()?.clone();
-        Some(Self { id: rule.id.to_string(), policy, on_violation: rule.on_violation.clone(), stream: None })
+        let (id, on_violation) = (rule.id.to_string(), rule.on_violation.clone());
+        Some(Self { id, policy, on_violation, stream: None, has_warned: false })
     }
 
-    fn judged(&self, result: Result<Vec<PolicyViolation>, CallError>, judgement: &mut Judgement) {
+    fn judged(&mut self, result: Result<Vec<PolicyViolation>, CallError>, judgement: &mut Judgement) {
         match result {
             Ok(found) => found.into_iter().for_each(|v| self.violated(v, judgement)),
             Err(error) => self.failed(&error, judgement),
         }
     }
 
-    fn violated(&self, violation: PolicyViolation, judgement: &mut Judgement) {
+    fn violated(&mut self, violation: PolicyViolation, judgement: &mut Judgement) {
+        if violation.severity == Weight::Warning {
+            self.has_warned = true;
+            return judgement.warned.push((self.id.clone(), violation.message));
+        }
         judgement.broken.push(Broken {
             id: self.id.clone(),
             message: violation.message,

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use rolecall_dsl::Contract;
 use rolecall_dsl::source::Source;
-use rolecall_plugin_host::{CallError, Context, PolicyViolation, World};
+use rolecall_plugin_host::{CallError, Context, PolicyViolation, Severity as Weight, World};
 use serde_json::{Map, Value};
 
 use super::{Judge, Judges, Overrides, Permitted, Prompt, admit};
@@ -65,6 +65,8 @@ pub(crate) struct Double {
     pub(crate) streaming: bool,
     /// A piece with this word is a violation, its span the word's.
     pub(crate) bad: &'static str,
+    /// A piece with this word is a warning.
+    pub(crate) odd: &'static str,
     /// A reply without this word is a violation at its end.
     pub(crate) wanted: &'static str,
     /// Every call fails.
@@ -127,7 +129,7 @@ impl Failure {
 
 impl Double {
     pub(crate) const fn objecting(bad: &'static str, streaming: bool) -> Self {
-        Self { streaming, bad, wanted: "", fails: None, fails_late: false }
+        Self { streaming, bad, odd: "", wanted: "", fails: None, fails_late: false }
     }
 
     fn judge(&self, text: &str, whole: bool) -> Result<Vec<PolicyViolation>, CallError> {
@@ -137,6 +139,7 @@ impl Double {
         let violation = |message, span: Option<_>| PolicyViolation {
             rule: "word".into(),
             message,
+            severity: Weight::Error,
             spans: span.into_iter().collect(),
             suggestion: None,
         };
@@ -146,6 +149,13 @@ impl Double {
                 text.match_indices(self.bad)
                     .map(|(at, word)| violation(format!("{word:?} is bad"), Some(at..at + word.len()))),
             );
+        }
+        if !self.odd.is_empty() {
+            let odd = text.match_indices(self.odd).map(|(at, word)| PolicyViolation {
+                severity: Weight::Warning,
+                ..violation(format!("{word:?} is odd"), Some(at..at + word.len()))
+            });
+            found.extend(odd);
         }
         if whole && !text.contains(self.wanted) {
             found.push(violation(format!("{:?} is wanted", self.wanted), None));

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::{install_panic_hook, offset, parse_params};
 use crate::bindings::constraint::exports::rolecall::policy::constraint as abi;
 use crate::bindings::constraint::rolecall::policy::types;
-use crate::{BadParam, ConstraintPolicy, Context, PolicyError, StreamCheck, Violation};
+use crate::{BadParam, ConstraintPolicy, Context, Isolation, PolicyError, Severity, StreamCheck, Violation};
 
 /// World `constraint-policy` by `P`.
 #[derive(Debug)]
@@ -32,6 +32,10 @@ impl<P: ConstraintPolicy> abi::Guest for Constraint<P> {
             doc: manifest.doc,
             params_schema: manifest.params_schema,
             streaming: P::Stream::STREAMING,
+            isolation: match manifest.isolation {
+                Isolation::Call => types::Isolation::Call,
+                Isolation::Session => types::Isolation::Session,
+            },
         }
     }
 }
@@ -87,6 +91,10 @@ fn violation(violation: Violation) -> types::Violation {
         spans: spans.map(|span| types::Span { start: offset(span.start), end: offset(span.end) }).collect(),
         rule: violation.rule,
         message: violation.message,
+        severity: match violation.severity {
+            Severity::Error => types::Severity::Error,
+            Severity::Warning => types::Severity::Warning,
+        },
         suggestion: violation.suggestion,
     }
 }

@@ -1,22 +1,21 @@
 use wasmtime::component::ResourceAny;
 
 use super::Call;
+use super::abi::Constraint;
 use super::instance::Instance;
-use crate::bindings::constraint::ConstraintPolicy;
-use crate::bindings::constraint::exports::rolecall::policy::constraint as abi;
 use crate::lift;
 use crate::plugin::Plugin;
 use crate::{CallError, Context, Limits, PolicyViolation};
 
 /// A fresh instance with its policy.
 pub(crate) struct ConstraintGuest {
-    instance: Instance<ConstraintPolicy>,
+    instance: Instance<dyn Constraint>,
     policy: ResourceAny,
 }
 
 /// An instance with an open stream.
 pub(crate) struct StreamGuest {
-    instance: Instance<ConstraintPolicy>,
+    instance: Instance<dyn Constraint>,
     stream: ResourceAny,
     /// What was pushed so far: the text that spans point into.
     text: String,
@@ -27,9 +26,9 @@ impl ConstraintGuest {
     pub(crate) fn create(plugin: &Plugin, limits: &Limits, params: &str) -> Result<Self, CallError> {
         let pre = plugin.constraint()?;
         let (instance, policy) = Instance::create(plugin, pre.engine(), limits, limits.check, |store| {
-            let bindings = pre.instantiate(&mut *store)?;
-            let created = bindings.rolecall_policy_constraint().policy().call_create(store, params)?;
-            Ok(created.map(|policy| (bindings, policy)))
+            let guest = pre.instantiate(store)?;
+            let created = guest.create(store, params)?;
+            Ok(created.map(|policy| (guest, policy)))
         })?;
         Ok(Self { instance, policy })
     }
@@ -43,9 +42,7 @@ impl ConstraintGuest {
         reply: &str,
     ) -> Result<Vec<PolicyViolation>, CallError> {
         let call = Call { plugin: &plugin.manifest.name, export: "check", limits, time: limits.check };
-        let found = self.instance.call(&call, |guest, store| {
-            guest.rolecall_policy_constraint().policy().call_check(store, self.policy, reply, &lower(context))
-        })?;
+        let found = self.instance.call(&call, |guest, store| guest.check(store, self.policy, reply, context))?;
         lift::violations(&call, reply, found)
     }
 
@@ -57,9 +54,8 @@ impl ConstraintGuest {
         context: &Context,
     ) -> Result<Option<StreamGuest>, CallError> {
         let call = Call { plugin: &plugin.manifest.name, export: "open-stream", limits, time: limits.check };
-        let stream = self.instance.call(&call, |guest, store| {
-            guest.rolecall_policy_constraint().policy().call_open_stream(store, self.policy, &lower(context)).map(Ok)
-        })?;
+        let stream =
+            self.instance.call(&call, |guest, store| guest.open_stream(store, self.policy, context).map(Ok))?;
         Ok(stream.map(|stream| StreamGuest { instance: self.instance, stream, text: String::new() }))
     }
 }
@@ -80,9 +76,7 @@ impl StreamGuest {
         let call = Call { plugin: &plugin.manifest.name, export: "push", limits, time: limits.push };
         self.instance.grant(call.time);
         self.text.push_str(delta);
-        let found = self.instance.call(&call, |guest, store| {
-            guest.rolecall_policy_constraint().stream_check().call_push(store, self.stream, delta)
-        })?;
+        let found = self.instance.call(&call, |guest, store| guest.push(store, self.stream, delta))?;
         lift::violations(&call, &self.text, found)
     }
 
@@ -90,13 +84,7 @@ impl StreamGuest {
     pub(crate) fn finish(mut self, plugin: &Plugin, limits: &Limits) -> Result<Vec<PolicyViolation>, CallError> {
         let call = Call { plugin: &plugin.manifest.name, export: "finish", limits, time: limits.check };
         self.instance.grant(call.time);
-        let found = self.instance.call(&call, |guest, store| {
-            guest.rolecall_policy_constraint().stream_check().call_finish(store, self.stream)
-        })?;
+        let found = self.instance.call(&call, |guest, store| guest.finish(store, self.stream))?;
         lift::violations(&call, &self.text, found)
     }
-}
-
-fn lower(context: &Context) -> abi::Context {
-    abi::Context { role: context.role.clone(), language: context.language.clone() }
 }

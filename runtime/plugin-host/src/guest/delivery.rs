@@ -1,16 +1,15 @@
 use wasmtime::component::ResourceAny;
 
 use super::Call;
+use super::abi::Delivery;
 use super::instance::Instance;
-use crate::bindings::constraint::rolecall::policy::types;
-use crate::bindings::delivery::DeliveryPolicy;
 use crate::lift;
 use crate::plugin::Plugin;
-use crate::{CallError, Limits, MergedGroup, OfflineMessage};
+use crate::{CallError, Features, Limits, MergedGroup, OfflineMessage, Verdict};
 
 /// A fresh instance with its policy.
 pub(crate) struct DeliveryGuest {
-    instance: Instance<DeliveryPolicy>,
+    instance: Instance<dyn Delivery>,
     policy: ResourceAny,
 }
 
@@ -19,9 +18,9 @@ impl DeliveryGuest {
     pub(crate) fn create(plugin: &Plugin, limits: &Limits, params: &str) -> Result<Self, CallError> {
         let pre = plugin.delivery()?;
         let (instance, policy) = Instance::create(plugin, pre.engine(), limits, limits.merge, |store| {
-            let bindings = pre.instantiate(&mut *store)?;
-            let created = bindings.rolecall_policy_delivery().policy().call_create(store, params)?;
-            Ok(created.map(|policy| (bindings, policy)))
+            let guest = pre.instantiate(store)?;
+            let created = guest.create(store, params)?;
+            Ok(created.map(|policy| (guest, policy)))
         })?;
         Ok(Self { instance, policy })
     }
@@ -34,22 +33,19 @@ impl DeliveryGuest {
         window: &[OfflineMessage],
     ) -> Result<Vec<MergedGroup>, CallError> {
         let call = Call { plugin: &plugin.manifest.name, export: "merge", limits, time: limits.merge };
-        let messages: Vec<_> = window.iter().map(lower).collect();
-        let groups = self.instance.call(&call, |guest, store| {
-            guest.rolecall_policy_delivery().policy().call_merge(store, self.policy, &messages)
-        })?;
+        let groups = self.instance.call(&call, |guest, store| guest.merge(store, self.policy, window))?;
         lift::groups(&call, window.len(), groups)
     }
-}
 
-fn lower(message: &OfflineMessage) -> types::OfflineMessage {
-    types::OfflineMessage {
-        id: message.biz_id.clone(),
-        role: message.role.clone(),
-        intent: message.intent.clone(),
-        priority: message.priority,
-        turn_id: message.turn_id,
-        text: message.text.clone(),
-        created_at_ms: message.created_at_ms,
+    /// Says how two messages relate.
+    pub(crate) fn same(
+        mut self,
+        plugin: &Plugin,
+        limits: &Limits,
+        pair: (&OfflineMessage, &OfflineMessage),
+        features: &Features,
+    ) -> Result<Verdict, CallError> {
+        let call = Call { plugin: &plugin.manifest.name, export: "same", limits, time: limits.check };
+        self.instance.call(&call, |guest, store| guest.same(store, self.policy, pair, features))
     }
 }

@@ -81,6 +81,11 @@ impl Call<'_> {
         }
     }
 
+    /// The policy's version of the ABI does not have the function.
+    pub(super) fn unsupported(&self) -> CallError {
+        CallError::Unsupported { plugin: self.plugin.to_owned(), export: self.export }
+    }
+
     /// The policy says that it failed.
     pub(super) fn internal(&self, message: &str) -> CallError {
         let message = cut(message, WORDS).to_owned();

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use wasmtime::ResourceLimiter;
 
 use crate::Limits;
-use crate::bindings::constraint::rolecall::policy::{log, types};
 use crate::engine::{MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_TABLE_ELEMENTS, MAX_TABLES};
 use crate::lift::cut;
 
@@ -26,6 +25,15 @@ pub(crate) struct State {
     bytes: usize,
     dropped: usize,
     last_error: Option<String>,
+}
+
+/// How important a line of the log is.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Level {
+    Debug,
+    Info,
+    Warn,
+    Error,
 }
 
 /// An instance wanted more memory than it may have.
@@ -76,16 +84,8 @@ impl State {
         self.ticks_left > 0
     }
 
-    /// The last error that the guest logged in this call, such as the message of its panic.
-    pub(super) fn take_last_error(&mut self) -> Option<String> {
-        self.last_error.take()
-    }
-}
-
-impl types::Host for State {}
-
-impl log::Host for State {
-    fn log(&mut self, level: log::Level, message: String) {
+    /// A line for the policy's author.
+    pub(super) fn line(&mut self, level: Level, message: &str) {
         self.bytes = self.bytes.saturating_add(message.len());
         if self.lines >= LOG_LINES || self.bytes > LOG_BYTES {
             self.dropped += 1;
@@ -94,14 +94,19 @@ impl log::Host for State {
         self.lines += 1;
         let (plugin, message) = (&*self.plugin, message.trim_end());
         match level {
-            log::Level::Debug => tracing::debug!(plugin, message, "plugin"),
-            log::Level::Info => tracing::info!(plugin, message, "plugin"),
-            log::Level::Warn => tracing::warn!(plugin, message, "plugin"),
-            log::Level::Error => {
+            Level::Debug => tracing::debug!(plugin, message, "plugin"),
+            Level::Info => tracing::info!(plugin, message, "plugin"),
+            Level::Warn => tracing::warn!(plugin, message, "plugin"),
+            Level::Error => {
                 tracing::error!(plugin, message, "plugin");
                 self.last_error = Some(cut(message, 2 << 10).to_owned());
             }
         }
+    }
+
+    /// The last error that the guest logged in this call, such as the message of its panic.
+    pub(super) fn take_last_error(&mut self) -> Option<String> {
+        self.last_error.take()
     }
 }
 

@@ -1,13 +1,14 @@
 use std::time::Duration;
 
 use super::*;
-use crate::Limits;
+use crate::{Limits, Severity};
 
 fn lift(text: &str, spans: &[(u32, u32)]) -> Result<Vec<PolicyViolation>, CallError> {
     let limits = Limits::default();
     let call = Call { plugin: "p", export: "check", limits: &limits, time: Duration::ZERO };
-    let spans = spans.iter().map(|(start, end)| types::Span { start: *start, end: *end }).collect();
-    let found = types::Violation { rule: "r".into(), message: "m".into(), spans, suggestion: None };
+    let spans = spans.iter().map(|(start, end)| said::Span { start: *start, end: *end }).collect();
+    let found =
+        said::Violation { rule: "r".into(), message: "m".into(), severity: Severity::Error, spans, suggestion: None };
     violations(&call, text, vec![found])
 }
 
@@ -31,8 +32,8 @@ fn spans_lie_in_the_text_on_characters_in_order() {
     assert_eq!(why(text, &[(0, 4), (1, 4)]), BadSpan::OutOfOrder);
 }
 
-fn group(members: &[u32], text: Option<&str>) -> types::MergedGroup {
-    types::MergedGroup { members: members.to_vec(), text: text.map(str::to_owned) }
+fn group(members: &[u32], text: Option<&str>) -> said::Group {
+    said::Group { members: members.to_vec(), text: text.map(str::to_owned) }
 }
 
 #[test]

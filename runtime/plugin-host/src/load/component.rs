@@ -4,14 +4,9 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use super::complexity;
-use crate::World;
+use super::spoken::{self, Spoken};
 use crate::cache::Cache;
-
-/// The version of the ABI that this host speaks.
-const MAJOR: &str = "1";
-const PACKAGE: &str = "rolecall:policy/";
-/// What is granted; `types` has no functions.
-const GRANTS: &[&str] = &["log", "types"];
+use crate::{AbiVersion, Refusal, World};
 
 /// What a file begins like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +32,7 @@ impl Kind {
 pub(crate) struct Examined {
     pub(crate) component: Component,
     pub(crate) digest: blake3::Hash,
-    pub(crate) worlds: Vec<World>,
+    pub(super) spoken: Result<Spoken, Refusal>,
     pub(crate) imports: Vec<String>,
     pub(crate) exports: Vec<String>,
     /// Whether it was compiled now, not taken from the cache.
@@ -64,32 +59,25 @@ pub(crate) fn examine(engine: &Engine, cache: Option<&Cache>, bytes: &[u8]) -> R
     let shape = component.component_type();
     let imports: Vec<String> = shape.imports(engine).map(|(name, _)| name.to_owned()).collect();
     let exports: Vec<String> = shape.exports(engine).map(|(name, _)| name.to_owned()).collect();
-    let mut worlds: Vec<World> = exports.iter().filter_map(|name| world(name)).collect();
-    // In an order of their own: exports stand in the order of the linker.
-    worlds.sort_unstable();
-    Ok(Examined { component, digest, worlds, imports, exports, compiled })
+    Ok(Examined { component, digest, spoken: spoken::of(&exports), imports, exports, compiled })
 }
 
 impl Examined {
-    /// Refuses what this host cannot run, and names what is missing.
-    pub(crate) fn admissible(&self) -> Result<(), String> {
-        let foreign = |name: &String| interface(name).is_some_and(|(_, version)| major(version) != MAJOR);
-        if let Some(name) = self.exports.iter().chain(&self.imports).find(|name| foreign(name)) {
-            let version = interface(name).map_or("", |(_, version)| version);
-            return Err(format!("the plugin speaks rolecall:policy {version}; this server speaks {MAJOR}"));
-        }
-        if self.worlds.is_empty() {
-            let exports = if self.exports.is_empty() { "nothing".to_owned() } else { self.exports.join(", ") };
-            return Err(format!(
-                "the component exports no policy ({PACKAGE}constraint or {PACKAGE}delivery) but {exports}"
-            ));
-        }
-        let missing: Vec<&str> = self.imports.iter().filter(|name| !granted(name)).map(String::as_str).collect();
-        if missing.is_empty() {
-            Ok(())
-        } else {
-            Err(format!("the plugin needs {}, which is not granted; only log is", missing.join(", ")))
-        }
+    /// What it is spoken to in; refuses what this host cannot run, and names what is missing.
+    pub(super) fn admissible(&self) -> Result<&Spoken, Refusal> {
+        let spoken = self.spoken.as_ref().map_err(Clone::clone)?;
+        spoken::granted(&self.imports)?;
+        Ok(spoken)
+    }
+
+    /// The version of the ABI that it is spoken to in.
+    pub(crate) fn abi(&self) -> Option<AbiVersion> {
+        self.spoken.as_ref().ok().map(|spoken| spoken.abi)
+    }
+
+    /// The worlds that it implements.
+    pub(crate) fn worlds(&self) -> &[World] {
+        self.spoken.as_ref().map_or(&[], |spoken| &spoken.worlds)
     }
 }
 
@@ -101,25 +89,4 @@ fn compile(engine: &Engine, bytes: &[u8]) -> Result<Component, String> {
         Ok(Err(error)) => Err(format!("the component is damaged or cut off: {}", error.root_cause())),
         Err(_) => Err("the compiler failed on this component".into()),
     }
-}
-
-fn world(export: &str) -> Option<World> {
-    match interface(export)? {
-        ("constraint", version) if major(version) == MAJOR => Some(World::ConstraintPolicy),
-        ("delivery", version) if major(version) == MAJOR => Some(World::DeliveryPolicy),
-        _ => None,
-    }
-}
-
-fn granted(import: &str) -> bool {
-    interface(import).is_some_and(|(name, _)| GRANTS.contains(&name))
-}
-
-/// Name and version of one of our interfaces.
-fn interface(name: &str) -> Option<(&str, &str)> {
-    name.strip_prefix(PACKAGE)?.split_once('@')
-}
-
-fn major(version: &str) -> &str {
-    version.split('.').next().unwrap_or_default()
 }

@@ -4,51 +4,44 @@
 use std::sync::Arc;
 
 use jsonschema::Validator;
-use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Engine, Store, Trap};
 
 use super::component::Examined;
 use super::schema;
-use crate::bindings::constraint::rolecall::policy::{log, types};
-use crate::bindings::constraint::{ConstraintPolicy, ConstraintPolicyPre};
-use crate::bindings::delivery::{DeliveryPolicy, DeliveryPolicyPre};
+use super::spoken::Spoken;
+use crate::guest::abi::said::Said;
+use crate::guest::abi::{self, ConstraintPre, DeliveryPre};
 use crate::guest::{self, Call, State};
-use crate::{CallError, Limits, Manifest, World};
+use crate::{CallError, Limits, Manifest, Refusal, World};
 
 /// A plugin that came up.
 pub(crate) struct Tried {
     pub(crate) manifest: Manifest,
     pub(crate) schema: Validator,
-    pub(crate) constraint: Option<ConstraintPolicyPre<State>>,
-    pub(crate) delivery: Option<DeliveryPolicyPre<State>>,
+    pub(crate) constraint: Option<ConstraintPre>,
+    pub(crate) delivery: Option<DeliveryPre>,
 }
 
 /// Instantiates and describes.
-pub(crate) fn run(engine: &Engine, limits: &Limits, name: &str, examined: &Examined) -> Result<Tried, String> {
-    examined.admissible()?;
+pub(crate) fn run(engine: &Engine, limits: &Limits, name: &str, examined: &Examined) -> Result<Tried, Refusal> {
+    let spoken = examined.admissible()?;
     let words = |error: wasmtime::Error| unfit(&error.root_cause().to_string());
-    let mut linker = Linker::<State>::new(engine);
-    log::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state).map_err(words)?;
+    let linker = abi::linker(engine).map_err(words)?;
     let pre = linker.instantiate_pre(&examined.component).map_err(words)?;
-    let has = |world| examined.worlds.contains(&world);
-    let constraint =
-        has(World::ConstraintPolicy).then(|| ConstraintPolicyPre::new(pre.clone())).transpose().map_err(words)?;
-    let delivery = has(World::DeliveryPolicy).then(|| DeliveryPolicyPre::new(pre)).transpose().map_err(words)?;
+    let has = |world| spoken.worlds.contains(&world);
+    let constraint = has(World::ConstraintPolicy).then(|| ConstraintPre::new(spoken.abi, pre.clone()));
+    let constraint = constraint.transpose().map_err(words)?;
+    let delivery = has(World::DeliveryPolicy).then(|| DeliveryPre::new(spoken.abi, pre));
+    let delivery = delivery.transpose().map_err(words)?;
 
     let mut said = None;
     if let Some(pre) = &constraint {
-        said = Some(describe(engine, limits, name, |store| {
-            let instance: ConstraintPolicy = pre.instantiate(&mut *store)?;
-            instance.rolecall_policy_constraint().call_describe(store)
-        })?);
+        said = Some(describe(engine, limits, name, |store| pre.instantiate(store)?.describe(store))?);
     }
     if let Some(pre) = &delivery {
-        let again = describe(engine, limits, name, |store| {
-            let instance: DeliveryPolicy = pre.instantiate(&mut *store)?;
-            instance.rolecall_policy_delivery().call_describe(store)
-        })?;
+        let again = describe(engine, limits, name, |store| pre.instantiate(store)?.describe(store))?;
         match &said {
-            Some(first) if !same(first, &again) => {
+            Some(first) if !agree(first, &again) => {
                 return Err("the two worlds of the plugin describe different policies".into());
             }
             Some(_) => {}
@@ -57,7 +50,7 @@ pub(crate) fn run(engine: &Engine, limits: &Limits, name: &str, examined: &Exami
     }
     let said = said.ok_or("the component exports no policy")?;
     let (params_schema, schema) = schema::compile(&said.params_schema)?;
-    let manifest = manifest(said, params_schema, examined)?;
+    let manifest = manifest(said, params_schema, spoken, &examined.digest)?;
     Ok(Tried { manifest, schema, constraint, delivery })
 }
 
@@ -65,8 +58,8 @@ fn describe(
     engine: &Engine,
     limits: &Limits,
     name: &str,
-    ask: impl FnOnce(&mut Store<State>) -> wasmtime::Result<types::Manifest>,
-) -> Result<types::Manifest, String> {
+    ask: impl FnOnce(&mut Store<State>) -> wasmtime::Result<Said>,
+) -> Result<Said, String> {
     let call = Call { plugin: name, export: "describe", limits, time: limits.merge };
     let mut store = guest::store(engine, &Arc::from(name), limits);
     guest::grant(&mut store, call.time);
@@ -82,11 +75,17 @@ fn unfit(why: &str) -> String {
     format!("the plugin does not fit this server: {why}")
 }
 
-fn same(a: &types::Manifest, b: &types::Manifest) -> bool {
-    a.name == b.name && a.version == b.version && a.params_schema == b.params_schema
+fn agree(a: &Said, b: &Said) -> bool {
+    let policy = a.name == b.name && a.version == b.version && a.params_schema == b.params_schema;
+    policy && a.isolation == b.isolation
 }
 
-fn manifest(said: types::Manifest, params_schema: serde_json::Value, examined: &Examined) -> Result<Manifest, String> {
+fn manifest(
+    said: Said,
+    params_schema: serde_json::Value,
+    spoken: &Spoken,
+    digest: &blake3::Hash,
+) -> Result<Manifest, String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
     if said.name.is_empty() || said.name.len() > 64 || !said.name.chars().all(plain) {
         return Err("the plugin's name must be 1 to 64 letters, digits, `_` or `-`".into());
@@ -98,9 +97,11 @@ fn manifest(said: types::Manifest, params_schema: serde_json::Value, examined: &
         name: said.name,
         version: said.version,
         doc: said.doc,
-        worlds: examined.worlds.clone(),
+        abi: spoken.abi,
+        worlds: spoken.worlds.clone(),
         params_schema,
-        streaming: said.streaming && examined.worlds.contains(&World::ConstraintPolicy),
-        digest: examined.digest.to_hex().to_string(),
+        streaming: said.streaming && spoken.worlds.contains(&World::ConstraintPolicy),
+        isolation: said.isolation,
+        digest: digest.to_hex().to_string(),
     })
 }

@@ -1,11 +1,11 @@
 use std::fs;
 
-use rolecall_plugin_host::{inspect, pack};
+use rolecall_plugin_host::{AbiVersion, Isolation, inspect, pack};
 
 use crate::guests::{component, config, folder, module, start};
 
 /// The same component with every occurrence of a string replaced by one of the same length.
-fn patched(component: &[u8], from: &str, to: &str) -> Vec<u8> {
+pub(crate) fn patched(component: &[u8], from: &str, to: &str) -> Vec<u8> {
     assert_eq!(from.len(), to.len());
     let mut bytes = component.to_vec();
     let mut replaced = 0;
@@ -49,16 +49,16 @@ fn every_bad_file_is_named_and_none_is_fatal() {
         ("cut", "cut off"),
         ("empty", "not a WebAssembly file"),
         ("folder", "directory"),
-        ("future", "speaks rolecall:policy 2.0.0; this server speaks 1"),
+        ("future", "speaks rolecall:policy 2.0.0; this server speaks 0.9.0 and 1.0.0"),
         ("greedy", "needs rolecall:policy/net@1.0.0, which is not granted"),
         ("no_world", "exports no policy"),
         ("other_name", "name the file classical_tone.wasm"),
         ("text", "not a WebAssembly file"),
     ];
-    let refused: Vec<(String, &str)> = report
+    let refused: Vec<(String, String)> = report
         .refused
         .iter()
-        .map(|(path, reason)| (path.file_stem().expect("a stem").to_string_lossy().into_owned(), reason.as_str()))
+        .map(|(path, reason)| (path.file_stem().expect("a stem").to_string_lossy().into_owned(), reason.to_string()))
         .collect();
     assert_eq!(refused.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), expected.map(|(name, _)| name));
     for ((name, reason), (_, part)) in refused.iter().zip(expected) {
@@ -84,7 +84,9 @@ fn inspect_shows_worlds_needs_and_manifest() {
     );
     assert!(seen.imports.contains(&"rolecall:policy/log@1.0.0".to_owned()), "{:?}", seen.imports);
     assert!(seen.imports.iter().all(|name| name.starts_with("rolecall:policy/")), "no WASI: {:?}", seen.imports);
-    assert_eq!(seen.manifest.expect("admissible").name, "hostile");
+    assert_eq!(seen.abi, Some(AbiVersion::V1));
+    let manifest = seen.manifest.expect("admissible");
+    assert_eq!((manifest.name.as_str(), manifest.isolation), ("hostile", Isolation::Session));
     assert!(inspect(&dir.path().join("missing.wasm")).expect_err("missing").contains("cannot be read"));
 }
 

@@ -75,7 +75,16 @@ fn build() -> PathBuf {
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
         .args(["build", "--profile", "plugin", "--target", "wasm32-unknown-unknown", "--target-dir"])
         .arg(target())
-        .args(["-p", "rolecall-classical_tone", "-p", "rolecall-digest", "-p", "rolecall-hostile"])
+        .args([
+            "-p",
+            "rolecall-classical_tone",
+            "-p",
+            "rolecall-digest",
+            "-p",
+            "rolecall-hostile",
+            "-p",
+            "rolecall-legacy",
+        ])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(fs::File::create(&log).expect("a log"))

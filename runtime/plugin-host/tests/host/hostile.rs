@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use rolecall_plugin_host::{BadGroups, CallError, Context, HostConfig, Limits, OfflineMessage, PluginHost};
+use rolecall_plugin_host::{BadGroups, CallError, Context, HostConfig, Limits, OfflineMessage, PluginHost, Severity};
 
 use crate::guests::{component, config, folder, host, mode, start};
 
@@ -133,6 +133,19 @@ async fn missing_and_wrong_worlds_are_named() {
     assert_eq!(missing, CallError::Missing("nobody".into()));
     let wrong = host.check("digest", &params, &Context::default(), "x").await.expect_err("a delivery policy");
     assert_eq!(wrong.reason(), "wrong_world", "{wrong}");
+}
+
+/// Fails when a policy's own severity is lost on its way, whole or in pieces.
+#[tokio::test]
+async fn severities_come_through() {
+    let host = host(&["hostile"]);
+    for (sin, severity) in [("honest", Severity::Error), ("mild", Severity::Warning)] {
+        let found = host.check("hostile", &mode(sin), &Context::default(), TEXT).await.expect("a judgement");
+        assert_eq!(found.iter().map(|violation| violation.severity).collect::<Vec<_>>(), [severity]);
+        let stream = host.open("hostile", &mode(sin), &Context::default()).await.expect("an instance");
+        let pushed = stream.expect("a streaming plugin").push(TEXT).await.expect("a judgement");
+        assert_eq!(pushed, found);
+    }
 }
 
 fn window(messages: u64) -> Vec<OfflineMessage> {

@@ -1,4 +1,4 @@
-//! The host with real components: the first-party policies and the hostile one.
+//! The host with real components: the first-party policies, the hostile one and one of an older ABI.
 #![allow(
     clippy::expect_used,
     clippy::panic,
@@ -16,5 +16,7 @@ mod folder;
 mod guests;
 mod hostile;
 mod innocents;
+mod same;
 mod stream;
 mod validate;
+mod versions;

@@ -6,7 +6,7 @@ use rolecall_dsl::Contract;
 use rolecall_dsl::contract::{Language, Rule};
 use rolecall_dsl::diagnostic::Severity;
 use rolecall_dsl::monitor::Violation;
-use rolecall_plugin_host::{CallError, Context, PluginHost};
+use rolecall_plugin_host::{CallError, Context, PluginHost, Severity as Weight};
 
 /// A rule that a text breaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,10 +71,18 @@ pub(super) async fn judge_policy(
     match plugins.check(&policy.plugin, &policy.params, &context, reply).await {
         Ok(violations) => judgement.broken.extend(violations.into_iter().map(|violation| Broken {
             rule: Arc::clone(&rule.id),
-            severity: rule.severity,
+            severity: milder(rule.severity, violation.severity),
             message: violation.message,
         })),
         Err(error) => judgement.failed.push((policy.plugin.clone(), error)),
+    }
+}
+
+/// A rule says how much its policy may weigh at most.
+fn milder(rule: Severity, weight: Weight) -> Severity {
+    match weight {
+        Weight::Error => rule,
+        Weight::Warning => rule.min(Severity::Warning),
     }
 }
 
@@ -82,5 +90,18 @@ fn language(contract: &Contract) -> &'static str {
     match contract.languages.first() {
         Some(Language::Zh) => "zh",
         Some(Language::En) | None => "en",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Fails when a policy can raise the severity that a contract gives its rule.
+    #[test]
+    fn the_milder_severity_counts() {
+        use Severity::{Error, Note, Warning};
+        let both = |rule| (milder(rule, Weight::Error), milder(rule, Weight::Warning));
+        assert_eq!([both(Error), both(Warning), both(Note)], [(Error, Warning), (Warning, Warning), (Note, Note)]);
     }
 }

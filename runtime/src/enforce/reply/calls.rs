@@ -35,7 +35,7 @@ impl ReplyStream {
         if !matches!(self.attempt.stop, None | Some(Stop::Cut)) {
             return Err(self.conclude_calls(release, &[]).await);
         }
-        let judged = judge(calls, limited, &self.contract, &self.policies).await;
+        let judged = judge(calls, limited, &self.contract, &mut self.policies).await;
         for (rule, message) in &judged.allowed {
             self.record.note(rule, "warn", message);
         }
@@ -57,6 +57,9 @@ impl ReplyStream {
             // The token limit has cut the only call: nothing goes on, and what was said is all there is of the
             // reply. It is judged to its end, as any other that the limit cuts.
             return Err(self.conclude(release).await);
+        }
+        for (rule, message) in &judged.warned {
+            self.record.note(rule, "warn", message);
         }
         if let Some((rule, message)) = judged.dropped {
             self.record.edit(rule, "drop", message);

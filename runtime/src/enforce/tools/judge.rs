@@ -31,6 +31,8 @@ pub(in crate::enforce) struct Judged {
     pub(in crate::enforce) told: Vec<(String, String)>,
     /// Failures of policies that the contract lets pass: rule and message.
     pub(in crate::enforce) allowed: Vec<(String, String)>,
+    /// What policies only warn about, should the calls go out: rule and message.
+    pub(in crate::enforce) warned: Vec<(String, String)>,
     /// Calls that were left out, as a rule and a message.
     pub(in crate::enforce) dropped: Option<(&'static str, &'static str)>,
     language: Language,
@@ -42,7 +44,7 @@ pub(in crate::enforce) async fn judge(
     mut calls: Calls,
     limited: bool,
     contract: &Arc<Contract>,
-    policies: &Policies,
+    policies: &mut Policies,
 ) -> Judged {
     let mut judged = Judged::of(language(contract));
     let cut = limited && calls.drop_cut();
@@ -86,8 +88,9 @@ pub(in crate::enforce) async fn judge(
 
 impl Judged {
     fn of(language: Language) -> Self {
-        let (calls, broken, told, allowed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { calls, broken, told, allowed, dropped: None, language }
+        let (calls, broken, told) = (Vec::new(), Vec::new(), Vec::new());
+        let (allowed, warned) = (Vec::new(), Vec::new());
+        Self { calls, broken, told, allowed, warned, dropped: None, language }
     }
 
     /// Whether the tool takes these arguments.
@@ -140,7 +143,7 @@ impl Judged {
     }
 
     /// Whether the policies let it out; they are not asked about what cannot go out anyway.
-    async fn agrees(&mut self, call: &ToolCall, read: &[String], policies: &Policies) {
+    async fn agrees(&mut self, call: &ToolCall, read: &[String], policies: &mut Policies) {
         if !self.broken.is_empty() {
             return;
         }
@@ -148,6 +151,7 @@ impl Judged {
             let judgement = policies.check(&text).await;
             self.broken.extend(judgement.broken);
             self.allowed.extend(judgement.allowed);
+            self.warned.extend(judgement.warned);
         }
     }
 

@@ -115,7 +115,21 @@ fn results_are_bounded() {
 async fn judged(contract: &Arc<Contract>, doubles: Doubles, name: &str, arguments: &str, limited: bool) -> Judged {
     let mut calls = Calls::of(&tools(ToolChoice::Auto, None));
     calls.take(piece(Some(0), "upstream-id", name, arguments));
-    judge(calls, limited, contract, &Policies::of(contract, Arc::new(doubles))).await
+    judge(calls, limited, contract, &mut Policies::of(contract, Arc::new(doubles))).await
+}
+
+/// Fails when a policy's warning keeps a call from going out, or is lost.
+#[tokio::test]
+async fn warnings_about_arguments_are_kept() {
+    let odd = Double { odd: "odd", ..Double::objecting("", true) };
+    let doubles = Doubles { any: Some(odd), ..Doubles::default() };
+    let contract = role("en", "policy \"tone\"", "");
+    let judged = judged(&contract, doubles, "note", r#"{"a":"How odd."}"#, false).await;
+    assert_eq!((judged.calls.len(), judged.broken.len()), (1, 0));
+    assert_eq!(
+        judged.warned.first().map(|(rule, message)| (rule.as_str(), message.as_str())),
+        Some(("policy", "\"odd\" is odd"))
+    );
 }
 
 /// Fails when a forbidden match goes out because of how, or where, the arguments say it.

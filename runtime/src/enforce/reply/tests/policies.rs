@@ -67,6 +67,41 @@ async fn each_action_of_a_policy() {
     assert_eq!((ran.outcome, ran.actions()), (Outcome::Complete, vec![("policy", "warn")]));
 }
 
+/// Fails when a warning holds a reply up, is told about words that were dropped, or is told twice.
+#[tokio::test]
+async fn warnings_of_a_policy_are_told_of_what_goes_out() {
+    let text = [chars("How odd. Well, damn odd. So be it.")];
+    for streaming in [true, false] {
+        let odd = Double { odd: "odd", ..Double::objecting("", streaming) };
+        let ran = said(&contract("", ""), odd, &text).await;
+        assert_eq!((ran.outcome, ran.actions()), (Outcome::Complete, vec![("policy", "warn")]), "{ran:?}");
+        assert_eq!(ran.text, "How odd. Well, damn odd. So be it.");
+        // Of the rule and the violation the milder one counts.
+        let ran = said(&contract("{ severity warning }", ""), odd, &text).await;
+        assert_eq!((ran.outcome, ran.actions()), (Outcome::Complete, vec![("policy", "warn")]), "{ran:?}");
+    }
+    let both = Double { odd: "odd", ..Double::objecting("damn", true) };
+    let ran = said(&contract("", ""), both, &[chars("All is well. Well, damn odd. So be it.")]).await;
+    assert_eq!((ran.outcome, ran.text.as_str()), (Outcome::Repaired, "All is well. So be it."));
+    assert_eq!(ran.actions(), [("policy", "drop")], "the odd word was dropped");
+}
+
+/// Fails when a warning ends a stream, which would be opened and fed again for every piece.
+#[tokio::test]
+async fn a_warning_leaves_the_stream_open() {
+    let doubles = doubles(Double { odd: "odd", ..Double::objecting("", true) });
+    let log = Arc::clone(&doubles.log);
+    run_with(&contract("", ""), Arc::new(doubles), "", &[chars("How odd. So be it.")]).await;
+    let expected = [
+        "open tone",
+        "push tone How odd. ",
+        "push tone So be it.",
+        "finish tone How odd. So be it.",
+        "check tone How odd. So be it.",
+    ];
+    assert_eq!(*log.lock(), expected);
+}
+
 /// Fails when a whole-only policy is asked too late, or its objection leads to no second attempt.
 #[tokio::test]
 async fn a_whole_only_policy_sees_the_whole_reply_first() {
@@ -144,4 +179,7 @@ async fn deliveries_are_judged_whole() {
     assert_eq!(admit("The password is 12.").await.unwrap().get(), "The … is 12.");
     assert_eq!(admit("One. Two. Three.").await.unwrap().get(), "One. Two. Three.", "a notice has a shape of its own");
     assert_eq!(admit("Well, damn.").await.unwrap_err()[0].rule, "policy");
+    let judges = Arc::new(doubles(Double { odd: "odd", ..Double::objecting("damn", true) }));
+    let admitted = admit_delivery(&contract, judges, &metrics, "How odd.").await;
+    assert_eq!(admitted.unwrap().get(), "How odd.", "a warning refuses nothing");
 }

@@ -1,12 +1,4 @@
-//! The host's side of `plugins/wit/v1`, generated. A new folder of the ABI gets a module of its own.
-#![allow(
-    missing_docs,
-    unreachable_pub,
-    unused_qualifications,
-    clippy::all,
-    clippy::pedantic,
-    reason = "generated code"
-)]
+//! `plugins/wit/v1`, package `rolecall:policy@1.0.0`.
 
 /// World `constraint-policy`.
 pub mod constraint {

@@ -1,0 +1,127 @@
+//! The way of a call: past the breaker, through the plugin's queue, to a worker and back.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::Observer;
+use crate::breaker::{Admission, Outcome};
+use crate::plugin::Plugin;
+use crate::workers::Workers;
+use crate::{CallError, Limits, World, clock};
+
+/// What all clones of a host share.
+pub(crate) struct Inner {
+    pub(super) plugins: BTreeMap<String, Arc<Plugin>>,
+    pub(super) workers: Workers,
+    pub(crate) limits: Limits,
+    pub(super) observer: Arc<dyn Observer>,
+}
+
+/// What the good end of a call says of its plugin. A bad one always counts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Proof {
+    /// The plugin is well.
+    Whole,
+    /// What follows tells: a stream is judged when it ends.
+    Later,
+    /// Nothing: a policy that can be made may still fail at its work.
+    Nothing,
+}
+
+impl Inner {
+    /// Finds the plugin and asks its breaker.
+    pub(super) fn enter(
+        &self,
+        name: &str,
+        export: &'static str,
+        world: Option<World>,
+    ) -> Result<(Arc<Plugin>, Admission), CallError> {
+        let entered = self.admit(name, world);
+        if let Err(error) = &entered {
+            self.observer.call(name, export, 0.0, Some(error.reason()));
+        }
+        entered
+    }
+
+    fn admit(&self, name: &str, world: Option<World>) -> Result<(Arc<Plugin>, Admission), CallError> {
+        let plugin = self.plugins.get(name).ok_or_else(|| CallError::Missing(name.to_owned()))?;
+        match world {
+            Some(World::ConstraintPolicy) => plugin.constraint().map(drop)?,
+            Some(World::DeliveryPolicy) => plugin.delivery().map(drop)?,
+            None => {}
+        }
+        let admission = plugin
+            .breaker
+            .lock()
+            .admit(clock::breaker())
+            .map_err(|retry_in| CallError::BreakerOpen { plugin: name.to_owned(), retry_in })?;
+        Ok((Arc::clone(plugin), admission))
+    }
+
+    pub(super) fn fits(
+        &self,
+        name: &str,
+        export: &'static str,
+        what: &'static str,
+        got: usize,
+        limit: usize,
+    ) -> Result<(), CallError> {
+        if got <= limit {
+            return Ok(());
+        }
+        let error = CallError::InputTooLarge { plugin: name.to_owned(), what, got, limit };
+        self.observer.call(name, export, 0.0, Some(error.reason()));
+        Err(error)
+    }
+
+    /// Runs a call on a worker. A call that nobody waits for any more is not begun; one that was
+    /// begun is counted to its end.
+    pub(crate) async fn call<T: Send + 'static>(
+        &self,
+        plugin: &Arc<Plugin>,
+        export: &'static str,
+        (admission, proof): (Admission, Proof),
+        run: impl FnOnce() -> Result<T, CallError> + Send + 'static,
+    ) -> Result<T, CallError> {
+        let (answer, answered) = oneshot::channel();
+        let (judged, observer, asked) = (Arc::clone(plugin), Arc::clone(&self.observer), clock::breaker());
+        let job = move || {
+            if answer.is_closed() {
+                judged.breaker.lock().record(asked, admission, Outcome::Unknown);
+                return;
+            }
+            let began = clock::now();
+            let result = run();
+            let seconds = began.elapsed().as_secs_f64();
+            if let Some(outcome) = proof.outcome(&result) {
+                judged.breaker.lock().record(asked, admission, outcome);
+            }
+            let failure = result.as_ref().err().map(CallError::reason);
+            observer.call(&judged.manifest.name, export, seconds, failure);
+            // The asker may have gone meanwhile; what it asked for goes with it.
+            drop(answer.send(result));
+        };
+        if let Err(full) = self.workers.submit(plugin.id, Box::new(job)) {
+            plugin.breaker.lock().record(asked, admission, Outcome::Unknown);
+            let name = plugin.manifest.name.clone();
+            let error = CallError::Busy { plugin: name, waiting: full.0, what: "calls wait" };
+            self.observer.call(&plugin.manifest.name, export, 0.0, Some(error.reason()));
+            return Err(error);
+        }
+        answered.await.unwrap_or_else(|_| Err(CallError::Aborted { plugin: plugin.manifest.name.clone() }))
+    }
+}
+
+impl Proof {
+    /// What the breaker hears; `None` if it hears of it later.
+    fn outcome<T>(self, result: &Result<T, CallError>) -> Option<Outcome> {
+        match (result, self) {
+            (Err(error), _) if error.is_plugin_fault() => Some(Outcome::Failed),
+            (Ok(_), Self::Whole) => Some(Outcome::Good),
+            (Ok(_), Self::Later) => None,
+            (Ok(_), Self::Nothing) | (Err(_), _) => Some(Outcome::Unknown),
+        }
+    }
+}

@@ -1,0 +1,69 @@
+use serde::Serialize;
+
+use crate::{AbiVersion, World};
+
+/// Why a file is no plugin of this server. Messages speak to the plugin's author.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusal {
+    /// It speaks versions of the ABI only that this host does not.
+    #[error(
+        "the plugin speaks rolecall:policy {}; this server speaks {}: build the plugin for one of these, or take a \
+         server that speaks its version", .found.join(" and "), hosted()
+    )]
+    UnknownAbi {
+        /// The versions that it exports.
+        found: Vec<String>,
+    },
+    /// Its worlds are of different versions.
+    #[error(
+        "the plugin exports {world} in rolecall:policy {found}, but not in {abi}, which its other world speaks: export \
+         both worlds in one version"
+    )]
+    SplitAbi {
+        /// The version that it would be spoken to in.
+        abi: AbiVersion,
+        /// The world that it does not have in this version.
+        world: World,
+        /// The version in which it has it.
+        found: String,
+    },
+    /// It exports neither world.
+    #[error(
+        "the component exports no policy (rolecall:policy/constraint or rolecall:policy/delivery) but {}",
+        listed(.exports)
+    )]
+    NoPolicy {
+        /// What it exports.
+        exports: Vec<String>,
+    },
+    /// It imports what it may not have.
+    #[error("the plugin needs {}, which is not granted; only log is", .imports.join(", "))]
+    NotGranted {
+        /// What it may not have.
+        imports: Vec<String>,
+    },
+    /// The file, its code or what it says of itself cannot be used.
+    #[error("{0}")]
+    Unusable(String),
+}
+
+impl From<String> for Refusal {
+    fn from(why: String) -> Self {
+        Self::Unusable(why)
+    }
+}
+
+impl From<&str> for Refusal {
+    fn from(why: &str) -> Self {
+        Self::Unusable(why.to_owned())
+    }
+}
+
+fn hosted() -> String {
+    AbiVersion::HOSTED.map(AbiVersion::as_str).join(" and ")
+}
+
+fn listed(names: &[String]) -> String {
+    if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+}

@@ -1,0 +1,54 @@
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::bail;
+
+use super::kinds;
+use crate::plugin::{HostConfig, LoadReport, NoObserver, PluginHost};
+
+/// Lists the plugins of a folder.
+pub(super) fn run(out: &mut impl Write, dir: &Path) -> anyhow::Result<()> {
+    if !dir.is_dir() {
+        bail!("there is no folder {}", dir.display());
+    }
+    let (_host, report) = PluginHost::start(HostConfig::new(dir).with_workers(1), Arc::new(NoObserver))?;
+    if report.loaded.is_empty() && report.refused.is_empty() {
+        writeln!(out, "no plugins in {}", dir.display())?;
+    }
+    Ok(write(out, &report)?)
+}
+
+fn write(out: &mut impl Write, report: &LoadReport) -> std::io::Result<()> {
+    for manifest in &report.loaded {
+        let (abi, kinds, isolation) = (manifest.abi, kinds(manifest), manifest.isolation);
+        write!(out, "{} {}  {kinds}  ABI {abi}  ", manifest.name, manifest.version)?;
+        writeln!(out, "wishes isolation by {isolation}  {}", manifest.doc)?;
+    }
+    for (file, reason) in &report.refused {
+        writeln!(out, "refused: {}: {reason}", file.display())?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::super::tests::manifest;
+    use super::*;
+    use crate::plugin::Refusal;
+
+    #[test]
+    fn a_plugin_is_a_line() {
+        let loaded = vec![Arc::new(manifest())];
+        let refused = vec![(PathBuf::from("old.wasm"), Refusal::UnknownAbi { found: vec!["0.1.0".into()] })];
+        let mut out = Vec::new();
+        write(&mut out, &LoadReport { loaded, refused, compiled: 0 }).unwrap();
+        let said = String::from_utf8(out).unwrap();
+        let (first, second) = said.split_once('\n').unwrap();
+        let kinds = "constraint-policy, delivery-policy (streaming)";
+        assert_eq!(first, format!("calm 2.1.0  {kinds}  ABI 0.9.0  wishes isolation by session  Forbids shouting."));
+        assert!(second.starts_with("refused: old.wasm: ") && second.contains("0.1.0"), "{second}");
+    }
+}

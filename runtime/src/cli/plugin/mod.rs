@@ -1,0 +1,90 @@
+//! `rolecall plugin`: tools for the authors of plugins, one file per command.
+
+mod inspect;
+mod list;
+mod pack;
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use crate::plugin::{Manifest, World};
+
+/// Arguments of `rolecall plugin`.
+#[derive(Debug, Args)]
+pub struct PluginArgs {
+    #[command(subcommand)]
+    command: PluginCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum PluginCommand {
+    /// Make a component of a module built for wasm32-unknown-unknown.
+    Pack {
+        /// What `cargo build` left: target/wasm32-unknown-unknown/release/NAME.wasm.
+        module: PathBuf,
+        /// Where the component goes; by default NAME.wasm here, NAME being the plugin's own name.
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Load the plugins of a folder and list them, and the files that are refused.
+    List {
+        /// The folder.
+        #[arg(long, value_name = "DIR", default_value = "plugins")]
+        plugins: PathBuf,
+    },
+    /// Show what a component is: version of the ABI, worlds, imports, size, manifest and parameters.
+    Inspect {
+        /// The component.
+        file: PathBuf,
+    },
+}
+
+/// Runs `rolecall plugin`.
+///
+/// # Errors
+/// The file or folder cannot be used; the message says why.
+#[allow(clippy::unused_async, reason = "commands are run alike")]
+pub async fn run(args: PluginArgs) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match args.command {
+        PluginCommand::Pack { module, output } => pack::run(&mut out, &module, output),
+        PluginCommand::List { plugins } => list::run(&mut out, &plugins),
+        PluginCommand::Inspect { file } => inspect::run(&mut out, &file),
+    }
+}
+
+/// "constraint-policy (streaming)".
+fn kinds(manifest: &Manifest) -> String {
+    let streaming = if manifest.streaming { " (streaming)" } else { "" };
+    format!("{}{streaming}", names(&manifest.worlds).join(", "))
+}
+
+fn names(worlds: &[World]) -> Vec<String> {
+    worlds.iter().map(ToString::to_string).collect()
+}
+
+/// "161.8 KB".
+fn size(bytes: usize) -> String {
+    format!("{}.{} KB", bytes / 1_000, bytes % 1_000 / 100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plugin::{AbiVersion, Isolation};
+
+    pub(super) fn manifest() -> Manifest {
+        Manifest {
+            name: "calm".into(),
+            version: "2.1.0".into(),
+            doc: "Forbids shouting.".into(),
+            abi: AbiVersion::V0,
+            worlds: vec![World::ConstraintPolicy, World::DeliveryPolicy],
+            params_schema: serde_json::json!({}),
+            streaming: true,
+            isolation: Isolation::Session,
+            digest: "d1".into(),
+        }
+    }
+}
