@@ -4,9 +4,11 @@
 //! tools. References stay inside a schema, and its patterns run in linear time.
 
 mod references;
+mod steps;
 
 use jsonschema::{PatternOptions, Validator};
 use serde_json::Value;
+use steps::Steps;
 
 /// Bytes of a schema.
 pub const LONGEST: usize = 64 << 10;
@@ -23,12 +25,23 @@ const TOLD: usize = 3;
 /// Characters of each of them.
 const TOLD_CHARACTERS: usize = 240;
 
+/// Steps in which one path of a value is judged at most, with what was judged before remembered.
+const MOST_STEPS: u64 = 100_000;
+
+/// The same without: errors are collected anew wherever a schema is met. A schema that takes more tells none.
+const MOST_STEPS_TOLD: u64 = 10_000;
+
+/// What is told of a value when that is all that can be told in bounded time.
+const NOT_KEPT: &str = "the value does not keep the schema, which branches too often to tell where";
+
 /// A schema, compiled.
 #[derive(Debug)]
 pub struct JsonSchema {
     document: Value,
     patterns: usize,
     validator: Validator,
+    /// Whether errors are collected in bounded time.
+    tells: bool,
 }
 
 /// Why a schema cannot be used.
@@ -94,6 +107,12 @@ impl JsonSchema {
             let message = format!("the schema has more than {MOST_PATTERNS} patterns");
             return Err(wrong(message, "leave some out, or list the values with `enum`"));
         }
+        let steps = Steps::of(&document);
+        if steps.remembered > MOST_STEPS {
+            let message = format!("judging a value takes more than {MOST_STEPS} steps, every reference written out");
+            return Err(wrong(message, "name each definition once below `allOf`, `anyOf` and `oneOf`"));
+        }
+        let tells = steps.anew <= MOST_STEPS_TOLD;
         let linear = PatternOptions::regex().size_limit(LARGEST_PATTERN);
         let options = jsonschema::options().offline().with_pattern_options(linear);
         let validator = options.build(&document).map_err(|error| {
@@ -101,7 +120,7 @@ impl JsonSchema {
             let place = if place.is_empty() { String::new() } else { format!(" (at `{place}`)") };
             wrong(format!("the schema cannot be used: {error}{place}"), "see json-schema.org for the words of a schema")
         })?;
-        Ok(Self { document, patterns, validator })
+        Ok(Self { document, patterns, validator, tells })
     }
 
     /// The schema as JSON.
@@ -122,9 +141,14 @@ impl JsonSchema {
         self.validator.is_valid(value)
     }
 
-    /// What is wrong with a value, at most a few things, each with its place in the value.
+    /// What is wrong with a value, at most a few things, each with its place in the value; of a schema that
+    /// branches again and again only that it is not kept.
     #[must_use]
     pub fn errors(&self, value: &Value) -> Vec<String> {
+        // What was judged before is remembered here, unlike where errors are collected.
+        if self.admits(value) {
+            return Vec::new();
+        }
         // An error repeats the value, which may be long.
         let told = |error: jsonschema::ValidationError<'_>| {
             let text = match error.instance_path().as_str() {
@@ -133,7 +157,14 @@ impl JsonSchema {
             };
             text.chars().take(TOLD_CHARACTERS).collect()
         };
-        self.validator.iter_errors(value).take(TOLD).map(told).collect()
+        let mut errors: Vec<String> = Vec::new();
+        if self.tells {
+            errors.extend(self.validator.iter_errors(value).take(TOLD).map(told));
+        }
+        if errors.is_empty() {
+            errors.push(NOT_KEPT.to_owned());
+        }
+        errors
     }
 }
 

@@ -119,11 +119,42 @@ fn endless_references_are_refused() {
     assert_eq!(findings(&schema(&chain("properties"))), []);
     let deep = format!("{}1{}", "{\"a\": ".repeat(60), "}".repeat(60));
     assert!(program(&schema(&chain("properties"))).check(&deep).passes());
-    let doubled: Vec<String> = (0..40)
-        .map(|n| format!("\"d{n}\": {{\"items\": {{\"anyOf\": [{{\"$ref\": \"#/$defs/d{0}\"}}, {{\"$ref\": \"#/$defs/d{0}\"}}]}}}}", n + 1))
-        .collect();
-    let doubled = format!("{{\"$ref\": \"#/$defs/d0\", \"$defs\": {{{}, \"d40\": {{}}}}}}", doubled.join(", "));
-    assert_eq!(findings(&schema(&doubled)), []);
+}
+
+/// The validator remembers nothing of definitions that do not lead back: here it would judge the innermost of 40
+/// lists a million million times.
+#[test]
+fn definitions_that_double_at_each_level_are_refused() {
+    let doubled = |levels: usize| {
+        let level = |n: usize| {
+            let next = format!("{{\"$ref\": \"#/$defs/d{}\"}}", n + 1);
+            format!("\"d{n}\": {{\"items\": {{\"anyOf\": [{next}, {next}]}}}}")
+        };
+        let all: Vec<String> = (0..levels).map(level).collect();
+        let last = format!("\"d{levels}\": {{\"type\": \"string\"}}");
+        format!("{{\"$ref\": \"#/$defs/d0\", \"$defs\": {{{}, {last}}}}}", all.join(", "))
+    };
+    assert_eq!(findings(&schema(&doubled(40)))[0].0, "RC0220");
+    assert!(findings(&schema(&doubled(4))).iter().all(|found| found.0 != "RC0220"));
+    assert!(!program(&schema(&doubled(4))).check("[[[[1]]]]").passes());
+}
+
+/// Hangs when errors are collected where both alternatives lead on: there are as many as ways down, a million
+/// million here.
+#[test]
+fn a_schema_that_branches_at_each_level_is_judged_at_once() {
+    let text = r##"{"type": "object", "properties": {"a": {"$ref": "#/$defs/n"}}, "$defs": {"n": {"anyOf": [
+        {"type": "object", "properties": {"a": {"$ref": "#/$defs/n"}}},
+        {"type": "object", "minProperties": 1, "properties": {"a": {"$ref": "#/$defs/n"}}}]}}}"##;
+    let nested = |leaf: &str| format!("{}{leaf}{}", "{\"a\":".repeat(40), "}".repeat(40));
+    let program = program(&schema(text));
+    assert!(program.check(&nested("{}")).passes());
+    let message = program.check(&nested("1")).violations[0].message.clone();
+    assert!(message.contains("the value does not keep the schema"), "{message}");
+    let judge = JsonSchema::read(text).unwrap();
+    let errors = |leaf: &str| judge.errors(&serde_json::from_str(&nested(leaf)).unwrap());
+    assert_eq!(errors("{}"), [""; 0]);
+    assert_eq!(errors("1").len(), 1);
 }
 
 /// Each definition stands for eight of the next: two million schemas for one value, all of which the checker

@@ -16,6 +16,9 @@ mod common;
 use std::sync::Arc;
 
 use common::program;
+use regex_automata::dfa::Automaton;
+use regex_automata::dfa::dense::{self, DFA};
+use regex_automata::{Anchored, Input, MatchKind};
 use rolecall_dsl::Program;
 use rolecall_dsl::monitor::{DeliveryMode, Residual, Violation};
 use unicode_normalization::UnicodeNormalization;
@@ -214,4 +217,52 @@ fn cuts_change_nothing_and_leak_nothing() {
         }
     }
     assert!(matched * WAYS > CUTS / 10, "only {matched} texts had a match");
+}
+
+/// The text with every match replaced, read as a whole: the longest from each start, and those that overlap
+/// as one.
+fn replaced(dfa: &DFA<Vec<u32>>, text: &str) -> String {
+    let mut spans: Vec<(usize, usize)> = Vec::new();
+    for from in 0..text.len() {
+        let input = Input::new(text).range(from..).anchored(Anchored::Yes);
+        let Some(end) = dfa.try_search_fwd(&input).unwrap().map(|half| half.offset()) else { continue };
+        match spans.last_mut() {
+            Some(last) if from < last.1 => last.1 = last.1.max(end),
+            _ => spans.push((from, end)),
+        }
+    }
+    let (mut out, mut at) = (String::new(), 0);
+    for (from, end) in spans {
+        out += &text[at..from];
+        out.push('※');
+        at = end;
+    }
+    out + &text[at..]
+}
+
+/// Fails when a replacement takes text in front of a match with it, or leaves some of a match, because two
+/// searches that met were taken for one.
+#[test]
+fn a_replacement_stands_for_a_match_and_nothing_else() {
+    for source in ["b|a?bcccd", "b|b.*d", "ab|a?bc+d"] {
+        let program = program(&format!("must_not_match /{source}/ {{ on_violation redact \"※\" }}"));
+        let config = dense::Config::new().match_kind(MatchKind::All);
+        let dfa = dense::Builder::new().configure(config).build(source).unwrap();
+        let mut level = vec![String::new()];
+        for length in 1..=6 {
+            level = level.iter().flat_map(|text| ["a", "b", "c", "d"].map(|c| format!("{text}{c}"))).collect();
+            for text in &level {
+                let whole = replaced(&dfa, text);
+                for cuts in 0..(1_usize << (length - 1)) {
+                    let (mut deltas, mut from) = (Vec::new(), 0);
+                    for at in (1..length).filter(|at| (cuts >> (at - 1)) & 1 == 1) {
+                        deltas.push(&text[from..at]);
+                        from = at;
+                    }
+                    deltas.push(&text[from..]);
+                    assert_eq!(run(&program, &deltas).released, whole, "/{source}/ on {deltas:?}");
+                }
+            }
+        }
+    }
 }

@@ -8,6 +8,7 @@ mod least;
 mod letters;
 mod run;
 mod threads;
+mod waiting;
 
 use std::sync::{Arc, OnceLock};
 

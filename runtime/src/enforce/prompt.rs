@@ -179,11 +179,15 @@ impl Prompt {
         Permitted::new(Self { notes, ..prompt.into_inner() })
     }
 
-    /// The prompt of a further attempt.
+    /// The prompt of a further attempt, when the one before took as many tokens as `counted`. Behind text
+    /// that is out it has only what that left of the limit, which is one on the reply and not on an attempt.
     #[must_use]
-    pub fn again(&self, additions: Additions) -> Permitted<Self> {
+    pub fn again(&self, additions: Additions, counted: u64) -> Permitted<Self> {
         let Additions { already, still, broken, calling } = additions;
-        Permitted::new(Self { already, still, broken, calling, attempt: self.attempt + 1, ..self.clone() })
+        let counted = if already.is_empty() { 0 } else { u32::try_from(counted).unwrap_or(u32::MAX) };
+        let max_tokens = self.max_tokens.map(|limit| limit.saturating_sub(counted).max(1));
+        let attempt = self.attempt + 1;
+        Permitted::new(Self { already, still, broken, calling, attempt, max_tokens, ..self.clone() })
     }
 
     /// What a model must be told beyond the contract and the dialogue, in the contract's first
@@ -240,16 +244,24 @@ fn list(text: &mut String, title: &str, items: &[String]) {
     }
 }
 
-/// The newest turns that the contract lets a prompt carry; a turn begins with the user's line. What a caller
-/// instructs belongs to none of them, and stays.
+/// The newest turns that the contract lets a prompt carry; a turn begins with the user's line, or the first of
+/// several that were answered together. Those that nobody has answered are of the turn that is asked for, and
+/// stay. So does what a caller instructs, which belongs to no turn.
 fn carried(mut history: Vec<Line>, turns: Option<u32>) -> Vec<Line> {
     let Some(turns) = turns else { return history };
-    let begin = |line: &Line| line.speaker == Speaker::User && !line.instruction;
-    let mut begins = history.iter().enumerate().rev().filter(|(_, line)| begin(line));
+    let answered = history.iter().rposition(|line| line.speaker != Speaker::User).map_or(0, |last| last + 1);
+    let mut speaker = None;
+    let mut begins: Vec<usize> = Vec::new();
+    for (index, line) in history.iter().enumerate().take(answered).filter(|(_, line)| !line.instruction) {
+        let before = speaker.replace(line.speaker);
+        if line.speaker == Speaker::User && before != Some(Speaker::User) {
+            begins.push(index);
+        }
+    }
     let surplus = match usize::try_from(turns).unwrap_or(usize::MAX).checked_sub(1) {
         // What stands before the first turn that is carried goes; with fewer turns all stays.
-        Some(newer) => begins.nth(newer).map_or(0, |(index, _)| index),
-        None => history.len(),
+        Some(newer) => begins.iter().rev().nth(newer).copied().unwrap_or(0),
+        None => answered,
     };
     let mut place = 0;
     history.retain(|line| {
@@ -311,12 +323,27 @@ mod tests {
         assert_eq!(texts(None).len(), 8);
     }
 
+    // Fails when a question is cut from the words that go on with it, in the turn that is asked for or before.
+    #[test]
+    fn lines_without_an_answer_between_them_are_one_turn() {
+        let mut lines = dialogue(2);
+        lines.insert(1, Line::said(Speaker::User, "q0, more"));
+        lines.insert(1, Line::said(Speaker::User, "s0").instructing());
+        lines.push(Line::said(Speaker::User, "q2"));
+        lines.push(Line::said(Speaker::User, "s1").instructing());
+        let texts = |turns| carried(lines.clone(), Some(turns)).into_iter().map(|line| line.text).collect::<Vec<_>>();
+        assert_eq!(texts(0), ["s0", "q2", "s1"]);
+        assert_eq!(texts(1), ["s0", "q1", "a1", "q2", "s1"]);
+        assert_eq!(texts(2), ["q0", "s0", "q0, more", "a0", "q1", "a1", "q2", "s1"]);
+        assert_eq!(texts(3), texts(2));
+    }
+
     // Fails when a role's model is told in another language, or of its calls as if they were rules.
     #[test]
     fn a_prompt_keeps_to_the_roles_language() {
         let first = prompt(&role("zh", "max_sentences 3", ""), "在吗?", "");
         let additions = |calling| Additions { broken: vec!["一".to_owned()], calling, ..Additions::default() };
-        let told = |calling| first.get().again(additions(calling)).get().instructions().unwrap();
+        let told = |calling| first.get().again(additions(calling), 0).get().instructions().unwrap();
         assert!(told(true).contains("工具调用") && !told(false).contains("工具调用"));
         assert!([told(true), told(false)].iter().all(|told| !told.contains(|c: char| c.is_ascii_alphabetic())));
     }

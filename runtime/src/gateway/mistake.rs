@@ -66,7 +66,7 @@ fn json(wanted: &str) -> &str {
     match wanted {
         "usize" | "u64" => "a whole number of 0 or more",
         "u32" => "a whole number from 0 to 4294967295",
-        "i64" => "a whole number",
+        "i64" => "a whole number from -9223372036854775808 to 9223372036854775807",
         "f64" => "a number",
         "a boolean" => "true or false",
         "a sequence" => "an array",

@@ -206,6 +206,10 @@ pub(crate) fn http_faults() -> Vec<Case> {
         fails("a chunk of a wrong size", vec![text(CHUNKED), text("zz\r\nhello\r\n")], "model_cut"),
         fails("a chunk of a boundless size", vec![text(CHUNKED), text("ffffffffffffffffff\r\nhello\r\n")], "model_cut"),
         says("half closed", vec![text(HEAD), text(story()), Part::HalfClose]),
+        says(
+            "kept open behind the finish reason",
+            vec![text(HEAD), text(format!("{}{}", delta(STORY), finish())), Part::Hold],
+        ),
         says("kept open behind [DONE]", vec![text(HEAD), text(story()), Part::Hold]),
         fails("silent from the start", vec![text(HEAD), Part::Hold], "model_timeout"),
         fails("silent before the head", vec![Part::Hold], "model_timeout"),

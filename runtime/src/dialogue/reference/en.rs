@@ -83,7 +83,7 @@ static IT: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
-/// All that a phrase is found by. Most turns refer to nothing, which one search tells instead of fourteen.
+/// All that a phrase is found by. Most turns refer to nothing, which one search tells instead of many.
 static ANY: LazyLock<RegexSet> = LazyLock::new(|| {
     any(&[
         &NUMBERED, &NAMED, &NUMBER, &FROM_END, &ENDS, &LAST, &BARE, &ALL, &BESIDE, &EITHER, &REPLY, &ABOUT, &CLAIM, &IT,

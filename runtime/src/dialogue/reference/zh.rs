@@ -66,7 +66,7 @@ static BEFORE: LazyLock<Regex> = LazyLock::new(|| pattern("上次|上回|上上�
 static YOURS: LazyLock<Regex> =
     LazyLock::new(|| pattern("你|您|刚才|刚刚|方才|上面|前面|上次|之前|先前|上文|以上|上述|回复|回答|列表|清单"));
 
-/// All that a phrase is found by. Most turns refer to nothing, which one search tells instead of eleven.
+/// All that a phrase is found by. Most turns refer to nothing, which one search tells instead of many.
 static ANY: LazyLock<RegexSet> =
     LazyLock::new(|| any(&[&NUMBERS, &ENDS, &ALL, &BESIDE, &REPLY, &LAST, &ONLY, &EITHER, &ABOUT, &CLAIM, &IT]));
 

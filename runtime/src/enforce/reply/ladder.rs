@@ -16,6 +16,17 @@ const DEFAULT_REPAIRS: u8 = 2;
 const EMPTY: &str = "empty_reply";
 
 impl ReplyStream {
+    /// The caller's limit on tokens is used up: where some of the reply is out, the model is not asked for more.
+    pub fn say_no_more(&mut self) {
+        self.spent = true;
+    }
+
+    /// Whether the answer was cut where it complies. What the model says on goes nowhere; what it calls may.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        self.attempt.stop == Some(Stop::Cut)
+    }
+
     pub(super) async fn conclude(&mut self, mut release: String) -> End {
         // An answer that a rule stopped is not done, even if what is out happens to comply: it ends
         // in the middle of something.
@@ -90,7 +101,8 @@ impl ReplyStream {
             OnViolation::Reject | OnViolation::Fallback => 0,
         });
         let hopeless = self.attempt.broken.all().iter().any(|b| b.cause == Cause::Missing);
-        !hopeless && !self.base.dead() && allowed.max().is_some_and(|n| self.repairs < n)
+        let spent = self.spent && !self.out.is_empty();
+        !hopeless && !spent && !self.base.dead() && allowed.max().is_some_and(|n| self.repairs < n)
     }
 
     fn repair(&mut self, release: String) -> End {

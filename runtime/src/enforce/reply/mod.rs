@@ -96,6 +96,8 @@ pub struct ReplyStream {
     /// What the model said, for the trace.
     heard: Heard,
     repairs: u8,
+    /// The model is to add nothing to what is out.
+    spent: bool,
     attempt: Attempt,
 }
 
@@ -157,6 +159,7 @@ impl ReplyStream {
             record: Record::new(&contract.name, metrics),
             heard: Heard::behind(already.len()),
             repairs: 0,
+            spent: false,
             contract: Arc::clone(contract),
         }
     }

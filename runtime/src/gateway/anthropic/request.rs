@@ -61,7 +61,9 @@ fn dialogue(system: Option<Value>, messages: Vec<Value>) -> Result<Dialogue, Api
         match role.as_str() {
             "user" => said.extend(content::heard(&at, content)?),
             "system" => {
-                said.extend(content::heard(&at, content)?.into_iter().map(|(at, line)| (at, line.instructing())));
+                // Results come with the user's words: an instruction answers no call.
+                let text = content::text(&format!("{at}.content"), content)?;
+                said.push((at, Line::said(Speaker::User, text).instructing()));
             }
             "assistant" => said.push(content::spoken(at, content)?),
             other => {

@@ -4,7 +4,7 @@ use rolecall_wire::frame::Hit;
 use serde_json::{Value, json};
 
 use super::tools;
-use crate::gateway::completion::{Completion, End, Finish, Wording, event_line};
+use crate::gateway::completion::{Completion, End, Finish, Wording, acts, event_line};
 use crate::gateway::dialect::Dialect;
 use crate::gateway::error::ApiError;
 use crate::session::turn::{ToolCall, Usage};
@@ -137,8 +137,9 @@ fn refusal(explanation: &str) -> Value {
 
 /// Which rules took the reply away. Their names only: what they found is not for the caller.
 fn explanation(hits: &[Hit]) -> String {
-    let mut rules: Vec<String> = hits.iter().map(|hit| format!("`{}` ({})", hit.rule, hit.action)).collect();
-    rules.dedup();
+    // What warned or redacted before has left the reply where it was.
+    let taking = hits.iter().filter(|hit| matches!(hit.action.as_str(), "fallback" | "reject"));
+    let rules: Vec<String> = acts(taking).iter().map(|hit| format!("`{}` ({})", hit.rule, hit.action)).collect();
     match rules.as_slice() {
         [] => "the model's reply did not keep the contract".to_owned(),
         rules => format!("the model's reply did not keep the contract: {}", rules.join(", ")),
@@ -153,4 +154,26 @@ fn usage(counted: Usage) -> Value {
         "cache_read_input_tokens": counted.cached_tokens,
         "output_tokens": counted.completion_tokens,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Fails when a rule that left the reply alone is blamed, or one that took it away is named twice or not at all.
+    #[test]
+    fn only_rules_that_took_the_reply_away_are_named() {
+        let hit = |rule: &str, action: &str| Hit { rule: rule.into(), action: action.into(), message: "m".into() };
+        let hits = [
+            hit("length", "warn"),
+            hit("secrets", "reject"),
+            hit("style", "repair"),
+            hit("tone", "fallback"),
+            hit("secrets", "redact"),
+            hit("secrets", "reject"),
+        ];
+        let kept = "the model's reply did not keep the contract";
+        assert_eq!(explanation(&hits), format!("{kept}: `secrets` (reject), `tone` (fallback)"));
+        assert_eq!(explanation(&hits[..1]), kept);
+    }
 }

@@ -12,6 +12,9 @@ use crate::gateway::error::ApiError;
 pub(super) const HARMLESS: &[&str] =
     &["user", "metadata", "store", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"];
 
+/// What changes no reply among `stream_options`: whether a stream is padded is up to who writes it.
+const HARMLESS_TO_STREAMS: &[&str] = &["include_obfuscation"];
+
 /// Parameters that would change the reply, with the values that ask for nothing. Clients send these
 /// by default; what is not in the list asks for something whatever its value. Where a reply ends is
 /// the contract's to say, so `stop` is among them.
@@ -30,6 +33,17 @@ pub(super) const NEUTRAL: &[Neutral] = &[
     ("modalities", |value| value.as_array().is_some_and(|all| all.iter().all(|one| one == "text"))),
     ("service_tier", |value| matches!(value.as_str(), Some("auto" | "default"))),
 ];
+
+/// Whether the caller wants the usage behind a stream.
+pub(super) fn wants_usage(fields: &mut Fields, stream: bool) -> Result<bool, ApiError> {
+    let Some(mut options) = fields.members("stream_options")? else { return Ok(false) };
+    let usage = options.optional("include_usage")?.unwrap_or(false);
+    options.refuse_rest(HARMLESS_TO_STREAMS, &[])?;
+    if !stream {
+        return Err(Fields::wrong("stream_options", "needs `stream: true`"));
+    }
+    Ok(usage)
+}
 
 /// Whether the caller wants JSON. A schema of the caller's own is refused: two would have to agree.
 pub(super) fn wants_json(fields: &mut Fields) -> Result<bool, ApiError> {

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::parameters::{HARMLESS, NEUTRAL, wants_json};
+use super::parameters::{HARMLESS, NEUTRAL, wants_json, wants_usage};
 use super::tools;
 use crate::enforce::Tools;
 use crate::gateway::completion::{self, Content, Dialogue, Fields, MAX_CHOICES, Said};
@@ -26,17 +26,13 @@ pub(super) struct ChatRequest {
     pub(super) include_usage: bool,
 }
 
-#[derive(Debug, Default, Deserialize)]
-struct StreamOptions {
-    #[serde(default)]
-    include_usage: Option<bool>,
-}
-
 #[derive(Debug, Deserialize)]
 struct Message {
     role: String,
     #[serde(default)]
     content: Option<Value>,
+    #[serde(default)]
+    refusal: Option<String>,
     #[serde(default)]
     tool_calls: Option<Vec<Value>>,
     #[serde(default)]
@@ -50,6 +46,8 @@ struct Part {
     r#type: String,
     #[serde(default)]
     text: Option<String>,
+    #[serde(default)]
+    refusal: Option<String>,
 }
 
 impl ChatRequest {
@@ -58,18 +56,15 @@ impl ChatRequest {
         let model = fields.required("model")?;
         let messages = fields.required("messages")?;
         let stream = fields.optional("stream")?.unwrap_or(false);
-        let options: Option<StreamOptions> = fields.optional("stream_options")?;
+        let include_usage = wants_usage(&mut fields, stream)?;
         let temperature = fields.temperature(2.0)?;
         let max_tokens = fields.tokens("max_tokens")?;
         let max_completion_tokens = fields.tokens("max_completion_tokens")?;
-        let seed = fields.optional("seed")?;
+        let seed = fields.seed("seed")?;
         let choices = fields.optional("n")?.unwrap_or(1);
         let tools = tools::tools(&mut fields)?;
         let json = wants_json(&mut fields)?;
         fields.refuse_rest(HARMLESS, NEUTRAL)?;
-        if options.is_some() && !stream {
-            return Err(Fields::wrong("stream_options", "needs `stream: true`"));
-        }
         if !(1..=MAX_CHOICES).contains(&choices) {
             return Err(Fields::wrong("n", &format!("is out of range; write 1 to {MAX_CHOICES}")));
         }
@@ -81,7 +76,7 @@ impl ChatRequest {
             choices,
             json,
             stream,
-            include_usage: options.unwrap_or_default().include_usage.unwrap_or(false),
+            include_usage,
         })
     }
 }
@@ -114,6 +109,9 @@ fn line(at: String, value: Value) -> Result<Said, ApiError> {
     if !calls.is_empty() && speaker != Speaker::Role {
         return Err(Fields::wrong(&format!("{at}.tool_calls"), "are the assistant's only"));
     }
+    if message.refusal.is_some() && speaker != Speaker::Role {
+        return Err(Fields::wrong(&format!("{at}.refusal"), "is the assistant's only"));
+    }
     if (speaker == Speaker::Tool) != message.tool_call_id.is_some() {
         return Err(Fields::wrong(&format!("{at}.tool_call_id"), "names the call, in messages of tools only"));
     }
@@ -122,11 +120,13 @@ fn line(at: String, value: Value) -> Result<Said, ApiError> {
         .enumerate()
         .map(|(index, call)| tools::call(&format!("{at}.tool_calls[{index}]"), call))
         .collect();
-    let text = match message.content {
+    let mut text = match message.content {
         Some(content) => text(&format!("{at}.content"), content)?,
         None if speaker == Speaker::Role => String::new(),
         None => return Err(Fields::wrong(&format!("{at}.content"), "is missing; write a text")),
     };
+    // Words of the role's as any others, though the model that they came from told them apart.
+    text.push_str(&message.refusal.unwrap_or_default());
     let instruction = completion::instructs(&message.role);
     Ok((at, Line { speaker, text, calls: calls?, answers: message.tool_call_id, instruction }))
 }
@@ -139,10 +139,10 @@ fn text(at: &str, content: Value) -> Result<String, ApiError> {
     let mut whole = String::new();
     for (place, part) in parts {
         let part: Part = Fields::read(&place, part)?;
-        match (part.r#type.as_str(), part.text) {
-            ("text", Some(piece)) => whole.push_str(&piece),
-            ("text", None) => return Err(Fields::wrong(&format!("{place}.text"), "is missing")),
-            (kind, _) => return Err(Fields::unsupported(&place, &format!("a content part of type `{kind}` is"))),
+        match (part.r#type.as_str(), part.text, part.refusal) {
+            ("text", Some(piece), _) | ("refusal", _, Some(piece)) => whole.push_str(&piece),
+            ("text", None, _) => return Err(Fields::wrong(&format!("{place}.text"), "is missing")),
+            (kind, ..) => return Err(Fields::unsupported(&place, &format!("a content part of type `{kind}` is"))),
         }
     }
     Ok(whole)

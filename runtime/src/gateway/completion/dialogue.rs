@@ -8,14 +8,15 @@ use crate::session::turn::{Line, Speaker};
 /// A line of the dialogue, and the place where the caller wrote it, such as `messages[3]`.
 pub(crate) type Said = (String, Line);
 
-/// A dialogue that ends with the user, or with what the tools said that the role has called since.
+/// A dialogue that ends with the user, or with what the tools said that the role has called since. A caller's
+/// instructions neither ask nor answer, wherever they stand.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Dialogue {
     /// Everything before the user's last words.
     pub(super) history: Vec<Line>,
     /// Those words.
     pub(super) user: String,
-    /// What was done since: calls, each followed by its results.
+    /// What was done since: calls, each followed by its results, and what the caller has instructed.
     pub(super) steps: Vec<Line>,
     /// The field that holds it all, for errors.
     pub(super) field: &'static str,
@@ -25,23 +26,26 @@ impl Dialogue {
     /// Reads what was said in the field `field`.
     ///
     /// # Errors
-    /// When there is nothing, when it does not end with the user or a tool, when calls and results do not
-    /// belong together, or when it is more than is sent.
+    /// When there is nothing but instructions, when it does not end with the user or a tool, when calls and
+    /// results do not belong together, or when it is more than is sent.
     pub(crate) fn read(field: &'static str, said: Vec<Said>) -> Result<Self, ApiError> {
         let mut history = lines(field, said)?;
         let missing = || {
-            let message = format!("`{field}` is empty; send at least one message");
+            let message = format!("`{field}` holds no message of the user's; send at least one");
             ApiError::invalid("missing_messages", message).param(field)
         };
-        let ends_well = history.last().ok_or_else(missing)?.speaker != Speaker::Role;
-        let user = history.iter().rposition(|line| line.speaker == Speaker::User).filter(|_| ends_well);
-        let Some(user) = user else {
-            let message = "the last message must be the user's, or a tool's behind it; replies cannot be prefilled";
+        let last = history.iter().rfind(|line| !line.instruction).ok_or_else(missing)?;
+        let ends_well = last.speaker != Speaker::Role;
+        // Guards and references are about what the user says: an instruction behind it does not take its place.
+        let words = history.iter().rposition(|line| line.speaker == Speaker::User && !line.instruction);
+        let Some(user) = words.filter(|_| ends_well) else {
+            let message = "the last message must be the user's, or a tool's behind it, system messages aside; \
+                           replies cannot be prefilled";
             return Err(ApiError::invalid("last_message_not_user", message).param(field));
         };
         let steps = history.split_off(user + 1);
         let user = history.pop().map(|line| line.text).unwrap_or_default();
-        within_bounds(field, &history)?;
+        within_bounds(field, history.iter().chain(steps.iter().filter(|line| line.instruction)))?;
         Ok(Self { history, user, steps, field })
     }
 }
@@ -83,13 +87,13 @@ fn all_answered(open: &[String], at: &str) -> Result<(), ApiError> {
     Err(ApiError::invalid("invalid_parameter", message).param(at))
 }
 
-fn within_bounds(field: &str, earlier: &[Line]) -> Result<(), ApiError> {
-    let bytes: usize = earlier.iter().map(Line::bytes).sum();
+fn within_bounds<'l>(field: &str, lines: impl Iterator<Item = &'l Line>) -> Result<(), ApiError> {
+    let bytes: usize = lines.map(Line::bytes).sum();
     if bytes <= MAX_HISTORY_BYTES {
         return Ok(());
     }
     let message = format!(
-        "the messages before the user's last one have {bytes} bytes of text, system messages included; at most \
+        "the messages before the user's last one and all system messages have {bytes} bytes of text; at most \
          {MAX_HISTORY_BYTES} are sent to the model, so shorten them or leave out the oldest"
     );
     Err(ApiError::invalid("context_length_exceeded", message).param(field))

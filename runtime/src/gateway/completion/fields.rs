@@ -32,11 +32,21 @@ pub(crate) struct Fields {
     rest: Map<String, Value>,
     /// The names that were asked for so far.
     known: Vec<String>,
+    /// What stands before each name in errors: nothing, or the parameter that these are members of.
+    within: String,
 }
 
 impl Fields {
     pub(crate) fn new(body: Map<String, Value>) -> Self {
-        Self { rest: body, known: Vec::new() }
+        Self { rest: body, known: Vec::new(), within: String::new() }
+    }
+
+    /// The members of a parameter that is an object, and may be missing, or null. Those that may be missing are
+    /// taken, and the others refused, as parameters are.
+    pub(crate) fn members(&mut self, name: &str) -> Result<Option<Self>, ApiError> {
+        let members = self.optional(name)?;
+        let within = format!("{}{name}.", self.within);
+        Ok(members.map(|rest| Self { rest, known: Vec::new(), within }))
     }
 
     /// A parameter that must be there.
@@ -53,8 +63,14 @@ impl Fields {
         self.known.push(name.to_owned());
         match self.rest.remove(name) {
             None | Some(Value::Null) => Ok(None),
-            Some(value) => Self::read(name, value).map(Some),
+            Some(value) => Self::read(&format!("{}{name}", self.within), value).map(Some),
         }
+    }
+
+    /// A seed: a whole number of 64 bits with a sign, as OpenAI has it. It is carried by its bits, in two's
+    /// complement, so that -1 is the largest and the one that follows it is 0.
+    pub(crate) fn seed(&mut self, name: &str) -> Result<Option<u64>, ApiError> {
+        Ok(self.optional(name)?.map(i64::cast_unsigned))
     }
 
     /// A number of tokens, which is at least 1.
@@ -82,9 +98,11 @@ impl Fields {
             if !value.is_null() && !harmless.contains(&name.as_str()) && !neutral() {
                 let shown: String = name.chars().take(MAX_SHOWN).collect();
                 let near = self.known.iter().find(|known| mistake::slip(&shown, known));
-                let remedy = near.map_or_else(|| "leave it out".to_owned(), |near| format!("did you mean `{near}`?"));
-                let message = format!("`{shown}` is not supported for roles; {remedy}");
-                return Err(ApiError::invalid("unsupported_parameter", message).param(shown));
+                let within = &self.within;
+                let meant = |near: &String| format!("did you mean `{within}{near}`?");
+                let remedy = near.map_or_else(|| "leave it out".to_owned(), meant);
+                let message = format!("`{within}{shown}` is not supported for roles; {remedy}");
+                return Err(ApiError::invalid("unsupported_parameter", message).param(format!("{within}{shown}")));
             }
         }
         Ok(())

@@ -34,6 +34,7 @@ pub(crate) use end::{End, Finish};
 pub(crate) use fields::{Fields, Neutral, is_empty};
 pub(crate) use sse::event_line;
 pub(crate) use stream::{Wording, respond};
+pub(crate) use told::acts;
 pub(crate) use tools::tools;
 use turn::Turn;
 
@@ -127,7 +128,12 @@ impl Completion {
             Some(Turn::new(app, turn, place, cancel.clone()))
         });
         let turns = turns.collect();
-        Ok(Self { id, contract, mode, turns, first: 0, _cancel: cancel.drop_guard() })
+        let mut completion = Self { id, contract, mode, turns, first: 0, _cancel: cancel.drop_guard() };
+        if choices > 1 {
+            // Side by side, on as many processors as there are.
+            completion.detach();
+        }
+        Ok(completion)
     }
 
     /// What happens next, and to which of the replies; `None` when all are over, or one has failed.

@@ -39,16 +39,22 @@ impl Completion {
 
 /// Says which rules acted, if any did: in the head of a whole answer, behind a streamed one.
 pub(super) fn rules<'a>(headers: &mut HeaderMap, hits: impl IntoIterator<Item = &'a Hit>) {
-    let mut pairs: Vec<String> = Vec::new();
-    for hit in hits {
-        let pair = format!("{}={}", escape(&hit.rule), escape(&hit.action));
-        if !pairs.contains(&pair) {
-            pairs.push(pair);
-        }
-    }
+    let pair = |hit: &Hit| format!("{}={}", escape(&hit.rule), escape(&hit.action));
+    let pairs: Vec<String> = acts(hits).into_iter().map(pair).collect();
     if !pairs.is_empty() {
         insert(headers, RULES, &pairs.join(", "));
     }
+}
+
+/// Each rule with each of its actions once, in the order in which they acted.
+pub(crate) fn acts<'a>(hits: impl IntoIterator<Item = &'a Hit>) -> Vec<&'a Hit> {
+    let mut acts: Vec<&Hit> = Vec::new();
+    for hit in hits {
+        if !acts.iter().any(|act| act.rule == hit.rule && act.action == hit.action) {
+            acts.push(hit);
+        }
+    }
+    acts
 }
 
 /// Announces that the rules come in the trailers: when the head of a stream goes out, none has acted.

@@ -154,7 +154,7 @@ async fn each_reply_has_a_seed_of_its_own() {
 
     let house = House::open(Seeds).await;
     let mut body = several("clerk", 2, false);
-    body["seed"] = json!(u64::MAX);
+    body["seed"] = json!(-1);
     let answer = house.post(PATH, &body).await.json();
     let said = |index: usize| answer["choices"][index]["message"]["content"].clone();
     assert_eq!((said(0), said(1)), (json!(format!("Some({}).", u64::MAX)), json!("Some(0).")));

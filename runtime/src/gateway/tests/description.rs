@@ -59,7 +59,7 @@ async fn every_described_route_is_served() {
 /// What is asked, in which words it is answered, and the schemas of both and of a stream's events.
 fn models() -> Vec<(&'static str, Value, [&'static str; 3])> {
     let said = json!([{"role": "user", "content": "hello"}]);
-    let chat = json!({"model": "clerk", "messages": said, "stream_options": null, "n": 1, "seed": 7});
+    let chat = json!({"model": "clerk", "messages": said, "stream_options": null, "n": 1, "seed": -7});
     let responses = json!({"model": "clerk", "input": said, "instructions": "Be kind.", "metadata": {"a": "b"}});
     let messages = json!({"model": "clerk", "messages": said, "system": "Be kind.", "max_tokens": 9});
     vec![
@@ -179,6 +179,7 @@ fn the_schemas_can_say_no() {
         ("Message", json!({})),
         ("Model", json!({"id": 7})),
         ("ChatRequest", json!({"model": "clerk", "messages": [], "n": 9})),
+        ("ChatRequest", json!({"model": "clerk", "messages": [{"role": "user", "content": "x"}], "seed": u64::MAX})),
         ("Session", json!({"session_id": "s"})),
     ] {
         assert!(!schema(name).is_valid(&value), "{name}");

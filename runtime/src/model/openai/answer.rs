@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::refusal;
 use super::sse::{MAX_BYTES, Parser};
+use crate::clock;
 use crate::config::Secret;
 use crate::enforce::CallPiece;
 use crate::model::{ModelChunk, ModelError, ModelStream};
@@ -21,6 +22,10 @@ const MAX_SILENT_BYTES: usize = 64 << 20;
 /// can be used again.
 const END_WAIT: Duration = Duration::from_millis(100);
 const END_BYTES: usize = 64 << 10;
+
+/// How long behind a `finish_reason` what may still come is waited for: the usage, `[DONE]`, the end of the body.
+/// None of them is due.
+const REST_WAIT_MS: u64 = 1_000;
 
 /// Reads an answer: events, or, from servers that do not stream, one JSON document.
 pub(super) async fn read(
@@ -42,6 +47,7 @@ pub(super) async fn read(
         parser: Parser::default(),
         chunks: VecDeque::new(),
         finish: None,
+        rest_by_ms: None,
         done: false,
         text: false,
         silent_bytes: 0,
@@ -58,6 +64,8 @@ struct Reader {
     chunks: VecDeque<Result<ModelChunk, ModelError>>,
     /// How the answer ends, once a `finish_reason` came.
     finish: Option<ModelChunk>,
+    /// Until when more is waited for, from then on.
+    rest_by_ms: Option<u64>,
     /// Whether `[DONE]` came.
     done: bool,
     /// Whether anything that looks like a completion came.
@@ -77,7 +85,15 @@ impl Reader {
                 self.end();
                 continue;
             }
-            match self.response.as_mut()?.chunk().await {
+            let read = self.response.as_mut()?.chunk();
+            let read = match self.rest_by_ms {
+                Some(by) => {
+                    let left = Duration::from_millis(by.saturating_sub(clock::monotonic_ms()));
+                    tokio::time::timeout(left, read).await.unwrap_or(Ok(None))
+                }
+                None => read.await,
+            };
+            match read {
                 Ok(Some(bytes)) => self.take(&bytes),
                 Ok(None) => self.end(),
                 // A server may drop the connection after the last event without ending the body.
@@ -129,6 +145,9 @@ impl Reader {
         }
         self.chunks.extend(choice.calls.into_iter().map(|piece| Ok(ModelChunk::Call(piece))));
         self.finish = choice.finish.or(self.finish.take());
+        if self.finish.is_some() && self.rest_by_ms.is_none() {
+            self.rest_by_ms = Some(clock::monotonic_ms().saturating_add(REST_WAIT_MS));
+        }
     }
 
     /// Reads the rest of the body, which nobody wants, unless it does not end soon.

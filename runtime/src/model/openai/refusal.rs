@@ -1,11 +1,12 @@
 //! Answers that are errors, and the one way in which a server's words are repeated.
 
 use std::error::Error as _;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use reqwest::Response;
 use serde_json::Value;
 
+use crate::clock;
 use crate::config::Secret;
 use crate::model::ModelError;
 
@@ -54,11 +55,7 @@ pub(super) fn transport(error: &reqwest::Error) -> ModelError {
 /// A status that is not a success.
 pub(super) async fn read(mut response: Response, key: Option<&Secret>) -> ModelError {
     let status = response.status().as_u16();
-    let retry_after = response
-        .headers()
-        .get("retry-after")
-        .and_then(|v| v.to_str().ok()?.trim().parse().ok())
-        .map(Duration::from_secs);
+    let retry_after = response.headers().get("retry-after").and_then(|value| wait(value.to_str().ok()?.trim()));
     let mut body = Vec::new();
     while let Ok(Some(chunk)) = response.chunk().await {
         body.extend(chunk.iter().take(MAX_BODY.saturating_sub(body.len())));
@@ -75,6 +72,13 @@ pub(super) async fn read(mut response: Response, key: Option<&Secret>) -> ModelE
         408 | 409 | 425 | 500.. => ModelError::Unavailable(format!("HTTP {status}: {message}")),
         _ => ModelError::Rejected { status, message },
     }
+}
+
+/// A `Retry-After`: seconds or a date (RFC 9110, section 10.2.3). A date that has passed asks for no wait.
+fn wait(value: &str) -> Option<Duration> {
+    let seconds = value.parse().ok().map(Duration::from_secs);
+    let until = || httpdate::parse_http_date(value).ok()?.duration_since(UNIX_EPOCH).ok();
+    seconds.or_else(|| until().map(|date| date.saturating_sub(clock::unix())))
 }
 
 /// The message of an error body: OpenAI's shape, its common variants, or the text of a page.
@@ -107,4 +111,23 @@ fn of_page(body: &str) -> String {
         },
         str::to_owned,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+
+    // Fails when a date is read as no hint at all, or one that has passed as a long wait.
+    #[test]
+    fn a_wait_is_seconds_or_a_date() {
+        assert_eq!(wait("7"), Some(Duration::from_secs(7)));
+        let date =
+            |seconds| httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + clock::unix() + Duration::from_secs(seconds));
+        let left = wait(&date(3_600)).unwrap();
+        assert!(left > Duration::from_secs(3_500) && left <= Duration::from_secs(3_600), "{left:?}");
+        assert_eq!(wait("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::ZERO));
+        assert_eq!(wait("soon"), None);
+    }
 }

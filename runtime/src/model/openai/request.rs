@@ -26,7 +26,8 @@ pub(super) fn body(model: &str, prompt: &Prompt) -> Value {
     if let Some(fields) = body.as_object_mut() {
         prompt.temperature.map(|t| fields.insert("temperature".into(), json!(t)));
         prompt.max_tokens.map(|n| fields.insert("max_tokens".into(), json!(n)));
-        prompt.seed.map(|n| fields.insert("seed".into(), json!(n)));
+        // Models take signed seeds.
+        prompt.seed.map(|n| fields.insert("seed".into(), json!(n.cast_signed())));
         offer(fields, &prompt.tools);
     }
     body

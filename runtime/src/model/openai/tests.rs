@@ -263,7 +263,7 @@ async fn neighbouring_lines_of_a_speaker_are_one_message() {
         line(Speaker::Role, "Here."),
     ];
     let first = Prompt::first(contract, lines, admit("Good.").unwrap(), "", &Overrides::default());
-    let again = first.get().again(Additions { broken: vec!["it was long".into()], ..Additions::default() });
+    let again = first.get().again(Additions { broken: vec!["it was long".into()], ..Additions::default() }, 0);
     server.model().stream(again).await.unwrap().collect::<Vec<_>>().await;
     let (_, body) = server.requests.recv().await.unwrap();
     let said: Vec<(&str, &str)> = body["messages"]
@@ -309,7 +309,7 @@ async fn the_request_carries_contract_dialogue_and_repair() {
     let first = Prompt::first(contract, lines, admit("How?").unwrap(), "", &overrides);
     let (still, broken) = (vec!["ask a question".into()], vec!["it was long".into()]);
     let additions = Additions { already: "So.".into(), still, broken, calling: false };
-    let again = first.get().again(additions);
+    let again = first.get().again(additions, 0);
     server.model().stream(again).await.unwrap().collect::<Vec<_>>().await;
     let (head, body) = server.requests.recv().await.unwrap();
     assert!(head.starts_with("POST /v1/chat/completions HTTP/1.1"), "{head}");

@@ -1,6 +1,7 @@
 //! One turn: a user's words in, a contract-abiding reply out.
 
 mod notes;
+mod running;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,14 +12,14 @@ use rolecall_wire::frame::{Hit, Outcome};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock;
 use crate::dialogue;
-use crate::enforce::{self, Additions, Called, Calls, End, Judges, Permitted, Prompt, ReplyStream, UserText};
+use crate::enforce::{self, Calls, Judges, Permitted, Prompt, ReplyStream, UserText};
 pub use crate::enforce::{Line, Overrides, Refused, Speaker, ToolCall, ToolUse};
-use crate::model::{Asking, Model, ModelChunk, ModelError, Models, Rations};
+use crate::model::{Model, Models, Rations};
 use crate::plugin::PluginHost;
 use crate::telemetry::{Metrics, Traces};
 pub(crate) use notes::remembered;
+use running::{Ended, Running};
 
 /// How long a receiver may take no piece of a reply before its turn is abandoned, as if it were gone:
 /// a reader that stalls must not hold a model call for ever.
@@ -183,6 +184,7 @@ impl Turns {
             events,
             cancel,
             usage: Usage::default(),
+            counted: 0,
             length_limited: false,
             filtered: false,
             calls: Calls::default(),
@@ -198,194 +200,6 @@ impl Turns {
         };
         turn.end(ended).await;
     }
-}
-
-/// A turn being answered.
-struct Running<'a> {
-    turns: &'a Turns,
-    id: String,
-    reply: Box<ReplyStream>,
-    events: mpsc::Sender<TurnEvent>,
-    cancel: CancellationToken,
-    usage: Usage,
-    length_limited: bool,
-    filtered: bool,
-    /// The calls of this attempt.
-    calls: Calls,
-    /// Those that go out.
-    called: Vec<Permitted<ToolCall>>,
-}
-
-/// Why a turn is over.
-enum Ended {
-    /// The contract's ladder came to its end.
-    Reply(Outcome),
-    /// Cancelled.
-    Cancelled,
-    /// Nobody listens any more.
-    Abandoned,
-    /// The model failed.
-    Failed(ModelError),
-}
-
-impl Running<'_> {
-    async fn answer(&mut self, mut asking: Asking, mut prompt: Permitted<Prompt>) -> Ended {
-        loop {
-            if let Err(ended) = self.attempt(&mut asking, prompt.clone()).await {
-                return ended;
-            }
-            let (release, next) = self.end_attempt(prompt.get().tools.required()).await;
-            if let Err(ended) = self.release(release).await {
-                return ended;
-            }
-            match next {
-                Ok(additions) => prompt = prompt.get().again(additions),
-                Err(outcome) => return Ended::Reply(outcome),
-            }
-        }
-    }
-
-    /// What comes of an answer: its last piece, and the end or what to tell the model.
-    async fn end_attempt(&mut self, call_wanted: bool) -> (Option<Permitted<String>>, Result<Additions, Outcome>) {
-        let calls = std::mem::take(&mut self.calls);
-        let end = if calls.is_empty() && !call_wanted {
-            self.reply.end_attempt().await
-        } else {
-            match self.reply.end_with_calls(calls, self.length_limited || self.filtered).await {
-                Err(end) => end,
-                Ok(Called { release, outcome, calls }) => {
-                    self.called = calls;
-                    return (release, Err(outcome));
-                }
-            }
-        };
-        match end {
-            End::Done { release, outcome, .. } => (release, Err(outcome)),
-            End::Retry { release, additions } => (release, Ok(additions)),
-        }
-    }
-
-    /// Reads one answer of the model until it ends or nothing more of it can go out. Leaving drops
-    /// the call, which cancels it upstream.
-    async fn attempt(&mut self, asking: &mut Asking, prompt: Permitted<Prompt>) -> Result<(), Ended> {
-        let began_ms = clock::monotonic_ms();
-        (self.length_limited, self.filtered) = (false, false);
-        let tools = &prompt.get().tools;
-        self.calls = Calls::of(tools);
-        // Where nothing is offered, a call says nothing.
-        let any_tools = tools.any();
-        let mut call = asking.call(prompt);
-        let (mut usage, mut first) = (Usage::default(), true);
-        let result = loop {
-            let chunk = tokio::select! {
-                biased;
-                () = self.cancel.cancelled() => break Err(Ended::Cancelled),
-                () = self.events.closed() => break Err(Ended::Abandoned),
-                chunk = call.next() => chunk,
-            };
-            match chunk {
-                Some(Ok(ModelChunk::Text(text))) => {
-                    if std::mem::take(&mut first) {
-                        self.turns.metrics.first_token(seconds_since(began_ms));
-                    }
-                    let push = self.reply.push(&text).await;
-                    if let Err(ended) = self.release(push.release).await {
-                        break Err(ended);
-                    }
-                    if push.stop {
-                        break Ok(());
-                    }
-                }
-                Some(Ok(ModelChunk::Call(piece))) => {
-                    if std::mem::take(&mut first) {
-                        self.turns.metrics.first_token(seconds_since(began_ms));
-                    }
-                    if any_tools && !self.calls.take(piece) {
-                        break Ok(());
-                    }
-                }
-                Some(Ok(ModelChunk::Usage(counted))) => usage = counted,
-                Some(Ok(ModelChunk::Stop { length })) => {
-                    self.length_limited = length;
-                    break Ok(());
-                }
-                Some(Ok(ModelChunk::Filtered)) => {
-                    self.filtered = true;
-                    break Ok(());
-                }
-                Some(Err(error)) => break Err(Ended::Failed(error)),
-                None => break Ok(()),
-            }
-        };
-        self.usage = self.usage.and(usage);
-        result
-    }
-
-    async fn release(&self, piece: Option<Permitted<String>>) -> Result<(), Ended> {
-        let Some(piece) = piece else { return Ok(()) };
-        // What the reply counts as out is sent even when a cancellation is waiting; only a receiver
-        // that is gone, or as good as gone, stops it.
-        if self.send(TurnEvent::Released(piece)).await { Ok(()) } else { Err(Ended::Abandoned) }
-    }
-
-    /// Whether the receiver took it in time.
-    async fn send(&self, event: TurnEvent) -> bool {
-        let sent = tokio::time::timeout(MAX_STALL, self.events.send(event)).await;
-        if sent.is_err() {
-            tracing::warn!(stall = ?MAX_STALL, "nobody reads the reply; its turn is abandoned");
-        }
-        matches!(sent, Ok(Ok(())))
-    }
-
-    async fn end(mut self, ended: Ended) {
-        let mut retry_after = None;
-        let (outcome, failure) = match ended {
-            Ended::Abandoned => return self.trace(None),
-            Ended::Reply(outcome) => (outcome, None),
-            Ended::Cancelled => (Outcome::Cancelled, None),
-            Ended::Failed(error) => {
-                retry_after = error.retry_after();
-                (Outcome::Failed, Some((error.code().to_owned(), self.outward(&error).await)))
-            }
-        };
-        self.trace(Some(outcome));
-        let end = TurnEnd {
-            outcome,
-            text: self.reply.text(),
-            calls: std::mem::take(&mut self.called),
-            hits: self.reply.hits(),
-            usage: self.usage,
-            length_limited: self.length_limited,
-            filtered: self.filtered,
-            failure,
-            retry_after,
-        };
-        // A receiver that is gone needs no end.
-        let _ = self.send(TurnEvent::Ended(end)).await;
-    }
-
-    /// What the client is told of a failure. Where that repeats words of the model's server, the contract
-    /// judges them as it does any other text that reaches people.
-    async fn outward(&self, error: &ModelError) -> String {
-        let told = error.outward();
-        if !matches!(error, ModelError::Rejected { .. }) {
-            return told;
-        }
-        let judged = self.turns.admit_delivery(self.reply.contract(), &told).await;
-        judged.map_or_else(|_| ModelError::REJECTED.to_owned(), Permitted::into_inner)
-    }
-
-    /// Keeps the account of the reply, if a rule acted on it.
-    fn trace(&self, outcome: Option<Outcome>) {
-        if let Some(trace) = self.reply.trace(&self.id, outcome) {
-            self.turns.traces.keep(trace);
-        }
-    }
-}
-
-#[allow(clippy::cast_precision_loss, reason = "milliseconds far below 2^52")]
-fn seconds_since(began_ms: u64) -> f64 {
-    clock::monotonic_ms().saturating_sub(began_ms) as f64 / 1000.0
 }
 
 #[cfg(test)]

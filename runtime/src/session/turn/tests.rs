@@ -8,8 +8,9 @@ use parking_lot::Mutex;
 use rolecall_dsl::Contract;
 
 use super::*;
+use crate::clock;
 use crate::enforce::testing::{ARTICLE, Double, Doubles, compile, role};
-use crate::model::{CallLimits, ModelStream, Rehearsal};
+use crate::model::{CallLimits, ModelChunk, ModelError, ModelStream, Rehearsal};
 
 /// Says what it is told, one character at a time, and notes who asked and who left.
 #[derive(Debug, Default)]

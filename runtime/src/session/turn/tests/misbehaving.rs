@@ -100,3 +100,45 @@ async fn misbehaving_can_be_repeated() {
     }
     assert!(seen.len() > 1, "every seed gives {seen:?}");
 }
+
+/// Fails when a repair may add as many tokens to what is out as the whole reply may have, or is asked for when
+/// none is left.
+#[tokio::test]
+async fn the_limit_on_tokens_is_one_on_the_reply() {
+    let contract = role("en", "ends_with /Bye\\./ { on_violation repair 2 }", "");
+    for (limit, asked, then) in [(Some(8), 2, Some(3)), (None, 2, None), (Some(5), 1, None)] {
+        let model = Arc::new(Scripted { answers: vec!["Sit down ", "now. Bye."], ..Scripted::default() });
+        let turns = turns(model.clone());
+        let (events, mut received) = mpsc::channel(64);
+        let mut request = request(&turns, &contract, "Well. ");
+        request.overrides.max_tokens = limit;
+        turns.run(request, events, CancellationToken::new()).await;
+        let mut out = String::new();
+        while let Some(event) = received.recv().await {
+            if let TurnEvent::Released(piece) = event {
+                out.push_str(piece.get());
+            }
+        }
+        let prompts = model.asked.lock();
+        assert_eq!((prompts.len(), prompts[0].max_tokens), (asked, limit), "{out}");
+        assert_eq!(prompts.get(1).and_then(|prompt| prompt.max_tokens), then, "{out}");
+    }
+}
+
+/// Fails when a reader that takes nothing holds up a turn that was cancelled, as a shutdown does.
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_turn_waits_for_no_reader() {
+    let model = Arc::new(Scripted { answers: vec!["It is so and so."], ..Scripted::default() });
+    let turns = turns(model);
+    let (events, _unread) = mpsc::channel(1);
+    let cancel = CancellationToken::new();
+    let contract = role("en", "max_sentences 3", "");
+    let began_ms = clock::monotonic_ms();
+    let stop = async {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        cancel.cancel();
+    };
+    tokio::join!(turns.run(request(&turns, &contract, ""), events, cancel.clone()), stop);
+    let took = clock::monotonic_ms() - began_ms;
+    assert!((2_000..10_000).contains(&took), "{took} ms");
+}
