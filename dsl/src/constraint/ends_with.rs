@@ -189,9 +189,11 @@ impl Constraint for EndsWith {
             return None;
         }
         let shown = self.edge.shown(language);
-        Some(match language {
-            Language::Zh => format!("最后还必须说{shown}，并以此结束。"),
-            Language::En => format!("At the very end, {shown} must still come."),
+        Some(match (language, self.edge.written.len() > 1) {
+            (Language::Zh, false) => format!("最后还必须说{shown}，并以此结束。"),
+            (Language::Zh, true) => format!("最后还必须说其中之一，并以此结束：{shown}。"),
+            (Language::En, false) => format!("At the very end, {shown} must still come."),
+            (Language::En, true) => format!("At the very end, one of these must still come: {shown}."),
         })
     }
 }

@@ -122,7 +122,7 @@ fn what_to_try(out: &mut String, app: &App, address: SocketAddr) -> std::fmt::Re
     let roles = app.contracts.list();
     let favourite = roles.iter().find(|contract| contract.name == "zhanguoce_scholar").or_else(|| roles.first());
     let Some(contract) = favourite else {
-        return writeln!(out, "\nput a contract into {} and start again", app.config.contracts.display());
+        return writeln!(out, "\nput a contract into {}: it is served at once", app.config.contracts.display());
     };
     let url = if address.ip().is_unspecified() { format!("127.0.0.1:{}", address.port()) } else { address.to_string() };
     let key = if app.config.api_keys.is_empty() { "" } else { " -H \"Authorization: Bearer $ROLECALL_API_KEY\"" };

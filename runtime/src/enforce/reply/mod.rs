@@ -209,10 +209,11 @@ impl ReplyStream {
 
     /// What was kept back of the answer's beginning, now that the answer is over.
     async fn pass_opening(&mut self) -> String {
-        self.record.at(self.heard.attempt(), None);
+        // What follows from a stop happened when it came.
         if self.attempt.stop.is_some() {
             return String::new();
         }
+        self.record.at(self.heard.attempt(), None);
         let rest = self.attempt.opening.flush(&self.out);
         self.heard.push(&rest);
         let rest = self.begin(rest, true);

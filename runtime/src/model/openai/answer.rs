@@ -25,7 +25,7 @@ const END_BYTES: usize = 64 << 10;
 
 /// How long behind a `finish_reason` what may still come is waited for: the usage, `[DONE]`, the end of the body.
 /// None of them is due.
-const REST_WAIT_MS: u64 = 1_000;
+const REST_WAIT_MS: u64 = 500;
 
 /// Reads an answer: events, or, from servers that do not stream, one JSON document.
 pub(super) async fn read(
