@@ -320,6 +320,18 @@ fn no_banned_word_is_used() {
 }
 
 // Fails when a dependency is added without saying what for.
+// Fails when the digits that a plugin's tests read are not those that the host reads: a guest crate must not
+// depend on the language, so each has the table.
+#[test]
+fn guests_and_the_language_read_the_same_digits() {
+    let table = |path: &str| {
+        let text = std::fs::read_to_string(root().join(path)).unwrap();
+        let (_, behind) = text.split_once("const ZEROS").unwrap();
+        behind.split_once("];").unwrap().0.to_owned()
+    };
+    assert_eq!(table("dsl/src/text/digits.rs"), table("plugins/sdk/src/testing/digits.rs"));
+}
+
 #[test]
 fn every_dependency_has_a_reason() {
     let manifest = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();

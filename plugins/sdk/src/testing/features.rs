@@ -12,11 +12,10 @@ use crate::Features;
 pub fn features(a: &str, b: &str) -> Features {
     let (a_chars, b_chars): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     let count = |chars: &[char]| u32::try_from(chars.len()).unwrap_or(u32::MAX);
-    let longer = f64::from(count(&a_chars).max(count(&b_chars)).max(1));
     Features {
         a_chars: count(&a_chars),
         b_chars: count(&b_chars),
-        edit_similarity: 1.0 - f64::from(distance(&a_chars, &b_chars)) / longer,
+        edit_similarity: strsim::normalized_levenshtein(a, b),
         embedding_similarity: None,
         a_numbers: numbers(&a_chars),
         b_numbers: numbers(&b_chars),
@@ -32,21 +31,6 @@ pub(super) fn swapped(features: &Features) -> Features {
         b_numbers: features.a_numbers.clone(),
         ..features.clone()
     }
-}
-
-/// Levenshtein's, a row at a time.
-fn distance(a: &[char], b: &[char]) -> u32 {
-    let mut row: Vec<u32> = (0..=b.len()).map(|at| u32::try_from(at).unwrap_or(u32::MAX)).collect();
-    for c in a {
-        let mut left = row.first().map_or(0, |first| first + 1);
-        let mut above = std::mem::replace(row.first_mut().unwrap_or(&mut 0), left);
-        for (d, cell) in b.iter().zip(row.iter_mut().skip(1)) {
-            let best = (above + u32::from(c != d)).min(left + 1).min(*cell + 1);
-            above = std::mem::replace(cell, best);
-            left = best;
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 fn numbers(chars: &[char]) -> Vec<String> {

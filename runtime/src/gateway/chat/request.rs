@@ -142,6 +142,7 @@ fn text(at: &str, content: Value) -> Result<String, ApiError> {
         match (part.r#type.as_str(), part.text, part.refusal) {
             ("text", Some(piece), _) | ("refusal", _, Some(piece)) => whole.push_str(&piece),
             ("text", None, _) => return Err(Fields::wrong(&format!("{place}.text"), "is missing")),
+            ("refusal", _, None) => return Err(Fields::wrong(&format!("{place}.refusal"), "is missing")),
             (kind, ..) => return Err(Fields::unsupported(&place, &format!("a content part of type `{kind}` is"))),
         }
     }

@@ -16,13 +16,17 @@ use serde::Serialize;
 /// What is sent when there is nothing to say; clients skip it.
 pub(super) const KEEP_ALIVE: &str = ": keep-alive\n\n";
 
+/// What is told instead of an event that cannot be written.
+const UNWRITABLE: &str = r#"{"type":"error","error":{"type":"server_error","code":"event_unwritable","message":"an event cannot be written as JSON; see the server's log"}}"#;
+
 /// An event. Surfaces that tell events apart by name give one. The data must be what JSON can always
-/// express, such as a [`Value`](serde_json::Value): anything else is logged, and told as an empty object.
+/// express, such as a [`Value`](serde_json::Value): anything else is logged, and told as an error that the clients
+/// of every surface raise.
 #[must_use]
 pub(crate) fn event_line(name: Option<&str>, data: &impl Serialize) -> String {
     let data = serde_json::to_string(data).unwrap_or_else(|error| {
         tracing::error!(%error, "an event cannot be written as JSON");
-        "{}".to_owned()
+        UNWRITABLE.to_owned()
     });
     match name {
         Some(name) => format!("event: {name}\ndata: {data}\n\n"),
