@@ -8,9 +8,10 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use crate::config::{Config, ModelKind, ReloadKind, Route, StoreKind};
-use crate::contracts::{Contracts, ContractsError, Reloader, Watch};
+use crate::contracts::{Contracts, ContractsError, Reloader};
 use crate::gateway::token::{TokenError, Tokens};
 use crate::model::{DEFAULT_ROUTE, Model, ModelError, Models, OpenAi, OpenAiConfig, Plan, Rehearsal};
+use crate::reload::{Place, Plugins, Reload, Watch};
 use crate::session::Sessions;
 use crate::session::turn::Turns;
 use crate::shutdown::Shutdown;
@@ -157,20 +158,27 @@ impl App {
         let accepting = gateway::serve(listener, router, self.config.max_connections, self.shutdown.clone());
         self.shutdown.spawn(accepting);
         if self.config.reload != ReloadKind::Off {
-            let watch = Watch::new(&self.config.contracts, self.config.reload == ReloadKind::Poll);
-            let reloader = Reloader {
-                contracts: self.contracts.clone(),
-                dir: self.config.contracts.clone(),
-                plugins: self.plugins.clone(),
-                models: self.models.clone(),
-                metrics: self.metrics.clone(),
-                locked: self.config.locked,
-            };
-            self.shutdown.spawn(reloader.run(watch, self.shutdown.signal()));
+            let places = [Place::Tree(self.config.contracts.clone()), Place::Folder(self.config.plugins.clone())];
+            let watch = Watch::new(&places, self.config.reload == ReloadKind::Poll);
+            self.shutdown.spawn(self.reload().run(watch, self.shutdown.signal()));
         }
         stop.await;
         tracing::info!("shutting down");
         self.end().await
+    }
+
+    /// Takes over what changes in the folders of contracts and plugins.
+    fn reload(&self) -> Reload {
+        let contracts = Reloader {
+            contracts: self.contracts.clone(),
+            dir: self.config.contracts.clone(),
+            plugins: self.plugins.clone(),
+            models: self.models.clone(),
+            metrics: self.metrics.clone(),
+            locked: self.config.locked,
+        };
+        let plugins = Plugins::new(self.plugins.clone(), self.metrics.clone(), self.config.locked);
+        Reload { contracts, plugins }
     }
 
     /// Ends every task and closes the store.

@@ -37,6 +37,8 @@ pub mod store;
 
 pub mod contracts;
 
+pub mod reload;
+
 /// WebAssembly policies (crate `rolecall-plugin-host`).
 pub use rolecall_plugin_host as plugin;
 

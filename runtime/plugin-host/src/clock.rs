@@ -13,3 +13,9 @@ pub(crate) fn now() -> Instant {
     #[allow(clippy::disallowed_methods, reason = "this is the clock")]
     Instant::now()
 }
+
+/// The time of day, for comparison with that of files.
+#[allow(clippy::disallowed_methods, reason = "this is the place")]
+pub(crate) fn system() -> std::time::SystemTime {
+    std::time::SystemTime::now()
+}

@@ -11,8 +11,10 @@ pub const MAX_TEXT_BYTES: usize = 256 << 10;
 pub const MAX_WINDOW: usize = 500;
 /// Bytes of all texts of a window.
 pub(crate) const MAX_WINDOW_BYTES: usize = 1 << 20;
-/// Plugins in a folder; further files are refused by name.
+/// Plugins of a host; further files are refused by name.
 pub(crate) const MAX_PLUGINS: usize = 64;
+/// Files of a folder that are looked into; further ones are counted and left alone.
+pub(crate) const MAX_FILES: usize = 256;
 /// Instances alive at once, streams included; one more is [`crate::CallError::Busy`]. Of several plugins
 /// one gets half of them at most.
 pub(crate) const MAX_INSTANCES: u32 = 512;

@@ -1,6 +1,7 @@
 //! The host: its start, and a method for each thing that a plugin can be asked.
 
 mod calls;
+mod exchange;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -10,9 +11,17 @@ use serde_json::{Map, Value};
 
 pub(crate) use calls::{Inner, Proof};
 
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+
 use crate::breaker::Outcome;
+use crate::cache::Cache;
 use crate::config::{MAX_TEXT_BYTES, MAX_WINDOW, MAX_WINDOW_BYTES};
+use crate::folder::Folder;
 use crate::guest::{ConstraintGuest, DeliveryGuest};
+use crate::instances::Instances;
+use crate::load::Loader;
+use crate::plugin::Set;
 use crate::ticker::Ticker;
 use crate::workers::Workers;
 use crate::{
@@ -42,6 +51,8 @@ pub struct LoadReport {
     pub loaded: Vec<Arc<Manifest>>,
     /// Refused, with file and reason.
     pub refused: Vec<(PathBuf, Refusal)>,
+    /// How many were not looked into, because the folder has too many.
+    pub ignored: usize,
     /// How many were compiled; the others came from the cache.
     pub compiled: usize,
 }
@@ -52,9 +63,15 @@ pub struct LoadReport {
 pub struct StartError(pub(crate) String);
 
 /// The host. Cloning shares it; the threads end with the last clone.
+///
+/// Plugins can be exchanged while it works ([`PluginHost::look`]). A call goes to the version in force
+/// when it is made, a stream stays with the version that it was opened on, and [`PluginHost::pinned`]
+/// holds on to all versions of one moment.
 #[derive(Clone)]
 pub struct PluginHost {
     inner: Arc<Inner>,
+    /// The plugins to ask, if not those in force.
+    pinned: Option<Arc<Set>>,
 }
 
 impl PluginHost {
@@ -67,24 +84,39 @@ impl PluginHost {
         let failed = |what: &str, error: &dyn fmt::Display| StartError(format!("{what}: {error}"));
         let engine = engine::start(&config.limits).map_err(|error| failed("no engine", &error))?;
         let ticker = Ticker::start(engine.clone()).map_err(|error| failed("no thread for the ticker", &error))?;
-        let loaded = load::folder(&engine, &ticker, &config).inspect_err(|_| ticker.close());
-        let (plugins, report) = loaded?;
-        let workers = Workers::start(config.workers, plugins.len(), config.limits.queue, ticker)
+        // It ends the ticker with it, whatever fails from here on.
+        let workers = Workers::start(config.workers, config.limits.queue, ticker.clone())
+            .inspect_err(|_| ticker.close())
             .map_err(|error| failed("no threads for guests", &error))?;
-        let inner = Inner { plugins, workers, limits: config.limits, observer };
-        Ok((Self { inner: Arc::new(inner) }, report))
+        let cache = config.cache.as_deref().and_then(|dir| Cache::open(dir, &engine));
+        let loader = Loader { engine, limits: config.limits.clone(), cache, instances: Instances::default() };
+        let inner = Inner {
+            live: ArcSwap::default(),
+            folder: Mutex::new(Folder::new(config.dir)),
+            loader,
+            ticker,
+            workers,
+            limits: config.limits,
+            observer,
+        };
+        let host = Self { inner: Arc::new(inner), pinned: None };
+        let look = host.look()?;
+        let compiled = look.staged.iter().filter(|staged| staged.compiled).count();
+        let loaded = look.staged.iter().map(|staged| Arc::clone(staged.manifest())).collect();
+        look.staged.iter().for_each(|staged| host.take(staged));
+        Ok((host, LoadReport { loaded, refused: look.refused, ignored: look.ignored, compiled }))
     }
 
     /// A loaded plugin's manifest.
     #[must_use]
     pub fn manifest(&self, name: &str) -> Option<Arc<Manifest>> {
-        self.inner.plugins.get(name).map(|plugin| Arc::clone(&plugin.manifest))
+        self.plugins().get(name).map(|plugin| Arc::clone(&plugin.manifest))
     }
 
     /// All of them, by name.
     #[must_use]
     pub fn manifests(&self) -> Vec<Arc<Manifest>> {
-        self.inner.plugins.values().map(|plugin| Arc::clone(&plugin.manifest)).collect()
+        self.plugins().values().map(|plugin| Arc::clone(&plugin.manifest)).collect()
     }
 
     /// Checks parameters against the plugin's schema and lets the plugin compile them.
@@ -96,7 +128,7 @@ impl PluginHost {
             CallError::BadParams { param, message, .. } => vec![(param, message)],
             other => vec![(String::new(), other.to_string())],
         };
-        let (plugin, admission) = self.inner.enter(name, "create", None).map_err(whole)?;
+        let (plugin, admission) = self.inner.enter(&self.plugins(), name, "create", None).map_err(whole)?;
         let (limits, params) = (self.inner.limits.clone(), params.clone());
         let owner = Arc::clone(&plugin);
         let created = self.inner.call(&plugin, "create", (admission, Proof::Nothing), move || {
@@ -127,7 +159,7 @@ impl PluginHost {
         reply: &str,
     ) -> Result<Vec<PolicyViolation>, CallError> {
         self.inner.fits(name, "check", "the text", reply.len(), MAX_TEXT_BYTES)?;
-        let (plugin, admission) = self.inner.enter(name, "check", Some(World::ConstraintPolicy))?;
+        let (plugin, admission) = self.inner.enter(&self.plugins(), name, "check", Some(World::ConstraintPolicy))?;
         let (limits, params) = (self.inner.limits.clone(), json(params));
         let (context, reply, owner) = (context.clone(), reply.to_owned(), Arc::clone(&plugin));
         let judged = self.inner.call(&plugin, "check", (admission, Proof::Whole), move || {
@@ -146,12 +178,12 @@ impl PluginHost {
         params: &Map<String, Value>,
         context: &Context,
     ) -> Result<Option<PolicyStream>, CallError> {
-        let loaded = self.inner.plugins.get(name);
-        if loaded.is_some_and(|plugin| plugin.constraint.is_some() && !plugin.manifest.streaming) {
+        let plugins = self.plugins();
+        if plugins.get(name).is_some_and(|plugin| plugin.constraint.is_some() && !plugin.manifest.streaming) {
             // Nothing is called, so the breaker is not asked: a trial would be lost.
             return Ok(None);
         }
-        let (plugin, admission) = self.inner.enter(name, "open-stream", Some(World::ConstraintPolicy))?;
+        let (plugin, admission) = self.inner.enter(&plugins, name, "open-stream", Some(World::ConstraintPolicy))?;
         let (limits, params) = (self.inner.limits.clone(), json(params));
         let (context, owner) = (context.clone(), Arc::clone(&plugin));
         let opened = self.inner.call(&plugin, "open-stream", (admission, Proof::Later), move || {
@@ -179,7 +211,7 @@ impl PluginHost {
         self.inner.fits(name, "merge", "the number of messages in the window", window.len(), MAX_WINDOW)?;
         let bytes = window.iter().map(|message| message.text.len()).sum();
         self.inner.fits(name, "merge", "the window's text", bytes, MAX_WINDOW_BYTES)?;
-        let (plugin, admission) = self.inner.enter(name, "merge", Some(World::DeliveryPolicy))?;
+        let (plugin, admission) = self.inner.enter(&self.plugins(), name, "merge", Some(World::DeliveryPolicy))?;
         let (limits, params) = (self.inner.limits.clone(), json(params));
         let (window, owner) = (window.to_vec(), Arc::clone(&plugin));
         let merged = self.inner.call(&plugin, "merge", (admission, Proof::Whole), move || {
@@ -204,7 +236,7 @@ impl PluginHost {
     ) -> Result<Verdict, CallError> {
         let bytes = a.text.len().saturating_add(b.text.len());
         self.inner.fits(name, "same", "the text of both messages", bytes, MAX_TEXT_BYTES)?;
-        let (plugin, admission) = self.inner.enter(name, "same", Some(World::DeliveryPolicy))?;
+        let (plugin, admission) = self.inner.enter(&self.plugins(), name, "same", Some(World::DeliveryPolicy))?;
         let (limits, params) = (self.inner.limits.clone(), json(params));
         let (a, b, features, owner) = (a.clone(), b.clone(), features.clone(), Arc::clone(&plugin));
         let compared = self.inner.call(&plugin, "same", (admission, Proof::Whole), move || {
@@ -216,7 +248,7 @@ impl PluginHost {
 
 impl fmt::Debug for PluginHost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PluginHost").field("plugins", &self.inner.plugins.keys()).finish_non_exhaustive()
+        f.debug_struct("PluginHost").field("plugins", &self.plugins().keys()).finish_non_exhaustive()
     }
 }
 

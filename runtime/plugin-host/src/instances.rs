@@ -4,6 +4,7 @@
 //! plugins each may have half of them at most, and a part is kept free for each of the others,
 //! whatever several of them do together.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -13,12 +14,18 @@ use crate::config::MAX_INSTANCES;
 /// The places of live instances, by plugin. An instance takes a place for each of its memories, of
 /// which the pool has as many. Cloning shares them.
 #[derive(Clone, Default)]
-pub(crate) struct Instances(Arc<Mutex<Vec<usize>>>);
+pub(crate) struct Instances(Arc<Mutex<BTreeMap<usize, usize>>>);
+
+/// A plugin among the others, whatever version of it: its places here, its queue among the workers.
+/// It is given up with the last version and the last instance.
+pub(crate) struct Seat {
+    instances: Instances,
+    id: usize,
+}
 
 /// One instance may live as long as this.
 pub(crate) struct InstancePermit {
-    taken: Arc<Mutex<Vec<usize>>>,
-    plugin: usize,
+    seat: Arc<Seat>,
     places: usize,
 }
 
@@ -27,34 +34,49 @@ pub(crate) struct InstancePermit {
 pub(crate) struct Crowded(pub(crate) usize);
 
 impl Instances {
-    /// A further plugin: its number.
-    pub(crate) fn register(&self) -> usize {
+    /// A seat for a further plugin, under the smallest number that is free.
+    pub(crate) fn seat(&self) -> Arc<Seat> {
         let mut taken = self.0.lock();
-        taken.push(0);
-        taken.len() - 1
+        let id = (0..).zip(taken.keys()).find(|(free, id)| free != *id).map_or(taken.len(), |(free, _)| free);
+        taken.insert(id, 0);
+        drop(taken);
+        Arc::new(Seat { instances: self.clone(), id })
+    }
+}
+
+impl Seat {
+    /// Its number, which no other plugin has meanwhile.
+    pub(crate) fn id(&self) -> usize {
+        self.id
     }
 
-    /// Permission for one more instance of a plugin.
-    pub(crate) fn permit(&self, plugin: usize, places: usize) -> Result<InstancePermit, Crowded> {
+    /// Permission for one more instance.
+    pub(crate) fn permit(self: &Arc<Self>, places: usize) -> Result<InstancePermit, Crowded> {
         let all = MAX_INSTANCES as usize;
-        let mut taken = self.0.lock();
+        let mut taken = self.instances.0.lock();
         let (most, kept) = if taken.len() > 1 { (all / 2, all / 2 / taken.len()) } else { (all, 0) };
-        let own = taken.get(plugin).copied().unwrap_or_default();
-        let others = taken.iter().enumerate().filter(|(other, _)| *other != plugin).map(|(_, places)| *places);
+        let others = taken.iter().filter(|(other, _)| **other != self.id).map(|(_, places)| *places);
         // What nobody has yet of the part kept for them counts as taken.
         let reserved: usize = others.map(|places| places.max(kept)).sum();
-        let wanted = own + places;
-        match taken.get_mut(plugin) {
-            Some(own) if wanted <= most && reserved + wanted.max(kept) <= all => *own = wanted,
-            _ => return Err(Crowded(own)),
+        let own = taken.entry(self.id).or_default();
+        let wanted = *own + places;
+        if wanted > most || reserved + wanted.max(kept) > all {
+            return Err(Crowded(*own));
         }
-        Ok(InstancePermit { taken: Arc::clone(&self.0), plugin, places })
+        *own = wanted;
+        Ok(InstancePermit { seat: Arc::clone(self), places })
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.instances.0.lock().remove(&self.id);
     }
 }
 
 impl Drop for InstancePermit {
     fn drop(&mut self) {
-        if let Some(own) = self.taken.lock().get_mut(self.plugin) {
+        if let Some(own) = self.seat.instances.0.lock().get_mut(&self.seat.id) {
             *own = own.saturating_sub(self.places);
         }
     }
@@ -64,39 +86,54 @@ impl Drop for InstancePermit {
 mod tests {
     use super::*;
 
-    fn take_all(instances: &Instances, plugin: usize, places: usize) -> Vec<InstancePermit> {
-        std::iter::from_fn(|| instances.permit(plugin, places).ok()).collect()
+    fn take_all(seat: &Arc<Seat>, places: usize) -> Vec<InstancePermit> {
+        std::iter::from_fn(|| seat.permit(places).ok()).collect()
     }
 
     #[test]
     fn the_only_plugin_has_all_of_them() {
         let instances = Instances::default();
-        let only = instances.register();
-        let mut permits = take_all(&instances, only, 1);
-        assert_eq!(permits.len(), 512);
+        let only = instances.seat();
+        let mut permits = take_all(&only, 1);
+        assert_eq!(permits.len(), MAX_INSTANCES as usize);
         permits.pop();
-        assert_eq!(take_all(&instances, only, 1).len(), 1);
+        assert_eq!(take_all(&only, 1).len(), 1);
     }
 
     /// Fails when plugins that act together leave nothing for the last one.
     #[test]
     fn however_many_are_greedy_a_part_is_left_for_each() {
-        for (plugins, kept) in [(2, 128), (3, 85), (64, 4)] {
-            let instances = Instances::default();
-            let ids: Vec<usize> = (0..plugins).map(|_| instances.register()).collect();
-            let greedy: Vec<_> = ids[1..].iter().map(|id| take_all(&instances, *id, 1)).collect();
-            assert!(greedy.iter().all(|permits| permits.len() <= 256 && permits.len() >= kept));
-            assert!(take_all(&instances, ids[0], 1).len() >= kept, "{plugins} plugins");
+        let half = MAX_INSTANCES as usize / 2;
+        for plugins in [2, 3, 64] {
+            let (instances, kept) = (Instances::default(), half / plugins);
+            let seats: Vec<_> = (0..plugins).map(|_| instances.seat()).collect();
+            let greedy: Vec<_> = seats[1..].iter().map(|seat| take_all(seat, 1)).collect();
+            assert!(greedy.iter().all(|permits| permits.len() <= half && permits.len() >= kept));
+            assert!(take_all(&seats[0], 1).len() >= kept, "{plugins} plugins");
         }
     }
 
     #[test]
     fn memories_are_places() {
+        let half = MAX_INSTANCES as usize / 2;
         let instances = Instances::default();
-        let (one, _other) = (instances.register(), instances.register());
-        assert_eq!(take_all(&instances, one, 4).len(), 64);
-        let _permits = take_all(&instances, one, 3);
-        assert_eq!(instances.permit(one, 2).err(), Some(Crowded(255)));
-        assert_eq!(instances.permit(9, 1).err(), Some(Crowded(0)), "no such plugin");
+        let (one, _other) = (instances.seat(), instances.seat());
+        assert_eq!(take_all(&one, 4).len(), half / 4);
+        let _permits = take_all(&one, 3);
+        assert_eq!(one.permit(2).err(), Some(Crowded(half - half % 3)));
+    }
+
+    /// Fails when plugins that come and go use up numbers, or when one that is gone leaves its
+    /// instances to the next of its number.
+    #[test]
+    fn a_seat_is_free_again_when_nothing_of_the_plugin_lives() {
+        let instances = Instances::default();
+        let (first, second) = (instances.seat(), instances.seat());
+        let permit = first.permit(1).ok();
+        drop(first);
+        assert_eq!((second.id(), instances.seat().id()), (1, 2), "an instance of the first lives");
+        drop(permit);
+        let again = instances.seat();
+        assert_eq!((again.id(), again.permit(MAX_INSTANCES as usize / 2).is_ok()), (0, true));
     }
 }

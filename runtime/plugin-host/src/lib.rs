@@ -13,6 +13,9 @@
 //! one stream and is thrown away, so that nothing of one user's text is left for the next, and a
 //! trap has nothing to poison.
 //!
+//! The folder is looked at again and again ([`PluginHost::look`]). What is new or changed is loaded aside,
+//! tried by whoever asks, and exchanged in one step; what runs ends on the version that it began with.
+//!
 //! Several versions of the ABI are hosted side by side ([`AbiVersion`]); a component shows in the names
 //! of its exports which of them it speaks.
 
@@ -24,6 +27,7 @@ mod call_error;
 mod clock;
 mod config;
 mod engine;
+mod folder;
 mod guest;
 mod host;
 mod inspect;
@@ -42,6 +46,7 @@ mod workers;
 pub use abi::AbiVersion;
 pub use call_error::{BadGroups, BadSpan, CallError};
 pub use config::{HostConfig, Limits, MAX_FILE_BYTES, MAX_TEXT_BYTES, MAX_WINDOW};
+pub use folder::{Look, Staged};
 pub use host::{LoadReport, NoObserver, Observer, PluginHost, StartError};
 pub use inspect::{Inspection, inspect, inspect_component};
 pub use manifest::{Isolation, Manifest, World};

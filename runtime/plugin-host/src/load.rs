@@ -6,10 +6,9 @@ mod schema;
 mod spoken;
 mod trial;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -20,23 +19,13 @@ pub(crate) use schema::findings as schema_findings;
 pub(crate) use trial::{Tried, run as trial};
 
 use crate::cache::Cache;
-use crate::config::{MAX_FILE_BYTES, MAX_PLUGINS, WORKER_STACK_BYTES};
+use crate::config::{MAX_FILE_BYTES, WORKER_STACK_BYTES};
 use crate::engine::MAX_MEMORIES;
 use crate::host::StartError;
 use crate::instances::Instances;
 use crate::plugin::Plugin;
 use crate::ticker::Ticker;
-use crate::{HostConfig, LoadReport, Refusal};
-
-/// Loads what is there.
-pub(crate) fn folder(
-    engine: &Engine,
-    ticker: &Ticker,
-    config: &HostConfig,
-) -> Result<(BTreeMap<String, Arc<Plugin>>, LoadReport), StartError> {
-    let files = files(&config.dir)?;
-    on_guest_thread(ticker, || load_all(engine, config, &files))
-}
+use crate::{Limits, Refusal};
 
 /// Runs what runs guests outside the workers: on a thread with the stack that they need, and with
 /// ticks, so that their time is limited.
@@ -52,83 +41,44 @@ pub(crate) fn on_guest_thread<T: Send>(ticker: &Ticker, run: impl FnOnce() -> T 
     })
 }
 
-/// The `*.wasm` of a folder, by name.
-fn files(dir: &Path) -> Result<Vec<PathBuf>, StartError> {
-    let unreadable = |error| StartError(format!("the plugin folder {} cannot be read: {error}", dir.display()));
-    let entries = match fs::read_dir(dir) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(unreadable(error)),
-    };
-    let mut files = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(unreadable)?.path();
-        if path.extension().is_some_and(|extension| extension == "wasm") {
-            files.push(path);
-        }
-    }
-    files.sort();
-    Ok(files)
+/// What files become plugins with.
+pub(crate) struct Loader {
+    pub(crate) engine: Engine,
+    pub(crate) limits: Limits,
+    pub(crate) cache: Option<Cache>,
+    pub(crate) instances: Instances,
 }
 
-fn load_all(engine: &Engine, config: &HostConfig, files: &[PathBuf]) -> (BTreeMap<String, Arc<Plugin>>, LoadReport) {
-    let cache = config.cache.as_deref().and_then(|dir| Cache::open(dir, engine));
-    let instances = Instances::default();
-    let mut plugins = BTreeMap::new();
-    let mut report = LoadReport::default();
-    for path in files {
-        if plugins.len() >= MAX_PLUGINS {
-            let full = format!("{MAX_PLUGINS} plugins are loaded already; remove some");
-            report.refused.push((path.clone(), full.into()));
-            continue;
+impl Loader {
+    /// Makes a plugin of a file's bytes, and says whether it was compiled for that. What lives of an
+    /// older version of it shares its seat with the new one.
+    pub(crate) fn load(&self, path: &Path, bytes: &[u8], older: Option<&Plugin>) -> Result<(Plugin, bool), Refusal> {
+        let examined = examine(&self.engine, self.cache.as_ref(), bytes)?;
+        let stem = stem(path)?;
+        let Tried { manifest, schema, constraint, delivery } = trial(&self.engine, &self.limits, stem, &examined)?;
+        if manifest.name != stem {
+            return Err(format!("the plugin is called {0}; name the file {0}.wasm", manifest.name).into());
         }
-        match load_one(engine, config, cache.as_ref(), &instances, path) {
-            Ok((plugin, compiled)) => {
-                report.compiled += usize::from(compiled);
-                report.loaded.push(Arc::clone(&plugin.manifest));
-                plugins.insert(plugin.manifest.name.clone(), Arc::new(plugin));
-            }
-            Err(reason) => {
-                tracing::warn!(file = %path.display(), %reason, "plugin refused");
-                report.refused.push((path.clone(), reason));
-            }
-        }
+        // Unknown when the component takes modules from outside, which none of ours can.
+        let needed = examined.component.resources_required();
+        let memories = needed.map_or(MAX_MEMORIES, |needed| needed.num_memories.max(1));
+        let plugin = Plugin {
+            seat: older.map_or_else(|| self.instances.seat(), |older| Arc::clone(&older.seat)),
+            name: Arc::from(stem),
+            manifest: Arc::new(manifest),
+            schema,
+            breaker: Mutex::default(),
+            constraint,
+            delivery,
+            memories: memories as usize,
+        };
+        Ok((plugin, examined.compiled))
     }
-    if let Some(cache) = &cache {
-        cache.trim();
-    }
-    (plugins, report)
 }
 
-fn load_one(
-    engine: &Engine,
-    config: &HostConfig,
-    cache: Option<&Cache>,
-    instances: &Instances,
-    path: &Path,
-) -> Result<(Plugin, bool), Refusal> {
-    let bytes = read(path)?;
-    let examined = examine(engine, cache, &bytes)?;
-    let compiled = examined.compiled;
-    let stem = path.file_stem().and_then(|stem| stem.to_str()).ok_or("the file's name is not UTF-8")?;
-    let Tried { manifest, schema, constraint, delivery } = trial(engine, &config.limits, stem, &examined)?;
-    if manifest.name != stem {
-        return Err(format!("the plugin is called {0}; name the file {0}.wasm", manifest.name).into());
-    }
-    // Unknown when the component takes modules from outside, which none of ours can.
-    let memories = examined.component.resources_required().map_or(MAX_MEMORIES, |needed| needed.num_memories.max(1));
-    let plugin = Plugin {
-        id: instances.register(),
-        name: Arc::from(stem),
-        manifest: Arc::new(manifest),
-        schema,
-        breaker: Mutex::default(),
-        constraint,
-        delivery,
-        instances: instances.clone(),
-        memories: memories as usize,
-    };
-    Ok((plugin, compiled))
+/// A file's name without `.wasm`, which is its plugin's.
+pub(crate) fn stem(path: &Path) -> Result<&str, String> {
+    path.file_stem().and_then(|stem| stem.to_str()).ok_or_else(|| "the file's name is not UTF-8".to_owned())
 }
 
 /// Reads a plugin's file, if it is one and not too large.

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jsonschema::Validator;
@@ -5,20 +6,22 @@ use parking_lot::Mutex;
 
 use crate::breaker::Breaker;
 use crate::guest::abi::{ConstraintPre, DeliveryPre};
-use crate::instances::{InstancePermit, Instances};
+use crate::instances::{InstancePermit, Seat};
 use crate::{CallError, Manifest, World};
+
+/// Plugins by name: one consistent state.
+pub(crate) type Set = BTreeMap<String, Arc<Plugin>>;
 
 /// A loaded plugin, ready to make instances.
 pub(crate) struct Plugin {
-    /// Its queue, and its share of instances.
-    pub(crate) id: usize,
+    /// Its queue, and its share of instances; those of every version of it.
+    pub(crate) seat: Arc<Seat>,
     pub(crate) name: Arc<str>,
     pub(crate) manifest: Arc<Manifest>,
     pub(crate) schema: Validator,
     pub(crate) breaker: Mutex<Breaker>,
     pub(crate) constraint: Option<ConstraintPre>,
     pub(crate) delivery: Option<DeliveryPre>,
-    pub(crate) instances: Instances,
     /// Memories of an instance.
     pub(crate) memories: usize,
 }
@@ -34,7 +37,7 @@ impl Plugin {
 
     /// Permission for one more instance.
     pub(crate) fn permit(&self) -> Result<InstancePermit, CallError> {
-        self.instances.permit(self.id, self.memories).map_err(|crowded| CallError::Busy {
+        self.seat.permit(self.memories).map_err(|crowded| CallError::Busy {
             plugin: self.manifest.name.clone(),
             waiting: crowded.0,
             what: "instances of it are alive",

@@ -26,6 +26,7 @@ pub(crate) struct Full(pub(crate) usize);
 struct Shared {
     queues: Mutex<Queues>,
     wake: Condvar,
+    count: usize,
     limit: usize,
     ticker: Ticker,
 }
@@ -47,13 +48,11 @@ struct Queue {
 }
 
 impl Workers {
-    /// Starts the threads; `limit` calls may wait per plugin. One plugin of several leaves a thread to
-    /// the others, if there is more than one.
-    pub(crate) fn start(count: usize, plugins: usize, limit: usize, ticker: Ticker) -> std::io::Result<Self> {
+    /// Starts the threads; `limit` calls may wait per plugin.
+    pub(crate) fn start(count: usize, limit: usize, ticker: Ticker) -> std::io::Result<Self> {
         let count = count.max(1);
-        let share = if plugins > 1 { count.saturating_sub(1).max(1) } else { count };
-        let queues = Queues { by_plugin: HashMap::new(), turns: VecDeque::new(), share, closed: false };
-        let workers = Self(Arc::new(Shared { queues: Mutex::new(queues), wake: Condvar::new(), limit, ticker }));
+        let queues = Queues { by_plugin: HashMap::new(), turns: VecDeque::new(), share: count, closed: false };
+        let workers = Self(Arc::new(Shared { queues: Mutex::new(queues), wake: Condvar::new(), count, limit, ticker }));
         for number in 0..count {
             let shared = Arc::clone(&workers.0);
             std::thread::Builder::new()
@@ -62,6 +61,14 @@ impl Workers {
                 .spawn(move || shared.work())?;
         }
         Ok(workers)
+    }
+
+    /// Divides the threads among so many plugins: one of several leaves a thread to the others, if there
+    /// is more than one.
+    pub(crate) fn divide(&self, plugins: usize) {
+        let count = self.0.count;
+        self.0.queues.lock().divide(if plugins > 1 { count.saturating_sub(1).max(1) } else { count });
+        self.0.wake.notify_all();
     }
 
     /// Queues a call of a plugin.
@@ -128,6 +135,16 @@ impl Queues {
         Ok(())
     }
 
+    /// Sets the share, and who may run one more under it.
+    fn divide(&mut self, share: usize) {
+        self.share = share;
+        let may = |queue: &Queue| !queue.waiting.is_empty() && queue.running < share;
+        self.turns.retain(|plugin| self.by_plugin.get(plugin).is_some_and(may));
+        let left = self.by_plugin.iter().filter(|(plugin, queue)| may(queue) && !self.turns.contains(plugin));
+        let left: Vec<usize> = left.map(|(plugin, _)| *plugin).collect();
+        self.turns.extend(left);
+    }
+
     fn take(&mut self) -> Option<(usize, Job)> {
         let plugin = self.turns.pop_front()?;
         let queue = self.by_plugin.get_mut(&plugin)?;
@@ -182,6 +199,25 @@ mod tests {
         queues.done(7);
         assert_eq!((take(&mut queues), take(&mut queues)), (Some(7), None));
         queues.done(7);
+        queues.done(7);
+        assert_eq!((take(&mut queues), take(&mut queues)), (Some(7), None));
+    }
+
+    /// Fails when a call waits for ever, or runs beyond the share, because plugins came or went.
+    #[test]
+    fn a_share_that_changes_holds_for_what_waits() {
+        let mut queues = queues(2);
+        push(&mut queues, &[7, 7, 7, 8]);
+        assert_eq!((take(&mut queues), take(&mut queues)), (Some(7), Some(8)));
+        queues.divide(1);
+        assert_eq!(take(&mut queues), None, "7 has its one");
+        queues.divide(3);
+        assert_eq!((take(&mut queues), take(&mut queues), take(&mut queues)), (Some(7), Some(7), None));
+        push(&mut queues, &[7]);
+        queues.divide(1);
+        queues.done(7);
+        queues.done(7);
+        assert_eq!(take(&mut queues), None, "one of three still runs");
         queues.done(7);
         assert_eq!((take(&mut queues), take(&mut queues)), (Some(7), None));
     }

@@ -80,9 +80,12 @@ fn roles(out: &mut String, app: &App) -> std::fmt::Result {
         writeln!(out, "  {label:<9} {}@{}", contract.name, contract.version)?;
     }
     match (app.config.reload, app.config.locked) {
-        (ReloadKind::Off, _) => writeln!(out, "  changes   of contracts take effect at the next start"),
-        (_, true) => writeln!(out, "  changes   of contracts take effect at once, if they let nothing more through"),
-        (_, false) => writeln!(out, "  changes   of contracts take effect at once"),
+        (ReloadKind::Off, _) => writeln!(out, "  changes   of contracts and plugins take effect at the next start"),
+        (_, true) => writeln!(
+            out,
+            "  changes   of contracts take effect at once, if they let nothing more through; of plugins at the next start"
+        ),
+        (_, false) => writeln!(out, "  changes   of contracts and plugins take effect at once"),
     }
 }
 

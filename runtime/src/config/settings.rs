@@ -116,9 +116,9 @@ settings! {
     listen: SocketAddr, "listen", Some("127.0.0.1:8420"), Single, "ADDR:PORT", false, |v: &[String]| one(v, address);
     /// Folder of the contracts (`*.role`; subfolders named `rejected` are left out).
     contracts: PathBuf, "contracts", Some("contracts"), Single, "DIR", false, |v: &[String]| one(v, path);
-    /// How changed contracts are noticed while serving: `auto`, `poll` (look every two seconds) or `off`.
+    /// How changed contracts and plugins are noticed while serving: `auto`, `poll` (look every two seconds) or `off`.
     reload: ReloadKind, "reload", Some("auto"), Single, "HOW", false, |v: &[String]| one(v, reload_kind);
-    /// Take no changed contract that lets through, or may let through, what was refused before.
+    /// Take no changed contract that lets through, or may let through, what was refused before, and no changed plugin.
     locked: bool, "locked", Some("false"), Switch, "", false, |v: &[String]| one(v, flag);
     /// Folder of the plugins (`*.wasm`).
     plugins: PathBuf, "plugins", Some("plugins"), Single, "DIR", false, |v: &[String]| one(v, path);

@@ -9,10 +9,11 @@ mod change;
 mod fields;
 mod files;
 mod imports;
+pub(crate) mod judge;
 mod load;
 mod policies;
 mod reload;
-mod watch;
+pub(crate) mod sandbox;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -28,8 +29,8 @@ pub use files::{read_source, role_files};
 pub use imports::Folders;
 pub use load::{Checked, check_sources, declared_twice};
 pub use policies::check_policies;
+pub(crate) use reload::{Candidate, blocking, told};
 pub use reload::{Event, Outcome, Reloader};
-pub use watch::Watch;
 
 /// The contracts in force, and the roles that were refused. Cloning shares them.
 #[derive(Clone, Debug)]

@@ -13,10 +13,8 @@ use rolecall_dsl::Contract;
 use rolecall_dsl::diagnostic::{Finding, Severity};
 use rolecall_dsl::source::Source;
 use rolecall_plugin_host::PluginHost;
-use tokio_util::sync::CancellationToken;
 
 use super::load::{Checked, check_sources};
-use super::watch::Watch;
 use super::{
     Change, Contracts, ContractsError, Folders, RefusedRole, Set, check_policies, opening_words, read_source,
     relation_name, role_files,
@@ -86,41 +84,50 @@ impl Outcome {
 /// Files whose changes are noticed, imported ones included; more are as good as unread.
 const MAX_FILES: usize = 20_000;
 
+/// The contracts of a folder as they may come into force; the plugins are not asked yet.
+pub(crate) struct Candidate {
+    old: Arc<Set>,
+    checked: Checked,
+    read: blake3::Hash,
+}
+
+impl Candidate {
+    /// The contracts that are to be in force: new ones, and those that stay for want of one.
+    pub(crate) fn roles(&self) -> Vec<Arc<Contract>> {
+        let staying = self.old.roles.iter().filter(|(name, _)| !self.checked.roles.contains_key(*name));
+        self.checked.roles.values().chain(staying.map(|(_, contract)| contract)).cloned().collect()
+    }
+}
+
 type Texts = Vec<Result<Source, Box<Finding>>>;
 
 impl Reloader {
-    /// Looks whenever something may have changed, until the stop signal.
-    pub async fn run(self, mut watch: Watch, stop: CancellationToken) {
-        loop {
-            // First a look: something may have changed between loading and watching.
-            let looked = tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                looked = self.reload() => looked,
-            };
-            if let Err(error) = looked {
-                tracing::warn!(%error, "the contract folder cannot be read; what is in force stays");
-            }
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = watch.changed() => {}
-            }
-        }
-    }
-
     /// Looks once.
     ///
     /// # Errors
     /// When the folder cannot be read; then nothing changes.
     pub async fn reload(&self) -> Result<Vec<Event>, ContractsError> {
+        Ok(match self.read(false).await? {
+            Some(candidate) => self.apply(candidate).await,
+            None => Vec::new(),
+        })
+    }
+
+    /// Reads the folder; `None` when it is as before and not wanted `again`.
+    pub(crate) async fn read(&self, again: bool) -> Result<Option<Candidate>, ContractsError> {
         let (dir, old) = (self.dir.clone(), self.contracts.0.load_full());
-        let before = old.read;
+        let before = old.read.filter(|_| !again);
         let folders = Folders::of(std::slice::from_ref(&dir));
         let known = folders.clone();
         let Some((texts, read)) = blocking(move || changed(&dir, &known, before)).await.transpose()? else {
-            return Ok(Vec::new());
+            return Ok(None);
         };
-        let mut checked = blocking(move || check_sources(&texts, &folders)).await;
+        let checked = blocking(move || check_sources(&texts, &folders)).await;
+        Ok(Some(Candidate { old, checked, read }))
+    }
+
+    /// Takes what the plugins accept.
+    pub(crate) async fn apply(&self, Candidate { old, mut checked, read }: Candidate) -> Vec<Event> {
         self.ask_plugins(&mut checked).await;
         let locked = self.locked;
         let (mut set, events) = blocking(move || decide(&old, &checked, locked, Change::between)).await;
@@ -135,7 +142,7 @@ impl Reloader {
                 tracing::warn!(role = event.role, code = %finding.code, "{}", finding.message);
             }
         }
-        Ok(events)
+        events
     }
 
     async fn ask_plugins(&self, checked: &mut Checked) {
@@ -332,7 +339,7 @@ fn broken(before: &Contract, checked: &Checked) -> Option<String> {
 }
 
 /// The first error, and how many follow.
-fn told(findings: &[Finding]) -> String {
+pub(crate) fn told(findings: &[Finding]) -> String {
     let mut errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
     let Some(first) = errors.next() else { return "it has errors".to_owned() };
     let at = first.source.position(first.span.start);
@@ -351,7 +358,7 @@ fn why_locked(change: &Change) -> String {
 }
 
 /// Runs work without pauses on a thread of its own.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(work).await {
         Ok(value) => value,
         // Only the end of the runtime takes such a thread away: then this task ends with it.

@@ -22,6 +22,8 @@ pub trait Judge: Send + Sync {
 /// Where judgements come from: the plugin host, or a double in tests.
 #[async_trait]
 pub trait Judges: Send + Sync {
+    /// The policies as they are now, whatever takes their place later: those of one reply.
+    fn pinned(self: Arc<Self>) -> Arc<dyn Judges>;
     /// Whether a policy judges piece by piece; `None` when it is not there.
     fn streaming(&self, plugin: &str) -> Option<bool>;
     /// Judges a whole reply.
@@ -54,6 +56,10 @@ impl Judge for PolicyStream {
 
 #[async_trait]
 impl Judges for PluginHost {
+    fn pinned(self: Arc<Self>) -> Arc<dyn Judges> {
+        Arc::new(Self::pinned(&self))
+    }
+
     fn streaming(&self, plugin: &str) -> Option<bool> {
         self.manifest(plugin).map(|m| m.streaming)
     }

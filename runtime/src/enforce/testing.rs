@@ -193,6 +193,10 @@ impl Judge for Open {
 
 #[async_trait]
 impl Judges for Doubles {
+    fn pinned(self: Arc<Self>) -> Arc<dyn Judges> {
+        self
+    }
+
     fn streaming(&self, plugin: &str) -> Option<bool> {
         self.find(plugin).ok().map(|d| d.streaming)
     }

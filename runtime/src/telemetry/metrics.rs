@@ -26,6 +26,7 @@ struct Inner {
     offline: IntCounterVec,
     violations: IntCounterVec,
     contract_changes: IntCounterVec,
+    plugin_changes: IntCounterVec,
     check_seconds: Histogram,
     held_chars: Histogram,
     plugin_call: HistogramVec,
@@ -75,6 +76,12 @@ impl Metrics {
                 "contract_changes_total",
                 "Changed contracts, by what was done and how their replies relate to those before",
                 &["role", "outcome", "relation"],
+            )?,
+            plugin_changes: counters(
+                r,
+                "plugin_changes_total",
+                "Changed plugin files, by what was done",
+                &["plugin", "outcome"],
             )?,
             check_seconds: histogram(r, "contract_check_seconds", "One push through the monitor", FINE)?,
             held_chars: histogram(r, "stream_held_chars", "Characters held back after a push", COUNTS)?,
@@ -174,6 +181,11 @@ impl Metrics {
     /// A contract's file has changed.
     pub fn contract_change(&self, role: &str, outcome: &str, relation: &str) {
         self.0.contract_changes.with_label_values(&[role, outcome, relation]).inc();
+    }
+
+    /// A plugin's file has changed.
+    pub fn plugin_change(&self, plugin: &str, outcome: &str) {
+        self.0.plugin_changes.with_label_values(&[plugin, outcome]).inc();
     }
 
     /// A push went through the monitor.

@@ -1,19 +1,27 @@
 //! The way of a call: past the breaker, through the plugin's queue, to a worker and back.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::Observer;
 use crate::breaker::{Admission, Outcome};
-use crate::plugin::Plugin;
+use crate::folder::Folder;
+use crate::load::Loader;
+use crate::plugin::{Plugin, Set};
+use crate::ticker::Ticker;
 use crate::workers::Workers;
 use crate::{CallError, Limits, World, clock};
 
 /// What all clones of a host share.
 pub(crate) struct Inner {
-    pub(super) plugins: BTreeMap<String, Arc<Plugin>>,
+    /// In force now.
+    pub(super) live: ArcSwap<Set>,
+    pub(super) folder: Mutex<Folder>,
+    pub(super) loader: Loader,
+    pub(super) ticker: Ticker,
     pub(super) workers: Workers,
     pub(crate) limits: Limits,
     pub(super) observer: Arc<dyn Observer>,
@@ -34,30 +42,16 @@ impl Inner {
     /// Finds the plugin and asks its breaker.
     pub(super) fn enter(
         &self,
+        plugins: &Set,
         name: &str,
         export: &'static str,
         world: Option<World>,
     ) -> Result<(Arc<Plugin>, Admission), CallError> {
-        let entered = self.admit(name, world);
+        let entered = admit(plugins, name, world);
         if let Err(error) = &entered {
             self.observer.call(name, export, 0.0, Some(error.reason()));
         }
         entered
-    }
-
-    fn admit(&self, name: &str, world: Option<World>) -> Result<(Arc<Plugin>, Admission), CallError> {
-        let plugin = self.plugins.get(name).ok_or_else(|| CallError::Missing(name.to_owned()))?;
-        match world {
-            Some(World::ConstraintPolicy) => plugin.constraint().map(drop)?,
-            Some(World::DeliveryPolicy) => plugin.delivery().map(drop)?,
-            None => {}
-        }
-        let admission = plugin
-            .breaker
-            .lock()
-            .admit(clock::breaker())
-            .map_err(|retry_in| CallError::BreakerOpen { plugin: name.to_owned(), retry_in })?;
-        Ok((Arc::clone(plugin), admission))
     }
 
     pub(super) fn fits(
@@ -103,7 +97,7 @@ impl Inner {
             // The asker may have gone meanwhile; what it asked for goes with it.
             drop(answer.send(result));
         };
-        if let Err(full) = self.workers.submit(plugin.id, Box::new(job)) {
+        if let Err(full) = self.workers.submit(plugin.seat.id(), Box::new(job)) {
             plugin.breaker.lock().record(asked, admission, Outcome::Unknown);
             let name = plugin.manifest.name.clone();
             let error = CallError::Busy { plugin: name, waiting: full.0, what: "calls wait" };
@@ -112,6 +106,21 @@ impl Inner {
         }
         answered.await.unwrap_or_else(|_| Err(CallError::Aborted { plugin: plugin.manifest.name.clone() }))
     }
+}
+
+fn admit(plugins: &Set, name: &str, world: Option<World>) -> Result<(Arc<Plugin>, Admission), CallError> {
+    let plugin = plugins.get(name).ok_or_else(|| CallError::Missing(name.to_owned()))?;
+    match world {
+        Some(World::ConstraintPolicy) => plugin.constraint().map(drop)?,
+        Some(World::DeliveryPolicy) => plugin.delivery().map(drop)?,
+        None => {}
+    }
+    let admission = plugin
+        .breaker
+        .lock()
+        .admit(clock::breaker())
+        .map_err(|retry_in| CallError::BreakerOpen { plugin: name.to_owned(), retry_in })?;
+    Ok((Arc::clone(plugin), admission))
 }
 
 impl Proof {

@@ -12,6 +12,7 @@ mod cache;
 mod classical_tone;
 mod damage;
 mod digest;
+mod exchange;
 mod folder;
 mod guests;
 mod hostile;

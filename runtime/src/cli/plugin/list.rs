@@ -28,6 +28,9 @@ fn write(out: &mut impl Write, report: &LoadReport) -> std::io::Result<()> {
     for (file, reason) in &report.refused {
         writeln!(out, "refused: {}: {reason}", file.display())?;
     }
+    if report.ignored > 0 {
+        writeln!(out, "{} more files are not looked into: the folder has too many", report.ignored)?;
+    }
     Ok(())
 }
 
@@ -44,11 +47,12 @@ mod tests {
         let loaded = vec![Arc::new(manifest())];
         let refused = vec![(PathBuf::from("old.wasm"), Refusal::UnknownAbi { found: vec!["0.1.0".into()] })];
         let mut out = Vec::new();
-        write(&mut out, &LoadReport { loaded, refused, compiled: 0 }).unwrap();
+        write(&mut out, &LoadReport { loaded, refused, ignored: 3, compiled: 0 }).unwrap();
         let said = String::from_utf8(out).unwrap();
         let (first, second) = said.split_once('\n').unwrap();
         let kinds = "constraint-policy, delivery-policy (streaming)";
         assert_eq!(first, format!("calm 2.1.0  {kinds}  ABI 0.9.0  wishes isolation by session  Forbids shouting."));
         assert!(second.starts_with("refused: old.wasm: ") && second.contains("0.1.0"), "{second}");
+        assert!(second.contains("\n3 more files are not looked into"), "{second}");
     }
 }

@@ -6,7 +6,7 @@ use rolecall_dsl::contract::Expect;
 use rolecall_dsl::diagnostic::{Finding, codes};
 use serde::{Deserialize, Serialize};
 
-use super::sandbox::Judged;
+use crate::contracts::sandbox::Judged;
 
 /// Uncovered rules that a summary names.
 const SHOWN: usize = 10;

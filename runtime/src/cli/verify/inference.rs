@@ -14,8 +14,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::bench::Bench;
-use super::judge::{binding, judge};
 use super::tally::Tally;
+use crate::contracts::judge::{binding, judge};
 use crate::enforce::{Permitted, Prompt};
 use crate::model::{CallLimits, Model, ModelChunk, ModelError, ModelStream};
 use crate::session::turn::{Overrides, ToolUse, TurnEnd, TurnEvent, TurnRequest, Turns};

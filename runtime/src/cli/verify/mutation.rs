@@ -11,8 +11,8 @@ use rolecall_dsl::span::Span;
 use rolecall_plugin_host::PluginHost;
 use serde::{Deserialize, Serialize};
 
-use super::judge::{Broken, Judgement, binding, judge_policy};
 use super::rewrite::{self, Change};
+use crate::contracts::judge::{Broken, Judgement, binding, judge_policy};
 
 /// Changes tried of one role; further ones are counted as left out.
 const MAX_MUTANTS: usize = 256;

@@ -10,12 +10,12 @@ use super::bench::Bench;
 use super::coverage::Coverage;
 use super::inference::Inference;
 use super::mutation::Mutation;
-use super::sandbox::Sandbox;
 use super::stages::Stage;
 use super::tally::Tally;
 use super::witness::Proved;
-use super::{coverage, inference, mutation, sandbox, witness};
-use crate::contracts::check_policies;
+use super::{coverage, inference, mutation, witness};
+use crate::contracts::sandbox::Sandbox;
+use crate::contracts::{check_policies, sandbox};
 
 /// What became of one contract.
 #[derive(Debug)]

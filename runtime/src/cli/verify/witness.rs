@@ -10,7 +10,7 @@ use rolecall_dsl::diagnostic::{Finding, Severity, codes};
 use rolecall_plugin_host::PluginHost;
 use serde::{Deserialize, Serialize};
 
-use super::judge::judge;
+use crate::contracts::judge::judge;
 
 /// Characters of a reply that people are shown.
 const SHOWN: usize = 120;

@@ -173,7 +173,8 @@ impl Turns {
         let asking = self.models.asking(&contract);
         // What guards tell apart is decided once, before anything is said.
         let contract = contract.for_turn(&user.get().text, enforce::opens(&history));
-        let reply = Box::new(ReplyStream::new(&contract, Arc::clone(&self.judges), self.metrics.clone(), &already));
+        let judges = Arc::clone(&self.judges).pinned();
+        let reply = Box::new(ReplyStream::new(&contract, judges, self.metrics.clone(), &already));
         let notes = notes::notes(&contract, &history, dialogue, &user.get().text);
         let prompt = Prompt::with_tools(Prompt::first(contract, history, user, &already, &overrides), tools);
         let prompt = Prompt::noting(prompt, notes);

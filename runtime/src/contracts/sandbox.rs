@@ -1,4 +1,5 @@
-//! Stage 4: the contract's own texts under the one checker and the real plugins.
+//! The contract's own texts under the one checker and the real plugins: a stage of `verify`, and the
+//! trial of a plugin that is to be exchanged.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -13,23 +14,24 @@ use super::judge::{Broken, Judgement, binding, judge, judge_policy};
 
 /// What judging gave.
 #[derive(Debug, Default)]
-pub(super) struct Sandbox {
-    pub(super) findings: Vec<Finding>,
+pub(crate) struct Sandbox {
+    pub(crate) findings: Vec<Finding>,
     /// Texts judged.
-    pub(super) judged: usize,
+    pub(crate) judged: usize,
     /// The cases with a reply, in the order written.
-    pub(super) cases: Vec<Judged>,
+    pub(crate) cases: Vec<Judged>,
 }
 
 /// A case with a reply, judged.
 #[derive(Debug)]
-pub(super) struct Judged {
+pub(crate) struct Judged {
     /// Its place among the contract's cases.
-    pub(super) case: usize,
-    pub(super) judgement: Judgement,
+    pub(crate) case: usize,
+    pub(crate) judgement: Judgement,
 }
 
-pub(super) async fn run(contract: &Arc<Contract>, plugins: &PluginHost) -> Sandbox {
+/// Judges the fallback, the samples of style and every case with a reply.
+pub(crate) async fn run(contract: &Arc<Contract>, plugins: &PluginHost) -> Sandbox {
     let mut sandbox = Sandbox::default();
     let scenarios: Vec<Arc<Contract>> =
         (0..contract.scenarios.len()).filter_map(|index| contract.in_scenario(index)).collect();

@@ -10,10 +10,10 @@ use rolecall_plugin_host::{CallError, Context, PluginHost, Severity as Weight};
 
 /// A rule that a text breaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Broken {
-    pub(super) rule: Arc<str>,
-    pub(super) severity: Severity,
-    pub(super) message: String,
+pub(crate) struct Broken {
+    pub(crate) rule: Arc<str>,
+    pub(crate) severity: Severity,
+    pub(crate) message: String,
 }
 
 impl From<Violation> for Broken {
@@ -24,31 +24,31 @@ impl From<Violation> for Broken {
 
 /// What was found about a text.
 #[derive(Debug, Default)]
-pub(super) struct Judgement {
-    pub(super) broken: Vec<Broken>,
+pub(crate) struct Judgement {
+    pub(crate) broken: Vec<Broken>,
     /// Plugins that gave no judgement.
-    pub(super) failed: Vec<(String, CallError)>,
+    pub(crate) failed: Vec<(String, CallError)>,
 }
 
 impl Judgement {
     /// The first error-severity rule that is broken.
-    pub(super) fn first_error(&self) -> Option<&Broken> {
+    pub(crate) fn first_error(&self) -> Option<&Broken> {
         self.broken.iter().find(|broken| broken.severity == Severity::Error)
     }
 
     /// Whether a rule is broken, at any severity.
-    pub(super) fn breaks(&self, rule: &str) -> bool {
+    pub(crate) fn breaks(&self, rule: &str) -> bool {
         self.broken.iter().any(|broken| &*broken.rule == rule)
     }
 }
 
 /// The contract as it binds the first answer of a dialogue to this user turn.
-pub(super) fn binding(contract: &Arc<Contract>, user: Option<&str>) -> Arc<Contract> {
+pub(crate) fn binding(contract: &Arc<Contract>, user: Option<&str>) -> Arc<Contract> {
     contract.for_turn(user.unwrap_or_default(), true)
 }
 
 /// Judges a whole reply.
-pub(super) async fn judge(contract: &Contract, plugins: &PluginHost, reply: &str) -> Judgement {
+pub(crate) async fn judge(contract: &Contract, plugins: &PluginHost, reply: &str) -> Judgement {
     let verdict = contract.program.check(reply);
     let broken = verdict.violations.into_iter().map(Broken::from);
     let mut judgement = Judgement { broken: broken.collect(), failed: Vec::new() };
@@ -59,7 +59,7 @@ pub(super) async fn judge(contract: &Contract, plugins: &PluginHost, reply: &str
 }
 
 /// Adds what the plugin of one rule says, if a plugin judges it.
-pub(super) async fn judge_policy(
+pub(crate) async fn judge_policy(
     contract: &Contract,
     rule: &Rule,
     plugins: &PluginHost,

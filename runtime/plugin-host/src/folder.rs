@@ -1,0 +1,203 @@
+//! The plugin folder, looked at again and again: what is new, changed or gone since the last look.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::config::{MAX_FILES, MAX_PLUGINS};
+use crate::host::StartError;
+use crate::load::{self, Loader};
+use crate::plugin::{Plugin, Set};
+use crate::{Manifest, Refusal, clock};
+
+/// A file that changed so short a time before it was read may have changed again within one step of
+/// the file system's clock: it is read once more.
+const RACY: Duration = Duration::from_secs(2);
+
+/// What is known of the folder's files.
+pub(crate) struct Folder {
+    dir: PathBuf,
+    files: BTreeMap<PathBuf, File>,
+    /// Files beyond those that are looked into.
+    ignored: usize,
+}
+
+/// A file as it was read.
+struct File {
+    /// `None` while it is to be read again however it looks from outside.
+    stamp: Option<Stamp>,
+    content: Content,
+}
+
+/// What changes with a file's content. The time of the last change of its facts cannot be set back
+/// as that of its content can.
+#[derive(PartialEq, Eq)]
+struct Stamp {
+    inode: u64,
+    len: u64,
+    changed: (i64, i64),
+}
+
+#[derive(PartialEq, Eq)]
+enum Content {
+    Bytes(blake3::Hash),
+    Unreadable(String),
+}
+
+/// What a look at the folder found.
+#[derive(Debug, Default)]
+pub struct Look {
+    /// New or changed, and fit to be taken into force, by name.
+    pub staged: Vec<Staged>,
+    /// New or changed, and refused: file and reason. What is in force of the name is not touched.
+    pub refused: Vec<(PathBuf, Refusal)>,
+    /// Plugins whose file is gone.
+    pub gone: Vec<String>,
+    /// Files that are not looked into because there are too many.
+    pub ignored: usize,
+}
+
+impl Look {
+    /// Whether nothing has changed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.staged.is_empty() && self.refused.is_empty() && self.gone.is_empty()
+    }
+}
+
+/// A plugin that is loaded and not yet in force.
+#[derive(Clone)]
+pub struct Staged {
+    pub(crate) plugin: Arc<Plugin>,
+    /// Whether it was compiled now, not taken from the cache.
+    pub(crate) compiled: bool,
+}
+
+impl Staged {
+    /// Its manifest.
+    #[must_use]
+    pub fn manifest(&self) -> &Arc<Manifest> {
+        &self.plugin.manifest
+    }
+}
+
+impl std::fmt::Debug for Staged {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Staged").field(&self.plugin.manifest.name).finish()
+    }
+}
+
+impl Folder {
+    pub(crate) fn new(dir: PathBuf) -> Self {
+        Self { dir, files: BTreeMap::new(), ignored: 0 }
+    }
+
+    /// Looks once, and loads what is not as it was. Runs guests.
+    pub(crate) fn look(&mut self, loader: &Loader, in_force: &Set) -> Result<Look, StartError> {
+        let listed = list(&self.dir)?;
+        let mut look = Look { gone: self.forget(&listed), ..Look::default() };
+        // What was read before comes first: files that pour into the folder push nothing out.
+        let (known, new): (Vec<_>, Vec<_>) = listed.into_iter().partition(|path| self.files.contains_key(path));
+        look.ignored = (known.len() + new.len()).saturating_sub(MAX_FILES);
+        if look.ignored > 0 && look.ignored != self.ignored {
+            let (dir, ignored) = (self.dir.display(), look.ignored);
+            tracing::warn!(%dir, ignored, looked_into = MAX_FILES, "too many files in the plugin folder");
+        }
+        self.ignored = look.ignored;
+        let mut names: BTreeSet<String> = in_force.keys().cloned().collect();
+        for path in known.into_iter().chain(new).take(MAX_FILES) {
+            self.visit(&path, loader, in_force, &mut names, &mut look);
+        }
+        look.staged.sort_by(|a, b| a.plugin.name.cmp(&b.plugin.name));
+        look.refused.sort_by(|a, b| a.0.cmp(&b.0));
+        Ok(look)
+    }
+
+    /// Forgets files that are gone: the names of their plugins.
+    fn forget(&mut self, listed: &BTreeSet<PathBuf>) -> Vec<String> {
+        let gone: Vec<PathBuf> = self.files.keys().filter(|path| !listed.contains(*path)).cloned().collect();
+        for path in &gone {
+            self.files.remove(path);
+        }
+        gone.iter().filter_map(|path| load::stem(path).ok().map(ToOwned::to_owned)).collect()
+    }
+
+    fn visit(&mut self, path: &Path, loader: &Loader, in_force: &Set, names: &mut BTreeSet<String>, look: &mut Look) {
+        let stamp = Stamp::of(path);
+        let before = self.files.get(path);
+        if stamp.is_some() && before.is_some_and(|file| file.stamp == stamp) {
+            return;
+        }
+        let racy = stamp.as_ref().is_none_or(Stamp::is_racy);
+        let read = load::read(path);
+        let content = match &read {
+            Ok(bytes) => Content::Bytes(blake3::hash(bytes)),
+            Err(why) => Content::Unreadable(why.clone()),
+        };
+        let same = before.is_some_and(|file| file.content == content);
+        self.files.insert(path.to_owned(), File { stamp: stamp.filter(|_| !racy), content });
+        if same {
+            return;
+        }
+        match read.map_err(Refusal::from).and_then(|bytes| stage(path, &bytes, loader, in_force, names)) {
+            Ok(staged) => {
+                names.insert(staged.plugin.manifest.name.clone());
+                look.staged.push(staged);
+            }
+            Err(reason) => {
+                tracing::warn!(file = %path.display(), %reason, "plugin refused");
+                look.refused.push((path.to_owned(), reason));
+            }
+        }
+    }
+}
+
+fn stage(
+    path: &Path,
+    bytes: &[u8],
+    loader: &Loader,
+    in_force: &Set,
+    names: &BTreeSet<String>,
+) -> Result<Staged, Refusal> {
+    let name = load::stem(path)?;
+    if names.len() >= MAX_PLUGINS && !names.contains(name) {
+        return Err(format!("{MAX_PLUGINS} plugins are loaded already; remove some").into());
+    }
+    let (plugin, compiled) = loader.load(path, bytes, in_force.get(name).map(AsRef::as_ref))?;
+    Ok(Staged { plugin: Arc::new(plugin), compiled })
+}
+
+/// The `*.wasm` of a folder.
+fn list(dir: &Path) -> Result<BTreeSet<PathBuf>, StartError> {
+    let unreadable = |error| StartError(format!("the plugin folder {} cannot be read: {error}", dir.display()));
+    let entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
+        Err(error) => return Err(unreadable(error)),
+    };
+    let mut files = BTreeSet::new();
+    for entry in entries {
+        let path = entry.map_err(unreadable)?.path();
+        if path.extension().is_some_and(|extension| extension == "wasm") {
+            files.insert(path);
+        }
+    }
+    Ok(files)
+}
+
+impl Stamp {
+    /// Of the file that a link points to; `None` when it cannot be seen.
+    fn of(path: &Path) -> Option<Self> {
+        let facts = fs::metadata(path).ok()?;
+        Some(Self { inode: facts.ino(), len: facts.len(), changed: (facts.ctime(), facts.ctime_nsec()) })
+    }
+
+    fn is_racy(&self) -> bool {
+        let changed = u64::try_from(self.changed.0).unwrap_or_default();
+        let changed = SystemTime::UNIX_EPOCH + Duration::from_secs(changed);
+        clock::system().duration_since(changed).is_ok_and(|age| age < RACY)
+    }
+}

@@ -1,0 +1,79 @@
+//! Plugins in exchange for others, while calls go on.
+
+use std::sync::Arc;
+
+use super::PluginHost;
+use crate::StartError;
+use crate::folder::{Look, Staged};
+use crate::load;
+use crate::plugin::Set;
+
+impl PluginHost {
+    /// This host with the plugins of now, whatever is exchanged later: a reply is judged by one version
+    /// of each plugin from its beginning to its end.
+    #[must_use]
+    pub fn pinned(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner), pinned: Some(self.plugins()) }
+    }
+
+    /// This host as it would be with a plugin that is not in force yet.
+    #[must_use]
+    pub fn with(&self, staged: &Staged) -> Self {
+        let mut plugins = Set::clone(&self.plugins());
+        plugins.insert(staged.manifest().name.clone(), Arc::clone(&staged.plugin));
+        Self { inner: Arc::clone(&self.inner), pinned: Some(Arc::new(plugins)) }
+    }
+
+    /// Looks at the folder and loads what is new or changed since the last look, without touching what
+    /// is in force. Blocks while plugins compile; looks wait for each other. A plugin that is found is
+    /// told once, so whoever looks decides what becomes of it ([`PluginHost::take`], [`PluginHost::remove`]).
+    ///
+    /// # Errors
+    /// The folder cannot be read, or the machine gives no thread; the next look finds the same changes.
+    pub fn look(&self) -> Result<Look, StartError> {
+        let (inner, in_force) = (&self.inner, self.inner.live.load_full());
+        let look = || inner.folder.lock().look(&inner.loader, &in_force);
+        let looked = load::on_guest_thread(&inner.ticker, look)??;
+        if let Some(cache) = &inner.loader.cache
+            && looked.staged.iter().any(|staged| staged.compiled)
+        {
+            cache.trim();
+        }
+        Ok(looked)
+    }
+
+    /// Takes a plugin into force, for calls that begin from now on.
+    pub fn take(&self, staged: &Staged) {
+        self.exchange(|plugins| {
+            plugins.insert(staged.manifest().name.clone(), Arc::clone(&staged.plugin));
+        });
+    }
+
+    /// Takes a plugin out of force; whether it was there.
+    pub fn remove(&self, name: &str) -> bool {
+        self.exchange(|plugins| drop(plugins.remove(name))).contains_key(name)
+    }
+
+    /// Whether a plugin of these bytes is in force.
+    #[must_use]
+    pub fn has(&self, staged: &Staged) -> bool {
+        let manifest = staged.manifest();
+        self.plugins().get(&manifest.name).is_some_and(|plugin| plugin.manifest.digest == manifest.digest)
+    }
+
+    /// The plugins to ask.
+    pub(super) fn plugins(&self) -> Arc<Set> {
+        self.pinned.as_ref().map_or_else(|| self.inner.live.load_full(), Arc::clone)
+    }
+
+    /// Puts another set in the place of the one in force, which comes back.
+    fn exchange(&self, change: impl Fn(&mut Set)) -> Arc<Set> {
+        let before = self.inner.live.rcu(|plugins| {
+            let mut plugins = Set::clone(plugins);
+            change(&mut plugins);
+            plugins
+        });
+        self.inner.workers.divide(self.inner.live.load().len());
+        before
+    }
+}

@@ -1,0 +1,148 @@
+//! Plugins in exchange for others.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rolecall_dsl::Contract;
+use rolecall_plugin_host::{Look, PluginHost, Staged};
+
+use super::cases;
+use crate::contracts::{Outcome, blocking};
+use crate::telemetry::Metrics;
+
+/// Takes over what changes in the plugin folder.
+#[derive(Debug)]
+pub struct Plugins {
+    host: PluginHost,
+    metrics: Metrics,
+    locked: bool,
+    /// Loaded, but not taken; a changed contract may make room for them.
+    waiting: BTreeMap<String, Waiting>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    staged: Staged,
+    /// Why it was not taken, once that is told.
+    reason: Option<String>,
+}
+
+/// What became of one plugin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PluginEvent {
+    /// Its name; of a file that is no plugin, the file's name without `.wasm`.
+    pub plugin: String,
+    /// What was done.
+    pub outcome: Outcome,
+    /// Why something was not taken, one sentence without a full stop.
+    pub reason: Option<String>,
+}
+
+impl PluginEvent {
+    /// Whether other plugins are in force than before.
+    #[must_use]
+    pub fn is_a_change(&self) -> bool {
+        matches!(self.outcome, Outcome::Taken | Outcome::Added | Outcome::Removed)
+    }
+}
+
+impl Plugins {
+    /// The plugins of a host. With `locked` nothing is exchanged: what another file lets through cannot
+    /// be compared.
+    #[must_use]
+    pub fn new(host: PluginHost, metrics: Metrics, locked: bool) -> Self {
+        Self { host, metrics, locked, waiting: BTreeMap::new() }
+    }
+
+    /// Whether a plugin is loaded that the contracts did not let in.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Looks at the folder.
+    pub(super) async fn look(&self) -> Look {
+        let host = self.host.clone();
+        blocking(move || host.look()).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "the plugins cannot be looked at; what is in force stays");
+            Look::default()
+        })
+    }
+
+    /// Takes what changed, as far as nothing is lost by it that these contracts hold.
+    pub(super) async fn exchange(&mut self, look: Look, contracts: &[Arc<Contract>]) -> Vec<PluginEvent> {
+        let mut events = Vec::new();
+        for name in look.gone {
+            self.waiting.remove(&name);
+            events.extend(self.gone(&name, contracts));
+        }
+        for (file, reason) in look.refused {
+            let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            self.waiting.remove(&name);
+            events.push(PluginEvent { plugin: name, outcome: Outcome::Refused, reason: Some(reason.to_string()) });
+        }
+        for staged in look.staged {
+            let name = staged.manifest().name.clone();
+            self.waiting.insert(name, Waiting { staged, reason: None });
+        }
+        for (name, waiting) in std::mem::take(&mut self.waiting) {
+            events.extend(self.stage(name, waiting, contracts).await);
+        }
+        for event in &events {
+            self.tell(event);
+        }
+        events
+    }
+
+    fn gone(&self, name: &str, contracts: &[Arc<Contract>]) -> Option<PluginEvent> {
+        self.host.manifest(name)?;
+        let event = |outcome, reason| Some(PluginEvent { plugin: name.to_owned(), outcome, reason });
+        if self.locked {
+            return event(Outcome::Locked, Some("its file is gone, and contracts are locked".to_owned()));
+        }
+        self.host.remove(name);
+        let users: Vec<&str> =
+            contracts.iter().filter(|it| cases::names(it, name)).map(|it| it.name.as_str()).collect();
+        let reason = format!("it is still named by {}; their `on_failure` decides what is said", users.join(", "));
+        event(Outcome::Removed, Some(reason).filter(|_| !users.is_empty()))
+    }
+
+    async fn stage(&mut self, name: String, waiting: Waiting, contracts: &[Arc<Contract>]) -> Option<PluginEvent> {
+        let Waiting { staged, reason: told } = waiting;
+        if self.host.has(&staged) {
+            return None;
+        }
+        let lost = if self.locked {
+            Some((Outcome::Locked, "contracts are locked, and another plugin may let more through".to_owned()))
+        } else {
+            cases::lost(&staged, &self.host, contracts).await.map(|reason| (Outcome::Refused, reason))
+        };
+        let Some((outcome, reason)) = lost else {
+            let known = self.host.manifest(&name).is_some();
+            self.host.take(&staged);
+            let outcome = if known { Outcome::Taken } else { Outcome::Added };
+            return Some(PluginEvent { plugin: name, outcome, reason: None });
+        };
+        let is_news = told.as_ref() != Some(&reason);
+        self.waiting.insert(name.clone(), Waiting { staged, reason: Some(reason.clone()) });
+        is_news.then_some(PluginEvent { plugin: name, outcome, reason: Some(reason) })
+    }
+
+    fn tell(&self, event: &PluginEvent) {
+        self.metrics.plugin_change(&event.plugin, event.outcome.name());
+        let (plugin, reason) = (event.plugin.as_str(), event.reason.as_deref().unwrap_or_default());
+        let version = self.host.manifest(plugin).map(|manifest| manifest.version.clone()).unwrap_or_default();
+        match event.outcome {
+            Outcome::Taken => tracing::info!(plugin, version, "a changed plugin is in force"),
+            Outcome::Added => tracing::info!(plugin, version, "a new plugin is in force"),
+            Outcome::Removed if reason.is_empty() => tracing::info!(plugin, "a plugin is no longer in force"),
+            Outcome::Removed => tracing::warn!(plugin, reason, "a plugin is no longer in force"),
+            Outcome::Refused | Outcome::Locked if version.is_empty() => {
+                tracing::warn!(plugin, reason, "a plugin is not taken");
+            }
+            Outcome::Refused | Outcome::Locked => {
+                tracing::warn!(plugin, version, reason, "a changed plugin is not taken; the version in force stays");
+            }
+        }
+    }
+}
