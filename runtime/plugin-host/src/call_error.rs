@@ -151,14 +151,14 @@ pub enum CallError {
         /// What is wrong.
         why: BadGroups,
     },
-    /// Too many calls of this plugin wait, or too many instances are alive.
+    /// Too many calls of this plugin wait, or this one has waited too long.
     #[error("plugin {plugin} is busy: {waiting} {what}, which is the limit; try again, or add workers")]
     Busy {
         /// The plugin.
         plugin: String,
         /// How many.
         waiting: usize,
-        /// Of what: waiting calls or live instances.
+        /// Of what: waiting calls, or milliseconds of waiting.
         what: &'static str,
     },
     /// The plugin failed too often lately.

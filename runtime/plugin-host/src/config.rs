@@ -15,9 +15,6 @@ pub(crate) const MAX_WINDOW_BYTES: usize = 1 << 20;
 pub(crate) const MAX_PLUGINS: usize = 64;
 /// Files of a folder that are looked into; further ones are counted and left alone.
 pub(crate) const MAX_FILES: usize = 256;
-/// Instances alive at once, streams included; one more is [`crate::CallError::Busy`]. Of several plugins
-/// one gets half of them at most.
-pub(crate) const MAX_INSTANCES: u32 = 512;
 /// Stack of a guest; enough even for a JavaScript or Python interpreter.
 pub(crate) const WASM_STACK_BYTES: usize = 512 << 10;
 /// Stack of a worker: the guest's, and what the host's functions under it need.
@@ -81,8 +78,13 @@ pub struct Limits {
     pub memory_bytes: usize,
     /// What a call may copy out of the guest; default 1 MiB.
     pub result_bytes: usize,
-    /// Calls that may wait for a worker, per plugin; default 256.
+    /// Calls that may wait for a worker, per plugin; default 4,096. One more is [`crate::CallError::Busy`].
     pub queue: usize,
+    /// How long a call may wait for a worker; default 2 s. Beyond it, [`crate::CallError::Busy`].
+    pub wait: Duration,
+    /// Streams that hold an instance to their end; default 4,096, of several plugins half of them each at
+    /// most. Further ones go on more slowly. Address space is reserved for all, memory is used as they come.
+    pub streams: u32,
 }
 
 impl Default for Limits {
@@ -93,7 +95,9 @@ impl Default for Limits {
             push: Duration::from_millis(10),
             memory_bytes: 32 << 20,
             result_bytes: 1 << 20,
-            queue: 256,
+            queue: 4_096,
+            wait: Duration::from_secs(2),
+            streams: 4_096,
         }
     }
 }

@@ -6,7 +6,7 @@ use wasmtime::{
 };
 
 use crate::Limits;
-use crate::config::{MAX_INSTANCES, WASM_STACK_BYTES};
+use crate::config::WASM_STACK_BYTES;
 
 /// Core instances, memories and tables of one component; Python needs 17 instances, JavaScript a
 /// table of 7 693. The pool has as many for each instance, so that no crafted plugin exhausts it;
@@ -18,12 +18,12 @@ pub(crate) const MAX_TABLE_ELEMENTS: usize = 20_000;
 
 /// Makes an engine that takes instances from a pool, or from the system where the address space for
 /// the pool is not to be had (`ulimit -v`, some containers); the log says which.
-pub(crate) fn start(limits: &Limits) -> Result<Engine, wasmtime::Error> {
+pub(crate) fn start(limits: &Limits, workers: usize) -> Result<Engine, wasmtime::Error> {
     let mut pooling = config();
-    pooling.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(limits)));
+    pooling.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(limits, workers)));
     match Engine::new(&pooling).and_then(|engine| probe(&engine).map(|()| engine)) {
         Ok(engine) => {
-            tracing::debug!(instances = MAX_INSTANCES, "plugin instances come from a pool");
+            tracing::debug!(streams = limits.streams, workers, "plugin instances come from a pool");
             Ok(engine)
         }
         Err(error) => {
@@ -51,16 +51,19 @@ fn config() -> Config {
 }
 
 /// With these three knobs a fresh instance costs 9 µs instead of 16; more resident memory without
-/// the page map scan would be worse than none.
-fn pool(limits: &Limits) -> PoolingAllocationConfig {
+/// the page map scan would be worse than none. There is an instance for every stream, for every worker,
+/// and for the thread that loads.
+fn pool(limits: &Limits, workers: usize) -> PoolingAllocationConfig {
+    let calls = u32::try_from(workers.max(1)).unwrap_or(u32::MAX).saturating_add(1);
+    let instances = limits.streams.max(MAX_MEMORIES).saturating_add(calls);
     let mut pool = PoolingAllocationConfig::new();
     pool.linear_memory_keep_resident(64 << 10)
         .table_keep_resident(4 << 10)
         .pagemap_scan(Enabled::Auto)
-        .total_component_instances(MAX_INSTANCES)
-        .total_core_instances(MAX_INSTANCES * MAX_CORE_INSTANCES)
-        .total_memories(MAX_INSTANCES)
-        .total_tables(MAX_INSTANCES * MAX_TABLES)
+        .total_component_instances(instances)
+        .total_core_instances(instances.saturating_mul(MAX_CORE_INSTANCES))
+        .total_memories(instances.saturating_add(calls.saturating_mul(MAX_MEMORIES)))
+        .total_tables(instances.saturating_mul(MAX_TABLES))
         .total_stacks(1)
         .max_core_instances_per_component(MAX_CORE_INSTANCES)
         .max_memories_per_component(MAX_MEMORIES)

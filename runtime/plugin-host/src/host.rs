@@ -22,6 +22,7 @@ use crate::guest::{ConstraintGuest, DeliveryGuest};
 use crate::instances::Instances;
 use crate::load::Loader;
 use crate::plugin::Set;
+use crate::stream::Progress;
 use crate::ticker::Ticker;
 use crate::workers::Workers;
 use crate::{
@@ -82,14 +83,15 @@ impl PluginHost {
     /// The machine gives no threads or no memory for an engine, or the folder cannot be read.
     pub fn start(config: HostConfig, observer: Arc<dyn Observer>) -> Result<(Self, LoadReport), StartError> {
         let failed = |what: &str, error: &dyn fmt::Display| StartError(format!("{what}: {error}"));
-        let engine = engine::start(&config.limits).map_err(|error| failed("no engine", &error))?;
+        let engine = engine::start(&config.limits, config.workers).map_err(|error| failed("no engine", &error))?;
         let ticker = Ticker::start(engine.clone()).map_err(|error| failed("no thread for the ticker", &error))?;
         // It ends the ticker with it, whatever fails from here on.
-        let workers = Workers::start(config.workers, config.limits.queue, ticker.clone())
+        let workers = Workers::start(config.workers, &config.limits, ticker.clone())
             .inspect_err(|_| ticker.close())
             .map_err(|error| failed("no threads for guests", &error))?;
         let cache = config.cache.as_deref().and_then(|dir| Cache::open(dir, &engine));
-        let loader = Loader { engine, limits: config.limits.clone(), cache, instances: Instances::default() };
+        let loader =
+            Loader { engine, limits: config.limits.clone(), cache, instances: Instances::new(config.limits.streams) };
         let inner = Inner {
             live: ArcSwap::default(),
             folder: Mutex::new(Folder::new(config.dir)),
@@ -168,7 +170,9 @@ impl PluginHost {
         judged.await
     }
 
-    /// Opens a stream on a fresh instance of its own. `Ok(None)` when the plugin judges only whole replies.
+    /// Opens a stream on a fresh instance of its own, which it holds to its end, as long as there is a place
+    /// for it ([`Limits::streams`]); beyond that, each call gets a fresh one, which takes in what came before.
+    /// `Ok(None)` when the plugin judges only whole replies.
     ///
     /// # Errors
     /// No stream: see [`CallError`].
@@ -187,10 +191,10 @@ impl PluginHost {
         let (limits, params) = (self.inner.limits.clone(), json(params));
         let (context, owner) = (context.clone(), Arc::clone(&plugin));
         let opened = self.inner.call(&plugin, "open-stream", (admission, Proof::Later), move || {
-            ConstraintGuest::create(&owner, &limits, &params)?.open_stream(&owner, &limits, &context)
+            Progress::begin(&owner, &limits, params, context)
         });
         match opened.await? {
-            Some(guest) => Ok(Some(PolicyStream::new(Arc::clone(&self.inner), plugin, admission, guest))),
+            Some(progress) => Ok(Some(PolicyStream::new(Arc::clone(&self.inner), plugin, admission, progress))),
             None => {
                 plugin.breaker.lock().record(clock::breaker(), admission, Outcome::Unknown);
                 Ok(None)

@@ -35,13 +35,9 @@ impl Plugin {
         self.delivery.as_ref().ok_or_else(|| self.not(World::DeliveryPolicy))
     }
 
-    /// Permission for one more instance.
-    pub(crate) fn permit(&self) -> Result<InstancePermit, CallError> {
-        self.seat.permit(self.memories).map_err(|crowded| CallError::Busy {
-            plugin: self.manifest.name.clone(),
-            waiting: crowded.0,
-            what: "instances of it are alive",
-        })
+    /// Permission for one more stream that holds its instance, if there is a place.
+    pub(crate) fn permit(&self) -> Option<InstancePermit> {
+        self.seat.permit(self.memories)
     }
 
     fn not(&self, world: World) -> CallError {

@@ -3,10 +3,10 @@ use std::sync::Arc;
 
 use crate::breaker::{Admission, Outcome};
 use crate::config::MAX_TEXT_BYTES;
-use crate::guest::StreamGuest;
+use crate::guest::{ConstraintGuest, StreamGuest};
 use crate::host::{Inner, Proof};
 use crate::plugin::Plugin;
-use crate::{CallError, PolicyViolation, clock};
+use crate::{CallError, Context, Limits, PolicyViolation, clock};
 
 /// One reply's judgement, growing. Dropping it frees the instance.
 pub struct PolicyStream {
@@ -15,12 +15,95 @@ pub struct PolicyStream {
     /// What the stream was opened with. The breaker hears of it when the stream ends, well or not.
     admission: Admission,
     /// Away while a call runs; gone for good when the call failed or was dropped.
-    guest: Option<Box<StreamGuest>>,
+    progress: Option<Progress>,
+}
+
+/// How far a stream has come.
+pub(crate) enum Progress {
+    /// On an instance of its own.
+    Held(Box<StreamGuest>),
+    /// Without one, for want of a place: each call makes one and takes it there.
+    Replayed(Box<Replay>),
+}
+
+/// What takes a fresh instance to where the stream is.
+pub(crate) struct Replay {
+    params: String,
+    context: Context,
+    text: String,
+}
+
+impl Progress {
+    /// Opens the stream, unless the policy has none. It gets its place now, not when the call was queued.
+    pub(crate) fn begin(
+        plugin: &Plugin,
+        limits: &Limits,
+        params: String,
+        context: Context,
+    ) -> Result<Option<Self>, CallError> {
+        let permit = plugin.permit();
+        let is_held = permit.is_some();
+        let guest = ConstraintGuest::create_with(plugin, limits, &params, permit)?;
+        let Some(guest) = guest.open_stream(plugin, limits, &context)? else { return Ok(None) };
+        Ok(Some(if is_held {
+            Self::Held(Box::new(guest))
+        } else {
+            Self::Replayed(Box::new(Replay { params, context, text: String::new() }))
+        }))
+    }
+
+    /// Bytes judged so far.
+    fn len(&self) -> usize {
+        match self {
+            Self::Held(guest) => guest.len(),
+            Self::Replayed(replay) => replay.text.len(),
+        }
+    }
+
+    fn push(self, plugin: &Plugin, limits: &Limits, delta: &str) -> Result<(Vec<PolicyViolation>, Self), CallError> {
+        match self {
+            Self::Held(mut guest) => Ok((guest.push(plugin, limits, delta)?, Self::Held(guest))),
+            Self::Replayed(mut replay) => {
+                let found = replay.guest(plugin, limits)?.push(plugin, limits, delta)?;
+                replay.text.push_str(delta);
+                Ok((found, Self::Replayed(replay)))
+            }
+        }
+    }
+
+    fn finish(self, plugin: &Plugin, limits: &Limits) -> Result<Vec<PolicyViolation>, CallError> {
+        match self {
+            Self::Held(guest) => guest.finish(plugin, limits),
+            Self::Replayed(replay) => replay.guest(plugin, limits)?.finish(plugin, limits),
+        }
+    }
+}
+
+impl Replay {
+    fn guest(&self, plugin: &Plugin, limits: &Limits) -> Result<StreamGuest, CallError> {
+        let guest = ConstraintGuest::create(plugin, limits, &self.params)?;
+        let mut guest = guest.open_stream(plugin, limits, &self.context)?.ok_or_else(|| CallError::Internal {
+            plugin: plugin.manifest.name.clone(),
+            export: "open-stream",
+            message: "the policy opened a stream once and not again".into(),
+        })?;
+        if !self.text.is_empty() {
+            guest.replay(plugin, limits, &self.text)?;
+        }
+        Ok(guest)
+    }
 }
 
 impl PolicyStream {
-    pub(crate) fn new(host: Arc<Inner>, plugin: Arc<Plugin>, admission: Admission, guest: StreamGuest) -> Self {
-        Self { host, plugin, admission, guest: Some(Box::new(guest)) }
+    pub(crate) fn new(host: Arc<Inner>, plugin: Arc<Plugin>, admission: Admission, progress: Progress) -> Self {
+        Self { host, plugin, admission, progress: Some(progress) }
+    }
+
+    /// Whether it holds an instance between calls, and not only during them. A stream that is over, or
+    /// whose call runs, holds none.
+    #[must_use]
+    pub fn holds_instance(&self) -> bool {
+        matches!(self.progress, Some(Progress::Held(_)))
     }
 
     /// Judges the next piece. Spans count from the beginning of the stream. Cancel-unsafe: a dropped
@@ -30,34 +113,34 @@ impl PolicyStream {
     /// The guest failed, or lies about spans: the stream is over and further calls are
     /// [`CallError::Poisoned`]. [`CallError::InputTooLarge`] and [`CallError::Busy`] leave it whole.
     pub async fn push(&mut self, delta: &str) -> Result<Vec<PolicyViolation>, CallError> {
-        let guest = self.take()?;
-        let got = guest.len().saturating_add(delta.len());
+        let progress = self.take()?;
+        let got = progress.len().saturating_add(delta.len());
         if got > MAX_TEXT_BYTES {
-            self.guest = Some(guest);
+            self.progress = Some(progress);
             let plugin = self.plugin.manifest.name.clone();
             return Err(CallError::InputTooLarge { plugin, what: "the stream", got, limit: MAX_TEXT_BYTES });
         }
         let (plugin, limits, delta) = (Arc::clone(&self.plugin), self.host.limits.clone(), delta.to_owned());
-        // The guest travels with the call; a call that could not be queued gives it back.
+        // The guest travels with the call; a call that was not run gives it back.
         let parked = Arc::new(parking_lot::Mutex::new(None));
         let back = Arc::clone(&parked);
-        *parked.lock() = Some(guest);
+        *parked.lock() = Some(progress);
         let result = self
             .host
             .call(&self.plugin, "push", (self.admission, Proof::Later), move || {
-                let Some(mut guest) = back.lock().take() else {
+                let Some(progress) = back.lock().take() else {
                     return Err(CallError::Poisoned { plugin: plugin.manifest.name.clone() });
                 };
-                guest.push(&plugin, &limits, &delta).map(|found| (found, guest))
+                progress.push(&plugin, &limits, &delta)
             })
             .await;
         match result {
-            Ok((found, guest)) => {
-                self.guest = Some(guest);
+            Ok((found, progress)) => {
+                self.progress = Some(progress);
                 Ok(found)
             }
             Err(error) => {
-                self.guest = parked.lock().take();
+                self.progress = parked.lock().take();
                 Err(error)
             }
         }
@@ -68,23 +151,23 @@ impl PolicyStream {
     /// # Errors
     /// As for [`PolicyStream::push`].
     pub async fn finish(mut self) -> Result<Vec<PolicyViolation>, CallError> {
-        let guest = self.take()?;
+        let progress = self.take()?;
         let (plugin, limits) = (Arc::clone(&self.plugin), self.host.limits.clone());
         self.host
-            .call(&self.plugin, "finish", (self.admission, Proof::Whole), move || guest.finish(&plugin, &limits))
+            .call(&self.plugin, "finish", (self.admission, Proof::Whole), move || progress.finish(&plugin, &limits))
             .await
     }
 
-    fn take(&mut self) -> Result<Box<StreamGuest>, CallError> {
-        self.guest.take().ok_or_else(|| CallError::Poisoned { plugin: self.plugin.manifest.name.clone() })
+    fn take(&mut self) -> Result<Progress, CallError> {
+        self.progress.take().ok_or_else(|| CallError::Poisoned { plugin: self.plugin.manifest.name.clone() })
     }
 }
 
 impl Drop for PolicyStream {
     /// A reply that was given up in good order: what was judged of it counts.
     fn drop(&mut self) {
-        if let Some(guest) = &self.guest {
-            let outcome = if guest.len() > 0 { Outcome::Good } else { Outcome::Unknown };
+        if let Some(progress) = &self.progress {
+            let outcome = if progress.len() > 0 { Outcome::Good } else { Outcome::Unknown };
             self.plugin.breaker.lock().record(clock::breaker(), self.admission, outcome);
         }
     }
@@ -94,7 +177,7 @@ impl fmt::Debug for PolicyStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PolicyStream")
             .field("plugin", &self.plugin.manifest.name)
-            .field("open", &self.guest.is_some())
+            .field("open", &self.progress.is_some())
             .finish_non_exhaustive()
     }
 }

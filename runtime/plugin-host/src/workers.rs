@@ -2,19 +2,31 @@
 //!
 //! Plugins take turns, so that a plugin with many waiting calls, or slow ones, delays another by
 //! one call at most per thread; and where there are several plugins and threads, one plugin never
-//! has them all.
+//! has them all. A call that has waited too long is answered at its turn without being run: the queue
+//! empties at once, where each of its calls would else have come too late.
 
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
 use crate::config::WORKER_STACK_BYTES;
 use crate::ticker::{Running, Ticker};
+use crate::{Limits, clock};
 
 /// What a worker runs.
-pub(crate) type Job = Box<dyn FnOnce() + Send>;
+pub(crate) type Job = Box<dyn FnOnce(Turn) + Send>;
+
+/// How a job's wait ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// It may run.
+    Come,
+    /// It has waited too long: it must only say so.
+    TooLate,
+}
 
 /// The threads. They end when this is dropped; calls that still wait are dropped with it.
 pub(crate) struct Workers(Arc<Shared>);
@@ -27,7 +39,9 @@ struct Shared {
     queues: Mutex<Queues>,
     wake: Condvar,
     count: usize,
+    /// Calls that may wait for each plugin, and how long.
     limit: usize,
+    wait: Duration,
     ticker: Ticker,
 }
 
@@ -43,16 +57,22 @@ struct Queues {
 /// The calls of one plugin.
 #[derive(Default)]
 struct Queue {
-    waiting: VecDeque<Job>,
+    waiting: VecDeque<Waiting>,
     running: usize,
 }
 
+struct Waiting {
+    since: Instant,
+    job: Job,
+}
+
 impl Workers {
-    /// Starts the threads; `limit` calls may wait per plugin.
-    pub(crate) fn start(count: usize, limit: usize, ticker: Ticker) -> std::io::Result<Self> {
+    /// Starts the threads.
+    pub(crate) fn start(count: usize, limits: &Limits, ticker: Ticker) -> std::io::Result<Self> {
         let count = count.max(1);
         let queues = Queues { by_plugin: HashMap::new(), turns: VecDeque::new(), share: count, closed: false };
-        let workers = Self(Arc::new(Shared { queues: Mutex::new(queues), wake: Condvar::new(), count, limit, ticker }));
+        let (queues, wake, limit, wait) = (Mutex::new(queues), Condvar::new(), limits.queue, limits.wait);
+        let workers = Self(Arc::new(Shared { queues, wake, count, limit, wait, ticker }));
         for number in 0..count {
             let shared = Arc::clone(&workers.0);
             std::thread::Builder::new()
@@ -74,7 +94,7 @@ impl Workers {
     /// Queues a call of a plugin.
     pub(crate) fn submit(&self, plugin: usize, job: Job) -> Result<(), Full> {
         let mut queues = self.0.queues.lock();
-        queues.push(plugin, job, self.0.limit)?;
+        queues.push(plugin, Waiting { since: clock::now(), job }, self.0.limit)?;
         drop(queues);
         self.0.wake.notify_one();
         Ok(())
@@ -96,8 +116,8 @@ impl Drop for Workers {
 
 impl Shared {
     fn work(&self) {
-        while let Some((plugin, job, ticks)) = self.next() {
-            if catch_unwind(AssertUnwindSafe(job)).is_err() {
+        while let Some((plugin, job, turn, ticks)) = self.next() {
+            if catch_unwind(AssertUnwindSafe(|| job(turn))).is_err() {
                 tracing::error!("the plugin host panicked during a call; the call is aborted");
             }
             drop(ticks);
@@ -107,14 +127,15 @@ impl Shared {
 
     /// Waits for the next call; `None` at the end. The ticks are counted before the lock goes: a
     /// host that is dropped right then must not leave a guest without them.
-    fn next(&self) -> Option<(usize, Job, Running<'_>)> {
+    fn next(&self) -> Option<(usize, Job, Turn, Running<'_>)> {
         let mut queues = self.queues.lock();
         loop {
             if queues.closed {
                 return None;
             }
-            if let Some((plugin, job)) = queues.take() {
-                return Some((plugin, job, self.ticker.running()));
+            if let Some((plugin, Waiting { since, job })) = queues.take() {
+                let turn = if since.elapsed() > self.wait { Turn::TooLate } else { Turn::Come };
+                return Some((plugin, job, turn, self.ticker.running()));
             }
             self.wake.wait(&mut queues);
         }
@@ -123,12 +144,12 @@ impl Shared {
 
 /// A plugin is in `turns`, once, exactly while it has waiting calls and threads left of its share.
 impl Queues {
-    fn push(&mut self, plugin: usize, job: Job, limit: usize) -> Result<(), Full> {
+    fn push(&mut self, plugin: usize, call: Waiting, limit: usize) -> Result<(), Full> {
         let queue = self.by_plugin.entry(plugin).or_default();
         if queue.waiting.len() >= limit {
             return Err(Full(queue.waiting.len()));
         }
-        queue.waiting.push_back(job);
+        queue.waiting.push_back(call);
         if queue.waiting.len() == 1 && queue.running < self.share {
             self.turns.push_back(plugin);
         }
@@ -145,15 +166,15 @@ impl Queues {
         self.turns.extend(left);
     }
 
-    fn take(&mut self) -> Option<(usize, Job)> {
+    fn take(&mut self) -> Option<(usize, Waiting)> {
         let plugin = self.turns.pop_front()?;
         let queue = self.by_plugin.get_mut(&plugin)?;
-        let job = queue.waiting.pop_front()?;
+        let call = queue.waiting.pop_front()?;
         queue.running += 1;
         if !queue.waiting.is_empty() && queue.running < self.share {
             self.turns.push_back(plugin);
         }
-        Some((plugin, job))
+        Some((plugin, call))
     }
 
     /// A call ended. The thread that ran it looks for the next one itself, so nobody is woken.
@@ -174,9 +195,13 @@ mod tests {
         Queues { by_plugin: HashMap::new(), turns: VecDeque::new(), share, closed: false }
     }
 
+    fn call() -> Waiting {
+        Waiting { since: clock::now(), job: Box::new(|_| {}) }
+    }
+
     fn push(queues: &mut Queues, plugins: &[usize]) {
         for plugin in plugins {
-            queues.push(*plugin, Box::new(|| {}), 3).expect("room");
+            queues.push(*plugin, call(), 3).expect("room");
         }
     }
 
@@ -226,7 +251,7 @@ mod tests {
     fn a_full_queue_says_so() {
         let mut queues = queues(1);
         push(&mut queues, &[1, 1, 1]);
-        assert_eq!(queues.push(1, Box::new(|| {}), 3), Err(Full(3)));
-        assert_eq!(queues.push(2, Box::new(|| {}), 3), Ok(()));
+        assert_eq!(queues.push(1, call(), 3), Err(Full(3)));
+        assert_eq!(queues.push(2, call(), 3), Ok(()));
     }
 }

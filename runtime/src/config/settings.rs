@@ -177,6 +177,13 @@ settings! {
     plugin_push_limit: Duration, "plugin-push-limit", Some("10ms"), Single, "DURATION", false, |v: &[String]| one(v, guest_time);
     /// Linear memory of one plugin instance.
     plugin_memory: usize, "plugin-memory", Some("32MiB"), Single, "SIZE", false, |v: &[String]| one(v, |t| size(t, 1 << 16, 4 << 30));
+    /// Plugin calls that may wait for a thread, per plugin.
+    plugin_queue: usize, "plugin-queue", Some("4096"), Single, "COUNT", false, |v: &[String]| one(v, |t| number(t, 1, 1_000_000));
+    /// How long a plugin call may wait for a thread.
+    plugin_wait: Duration, "plugin-wait", Some("2s"), Single, "DURATION", false,
+        |v: &[String]| one(v, |t| duration(t, Duration::from_millis(1), Duration::from_secs(60)));
+    /// Replies judged piece by piece at once, by all plugins; beyond, plugins judge what is there so far.
+    plugin_streams: u32, "plugin-streams", Some("4096"), Single, "COUNT", false, |v: &[String]| one(v, |t| number(t, 1, 16_384));
     /// Threads that run plugins; 0 stands for one per core.
     plugin_workers: usize, "plugin-workers", Some("0"), Single, "COUNT", false, |v: &[String]| one(v, |t| number(t, 0, 1_024));
     /// Connections served at once; more wait in the system's backlog until one ends.

@@ -3,6 +3,7 @@ use wasmtime::component::ResourceAny;
 use super::Call;
 use super::abi::Constraint;
 use super::instance::Instance;
+use crate::instances::InstancePermit;
 use crate::lift;
 use crate::plugin::Plugin;
 use crate::{CallError, Context, Limits, PolicyViolation};
@@ -22,10 +23,20 @@ pub(crate) struct StreamGuest {
 }
 
 impl ConstraintGuest {
-    /// Makes an instance and lets the policy compile its parameters.
+    /// Makes an instance for one call and lets the policy compile its parameters.
     pub(crate) fn create(plugin: &Plugin, limits: &Limits, params: &str) -> Result<Self, CallError> {
+        Self::create_with(plugin, limits, params, None)
+    }
+
+    /// The same for a stream that is to outlive the call.
+    pub(crate) fn create_with(
+        plugin: &Plugin,
+        limits: &Limits,
+        params: &str,
+        permit: Option<InstancePermit>,
+    ) -> Result<Self, CallError> {
         let pre = plugin.constraint()?;
-        let (instance, policy) = Instance::create(plugin, pre.engine(), limits, limits.check, |store| {
+        let (instance, policy) = Instance::create(plugin, pre.engine(), limits, limits.check, permit, |store| {
             let guest = pre.instantiate(store)?;
             let created = guest.create(store, params)?;
             Ok(created.map(|policy| (guest, policy)))
@@ -78,6 +89,14 @@ impl StreamGuest {
         self.text.push_str(delta);
         let found = self.instance.call(&call, |guest, store| guest.push(store, self.stream, delta))?;
         lift::violations(&call, &self.text, found)
+    }
+
+    /// Takes in what was judged before, on another instance.
+    pub(crate) fn replay(&mut self, plugin: &Plugin, limits: &Limits, text: &str) -> Result<(), CallError> {
+        let call = Call { plugin: &plugin.manifest.name, export: "push", limits, time: limits.check };
+        self.instance.grant(call.time);
+        self.text.push_str(text);
+        self.instance.call(&call, |guest, store| guest.push(store, self.stream, text)).map(drop)
     }
 
     /// Ends the text.

@@ -17,7 +17,7 @@ impl DeliveryGuest {
     /// Makes an instance and lets the policy compile its parameters.
     pub(crate) fn create(plugin: &Plugin, limits: &Limits, params: &str) -> Result<Self, CallError> {
         let pre = plugin.delivery()?;
-        let (instance, policy) = Instance::create(plugin, pre.engine(), limits, limits.merge, |store| {
+        let (instance, policy) = Instance::create(plugin, pre.engine(), limits, limits.merge, None, |store| {
             let guest = pre.instantiate(store)?;
             let created = guest.create(store, params)?;
             Ok(created.map(|policy| (guest, policy)))

@@ -7,7 +7,6 @@ use std::time::Duration;
 use wasmtime::{FrameInfo, PoolConcurrencyLimitError, Store, Trap, WasmBacktrace};
 
 use super::state::{MemoryLimit, State};
-use crate::config::MAX_INSTANCES;
 use crate::lift::cut;
 use crate::{CallError, Limits};
 
@@ -51,7 +50,7 @@ impl Call<'_> {
             return CallError::Memory { plugin, export, wanted: memory.wanted, limit, frames };
         }
         if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
-            return CallError::Busy { plugin, waiting: MAX_INSTANCES as usize, what: "instances are alive" };
+            return CallError::Busy { plugin, waiting: self.limits.streams as usize, what: "instances are alive" };
         }
         let trap = error.downcast_ref::<Trap>();
         if error.downcast_ref::<DeadlinePassed>().is_some() || trap == Some(&Trap::Interrupt) {

@@ -14,20 +14,21 @@ use crate::{CallError, Limits};
 pub(super) struct Instance<G: ?Sized> {
     store: Store<State>,
     guest: Box<G>,
-    _permit: InstancePermit,
+    /// A stream's place.
+    _permit: Option<InstancePermit>,
 }
 
 impl<G: ?Sized> Instance<G> {
-    /// Makes an instance and the policy in it. It gets its place now, not when the call was queued.
-    /// `then` is the limit of the call that follows: both together have the longer of the two.
+    /// Makes an instance and the policy in it. `then` is the limit of the call that follows: both together
+    /// have the longer of the two. A stream needs a permit, for it outlives the call.
     pub(super) fn create(
         plugin: &Plugin,
         engine: &Engine,
         limits: &Limits,
         then: Duration,
+        permit: Option<InstancePermit>,
         make: impl FnOnce(&mut Store<State>) -> Answer<(Box<G>, ResourceAny)>,
     ) -> Result<(Self, ResourceAny), CallError> {
-        let permit = plugin.permit()?;
         let call = Call { plugin: &plugin.manifest.name, export: "create", limits, time: limits.merge };
         let mut store = store(engine, &plugin.name, limits);
         grant(&mut store, limits.merge.max(then));

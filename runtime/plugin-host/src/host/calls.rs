@@ -12,7 +12,7 @@ use crate::folder::Folder;
 use crate::load::Loader;
 use crate::plugin::{Plugin, Set};
 use crate::ticker::Ticker;
-use crate::workers::Workers;
+use crate::workers::{Turn, Workers};
 use crate::{CallError, Limits, World, clock};
 
 /// What all clones of a host share.
@@ -81,9 +81,18 @@ impl Inner {
     ) -> Result<T, CallError> {
         let (answer, answered) = oneshot::channel();
         let (judged, observer, asked) = (Arc::clone(plugin), Arc::clone(&self.observer), clock::breaker());
-        let job = move || {
+        let wait = self.limits.wait;
+        let job = move |turn| {
             if answer.is_closed() {
                 judged.breaker.lock().record(asked, admission, Outcome::Unknown);
+                return;
+            }
+            if turn == Turn::TooLate {
+                judged.breaker.lock().record(asked, admission, Outcome::Unknown);
+                let waiting = usize::try_from(wait.as_millis()).unwrap_or(usize::MAX);
+                let error = busy(&judged, waiting, "ms were spent waiting for a worker");
+                observer.call(&judged.manifest.name, export, 0.0, Some(error.reason()));
+                drop(answer.send(Err(error)));
                 return;
             }
             let began = clock::now();
@@ -99,8 +108,7 @@ impl Inner {
         };
         if let Err(full) = self.workers.submit(plugin.seat.id(), Box::new(job)) {
             plugin.breaker.lock().record(asked, admission, Outcome::Unknown);
-            let name = plugin.manifest.name.clone();
-            let error = CallError::Busy { plugin: name, waiting: full.0, what: "calls wait" };
+            let error = busy(plugin, full.0, "calls wait");
             self.observer.call(&plugin.manifest.name, export, 0.0, Some(error.reason()));
             return Err(error);
         }
@@ -121,6 +129,10 @@ fn admit(plugins: &Set, name: &str, world: Option<World>) -> Result<(Arc<Plugin>
         .admit(clock::breaker())
         .map_err(|retry_in| CallError::BreakerOpen { plugin: name.to_owned(), retry_in })?;
     Ok((Arc::clone(plugin), admission))
+}
+
+fn busy(plugin: &Plugin, waiting: usize, what: &'static str) -> CallError {
+    CallError::Busy { plugin: plugin.manifest.name.clone(), waiting, what }
 }
 
 impl Proof {

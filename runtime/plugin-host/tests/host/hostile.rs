@@ -81,6 +81,22 @@ async fn nothing_is_left_for_the_next_call() {
     assert_eq!(check(&host, "remember").await, Ok(1));
 }
 
+/// Fails when calls behind a slow one are run long after anybody can use the answer.
+#[tokio::test]
+async fn a_call_that_waited_too_long_says_so() {
+    let dir = folder(&[("hostile.wasm", &component("hostile"))]);
+    let limits = Limits { wait: Duration::from_millis(20), ..Limits::default() };
+    let (host, _) = start(HostConfig { workers: 1, limits, ..config(dir.path()) });
+    let mut calls = tokio::task::JoinSet::new();
+    for _ in 0..30 {
+        let host = host.clone();
+        calls.spawn(async move { check(&host, "spin").await.expect_err("no judgement").to_string() });
+    }
+    let outcomes = calls.join_all().await;
+    let late = outcomes.iter().filter(|said| said.contains("busy: 20 ms were spent waiting for a worker")).count();
+    assert!((25..30).contains(&late), "{outcomes:?}");
+}
+
 #[tokio::test]
 async fn a_full_queue_is_busy() {
     let dir = folder(&[("hostile.wasm", &component("hostile"))]);

@@ -2,9 +2,9 @@ use std::future::Future;
 use std::pin::pin;
 use std::task::{Context as TaskContext, Waker};
 
-use rolecall_plugin_host::{Context, MAX_TEXT_BYTES, PluginHost, PolicyStream};
+use rolecall_plugin_host::{Context, Limits, MAX_TEXT_BYTES, PluginHost, PolicyStream};
 
-use crate::guests::{host, mode};
+use crate::guests::{component, config, folder, host, mode, start};
 
 async fn open(host: &PluginHost, sin: &str) -> PolicyStream {
     let stream = host.open("hostile", &mode(sin), &Context::default()).await;
@@ -56,18 +56,26 @@ async fn a_stream_is_bounded_and_survives_its_bound() {
     assert_eq!(stream.finish().await.expect("a judgement"), []);
 }
 
-/// Streams hold instances; those are bounded, and dropped streams give them back.
+/// Streams hold instances; those are bounded, and dropped streams give them back. Fails when a stream
+/// without a place judges otherwise than one with it, or holds an instance all the same.
 #[tokio::test]
-async fn instances_are_bounded() {
-    let host = host(&["hostile"]);
+async fn a_stream_without_a_place_judges_alike() {
+    let dir = folder(&[("hostile.wasm", &component("hostile"))]);
+    let limits = Limits { streams: 12, ..Limits::default() };
+    let (host, _) = start(config(dir.path()).with_limits(limits));
     let mut streams = Vec::new();
-    let error = loop {
-        match host.open("hostile", &mode("honest"), &Context::default()).await {
-            Ok(stream) => streams.push(stream),
-            Err(error) => break error,
-        }
-    };
-    assert_eq!((error.reason(), streams.len()), ("busy", 512));
-    streams.truncate(511);
-    drop(open(&host, "honest").await);
+    for number in 0..20 {
+        let stream = open(&host, "honest").await;
+        assert_eq!(stream.holds_instance(), number < 12, "stream {number}");
+        streams.push(stream);
+    }
+    for stream in &mut streams {
+        assert_eq!(stream.push("好 ba").await.expect("a judgement"), []);
+        let found = stream.push("d and bad").await.expect("a judgement");
+        assert_eq!(found.iter().map(|v| v.spans[0].clone()).collect::<Vec<_>>(), [4..7, 12..15]);
+        assert_eq!(stream.push("x").await.expect("a judgement"), []);
+    }
+    assert_eq!(streams.pop().expect("a stream").finish().await.expect("a judgement"), []);
+    streams.truncate(11);
+    assert!(open(&host, "honest").await.holds_instance(), "a place came free");
 }
