@@ -7,6 +7,7 @@ use rolecall_plugin_host::{HostConfig, Limits, LoadReport, PluginHost, StartErro
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
+use crate::cli::plugin::compiler;
 use crate::config::{Config, ModelKind, ReloadKind, Route, StoreKind};
 use crate::contracts::{Contracts, ContractsError, Reloader};
 use crate::gateway::token::{TokenError, Tokens};
@@ -216,6 +217,7 @@ pub fn host_config(config: &Config) -> HostConfig {
         },
         workers: if config.plugin_workers == 0 { cores } else { config.plugin_workers },
         cache: Some(config.data.join("plugin-cache")),
+        compiler: compiler(config.plugin_compile_time, config.plugin_compile_memory as u64),
     }
 }
 

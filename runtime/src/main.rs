@@ -9,5 +9,6 @@ use std::process::ExitCode;
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
+    rolecall::cli::plugin::this_is_the_program();
     rolecall::cli::main(std::env::args_os())
 }

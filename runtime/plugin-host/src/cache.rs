@@ -15,8 +15,10 @@ use std::time::{Duration, SystemTime};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-/// Entries that are kept; the oldest go.
-const MAX_ENTRIES: usize = 128;
+use crate::{clock, compile};
+
+/// Bytes of all entries that are kept; those that were not used for longest go.
+const MAX_BYTES: u64 = 1 << 30;
 /// A temporary file of this age was left by a process that is gone.
 const STALE: Duration = Duration::from_secs(3_600);
 const DIGEST: usize = blake3::OUT_LEN;
@@ -58,43 +60,45 @@ impl Cache {
             tracing::warn!(entry = %path.display(), "damaged plugin cache entry; compiling again");
             return None;
         }
-        // SAFETY: the bytes are what `put` wrote after `Component::serialize`, for this content and
-        // this engine's compatibility hash: the digest covers them, the file is our own, and nobody
-        // else may write to it or to the folder.
-        #[allow(unsafe_code, reason = "deserialising compiled code is unsafe by nature; see SAFETY")]
-        let component = unsafe { Component::deserialize(&self.engine, code) };
-        component.inspect_err(|error| tracing::warn!(%error, "unusable plugin cache entry; compiling again")).ok()
+        // What is used is not old: it is the last to go.
+        let _touched = fs::File::open(&path).and_then(|file| file.set_modified(clock::system()));
+        compile::load(&self.engine, code)
+            .inspect_err(|error| tracing::warn!(%error, "unusable plugin cache entry; compiling again"))
+            .ok()
     }
 
     /// Keeps a compiled component. Failing to is only slower.
-    pub(crate) fn put(&self, digest: &blake3::Hash, component: &Component) {
+    pub(crate) fn put(&self, digest: &blake3::Hash, code: &[u8]) {
         let path = self.path(digest);
-        let written = component.serialize().map_err(|error| error.to_string()).and_then(|code| {
-            let digest = blake3::hash(&code);
-            write_by_rename(&path, &[digest.as_bytes(), &code]).map_err(|error| error.to_string())
-        });
-        if let Err(error) = written {
-            tracing::warn!(entry = %path.display(), error, "plugin cache entry not written");
+        if let Err(error) = write_by_rename(&path, &[blake3::hash(code).as_bytes(), code]) {
+            tracing::warn!(entry = %path.display(), %error, "plugin cache entry not written");
         }
     }
 
     /// Removes the oldest entries beyond the bound, and temporary files that nobody writes any more.
     pub(crate) fn trim(&self) {
+        self.trim_to(MAX_BYTES);
+    }
+
+    fn trim_to(&self, limit: u64) {
         let Ok(entries) = fs::read_dir(&self.dir) else { return };
-        let files: Vec<(SystemTime, PathBuf)> = entries
+        let mut files: Vec<(SystemTime, u64, PathBuf)> = entries
             .filter_map(|entry| {
                 let entry = entry.ok()?;
-                let modified = entry.metadata().ok()?.modified().ok()?;
-                Some((modified, entry.path()))
+                let facts = entry.metadata().ok()?;
+                Some((facts.modified().ok()?, facts.len(), entry.path()))
             })
             .collect();
+        files.sort_by(|a, b| b.cmp(a));
         let is = |path: &Path, what: &str| path.extension().is_some_and(|extension| extension == what);
         let stale = |modified: &SystemTime| self.opened.duration_since(*modified).is_ok_and(|age| age > STALE);
-        let left = files.iter().filter(|(modified, path)| is(path, "tmp") && stale(modified));
-        let mut entries: Vec<_> = files.iter().filter(|(_, path)| is(path, "cwasm")).collect();
-        entries.sort();
-        let surplus = entries.len().saturating_sub(MAX_ENTRIES);
-        for (_, path) in entries.into_iter().take(surplus).chain(left) {
+        let left = files.iter().filter(|(modified, _, path)| is(path, "tmp") && stale(modified));
+        let mut kept = 0;
+        let surplus = files.iter().filter(|(_, len, path)| {
+            kept += if is(path, "cwasm") { *len } else { 0 };
+            is(path, "cwasm") && kept > limit
+        });
+        for (_, _, path) in surplus.chain(left) {
             if let Err(error) = fs::remove_file(path) {
                 tracing::warn!(entry = %path.display(), %error, "old plugin cache entry not removed");
             }
@@ -197,6 +201,24 @@ impl Hasher for Blake3 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Fails when what is used goes, or when the bound is in entries and not in bytes.
+    #[test]
+    fn what_was_not_used_for_longest_goes_first() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let engine = crate::engine::for_inspection().unwrap();
+        let cache = Cache::open(dir.path(), &engine).unwrap();
+        let digests: Vec<_> = (0..3).map(|number| blake3::hash(&[number])).collect();
+        for (number, digest) in (0_u64..).zip(&digests) {
+            cache.put(digest, &[0; 1_000]);
+            let file = fs::File::open(cache.path(digest)).unwrap();
+            file.set_modified(cache.opened - Duration::from_secs(100 - number)).unwrap();
+        }
+        assert!(cache.get(&digests[0]).is_none(), "this is no code, but it was asked for");
+        cache.trim_to(2_500);
+        let there: Vec<bool> = digests.iter().map(|digest| cache.path(digest).exists()).collect();
+        assert_eq!(there, [true, false, true]);
+    }
 
     /// Fails when only the mode counts: then whoever made the folder first decides what runs.
     #[test]

@@ -2,6 +2,8 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::Compiler;
+
 /// Bytes of a plugin's file; a larger one is refused unread. Python needs 18 MB, JavaScript 12 MB.
 pub const MAX_FILE_BYTES: u64 = 32 << 20;
 /// Bytes of a text to judge: a whole reply, all pieces of a stream together, or the two messages to
@@ -32,6 +34,8 @@ pub struct HostConfig {
     pub workers: usize,
     /// Where compiled components are kept; `None` compiles at every start.
     pub cache: Option<PathBuf>,
+    /// Where what is not in the cache is compiled.
+    pub compiler: Compiler,
 }
 
 impl HostConfig {
@@ -39,7 +43,7 @@ impl HostConfig {
     #[must_use]
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         let workers = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        Self { dir: dir.into(), limits: Limits::default(), workers, cache: None }
+        Self { dir: dir.into(), limits: Limits::default(), workers, cache: None, compiler: Compiler::Here }
     }
 
     /// Sets the limits.

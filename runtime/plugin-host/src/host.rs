@@ -90,8 +90,13 @@ impl PluginHost {
             .inspect_err(|_| ticker.close())
             .map_err(|error| failed("no threads for guests", &error))?;
         let cache = config.cache.as_deref().and_then(|dir| Cache::open(dir, &engine));
-        let loader =
-            Loader { engine, limits: config.limits.clone(), cache, instances: Instances::new(config.limits.streams) };
+        let loader = Loader {
+            engine,
+            limits: config.limits.clone(),
+            compiler: config.compiler,
+            cache,
+            instances: Instances::new(config.limits.streams),
+        };
         let inner = Inner {
             live: ArcSwap::default(),
             folder: Mutex::new(Folder::new(config.dir)),

@@ -3,7 +3,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::ticker::Ticker;
-use crate::{AbiVersion, Limits, Manifest, Refusal, World, engine, load};
+use crate::{AbiVersion, Compiler, Limits, Manifest, Refusal, World, engine, load};
 
 /// What a file shows, for its author.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -47,7 +47,7 @@ pub fn inspect_component(name: &str, component: &[u8]) -> Result<Inspection, Str
 }
 
 fn look(engine: &wasmtime::Engine, name: &str, bytes: &[u8]) -> Result<Inspection, String> {
-    let examined = load::examine(engine, None, bytes)?;
+    let examined = load::examine(engine, &Compiler::Here, None, bytes)?;
     Ok(Inspection {
         size: bytes.len(),
         digest: examined.digest.to_hex().to_string(),

@@ -25,6 +25,7 @@ mod breaker;
 mod cache;
 mod call_error;
 mod clock;
+mod compile;
 mod config;
 mod engine;
 mod folder;
@@ -45,6 +46,7 @@ mod workers;
 
 pub use abi::AbiVersion;
 pub use call_error::{BadGroups, BadSpan, CallError};
+pub use compile::{Compiler, CompilerProcess, compile_stream};
 pub use config::{HostConfig, Limits, MAX_FILE_BYTES, MAX_TEXT_BYTES, MAX_WINDOW};
 pub use folder::{Look, Staged};
 pub use host::{LoadReport, NoObserver, Observer, PluginHost, StartError};

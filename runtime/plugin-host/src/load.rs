@@ -1,6 +1,6 @@
 //! From files to plugins. Every file gets a verdict; none is fatal.
 
-mod complexity;
+pub(crate) mod complexity;
 mod component;
 mod schema;
 mod spoken;
@@ -25,7 +25,7 @@ use crate::host::StartError;
 use crate::instances::Instances;
 use crate::plugin::Plugin;
 use crate::ticker::Ticker;
-use crate::{Limits, Refusal};
+use crate::{Compiler, Limits, Refusal};
 
 /// Runs what runs guests outside the workers: on a thread with the stack that they need, and with
 /// ticks, so that their time is limited.
@@ -45,6 +45,7 @@ pub(crate) fn on_guest_thread<T: Send>(ticker: &Ticker, run: impl FnOnce() -> T 
 pub(crate) struct Loader {
     pub(crate) engine: Engine,
     pub(crate) limits: Limits,
+    pub(crate) compiler: Compiler,
     pub(crate) cache: Option<Cache>,
     pub(crate) instances: Instances,
 }
@@ -53,7 +54,7 @@ impl Loader {
     /// Makes a plugin of a file's bytes, and says whether it was compiled for that. What lives of an
     /// older version of it shares its seat with the new one.
     pub(crate) fn load(&self, path: &Path, bytes: &[u8], older: Option<&Plugin>) -> Result<(Plugin, bool), Refusal> {
-        let examined = examine(&self.engine, self.cache.as_ref(), bytes)?;
+        let examined = examine(&self.engine, &self.compiler, self.cache.as_ref(), bytes)?;
         let stem = stem(path)?;
         let Tried { manifest, schema, constraint, delivery } = trial(&self.engine, &self.limits, stem, &examined)?;
         if manifest.name != stem {

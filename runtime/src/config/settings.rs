@@ -177,6 +177,11 @@ settings! {
     plugin_push_limit: Duration, "plugin-push-limit", Some("10ms"), Single, "DURATION", false, |v: &[String]| one(v, guest_time);
     /// Linear memory of one plugin instance.
     plugin_memory: usize, "plugin-memory", Some("32MiB"), Single, "SIZE", false, |v: &[String]| one(v, |t| size(t, 1 << 16, 4 << 30));
+    /// Processor time of compiling one plugin, in a process of its own.
+    plugin_compile_time: Duration, "plugin-compile-time", Some("60s"), Single, "DURATION", false,
+        |v: &[String]| one(v, |t| duration(t, Duration::from_secs(1), Duration::from_secs(3_600)));
+    /// Memory of compiling one plugin.
+    plugin_compile_memory: usize, "plugin-compile-memory", Some("2GiB"), Single, "SIZE", false, |v: &[String]| one(v, |t| size(t, 256 << 20, 64 << 30));
     /// Plugin calls that may wait for a thread, per plugin.
     plugin_queue: usize, "plugin-queue", Some("4096"), Single, "COUNT", false, |v: &[String]| one(v, |t| number(t, 1, 1_000_000));
     /// How long a plugin call may wait for a thread.

@@ -1,5 +1,5 @@
-//! What a component may ask of the compiler, which runs in this process and whose time and memory
-//! grow faster than a function does.
+//! What a component may ask of the compiler, whose time and memory grow faster than a function does:
+//! what can be told without compiling.
 
 use wasmparser::{Parser, Payload};
 
@@ -9,7 +9,7 @@ const MAX_FUNCTION_BYTES: usize = 1 << 20;
 const MAX_FUNCTIONS: u32 = 100_000;
 
 /// Refuses a component that would take the compiler too long, without compiling it.
-pub(super) fn limit(bytes: &[u8]) -> Result<(), String> {
+pub(crate) fn limit(bytes: &[u8]) -> Result<(), String> {
     let mut functions = 0_u32;
     for payload in Parser::new(0).parse_all(bytes) {
         match payload.map_err(|error| format!("the component is damaged or cut off: {error}"))? {

@@ -1,12 +1,10 @@
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use super::complexity;
 use super::spoken::{self, Spoken};
 use crate::cache::Cache;
-use crate::{AbiVersion, Refusal, World};
+use crate::compile;
+use crate::{AbiVersion, Compiler, Refusal, World};
 
 /// What a file begins like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +38,12 @@ pub(crate) struct Examined {
 }
 
 /// Compiles a file, or takes it from the cache, and reads its type.
-pub(crate) fn examine(engine: &Engine, cache: Option<&Cache>, bytes: &[u8]) -> Result<Examined, String> {
+pub(crate) fn examine(
+    engine: &Engine,
+    compiler: &Compiler,
+    cache: Option<&Cache>,
+    bytes: &[u8],
+) -> Result<Examined, String> {
     match Kind::of(bytes) {
         Kind::Component => {}
         Kind::CoreModule => {
@@ -51,11 +54,15 @@ pub(crate) fn examine(engine: &Engine, cache: Option<&Cache>, bytes: &[u8]) -> R
     let digest = blake3::hash(bytes);
     let (component, compiled) = match cache.and_then(|cache| cache.get(&digest)) {
         Some(component) => (component, false),
-        None => (compile(engine, bytes)?, true),
+        None => {
+            let code = compile::compile(engine, compiler, bytes)?;
+            if let Some(cache) = cache {
+                cache.put(&digest, &code);
+            }
+            let component = compile::load(engine, &code).map_err(|error| format!("its code is unusable: {error}"))?;
+            (component, true)
+        }
     };
-    if let (Some(cache), true) = (cache, compiled) {
-        cache.put(&digest, &component);
-    }
     let shape = component.component_type();
     let imports: Vec<String> = shape.imports(engine).map(|(name, _)| name.to_owned()).collect();
     let exports: Vec<String> = shape.exports(engine).map(|(name, _)| name.to_owned()).collect();
@@ -78,15 +85,5 @@ impl Examined {
     /// The worlds that it implements.
     pub(crate) fn worlds(&self) -> &[World] {
         self.spoken.as_ref().map_or(&[], |spoken| &spoken.worlds)
-    }
-}
-
-/// wasmtime promises not to panic on any bytes; a plugin's file is not the place to find out.
-fn compile(engine: &Engine, bytes: &[u8]) -> Result<Component, String> {
-    complexity::limit(bytes)?;
-    match catch_unwind(AssertUnwindSafe(|| Component::new(engine, bytes))) {
-        Ok(Ok(component)) => Ok(component),
-        Ok(Err(error)) => Err(format!("the component is damaged or cut off: {}", error.root_cause())),
-        Err(_) => Err("the compiler failed on this component".into()),
     }
 }

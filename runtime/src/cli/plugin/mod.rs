@@ -1,8 +1,11 @@
 //! `rolecall plugin`: tools for the authors of plugins, one file per command.
 
+mod compile;
 mod inspect;
 mod list;
 mod pack;
+
+pub use compile::{compiler, this_is_the_program};
 
 use std::path::PathBuf;
 
@@ -33,6 +36,16 @@ enum PluginCommand {
         #[arg(long, value_name = "DIR", default_value = "plugins")]
         plugins: PathBuf,
     },
+    /// Compile a component from standard input: what the server runs for each plugin.
+    #[command(hide = true)]
+    Compile {
+        /// Processor time.
+        #[arg(long)]
+        seconds: u64,
+        /// Memory.
+        #[arg(long)]
+        bytes: u64,
+    },
     /// Show what a component is: version of the ABI, worlds, imports, size, manifest and parameters.
     Inspect {
         /// The component.
@@ -49,6 +62,7 @@ pub async fn run(args: PluginArgs) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     match args.command {
         PluginCommand::Pack { module, output } => pack::run(&mut out, &module, output),
+        PluginCommand::Compile { seconds, bytes } => compile::run(&mut out, seconds, bytes),
         PluginCommand::List { plugins } => list::run(&mut out, &plugins),
         PluginCommand::Inspect { file } => inspect::run(&mut out, &file),
     }

@@ -1,0 +1,166 @@
+//! From a component to code for this machine, here or in a process of its own.
+//!
+//! The compiler's time and memory grow faster than what it compiles: a module of 370 KB can keep it
+//! busy for ten seconds with 370 MiB. A process of its own is bounded by the system, and what it
+//! takes down with it is nothing.
+
+use std::fs::File;
+use std::io::{Read, Seek, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+use crate::load::complexity;
+use crate::{clock, engine};
+
+/// Where components are compiled.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Compiler {
+    /// On the thread that loads, without a bound: for one's own components.
+    #[default]
+    Here,
+    /// In a process for each, within bounds.
+    Process(CompilerProcess),
+}
+
+/// A program that compiles what comes in at its standard input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CompilerProcess {
+    /// The program. It bounds itself by what the arguments say, calls [`compile_stream`] and writes why it
+    /// failed to its standard error.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub arguments: Vec<String>,
+    /// Processor time that it bounds itself to. It is killed when it takes five times as long.
+    pub time: Duration,
+    /// Bytes of memory that it bounds itself to.
+    pub memory: u64,
+}
+
+/// Bytes of compiled code: of a component of the largest size, with room.
+const MAX_CODE_BYTES: u64 = 1 << 30;
+/// Bytes of a reason.
+const MAX_REASON_BYTES: u64 = 4 << 10;
+/// How often the process is looked at.
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// Compiles a component and gives code for engines like ours.
+pub(crate) fn compile(engine: &Engine, compiler: &Compiler, bytes: &[u8]) -> Result<Vec<u8>, String> {
+    complexity::limit(bytes)?;
+    match compiler {
+        Compiler::Here => here(engine, bytes),
+        Compiler::Process(process) => process.compile(bytes),
+    }
+}
+
+/// Compiles what can be read, to its end, and writes the code: what a [`CompilerProcess`] does.
+///
+/// # Errors
+/// A sentence for the plugin's author, or the system's word.
+pub fn compile_stream(input: &mut impl Read, output: &mut impl Write) -> Result<(), String> {
+    let mut bytes = Vec::new();
+    input.read_to_end(&mut bytes).map_err(|error| format!("the component could not be read: {error}"))?;
+    let engine = engine::for_inspection().map_err(|error| format!("no engine: {error}"))?;
+    let code = here(&engine, &bytes)?;
+    output.write_all(&code).and_then(|()| output.flush()).map_err(|error| format!("the code is lost: {error}"))
+}
+
+/// Code that [`compile`] gave, as a component.
+pub(crate) fn load(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
+    // SAFETY: the bytes come from the compiler, in this process or in one that runs this program, or
+    // from the cache, which holds what came from there: its digest covers them, the file is our own,
+    // and nobody else may write to it or to its folder. wasmtime itself refuses code for other engines.
+    #[allow(unsafe_code, reason = "deserialising compiled code is unsafe by nature; see SAFETY")]
+    unsafe {
+        Component::deserialize(engine, code)
+    }
+}
+
+/// wasmtime promises not to panic on any bytes; a plugin's file is not the place to find out.
+fn here(engine: &Engine, bytes: &[u8]) -> Result<Vec<u8>, String> {
+    match catch_unwind(AssertUnwindSafe(|| engine.precompile_component(bytes))) {
+        Ok(Ok(code)) => Ok(code),
+        Ok(Err(error)) => Err(format!("the component is damaged or cut off: {}", error.root_cause())),
+        Err(_) => Err("the compiler failed on this component".into()),
+    }
+}
+
+impl CompilerProcess {
+    fn compile(&self, bytes: &[u8]) -> Result<Vec<u8>, String> {
+        let failed = |error: std::io::Error| format!("the compiler's process could not be run: {error}");
+        // Files without names instead of pipes: nobody waits for the other.
+        let file = || tempfile::tempfile().map_err(failed);
+        let (mut input, mut output, mut reason) = (file()?, file()?, file()?);
+        input.write_all(bytes).and_then(|()| input.rewind()).map_err(failed)?;
+        let mut child = Command::new(&self.program)
+            .args(&self.arguments)
+            .env_clear()
+            .stdin(Stdio::from(input))
+            .stdout(Stdio::from(output.try_clone().map_err(failed)?))
+            .stderr(Stdio::from(reason.try_clone().map_err(failed)?))
+            .spawn()
+            .map_err(failed)?;
+        match wait(&mut child, self.time.saturating_mul(5)).map_err(failed)? {
+            Some(status) if status.success() => read(&mut output, MAX_CODE_BYTES).map_err(failed),
+            status => Err(self.why(status, &read(&mut reason, MAX_REASON_BYTES).map_err(failed)?)),
+        }
+    }
+
+    /// Why there is no code.
+    fn why(&self, status: Option<ExitStatus>, said: &[u8]) -> String {
+        let said = String::from_utf8_lossy(said);
+        let slow = format!("it takes the compiler more than {} s; make its functions smaller", self.time.as_secs());
+        match status.map(ended) {
+            None | Some(End::OutOfTime) => slow,
+            Some(End::Aborted) if said.contains("memory allocation") => {
+                format!("it takes the compiler more than {} MiB; make its functions smaller", self.memory >> 20)
+            }
+            Some(_) if said.trim().is_empty() => "the compiler's process ended without a word".into(),
+            Some(_) => said.lines().last().unwrap_or_default().to_owned(),
+        }
+    }
+}
+
+enum End {
+    OutOfTime,
+    Aborted,
+    Otherwise,
+}
+
+fn ended(status: ExitStatus) -> End {
+    use std::os::unix::process::ExitStatusExt;
+    // Numbers that are the same on every system that has them.
+    const SIGABRT: i32 = 6;
+    const SIGKILL: i32 = 9;
+    match status.signal() {
+        Some(SIGABRT) => End::Aborted,
+        // The hard bound of processor time ends a process with this.
+        Some(SIGKILL) => End::OutOfTime,
+        _ => End::Otherwise,
+    }
+}
+
+/// Waits for the end, and makes it come; `None` when it had to.
+fn wait(child: &mut Child, patience: Duration) -> std::io::Result<Option<ExitStatus>> {
+    let began = clock::now();
+    while began.elapsed() < patience {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        std::thread::sleep(PAUSE);
+    }
+    child.kill()?;
+    child.wait()?;
+    Ok(None)
+}
+
+fn read(file: &mut File, limit: u64) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.rewind()?;
+    file.take(limit).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}

@@ -1,0 +1,56 @@
+//! The compiler's process, which the server starts for a plugin that is not in the cache.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use anyhow::anyhow;
+
+use crate::plugin::{Compiler, CompilerProcess, compile_stream};
+
+/// The program, once it is known that this process runs it and not one that embeds this crate: such a
+/// one knows no `plugin compile`.
+static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+
+/// Says that this process runs the program `rolecall`.
+pub fn this_is_the_program() {
+    if let Ok(program) = std::env::current_exe() {
+        let _first = PROGRAM.set(program);
+    }
+}
+
+/// The program as a compiler within these bounds. Within another program plugins are compiled in its own
+/// process, which is the same without the bounds.
+#[must_use]
+pub fn compiler(time: Duration, memory: u64) -> Compiler {
+    let Some(program) = PROGRAM.get().cloned() else {
+        tracing::info!("plugins are compiled in this process, without bounds");
+        return Compiler::Here;
+    };
+    let seconds = time.as_secs().max(1);
+    let bounds = [format!("--seconds={seconds}"), format!("--bytes={memory}")];
+    let arguments = ["plugin", "compile"].map(String::from).into_iter().chain(bounds).collect();
+    Compiler::Process(CompilerProcess { program, arguments, time: Duration::from_secs(seconds), memory })
+}
+
+/// Compiles standard input.
+pub(super) fn run(out: &mut impl Write, seconds: u64, bytes: u64) -> anyhow::Result<()> {
+    bound(seconds, bytes)?;
+    compile_stream(&mut std::io::stdin().lock(), out).map_err(|why| anyhow!(why))
+}
+
+#[cfg(unix)]
+fn bound(seconds: u64, bytes: u64) -> anyhow::Result<()> {
+    use nix::sys::resource::{Resource, setrlimit};
+    for (resource, limit) in [(Resource::RLIMIT_CPU, seconds), (Resource::RLIMIT_AS, bytes), (Resource::RLIMIT_CORE, 0)]
+    {
+        setrlimit(resource, limit, limit)?;
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn bound(_seconds: u64, _bytes: u64) -> anyhow::Result<()> {
+    Ok(())
+}
