@@ -1,7 +1,7 @@
 # Builds each guest for wasm and packs it, where something that goes into it has changed. The root
 # Makefile includes this file; CARGO, TARGET and `build` are its.
 
-PLUGIN_NAMES   := classical_tone digest
+PLUGIN_NAMES   := classical_tone digest hello number_guard politeness
 PLUGIN_MODULES := $(TARGET)/wasm32-unknown-unknown/plugin
 PLUGIN_STAMP   := $(PLUGIN_MODULES)/.built
 PLUGIN_INPUTS  := Cargo.toml Cargo.lock \

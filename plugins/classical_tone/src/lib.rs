@@ -8,24 +8,21 @@
 //! - `allow` (strings): words that are fine, even where a modern word is part of them.
 
 mod lexicon;
-mod matcher;
 
 use std::rc::Rc;
 
-use matcher::{Entry, Matcher, Scanner};
+use rolecall_plugin::words::{Scanner, Words};
 use rolecall_plugin::{BadParam, ConstraintPolicy, Context, Manifest, PolicyError, StreamCheck, Violation};
 use serde::Deserialize;
 
-/// Entries of `extra` and `allow` together.
-const MAX_WORDS: usize = 512;
-/// Characters of one word.
-const MAX_WORD_CHARS: usize = 32;
+/// What to say instead of a modern word, where something fits.
+type Instead = Option<&'static str>;
 
 /// The policy with its words compiled.
 #[derive(Debug)]
 pub struct ClassicalTone {
     max_modern: u64,
-    matcher: Rc<Matcher>,
+    words: Rc<Words<Instead>>,
 }
 
 /// The parameters.
@@ -55,25 +52,13 @@ impl ConstraintPolicy for ClassicalTone {
     }
 
     fn create(params: Params) -> Result<Self, BadParam> {
-        if params.extra.len() + params.allow.len() > MAX_WORDS {
-            return Err(BadParam::new("extra", format!("`extra` and `allow` together have at most {MAX_WORDS} words")));
+        let mut words = Words::default();
+        for (word, instead) in lexicon::MODERN {
+            words.insert(word, (!instead.is_empty()).then_some(*instead));
         }
-        let mut matcher = Matcher::default();
-        for (word, suggestion) in lexicon::MODERN {
-            matcher.insert(word, Entry::modern(word, suggestion));
-        }
-        for word in lexicon::CLASSICAL {
-            matcher.insert(word, Entry::Allowed);
-        }
-        for word in &params.extra {
-            usable("extra", word)?;
-            matcher.insert(word, Entry::modern(word, ""));
-        }
-        for word in &params.allow {
-            usable("allow", word)?;
-            matcher.insert(word, Entry::Allowed);
-        }
-        Ok(Self { max_modern: params.max_modern, matcher: Rc::new(matcher) })
+        lexicon::CLASSICAL.iter().for_each(|word| words.allow(word));
+        words.adjust(&params.extra, &params.allow, || None)?;
+        Ok(Self { max_modern: params.max_modern, words: Rc::new(words) })
     }
 
     fn check(self: &Rc<Self>, reply: &str, context: &Context) -> Result<Vec<Violation>, PolicyError> {
@@ -81,50 +66,40 @@ impl ConstraintPolicy for ClassicalTone {
     }
 
     fn open_stream(self: &Rc<Self>, _context: &Context) -> Option<Reply> {
-        Some(Reply { tolerated: self.max_modern, scanner: Scanner::new(Rc::clone(&self.matcher)) })
+        Some(Reply { tolerated: self.max_modern, scanner: Scanner::new(Rc::clone(&self.words)) })
     }
-}
-
-fn usable(param: &str, word: &str) -> Result<(), BadParam> {
-    if word.trim().is_empty() {
-        return Err(BadParam::new(param, format!("`{param}` has an empty word")));
-    }
-    if word.chars().count() > MAX_WORD_CHARS {
-        return Err(BadParam::new(param, format!("`{word}` is longer than {MAX_WORD_CHARS} characters")));
-    }
-    Ok(())
 }
 
 /// One growing reply.
 #[derive(Debug)]
 pub struct Reply {
     tolerated: u64,
-    scanner: Scanner,
+    scanner: Scanner<Instead>,
 }
 
 impl StreamCheck for Reply {
     fn push(&mut self, delta: &str) -> Result<Vec<Violation>, PolicyError> {
         self.scanner.push(delta);
-        Ok(self.drain(false))
+        Ok(self.drain())
     }
 
     fn finish(mut self) -> Result<Vec<Violation>, PolicyError> {
-        Ok(self.drain(true))
+        self.scanner.end();
+        Ok(self.drain())
     }
 }
 
 impl Reply {
-    fn drain(&mut self, end: bool) -> Vec<Violation> {
+    fn drain(&mut self) -> Vec<Violation> {
         let mut found = Vec::new();
-        while let Some(hit) = self.scanner.next(end) {
+        while let Some(modern) = self.scanner.find() {
             if self.tolerated > 0 {
                 self.tolerated -= 1;
                 continue;
             }
-            let mut violation =
-                Violation::new("modern_word", format!("“{}” is a modern word; this role speaks classically", hit.word));
-            violation.spans.push(hit.span);
-            violation.suggestion = hit.suggestion;
+            let message = format!("“{}” is a modern word; this role speaks classically", modern.word);
+            let mut violation = Violation::new("modern_word", message).at(modern.span);
+            violation.suggestion = modern.meaning.map(str::to_owned);
             found.push(violation);
         }
         found

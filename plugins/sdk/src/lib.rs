@@ -118,6 +118,9 @@
 //! rolecall plugin pack target/wasm32-unknown-unknown/release/calm.wasm -o plugins/calm.wasm
 //! ```
 //!
+//! Policies that look for the words of a list find them with [`words`], in replies that grow too.
+//! `plugins/hello` is the smallest policy that ships, and a good one to copy.
+//!
 //! # What the host promises and asks
 //!
 //! - Every reply gets a fresh instance: no text of one user is seen by another's policy. A policy may
@@ -145,6 +148,7 @@ mod violation;
 
 pub mod log;
 pub mod testing;
+pub mod words;
 
 #[doc(hidden)]
 pub mod bindings;

@@ -1,7 +1,11 @@
 use std::ops::Range;
 
+use serde::Deserialize;
+
 /// How much a violation weighs. The contract's own severity bounds it: the milder of the two counts.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// As a parameter it is `"error"` or `"warning"`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// The reply must not go out so.
     #[default]
