@@ -217,6 +217,7 @@ pub fn host_config(config: &Config) -> HostConfig {
         },
         workers: if config.plugin_workers == 0 { cores } else { config.plugin_workers },
         cache: Some(config.data.join("plugin-cache")),
+        locked: config.locked,
         compiler: compiler(config.plugin_compile_time, config.plugin_compile_memory as u64),
     }
 }

@@ -154,6 +154,30 @@ async fn a_lock_holds_the_plugins_too() -> Result<()> {
     Ok(())
 }
 
+// Fails when what an operator pinned does not come into force under a lock.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pinned_plugin_comes_in_under_a_lock() -> Result<()> {
+    let house = House::open(Some(&plugin(&[])?), &contract("", "violates tone"), &["--locked"]).await?;
+    let other = plugin(&[("is a modern word", "is  modern words")])?;
+    put(&house.plugins(), &other)?;
+    house.tells("no plugins.lock pins what may come", 1).await?;
+    let pinned = |check: &[&str]| {
+        let command = std::process::Command::new(paths::binary()?)
+            .args(["plugin", "lock", "--plugins"])
+            .arg(house.plugins())
+            .args(check)
+            .output()?;
+        anyhow::Ok(command.status.success())
+    };
+    ensure!(!pinned(&["--check"])?, "nothing is pinned yet");
+    ensure!(pinned(&[])? && pinned(&["--check"])?, "the lock does not hold what it was made of");
+    house.tells("a changed plugin is in force", 1).await?;
+    put(&house.plugins(), &plugin(&[])?)?;
+    house.tells("plugins.lock pins classical_tone", 1).await?;
+    ensure!(house.says(CLEAN).await? == (200, CLEAN.to_owned()));
+    Ok(())
+}
+
 // Fails when an exchange costs somebody a reply.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_sessions_notice_nothing_of_exchanges() -> Result<()> {

@@ -34,6 +34,8 @@ pub struct HostConfig {
     pub workers: usize,
     /// Where compiled components are kept; `None` compiles at every start.
     pub cache: Option<PathBuf>,
+    /// Whether only files that `plugins.lock` in the folder pins become plugins. Without such a file all may.
+    pub locked: bool,
     /// Where what is not in the cache is compiled.
     pub compiler: Compiler,
 }
@@ -43,7 +45,14 @@ impl HostConfig {
     #[must_use]
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         let workers = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        Self { dir: dir.into(), limits: Limits::default(), workers, cache: None, compiler: Compiler::Here }
+        Self {
+            dir: dir.into(),
+            limits: Limits::default(),
+            workers,
+            cache: None,
+            locked: false,
+            compiler: Compiler::Here,
+        }
     }
 
     /// Sets the limits.

@@ -11,7 +11,7 @@ use crate::config::{MAX_FILES, MAX_PLUGINS};
 use crate::host::StartError;
 use crate::load::{self, Loader};
 use crate::plugin::{Plugin, Set};
-use crate::{Manifest, Refusal, clock};
+use crate::{Lock, Manifest, Refusal, clock};
 
 /// A file that changed so short a time before it was read may have changed again within one step of
 /// the file system's clock: it is read once more.
@@ -20,6 +20,9 @@ const RACY: Duration = Duration::from_secs(2);
 /// What is known of the folder's files.
 pub(crate) struct Folder {
     dir: PathBuf,
+    /// Whether the folder's lock counts, and what it pinned at the last look.
+    locked: bool,
+    lock: Option<Lock>,
     files: BTreeMap<PathBuf, File>,
     /// Files beyond those that are looked into.
     ignored: usize,
@@ -91,13 +94,19 @@ impl std::fmt::Debug for Staged {
 }
 
 impl Folder {
-    pub(crate) fn new(dir: PathBuf) -> Self {
-        Self { dir, files: BTreeMap::new(), ignored: 0 }
+    pub(crate) fn new(dir: PathBuf, locked: bool) -> Self {
+        Self { dir, locked, lock: None, files: BTreeMap::new(), ignored: 0 }
+    }
+
+    /// Whether it pins its plugins.
+    pub(crate) fn is_pinned(&self) -> bool {
+        self.lock.is_some()
     }
 
     /// Looks once, and loads what is not as it was. Runs guests.
     pub(crate) fn look(&mut self, loader: &Loader, in_force: &Set) -> Result<Look, StartError> {
         let listed = list(&self.dir)?;
+        self.read_lock()?;
         let mut look = Look { gone: self.forget(&listed), ..Look::default() };
         // What was read before comes first: files that pour into the folder push nothing out.
         let (known, new): (Vec<_>, Vec<_>) = listed.into_iter().partition(|path| self.files.contains_key(path));
@@ -114,6 +123,21 @@ impl Folder {
         look.staged.sort_by(|a, b| a.plugin.name.cmp(&b.plugin.name));
         look.refused.sort_by(|a, b| a.0.cmp(&b.0));
         Ok(look)
+    }
+
+    /// Reads the lock. Another lock may let in what was refused, so all files are read again.
+    fn read_lock(&mut self) -> Result<(), StartError> {
+        if !self.locked {
+            return Ok(());
+        }
+        let lock = Lock::read(&self.dir).map_err(|error| StartError(error.to_string()))?;
+        if lock != self.lock {
+            self.lock = lock;
+            for file in self.files.values_mut() {
+                *file = File { stamp: None, content: Content::Unreadable(String::new()) };
+            }
+        }
+        Ok(())
     }
 
     /// Forgets files that are gone: the names of their plugins.
@@ -142,7 +166,7 @@ impl Folder {
         if same {
             return;
         }
-        match read.map_err(Refusal::from).and_then(|bytes| stage(path, &bytes, loader, in_force, names)) {
+        match read.map_err(Refusal::from).and_then(|bytes| self.stage(path, &bytes, loader, in_force, names)) {
             Ok(staged) => {
                 names.insert(staged.plugin.manifest.name.clone());
                 look.staged.push(staged);
@@ -153,21 +177,25 @@ impl Folder {
             }
         }
     }
-}
 
-fn stage(
-    path: &Path,
-    bytes: &[u8],
-    loader: &Loader,
-    in_force: &Set,
-    names: &BTreeSet<String>,
-) -> Result<Staged, Refusal> {
-    let name = load::stem(path)?;
-    if names.len() >= MAX_PLUGINS && !names.contains(name) {
-        return Err(format!("{MAX_PLUGINS} plugins are loaded already; remove some").into());
+    fn stage(
+        &self,
+        path: &Path,
+        bytes: &[u8],
+        loader: &Loader,
+        in_force: &Set,
+        names: &BTreeSet<String>,
+    ) -> Result<Staged, Refusal> {
+        let name = load::stem(path)?;
+        if names.len() >= MAX_PLUGINS && !names.contains(name) {
+            return Err(format!("{MAX_PLUGINS} plugins are loaded already; remove some").into());
+        }
+        let (plugin, compiled) = loader.load(path, bytes, in_force.get(name).map(AsRef::as_ref))?;
+        if let Some(lock) = &self.lock {
+            lock.admit(&plugin.manifest, bytes)?;
+        }
+        Ok(Staged { plugin: Arc::new(plugin), compiled })
     }
-    let (plugin, compiled) = loader.load(path, bytes, in_force.get(name).map(AsRef::as_ref))?;
-    Ok(Staged { plugin: Arc::new(plugin), compiled })
 }
 
 /// The `*.wasm` of a folder.

@@ -99,7 +99,7 @@ impl PluginHost {
         };
         let inner = Inner {
             live: ArcSwap::default(),
-            folder: Mutex::new(Folder::new(config.dir)),
+            folder: Mutex::new(Folder::new(config.dir, config.locked)),
             loader,
             ticker,
             workers,

@@ -35,6 +35,7 @@ mod inspect;
 mod instances;
 mod lift;
 mod load;
+mod lock;
 mod manifest;
 mod pack;
 mod plugin;
@@ -51,6 +52,7 @@ pub use config::{HostConfig, Limits, MAX_FILE_BYTES, MAX_TEXT_BYTES, MAX_WINDOW}
 pub use folder::{Look, Staged};
 pub use host::{LoadReport, NoObserver, Observer, PluginHost, StartError};
 pub use inspect::{Inspection, inspect, inspect_component};
+pub use lock::{Lock, LockError, Pinned};
 pub use manifest::{Isolation, Manifest, World};
 pub use pack::{PackError, pack};
 pub use policy::{Context, Features, MergedGroup, OfflineMessage, PolicyViolation, Severity, Verdict};

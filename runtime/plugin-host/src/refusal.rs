@@ -1,6 +1,6 @@
 use serde::Serialize;
 
-use crate::{AbiVersion, World};
+use crate::{AbiVersion, Pinned, World};
 
 /// Why a file is no plugin of this server. Messages speak to the plugin's author.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
@@ -43,6 +43,14 @@ pub enum Refusal {
         /// What it may not have.
         imports: Vec<String>,
     },
+    /// The folder is locked, and this file is not pinned.
+    #[error("{}", not_pinned(.found, .pinned.as_deref()))]
+    NotPinned {
+        /// What the file is.
+        found: Box<Pinned>,
+        /// What is pinned under its name.
+        pinned: Option<Box<Pinned>>,
+    },
     /// The file, its code or what it says of itself cannot be used.
     #[error("{0}")]
     Unusable(String),
@@ -57,6 +65,18 @@ impl From<String> for Refusal {
 impl From<&str> for Refusal {
     fn from(why: &str) -> Self {
         Self::Unusable(why.to_owned())
+    }
+}
+
+fn not_pinned(found: &Pinned, pinned: Option<&Pinned>) -> String {
+    let remedy = "if it is meant to be, write the lock anew: rolecall plugin lock";
+    let Pinned { name, version, sha256 } = found;
+    match pinned {
+        None => format!("plugins.lock does not name {name} {version}; {remedy}"),
+        Some(pinned) => format!(
+            "plugins.lock pins {name} {} with SHA-256 {}, and this file is {version} with {sha256}; {remedy}",
+            pinned.version, pinned.sha256
+        ),
     }
 }
 

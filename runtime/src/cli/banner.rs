@@ -83,7 +83,7 @@ fn roles(out: &mut String, app: &App) -> std::fmt::Result {
         (ReloadKind::Off, _) => writeln!(out, "  changes   of contracts and plugins take effect at the next start"),
         (_, true) => writeln!(
             out,
-            "  changes   of contracts take effect at once, if they let nothing more through; of plugins at the next start"
+            "  changes   of contracts take effect at once, if they let nothing more through; of plugins if plugins.lock pins them"
         ),
         (_, false) => writeln!(out, "  changes   of contracts and plugins take effect at once"),
     }

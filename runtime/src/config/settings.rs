@@ -118,7 +118,8 @@ settings! {
     contracts: PathBuf, "contracts", Some("contracts"), Single, "DIR", false, |v: &[String]| one(v, path);
     /// How changed contracts and plugins are noticed while serving: `auto`, `poll` (look every two seconds) or `off`.
     reload: ReloadKind, "reload", Some("auto"), Single, "HOW", false, |v: &[String]| one(v, reload_kind);
-    /// Take no changed contract that lets through, or may let through, what was refused before, and no changed plugin.
+    /// Take no changed contract that lets through, or may let through, what was refused before, and no plugin that
+    /// `plugins.lock` does not pin.
     locked: bool, "locked", Some("false"), Switch, "", false, |v: &[String]| one(v, flag);
     /// Folder of the plugins (`*.wasm`).
     plugins: PathBuf, "plugins", Some("plugins"), Single, "DIR", false, |v: &[String]| one(v, path);

@@ -47,8 +47,8 @@ impl PluginEvent {
 }
 
 impl Plugins {
-    /// The plugins of a host. With `locked` nothing is exchanged: what another file lets through cannot
-    /// be compared.
+    /// The plugins of a host. With `locked` only what the folder's lock pins is exchanged, and nothing where
+    /// there is no such lock: what another file lets through cannot be compared.
     #[must_use]
     pub fn new(host: PluginHost, metrics: Metrics, locked: bool) -> Self {
         Self { host, metrics, locked, waiting: BTreeMap::new() }
@@ -112,8 +112,8 @@ impl Plugins {
         if self.host.has(&staged) {
             return None;
         }
-        let lost = if self.locked {
-            Some((Outcome::Locked, "contracts are locked, and another plugin may let more through".to_owned()))
+        let lost = if self.locked && !self.host.is_pinned() {
+            Some((Outcome::Locked, "contracts are locked, and no plugins.lock pins what may come".to_owned()))
         } else {
             cases::lost(&staged, &self.host, contracts).await.map(|reason| (Outcome::Refused, reason))
         };

@@ -42,6 +42,12 @@ impl PluginHost {
         Ok(looked)
     }
 
+    /// Whether the folder's `plugins.lock` decides what becomes a plugin. Waits for a look that goes on.
+    #[must_use]
+    pub fn is_pinned(&self) -> bool {
+        self.inner.folder.lock().is_pinned()
+    }
+
     /// Takes a plugin into force, for calls that begin from now on.
     pub fn take(&self, staged: &Staged) {
         self.exchange(|plugins| {

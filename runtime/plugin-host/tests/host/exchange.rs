@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use rolecall_plugin_host::{CallError, Context, Look, PluginHost};
+use rolecall_plugin_host::{CallError, Context, HostConfig, Lock, Look, Pinned, PluginHost};
 use serde_json::Map;
 use tokio::task::JoinSet;
 
@@ -85,6 +85,27 @@ async fn what_happens_to_files_is_told_once_and_changes_nothing_by_itself() {
     assert!(host.remove(NAME) && !host.remove(NAME));
     assert_eq!(version(&host).await, Err(CallError::Missing(NAME.to_owned())));
     assert_eq!(version(&pinned).await, Ok(0));
+}
+
+/// Fails when a locked host takes a file that is not pinned, or does not notice that it is pinned by now.
+#[tokio::test]
+async fn a_locked_folder_takes_what_is_pinned() {
+    let [first, second] = versions();
+    let dir = folder(&[("classical_tone.wasm", first), ("digest.wasm", &component("digest"))]);
+    let locked = || HostConfig { locked: true, ..config(dir.path()) };
+    let (host, report) = start(locked());
+    assert_eq!((report.loaded.len(), host.is_pinned()), (2, false), "there is no lock");
+    let manifest = host.manifest(NAME).expect("loaded");
+    let pin = |bytes: &[u8]| Lock { plugins: vec![Pinned::of(&manifest, bytes)] };
+    pin(second).write(dir.path()).expect("a lock");
+    let (host, report) = start(locked());
+    assert!(report.loaded.is_empty() && host.is_pinned(), "{report:?}");
+    let said: Vec<String> = report.refused.iter().map(|(_, reason)| reason.to_string()).collect();
+    assert!(said[0].contains("pins classical_tone 0.1.0 with SHA-256") && said[1].contains("does not name digest"));
+    pin(first).write(dir.path()).expect("a lock");
+    assert_eq!(names(&host.look().expect("a look")).0, [NAME]);
+    fs::write(dir.path().join("plugins.lock"), "nonsense").expect("a file");
+    assert!(host.look().expect_err("no lock").to_string().contains("rolecall plugin lock"));
 }
 
 /// Fails when a full folder keeps the host busy, or pushes out what is in force.

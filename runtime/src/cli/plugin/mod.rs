@@ -3,6 +3,7 @@
 mod compile;
 mod inspect;
 mod list;
+mod lock;
 mod pack;
 
 pub use compile::{compiler, this_is_the_program};
@@ -46,6 +47,15 @@ enum PluginCommand {
         #[arg(long)]
         bytes: u64,
     },
+    /// Pin the plugins of a folder in its plugins.lock: with `serve --locked` no others come into force.
+    Lock {
+        /// The folder.
+        #[arg(long, value_name = "DIR", default_value = "plugins")]
+        plugins: PathBuf,
+        /// Write nothing, and fail when a plugin is not as it is pinned.
+        #[arg(long)]
+        check: bool,
+    },
     /// Show what a component is: version of the ABI, worlds, imports, size, manifest and parameters.
     Inspect {
         /// The component.
@@ -63,6 +73,7 @@ pub async fn run(args: PluginArgs) -> anyhow::Result<()> {
     match args.command {
         PluginCommand::Pack { module, output } => pack::run(&mut out, &module, output),
         PluginCommand::Compile { seconds, bytes } => compile::run(&mut out, seconds, bytes),
+        PluginCommand::Lock { plugins, check } => lock::run(&mut out, &plugins, check),
         PluginCommand::List { plugins } => list::run(&mut out, &plugins),
         PluginCommand::Inspect { file } => inspect::run(&mut out, &file),
     }
