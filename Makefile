@@ -37,7 +37,7 @@ run: deps plugins build ## Set everything up, start the server on loopback and p
 	@echo
 	@exec $(TARGET)/debug/rolecall serve --listen $(LISTEN)
 
-test: deps fmt-check plugins build lint ## Everything that CI checks
+test: deps fmt-check plugins build lint plugins-examples ## Everything that CI checks
 	@$(MAKE) test-docs
 	@$(MAKE) verify-contracts
 	@$(CARGO) nextest run --workspace --exclude rolecall-hostile
@@ -84,3 +84,5 @@ clean: ## Remove everything that was built
 
 # `plugins`: builds each guest for wasm and packs it into plugins/NAME.wasm.
 -include plugins/plugins.mk
+# `plugins-examples`: builds the plugin projects of examples/plugins.
+-include examples/plugins/examples.mk

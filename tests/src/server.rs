@@ -25,6 +25,8 @@ pub struct Options {
     pub flags: Vec<String>,
     /// Further environment.
     pub env: Vec<(String, String)>,
+    /// How long it may take to be ready.
+    pub patience: Duration,
     /// Whether to keep the log to itself at the end; a bench shows figures only.
     pub quiet: bool,
 }
@@ -37,6 +39,7 @@ impl Default for Options {
             upstream: None,
             flags: Vec::new(),
             env: Vec::new(),
+            patience: PATIENCE,
             quiet: false,
         }
     }
@@ -217,7 +220,8 @@ impl Server {
             if http::get(self.address, "/readyz").await.is_ok_and(|response| response.status == 200) {
                 return Ok(());
             }
-            ensure!(started.elapsed() < PATIENCE, "the server is not ready after {PATIENCE:?}:\n{}", self.log());
+            let patience = self.options.patience;
+            ensure!(started.elapsed() < patience, "the server is not ready after {patience:?}:\n{}", self.log());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

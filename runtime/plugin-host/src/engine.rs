@@ -8,10 +8,10 @@ use wasmtime::{
 use crate::Limits;
 use crate::config::WASM_STACK_BYTES;
 
-/// Core instances, memories and tables of one component; Python needs 17 instances, JavaScript a
+/// Core instances, memories and tables of one component; Python needs 38 instances, JavaScript a
 /// table of 7 693. The pool has as many for each instance, so that no crafted plugin exhausts it;
 /// only memories, whose address space is dear, are counted by [`crate::instances`].
-pub(crate) const MAX_CORE_INSTANCES: u32 = 32;
+pub(crate) const MAX_CORE_INSTANCES: u32 = 64;
 pub(crate) const MAX_MEMORIES: u32 = 4;
 pub(crate) const MAX_TABLES: u32 = 16;
 pub(crate) const MAX_TABLE_ELEMENTS: usize = 20_000;

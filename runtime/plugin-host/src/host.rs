@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 use crate::breaker::Outcome;
 use crate::cache::Cache;
 use crate::config::{MAX_TEXT_BYTES, MAX_WINDOW, MAX_WINDOW_BYTES};
-use crate::folder::Folder;
+use crate::folder::{Folder, Staged};
 use crate::guest::{ConstraintGuest, DeliveryGuest};
 use crate::instances::Instances;
 use crate::load::Loader;
@@ -60,7 +60,7 @@ pub struct LoadReport {
 
 /// Why the host did not start.
 #[derive(Debug, thiserror::Error)]
-#[error("the plugin host could not start: {0}")]
+#[error("{0}")]
 pub struct StartError(pub(crate) String);
 
 /// The host. Cloning shares it; the threads end with the last clone.
@@ -82,6 +82,28 @@ impl PluginHost {
     /// # Errors
     /// The machine gives no threads or no memory for an engine, or the folder cannot be read.
     pub fn start(config: HostConfig, observer: Arc<dyn Observer>) -> Result<(Self, LoadReport), StartError> {
+        let host = Self::empty(config, observer)?;
+        let look = host.look()?;
+        let compiled = look.staged.iter().filter(|staged| staged.compiled).count();
+        let loaded = look.staged.iter().map(|staged| Arc::clone(staged.manifest())).collect();
+        look.staged.iter().for_each(|staged| host.take(staged));
+        Ok((host, LoadReport { loaded, refused: look.refused, ignored: look.ignored, compiled }))
+    }
+
+    /// Starts a host for one component, wherever it came from: for those who try it.
+    ///
+    /// # Errors
+    /// It is refused; the message is for its author. Or the machine gives no threads or memory.
+    pub fn alone(component: &[u8], config: HostConfig) -> Result<(Self, Arc<Manifest>), StartError> {
+        let host = Self::empty(config, Arc::new(NoObserver))?;
+        let loaded = load::on_guest_thread(&host.inner.ticker, || host.inner.loader.load_bytes(component))?;
+        let plugin = Arc::new(loaded.map_err(|refusal| StartError(refusal.to_string()))?);
+        let manifest = Arc::clone(&plugin.manifest);
+        host.take(&Staged { plugin, compiled: true });
+        Ok((host, manifest))
+    }
+
+    fn empty(config: HostConfig, observer: Arc<dyn Observer>) -> Result<Self, StartError> {
         let failed = |what: &str, error: &dyn fmt::Display| StartError(format!("{what}: {error}"));
         let engine = engine::start(&config.limits, config.workers).map_err(|error| failed("no engine", &error))?;
         let ticker = Ticker::start(engine.clone()).map_err(|error| failed("no thread for the ticker", &error))?;
@@ -106,12 +128,7 @@ impl PluginHost {
             limits: config.limits,
             observer,
         };
-        let host = Self { inner: Arc::new(inner), pinned: None };
-        let look = host.look()?;
-        let compiled = look.staged.iter().filter(|staged| staged.compiled).count();
-        let loaded = look.staged.iter().map(|staged| Arc::clone(staged.manifest())).collect();
-        look.staged.iter().for_each(|staged| host.take(staged));
-        Ok((host, LoadReport { loaded, refused: look.refused, ignored: look.ignored, compiled }))
+        Ok(Self { inner: Arc::new(inner), pinned: None })
     }
 
     /// A loaded plugin's manifest.

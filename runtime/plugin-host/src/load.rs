@@ -14,7 +14,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use wasmtime::Engine;
 
-pub(crate) use component::{Kind, examine};
+pub(crate) use component::{Examined, Kind, examine, examine_code};
 pub(crate) use schema::findings as schema_findings;
 pub(crate) use trial::{Tried, run as trial};
 
@@ -22,7 +22,7 @@ use crate::cache::Cache;
 use crate::config::{MAX_FILE_BYTES, WORKER_STACK_BYTES};
 use crate::engine::MAX_MEMORIES;
 use crate::host::StartError;
-use crate::instances::Instances;
+use crate::instances::{Instances, Seat};
 use crate::plugin::Plugin;
 use crate::ticker::Ticker;
 use crate::{Compiler, Limits, Refusal};
@@ -55,25 +55,42 @@ impl Loader {
     /// older version of it shares its seat with the new one.
     pub(crate) fn load(&self, path: &Path, bytes: &[u8], older: Option<&Plugin>) -> Result<(Plugin, bool), Refusal> {
         let examined = examine(&self.engine, &self.compiler, self.cache.as_ref(), bytes)?;
+        let seat = older.map_or_else(|| self.instances.seat(), |older| Arc::clone(&older.seat));
         let stem = stem(path)?;
-        let Tried { manifest, schema, constraint, delivery } = trial(&self.engine, &self.limits, stem, &examined)?;
-        if manifest.name != stem {
-            return Err(format!("the plugin is called {0}; name the file {0}.wasm", manifest.name).into());
+        let plugin = self.plugin(stem, &examined, seat)?;
+        if *plugin.name != *stem {
+            return Err(format!("the plugin is called {0}; name the file {0}.wasm", plugin.name).into());
         }
+        Ok((plugin, examined.compiled))
+    }
+
+    /// The same of a component that is in no folder, under the name that it gives itself.
+    pub(crate) fn load_bytes(&self, bytes: &[u8]) -> Result<Plugin, Refusal> {
+        let examined = examine(&self.engine, &self.compiler, self.cache.as_ref(), bytes)?;
+        self.plugin("the component", &examined, self.instances.seat())
+    }
+
+    /// The same of code that was compiled before.
+    pub(crate) fn load_code(&self, bytes: &[u8], code: &[u8]) -> Result<Plugin, Refusal> {
+        self.plugin("the component", &examine_code(&self.engine, bytes, code)?, self.instances.seat())
+    }
+
+    /// `called` stands in messages until it has said its name.
+    fn plugin(&self, called: &str, examined: &Examined, seat: Arc<Seat>) -> Result<Plugin, Refusal> {
+        let Tried { manifest, schema, constraint, delivery } = trial(&self.engine, &self.limits, called, examined)?;
         // Unknown when the component takes modules from outside, which none of ours can.
         let needed = examined.component.resources_required();
         let memories = needed.map_or(MAX_MEMORIES, |needed| needed.num_memories.max(1));
-        let plugin = Plugin {
-            seat: older.map_or_else(|| self.instances.seat(), |older| Arc::clone(&older.seat)),
-            name: Arc::from(stem),
+        Ok(Plugin {
+            seat,
+            name: Arc::from(manifest.name.as_str()),
             manifest: Arc::new(manifest),
             schema,
             breaker: Mutex::default(),
             constraint,
             delivery,
             memories: memories as usize,
-        };
-        Ok((plugin, examined.compiled))
+        })
     }
 }
 

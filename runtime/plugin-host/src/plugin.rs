@@ -4,10 +4,13 @@ use std::sync::Arc;
 use jsonschema::Validator;
 use parking_lot::Mutex;
 
+use wasmtime::Engine;
+
 use crate::breaker::Breaker;
+use crate::guest;
 use crate::guest::abi::{ConstraintPre, DeliveryPre};
 use crate::instances::{InstancePermit, Seat};
-use crate::{CallError, Manifest, World};
+use crate::{CallError, Limits, Manifest, World};
 
 /// Plugins by name: one consistent state.
 pub(crate) type Set = BTreeMap<String, Arc<Plugin>>;
@@ -38,6 +41,17 @@ impl Plugin {
     /// Permission for one more stream that holds its instance, if there is a place.
     pub(crate) fn permit(&self) -> Option<InstancePermit> {
         self.seat.permit(self.memories)
+    }
+
+    /// Makes an instance that nothing is asked of, and drops it.
+    pub(crate) fn instantiate(&self, engine: &Engine, limits: &Limits) -> wasmtime::Result<()> {
+        let mut store = guest::store(engine, &self.name, limits);
+        guest::grant(&mut store, limits.merge);
+        guest::arm(&mut store, limits.merge);
+        if let Some(pre) = &self.constraint {
+            return pre.instantiate(&mut store).map(drop);
+        }
+        self.delivery.as_ref().map_or(Ok(()), |pre| pre.instantiate(&mut store).map(drop))
     }
 
     fn not(&self, world: World) -> CallError {

@@ -46,7 +46,7 @@ impl ConstraintGuest {
 
     /// Judges a whole text.
     pub(crate) fn check(
-        mut self,
+        &mut self,
         plugin: &Plugin,
         limits: &Limits,
         context: &Context,

@@ -63,10 +63,20 @@ pub(crate) fn examine(
             (component, true)
         }
     };
+    Ok(shown(engine, component, digest, compiled))
+}
+
+/// The same of code that was compiled before.
+pub(crate) fn examine_code(engine: &Engine, bytes: &[u8], code: &[u8]) -> Result<Examined, String> {
+    let component = compile::load(engine, code).map_err(|error| format!("its code is unusable: {error}"))?;
+    Ok(shown(engine, component, blake3::hash(bytes), false))
+}
+
+fn shown(engine: &Engine, component: Component, digest: blake3::Hash, compiled: bool) -> Examined {
     let shape = component.component_type();
     let imports: Vec<String> = shape.imports(engine).map(|(name, _)| name.to_owned()).collect();
     let exports: Vec<String> = shape.exports(engine).map(|(name, _)| name.to_owned()).collect();
-    Ok(Examined { component, digest, spoken: spoken::of(&exports), imports, exports, compiled })
+    Examined { component, digest, spoken: spoken::of(&exports), imports, exports, compiled }
 }
 
 impl Examined {

@@ -10,6 +10,7 @@
 mod breaker;
 mod cache;
 mod classical_tone;
+mod conformance;
 mod damage;
 mod digest;
 mod exchange;

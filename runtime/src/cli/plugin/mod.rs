@@ -1,10 +1,13 @@
 //! `rolecall plugin`: tools for the authors of plugins, one file per command.
 
+mod bench;
 mod compile;
 mod inspect;
 mod list;
 mod lock;
+mod new;
 mod pack;
+mod test;
 
 pub use compile::{compiler, this_is_the_program};
 
@@ -56,6 +59,36 @@ enum PluginCommand {
         #[arg(long)]
         check: bool,
     },
+    /// Begin a plugin: a project that builds and passes its tests.
+    New {
+        /// Its folder, whose last part is the plugin's name.
+        name: PathBuf,
+        /// What it is written in.
+        #[arg(long, value_enum, default_value_t = new::Lang::Rust)]
+        lang: new::Lang,
+        /// What it does.
+        #[arg(long, value_enum, default_value_t = new::Kind::Constraint)]
+        kind: new::Kind,
+    },
+    /// Try a plugin: its own cases, and what every policy must keep.
+    Test {
+        /// The component, or the module that cargo left.
+        file: PathBuf,
+        /// Golden cases, JSON; `plugin new` writes an example.
+        #[arg(long, value_name = "FILE")]
+        cases: Option<PathBuf>,
+    },
+    /// Measure what a plugin costs: compiling, loading, calls, memory.
+    Bench {
+        /// The component, or the module that cargo left.
+        file: PathBuf,
+        /// Its parameters, a JSON object.
+        #[arg(long, value_name = "JSON")]
+        params: Option<String>,
+        /// What it judges, a file; by default about 300 characters, Chinese and English.
+        #[arg(long, value_name = "FILE")]
+        text: Option<PathBuf>,
+    },
     /// Show what a component is: version of the ABI, worlds, imports, size, manifest and parameters.
     Inspect {
         /// The component.
@@ -67,13 +100,15 @@ enum PluginCommand {
 ///
 /// # Errors
 /// The file or folder cannot be used; the message says why.
-#[allow(clippy::unused_async, reason = "commands are run alike")]
 pub async fn run(args: PluginArgs) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     match args.command {
         PluginCommand::Pack { module, output } => pack::run(&mut out, &module, output),
         PluginCommand::Compile { seconds, bytes } => compile::run(&mut out, seconds, bytes),
         PluginCommand::Lock { plugins, check } => lock::run(&mut out, &plugins, check),
+        PluginCommand::New { name, lang, kind } => new::run(&mut out, &name, lang, kind),
+        PluginCommand::Test { file, cases } => test::run(&mut out, &file, cases).await,
+        PluginCommand::Bench { file, params, text } => bench::run(&mut out, &file, params.as_deref(), text.as_deref()),
         PluginCommand::List { plugins } => list::run(&mut out, &plugins),
         PluginCommand::Inspect { file } => inspect::run(&mut out, &file),
     }
