@@ -39,6 +39,10 @@ pub enum Mode {
     HugeList,
     /// Returns one violation of 20 MB.
     HugeText,
+    /// Returns a gigabyte: many violations that share one long message.
+    Gigabyte,
+    /// Returns a message that ends beyond its memory.
+    Elsewhere,
     /// Logs 20 MB at once.
     HugeLog,
     /// Logs without end.
@@ -94,10 +98,20 @@ impl Hostile {
     }
 }
 
-fn manifest() -> Manifest {
+/// How it describes itself. Tests write another word of this length in its place in the component.
+static CONDUCT: &str = "conduct:honest";
+
+fn manifest(world: &str) -> Manifest {
+    let version = match std::hint::black_box(CONDUCT) {
+        "conduct:spins!" => sins::spin(),
+        "conduct:panics" => panic!("deliberate panic in describe"),
+        "conduct:differ" => format!("1.0.0-{world}"),
+        "conduct:gossip" => "1".repeat(20 << 20),
+        _ => "1.0.0".into(),
+    };
     Manifest {
         name: "hostile".into(),
-        version: "1.0.0".into(),
+        version,
         doc: "Misbehaves on request; for tests only.".into(),
         params_schema: r#"{
             "type": "object",
@@ -115,7 +129,7 @@ impl ConstraintPolicy for Hostile {
     type Stream = Stream;
 
     fn manifest() -> Manifest {
-        manifest()
+        manifest("constraint")
     }
 
     fn create(params: Params) -> Result<Self, BadParam> {
@@ -157,7 +171,7 @@ impl DeliveryPolicy for Hostile {
     type Params = Params;
 
     fn manifest() -> Manifest {
-        manifest()
+        manifest("delivery")
     }
 
     fn create(params: Params) -> Result<Self, BadParam> {

@@ -39,6 +39,11 @@ fn findings(mode: Mode, text: &str) -> Vec<Violation> {
         }
         Mode::HugeList => vec![Violation::new("many", "many"); 60_000],
         Mode::HugeText => vec![Violation::new("long", "l".repeat(20 << 20))],
+        Mode::Gigabyte => vec![1_u8; 16 << 20].leak().chunks(16 << 20).cycle().take(64).map(share).collect(),
+        Mode::Elsewhere => {
+            let message = vec![b'l'; 64].leak();
+            vec![Violation::new("elsewhere", claim(message, 1 << 30))]
+        }
         Mode::ManyViolations => {
             let mut found = vec![Violation::new("many", "many"); 400];
             found.insert(0, Violation::new("r".repeat(1_000), "长".repeat(1_000)).suggest("s".repeat(100 << 10)));
@@ -55,6 +60,18 @@ fn findings(mode: Mode, text: &str) -> Vec<Violation> {
         }),
         _ => Vec::new(),
     }
+}
+
+/// A violation whose message is this memory, and that of others.
+fn share(memory: &[u8]) -> Violation {
+    Violation::new("gigabyte", claim(memory, memory.len()))
+}
+
+/// A text that says it begins here and has so many bytes. It is never freed: the call does not survive it.
+#[allow(unsafe_code, reason = "the sin")]
+fn claim(memory: &[u8], len: usize) -> String {
+    // SAFETY: none. The host must not trust it.
+    unsafe { String::from_raw_parts(memory.as_ptr().cast_mut(), len, len) }
 }
 
 /// Groups a window in the given way; honest is one group of all.

@@ -18,6 +18,7 @@ use crate::breaker::Outcome;
 use crate::cache::Cache;
 use crate::config::{MAX_TEXT_BYTES, MAX_WINDOW, MAX_WINDOW_BYTES};
 use crate::folder::{Folder, Staged};
+use crate::guest::abi::linker;
 use crate::guest::{ConstraintGuest, DeliveryGuest};
 use crate::instances::Instances;
 use crate::load::Loader;
@@ -112,8 +113,10 @@ impl PluginHost {
             .inspect_err(|_| ticker.close())
             .map_err(|error| failed("no threads for guests", &error))?;
         let cache = config.cache.as_deref().and_then(|dir| Cache::open(dir, &engine));
+        let linker = linker(&engine).map_err(|error| failed("no linker", &error))?;
         let loader = Loader {
             engine,
+            linker,
             limits: config.limits.clone(),
             compiler: config.compiler,
             cache,

@@ -2,6 +2,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::guest::abi::linker;
 use crate::ticker::Ticker;
 use crate::{AbiVersion, Compiler, Limits, Manifest, Refusal, World, engine, load};
 
@@ -48,6 +49,7 @@ pub fn inspect_component(name: &str, component: &[u8]) -> Result<Inspection, Str
 
 fn look(engine: &wasmtime::Engine, name: &str, bytes: &[u8]) -> Result<Inspection, String> {
     let examined = load::examine(engine, &Compiler::Here, None, bytes)?;
+    let linker = linker(engine).map_err(|error| format!("no linker: {error}"))?;
     Ok(Inspection {
         size: bytes.len(),
         digest: examined.digest.to_hex().to_string(),
@@ -55,6 +57,6 @@ fn look(engine: &wasmtime::Engine, name: &str, bytes: &[u8]) -> Result<Inspectio
         worlds: examined.worlds().to_vec(),
         imports: examined.imports.clone(),
         exports: examined.exports.clone(),
-        manifest: load::trial(engine, &Limits::default(), name, &examined).map(|tried| tried.manifest),
+        manifest: load::trial(&linker, &Limits::default(), name, &examined).map(|tried| tried.manifest),
     })
 }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use wasmtime::Engine;
+use wasmtime::component::Linker;
 
 pub(crate) use component::{Examined, Kind, examine, examine_code};
 pub(crate) use schema::findings as schema_findings;
@@ -21,6 +22,7 @@ pub(crate) use trial::{Tried, run as trial};
 use crate::cache::Cache;
 use crate::config::{MAX_FILE_BYTES, WORKER_STACK_BYTES};
 use crate::engine::MAX_MEMORIES;
+use crate::guest::State;
 use crate::host::StartError;
 use crate::instances::{Instances, Seat};
 use crate::plugin::Plugin;
@@ -44,6 +46,8 @@ pub(crate) fn on_guest_thread<T: Send>(ticker: &Ticker, run: impl FnOnce() -> T 
 /// What files become plugins with.
 pub(crate) struct Loader {
     pub(crate) engine: Engine,
+    /// The host's functions, of every version of the ABI.
+    pub(crate) linker: Linker<State>,
     pub(crate) limits: Limits,
     pub(crate) compiler: Compiler,
     pub(crate) cache: Option<Cache>,
@@ -77,7 +81,7 @@ impl Loader {
 
     /// `called` stands in messages until it has said its name.
     fn plugin(&self, called: &str, examined: &Examined, seat: Arc<Seat>) -> Result<Plugin, Refusal> {
-        let Tried { manifest, schema, constraint, delivery } = trial(&self.engine, &self.limits, called, examined)?;
+        let Tried { manifest, schema, constraint, delivery } = trial(&self.linker, &self.limits, called, examined)?;
         // Unknown when the component takes modules from outside, which none of ours can.
         let needed = examined.component.resources_required();
         let memories = needed.map_or(MAX_MEMORIES, |needed| needed.num_memories.max(1));

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use crate::guest::abi::linker;
 use crate::guest::{ConstraintGuest, DeliveryGuest, StreamGuest};
 use crate::instances::Instances;
 use crate::load::{self, Loader};
@@ -19,8 +20,6 @@ pub struct Figures {
     pub size: usize,
     /// Compiling it.
     pub compile: Duration,
-    /// From compiled code, as the cache has it, to the first answer.
-    pub load: Duration,
     /// Calls, by what they are.
     pub calls: Vec<(&'static str, Spread)>,
     /// Resident bytes of an instance that holds a stream; `None` without streams, or where the system does
@@ -39,6 +38,8 @@ pub struct Spread {
 
 /// Calls of each kind.
 const CALLS: usize = 2_000;
+/// Loads, which take longer.
+const LOADS: usize = 100;
 /// Instances that are held to see their memory.
 const HELD: usize = 128;
 
@@ -55,7 +56,8 @@ pub fn measure(bytes: &[u8], params: &Map<String, Value>, text: &str) -> Result<
     let code = compile::compile(&engine, &Compiler::Here, bytes)?;
     let compiled = began.elapsed();
     let instances = Instances::new(limits.streams);
-    let loader = Loader { engine, limits, compiler: Compiler::Here, cache: None, instances };
+    let linker = linker(&engine).map_err(|error| told(&error))?;
+    let loader = Loader { engine, linker, limits, compiler: Compiler::Here, cache: None, instances };
     let bench =
         || Bench { loader: &loader, params: &Value::Object(params.clone()).to_string(), text }.run(bytes, &code);
     let figures = load::on_guest_thread(&ticker, bench);
@@ -72,33 +74,37 @@ struct Bench<'a> {
 
 impl Bench<'_> {
     fn run(&self, bytes: &[u8], code: &[u8]) -> Result<Figures, String> {
-        let began = clock::now();
-        let plugin = self.loader.load_code(bytes, code).map_err(|refusal| refusal.to_string())?;
+        let load = || {
+            let plugin = self.loader.load_code(bytes, code).map_err(|refusal| refusal.to_string())?;
+            let answered = if plugin.constraint.is_some() { self.check(&plugin) } else { self.merge(&plugin) };
+            answered.map(|()| plugin)
+        };
+        let plugin = load()?;
         let streams = plugin.manifest.streaming;
-        let first = if plugin.constraint.is_some() { self.check(&plugin) } else { self.merge(&plugin) };
-        first?;
-        let load = began.elapsed();
-        let mut calls = vec![("a fresh instance, made and dropped", self.fresh(&plugin)?)];
+        let mut calls = vec![("compiled code, loaded, to its first answer", spread(LOADS, load)?)];
+        calls.push(("a fresh instance, made and dropped", self.fresh(&plugin)?));
         if plugin.constraint.is_some() {
-            calls.push(("a fresh instance, parameters and a check", spread(|| self.check(&plugin))?));
+            calls.push(("a fresh instance, parameters and a check", spread(CALLS, || self.check(&plugin))?));
             calls.push(("a check on a live instance", self.live(&plugin)?));
         }
         if plugin.delivery.is_some() {
-            calls.push(("a fresh instance, parameters and a merge", spread(|| self.merge(&plugin))?));
+            calls.push(("a fresh instance, parameters and a merge", spread(CALLS, || self.merge(&plugin))?));
         }
         let mut instance = None;
         if streams && let Some(mut stream) = self.stream(&plugin)? {
             let limits = &self.loader.limits;
-            calls.push(("an empty piece of a stream", spread(|| words(stream.push(&plugin, limits, "")))?));
+            calls.push(("an empty piece of a stream", spread(CALLS, || words(stream.push(&plugin, limits, "")))?));
             let mut stream = self.stream(&plugin)?.ok_or("the policy opened a stream once and not again")?;
-            calls.push(("a piece of 6 bytes", spread(|| words(stream.push(&plugin, limits, "你好")))?));
+            calls.push(("a piece of 6 bytes", spread(CALLS, || words(stream.push(&plugin, limits, "你好")))?));
             instance = self.memory(&plugin)?;
         }
-        Ok(Figures { size: bytes.len(), compile: Duration::ZERO, load, calls, instance })
+        Ok(Figures { size: bytes.len(), compile: Duration::ZERO, calls, instance })
     }
 
     fn fresh(&self, plugin: &Plugin) -> Result<Spread, String> {
-        spread(|| plugin.instantiate(&self.loader.engine, &self.loader.limits).map_err(|error| error.to_string()))
+        spread(CALLS, || {
+            plugin.instantiate(&self.loader.engine, &self.loader.limits).map_err(|error| error.to_string())
+        })
     }
 
     fn check(&self, plugin: &Plugin) -> Result<(), String> {
@@ -110,7 +116,7 @@ impl Bench<'_> {
     fn live(&self, plugin: &Plugin) -> Result<Spread, String> {
         let limits = &self.loader.limits;
         let mut guest = words(ConstraintGuest::create(plugin, limits, self.params))?;
-        spread(|| words(guest.check(plugin, limits, &Context::default(), self.text)).map(drop))
+        spread(CALLS, || words(guest.check(plugin, limits, &Context::default(), self.text)).map(drop))
     }
 
     fn merge(&self, plugin: &Plugin) -> Result<(), String> {
@@ -151,13 +157,13 @@ impl Bench<'_> {
 }
 
 /// Times many calls, after as many that warm up as a tenth of them.
-fn spread<T>(mut call: impl FnMut() -> Result<T, String>) -> Result<Spread, String> {
-    let mut taken = Vec::with_capacity(CALLS);
-    for number in 0..CALLS + CALLS / 10 {
+fn spread<T>(calls: usize, mut call: impl FnMut() -> Result<T, String>) -> Result<Spread, String> {
+    let mut taken = Vec::with_capacity(calls);
+    for number in 0..calls + calls / 10 {
         let began = clock::now();
         let done = call()?;
         drop(done);
-        if number >= CALLS / 10 {
+        if number >= calls / 10 {
             taken.push(began.elapsed());
         }
     }

@@ -4,13 +4,14 @@
 use std::sync::Arc;
 
 use jsonschema::Validator;
+use wasmtime::component::Linker;
 use wasmtime::{Engine, Store, Trap};
 
 use super::component::Examined;
 use super::schema;
 use super::spoken::Spoken;
 use crate::guest::abi::said::Said;
-use crate::guest::abi::{self, ConstraintPre, DeliveryPre};
+use crate::guest::abi::{ConstraintPre, DeliveryPre};
 use crate::guest::{self, Call, State};
 use crate::{CallError, Limits, Manifest, Refusal, World};
 
@@ -23,10 +24,10 @@ pub(crate) struct Tried {
 }
 
 /// Instantiates and describes.
-pub(crate) fn run(engine: &Engine, limits: &Limits, name: &str, examined: &Examined) -> Result<Tried, Refusal> {
+pub(crate) fn run(linker: &Linker<State>, limits: &Limits, name: &str, examined: &Examined) -> Result<Tried, Refusal> {
     let spoken = examined.admissible()?;
     let words = |error: wasmtime::Error| unfit(&error.root_cause().to_string());
-    let linker = abi::linker(engine).map_err(words)?;
+    let engine = linker.engine();
     let pre = linker.instantiate_pre(&examined.component).map_err(words)?;
     let has = |world| spoken.worlds.contains(&world);
     let constraint = has(World::ConstraintPolicy).then(|| ConstraintPre::new(spoken.abi, pre.clone()));

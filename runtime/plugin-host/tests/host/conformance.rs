@@ -37,7 +37,7 @@ async fn what_ships_keeps_its_promises() {
 fn a_plugin_is_measured_and_a_refused_one_is_not() {
     let tone = component("classical_tone");
     let figures = measure(&tone, &params("{}"), "公子可有手机？").expect("figures");
-    assert_eq!((figures.size, figures.calls.len()), (tone.len(), 5));
+    assert_eq!((figures.size, figures.calls.len()), (tone.len(), 6));
     assert!(figures.calls.iter().all(|(_, spread)| spread.p50 <= spread.p99));
     let said = measure(&component("hostile"), &mode("trap"), "x").expect_err("a trap");
     assert!(said.contains("trap"), "{said}");

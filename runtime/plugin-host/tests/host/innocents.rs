@@ -5,7 +5,7 @@ use rolecall_plugin_host::{Context, HostConfig, Limits, PluginHost, PolicyStream
 use crate::guests::{component, config, folder, mode, params, start};
 
 /// Copies of the hostile plugin under other names, so that one breaker does not end the attack.
-const ATTACKERS: [&str; 6] = ["hostil0", "hostil1", "hostil2", "hostil3", "hostil4", "hostil5"];
+pub(crate) const ATTACKERS: [&str; 6] = ["hostil0", "hostil1", "hostil2", "hostil3", "hostil4", "hostil5"];
 
 fn renamed(component: &[u8], name: &str) -> Vec<u8> {
     let mut bytes = component.to_vec();
@@ -18,7 +18,7 @@ fn renamed(component: &[u8], name: &str) -> Vec<u8> {
 }
 
 /// A host with `classical_tone` and the hostile plugin under these names.
-fn beside(attackers: &[&str], workers: usize) -> PluginHost {
+pub(crate) fn beside(attackers: &[&str], workers: usize) -> PluginHost {
     let hostile = component("hostile");
     let mut files: Vec<(String, Vec<u8>)> =
         attackers.iter().map(|name| (format!("{name}.wasm"), renamed(&hostile, name))).collect();

@@ -30,7 +30,6 @@ fn show(out: &mut impl Write, figures: &Figures) -> std::io::Result<()> {
     }
     writeln!(out, "{:<48} {:>12}", "size", size(figures.size))?;
     writeln!(out, "{:<48} {:>12}", "compiling", shown(figures.compile))?;
-    writeln!(out, "{:<48} {:>12}", "from compiled code to the first answer", shown(figures.load))?;
     if let Some(bytes) = figures.instance {
         writeln!(out, "{:<48} {:>12}", "resident memory of an open stream", format!("{} KB", bytes / 1_000))?;
     }
