@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use super::{size, test};
-use crate::plugin::{Figures, measure};
+use super::{crowd, size, test};
+use crate::plugin::{Figures, Spread, measure};
 
 /// About 300 characters, of a text as replies are.
 const TEXT: &str = "昔者苏秦说秦王，书十上而说不行。黑貂之裘弊，黄金百斤尽，资用乏绝，去秦而归。\
@@ -14,14 +14,23 @@ const TEXT: &str = "昔者苏秦说秦王，书十上而说不行。黑貂之裘
     归至家，妻不下纴，嫂不为炊，父母不与言。乃夜发书，陈箧数十，得太公阴符之谋，伏而诵之，简练以为揣摩。";
 
 /// Measures a component.
-pub(super) fn run(out: &mut impl Write, file: &Path, params: Option<&str>, text: Option<&Path>) -> anyhow::Result<()> {
+pub(super) async fn run(
+    out: &mut impl Write,
+    file: &Path,
+    params: Option<&str>,
+    text: Option<&Path>,
+) -> anyhow::Result<()> {
     let text = match text {
         Some(path) => fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?,
         None => TEXT.to_owned(),
     };
-    let figures = measure(&test::read(file)?, &test::params(params)?, &text)
-        .map_err(|why| anyhow::anyhow!("{}: {why}", file.display()))?;
-    Ok(show(out, &figures)?)
+    let (component, params) = (test::read(file)?, test::params(params)?);
+    let figures = measure(&component, &params, &text).map_err(|why| anyhow::anyhow!("{}: {why}", file.display()))?;
+    show(out, &figures)?;
+    if let Some(spread) = crowd::measure(&component, &params, &text).await? {
+        line(out, &format!("a piece of {} replies at once, as served", crowd::REPLIES), spread)?;
+    }
+    Ok(())
 }
 
 fn show(out: &mut impl Write, figures: &Figures) -> std::io::Result<()> {
@@ -35,9 +44,13 @@ fn show(out: &mut impl Write, figures: &Figures) -> std::io::Result<()> {
     }
     writeln!(out, "{:<48} {:>12} {:>12}", "", "p50", "p99")?;
     for (what, spread) in &figures.calls {
-        writeln!(out, "{what:<48} {:>12} {:>12}", shown(spread.p50), shown(spread.p99))?;
+        line(out, what, *spread)?;
     }
     Ok(())
+}
+
+fn line(out: &mut impl Write, what: &str, spread: Spread) -> std::io::Result<()> {
+    writeln!(out, "{what:<48} {:>12} {:>12}", shown(spread.p50), shown(spread.p99))
 }
 
 fn shown(time: Duration) -> String {

@@ -2,6 +2,7 @@
 
 mod bench;
 mod compile;
+mod crowd;
 mod inspect;
 mod list;
 mod lock;
@@ -108,7 +109,9 @@ pub async fn run(args: PluginArgs) -> anyhow::Result<()> {
         PluginCommand::Lock { plugins, check } => lock::run(&mut out, &plugins, check),
         PluginCommand::New { name, lang, kind } => new::run(&mut out, &name, lang, kind),
         PluginCommand::Test { file, cases } => test::run(&mut out, &file, cases).await,
-        PluginCommand::Bench { file, params, text } => bench::run(&mut out, &file, params.as_deref(), text.as_deref()),
+        PluginCommand::Bench { file, params, text } => {
+            bench::run(&mut out, &file, params.as_deref(), text.as_deref()).await
+        }
         PluginCommand::List { plugins } => list::run(&mut out, &plugins),
         PluginCommand::Inspect { file } => inspect::run(&mut out, &file),
     }
