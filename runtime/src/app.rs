@@ -214,6 +214,7 @@ pub fn host_config(config: &Config) -> HostConfig {
             queue: config.plugin_queue,
             wait: config.plugin_wait,
             streams: config.plugin_streams,
+            stream_bytes: config.plugin_stream_memory,
         },
         workers: if config.plugin_workers == 0 { cores } else { config.plugin_workers },
         cache: Some(config.data.join("plugin-cache")),

@@ -159,7 +159,7 @@ fn distrust(facts: &fs::Metadata, user: u32) -> Option<&'static str> {
 }
 
 /// Readers see the old file or the whole new one.
-fn write_by_rename(path: &Path, parts: &[&[u8]]) -> std::io::Result<()> {
+pub(crate) fn write_by_rename(path: &Path, parts: &[&[u8]]) -> std::io::Result<()> {
     let (temporary, mut file) = temporary(path)?;
     let mut write = || {
         for part in parts {

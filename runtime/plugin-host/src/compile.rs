@@ -15,7 +15,7 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use crate::load::complexity;
-use crate::{clock, engine};
+use crate::{Refusal, clock, engine};
 
 /// Where components are compiled.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -49,10 +49,10 @@ const MAX_REASON_BYTES: u64 = 4 << 10;
 const PAUSE: Duration = Duration::from_millis(2);
 
 /// Compiles a component and gives code for engines like ours.
-pub(crate) fn compile(engine: &Engine, compiler: &Compiler, bytes: &[u8]) -> Result<Vec<u8>, String> {
+pub(crate) fn compile(engine: &Engine, compiler: &Compiler, bytes: &[u8]) -> Result<Vec<u8>, Refusal> {
     complexity::limit(bytes)?;
     match compiler {
-        Compiler::Here => here(engine, bytes),
+        Compiler::Here => Ok(here(engine, bytes)?),
         Compiler::Process(process) => process.compile(bytes),
     }
 }
@@ -90,8 +90,9 @@ fn here(engine: &Engine, bytes: &[u8]) -> Result<Vec<u8>, String> {
 }
 
 impl CompilerProcess {
-    fn compile(&self, bytes: &[u8]) -> Result<Vec<u8>, String> {
-        let failed = |error: std::io::Error| format!("the compiler's process could not be run: {error}");
+    fn compile(&self, bytes: &[u8]) -> Result<Vec<u8>, Refusal> {
+        let failed =
+            |error: std::io::Error| Refusal::Passing(format!("the compiler's process could not be run: {error}"));
         // Files without names instead of pipes: nobody waits for the other.
         let file = || tempfile::tempfile().map_err(failed);
         let (mut input, mut output, mut reason) = (file()?, file()?, file()?);
@@ -104,23 +105,33 @@ impl CompilerProcess {
             .stderr(Stdio::from(reason.try_clone().map_err(failed)?))
             .spawn()
             .map_err(failed)?;
-        match wait(&mut child, self.time.saturating_mul(5)).map_err(failed)? {
-            Some(status) if status.success() => read(&mut output, MAX_CODE_BYTES).map_err(failed),
-            status => Err(self.why(status, &read(&mut reason, MAX_REASON_BYTES).map_err(failed)?)),
+        let status = wait(&mut child, self.time.saturating_mul(5)).map_err(failed)?;
+        if !status.is_some_and(|status| status.success()) {
+            return Err(self.why(status, &read(&mut reason, MAX_REASON_BYTES).map_err(failed)?));
         }
+        let code = read(&mut output, MAX_CODE_BYTES + 1).map_err(failed)?;
+        if code.len() as u64 > MAX_CODE_BYTES {
+            return Err(format!("its code has more than {} MiB", MAX_CODE_BYTES >> 20).into());
+        }
+        Ok(code)
     }
 
     /// Why there is no code.
-    fn why(&self, status: Option<ExitStatus>, said: &[u8]) -> String {
+    fn why(&self, status: Option<ExitStatus>, said: &[u8]) -> Refusal {
         let said = String::from_utf8_lossy(said);
-        let slow = format!("it takes the compiler more than {} s; make its functions smaller", self.time.as_secs());
         match status.map(ended) {
-            None | Some(End::OutOfTime) => slow,
-            Some(End::Aborted) if said.contains("memory allocation") => {
-                format!("it takes the compiler more than {} MiB; make its functions smaller", self.memory >> 20)
+            None => Refusal::Passing(format!("the compiler did not end within {} s", self.time.as_secs() * 5)),
+            Some(End::OutOfTime) => {
+                format!("it takes the compiler more than {} s; make its functions smaller", self.time.as_secs()).into()
             }
-            Some(_) if said.trim().is_empty() => "the compiler's process ended without a word".into(),
-            Some(_) => said.lines().last().unwrap_or_default().to_owned(),
+            Some(End::Aborted) if said.contains("memory allocation") => {
+                format!("it takes the compiler more than {} MiB; make its functions smaller", self.memory >> 20).into()
+            }
+            Some(End::Killed) => Refusal::Passing("the compiler's process was killed".into()),
+            Some(_) => {
+                let reason = said.lines().find(|line| !line.trim().is_empty());
+                reason.unwrap_or("the compiler's process ended without a word").to_owned().into()
+            }
         }
     }
 }
@@ -128,18 +139,21 @@ impl CompilerProcess {
 enum End {
     OutOfTime,
     Aborted,
+    Killed,
     Otherwise,
 }
 
 fn ended(status: ExitStatus) -> End {
     use std::os::unix::process::ExitStatusExt;
-    // Numbers that are the same on every system that has them.
+    // Numbers that are the same on Linux and macOS.
     const SIGABRT: i32 = 6;
     const SIGKILL: i32 = 9;
+    const SIGXCPU: i32 = 24;
     match status.signal() {
         Some(SIGABRT) => End::Aborted,
-        // The hard bound of processor time ends a process with this.
-        Some(SIGKILL) => End::OutOfTime,
+        Some(SIGXCPU) => End::OutOfTime,
+        // By the system for want of memory, or by somebody.
+        Some(SIGKILL) => End::Killed,
         _ => End::Otherwise,
     }
 }
@@ -148,10 +162,14 @@ fn ended(status: ExitStatus) -> End {
 fn wait(child: &mut Child, patience: Duration) -> std::io::Result<Option<ExitStatus>> {
     let began = clock::now();
     while began.elapsed() < patience {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
+        match child.try_wait() {
+            Ok(None) => std::thread::sleep(PAUSE),
+            Ok(ended) => return Ok(ended),
+            Err(error) => {
+                child.kill()?;
+                return Err(error);
+            }
         }
-        std::thread::sleep(PAUSE);
     }
     child.kill()?;
     child.wait()?;

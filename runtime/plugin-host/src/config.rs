@@ -98,6 +98,10 @@ pub struct Limits {
     /// Streams that hold an instance to their end; default 4,096, of several plugins half of them each at
     /// most. Further ones go on more slowly. Address space is reserved for all, memory is used as they come.
     pub streams: u32,
+    /// Linear memory of all streams together; default 4 GiB, of several plugins half of it each at most.
+    /// Without room for one, a stream holds no instance; one that grows beyond fails with
+    /// [`crate::CallError::Memory`].
+    pub stream_bytes: usize,
 }
 
 impl Default for Limits {
@@ -111,6 +115,7 @@ impl Default for Limits {
             queue: 4_096,
             wait: Duration::from_secs(2),
             streams: 4_096,
+            stream_bytes: 4 << 30,
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -24,6 +26,10 @@ pub(crate) struct Folder {
     locked: bool,
     lock: Option<Lock>,
     files: BTreeMap<PathBuf, File>,
+    /// Why a file could not be tried, as it was told last.
+    told: BTreeMap<PathBuf, String>,
+    /// Whether the folder was there.
+    seen: bool,
     /// Files beyond those that are looked into.
     ignored: usize,
 }
@@ -95,7 +101,7 @@ impl std::fmt::Debug for Staged {
 
 impl Folder {
     pub(crate) fn new(dir: PathBuf, locked: bool) -> Self {
-        Self { dir, locked, lock: None, files: BTreeMap::new(), ignored: 0 }
+        Self { dir, locked, lock: None, files: BTreeMap::new(), told: BTreeMap::new(), seen: false, ignored: 0 }
     }
 
     /// Whether it pins its plugins.
@@ -105,7 +111,7 @@ impl Folder {
 
     /// Looks once, and loads what is not as it was. Runs guests.
     pub(crate) fn look(&mut self, loader: &Loader, in_force: &Set) -> Result<Look, StartError> {
-        let listed = list(&self.dir)?;
+        let listed = self.list()?;
         self.read_lock()?;
         let mut look = Look { gone: self.forget(&listed), ..Look::default() };
         // What was read before comes first: files that pour into the folder push nothing out.
@@ -116,13 +122,34 @@ impl Folder {
             tracing::warn!(%dir, ignored, looked_into = MAX_FILES, "too many files in the plugin folder");
         }
         self.ignored = look.ignored;
-        let mut names: BTreeSet<String> = in_force.keys().cloned().collect();
+        let mut names: BTreeSet<String> = in_force.keys().filter(|name| !look.gone.contains(name)).cloned().collect();
         for path in known.into_iter().chain(new).take(MAX_FILES) {
             self.visit(&path, loader, in_force, &mut names, &mut look);
         }
         look.staged.sort_by(|a, b| a.plugin.name.cmp(&b.plugin.name));
         look.refused.sort_by(|a, b| a.0.cmp(&b.0));
         Ok(look)
+    }
+
+    /// The `*.wasm` of the folder. It need not be there; but one that was there and is not is a mishap, such
+    /// as another being put in its place, and takes no plugin away.
+    fn list(&mut self) -> Result<BTreeSet<PathBuf>, StartError> {
+        let dir = self.dir.display();
+        let unreadable = |error| StartError(format!("the plugin folder {dir} cannot be read: {error}"));
+        let entries = match fs::read_dir(&self.dir) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound && !self.seen => return Ok(BTreeSet::new()),
+            Err(error) => return Err(unreadable(error)),
+        };
+        let mut files = BTreeSet::new();
+        for entry in entries {
+            let path = entry.map_err(unreadable)?.path();
+            if path.extension().is_some_and(|extension| extension == "wasm") {
+                files.insert(path);
+            }
+        }
+        self.seen = true;
+        Ok(files)
     }
 
     /// Reads the lock. Another lock may let in what was refused, so all files are read again.
@@ -145,6 +172,7 @@ impl Folder {
         let gone: Vec<PathBuf> = self.files.keys().filter(|path| !listed.contains(*path)).cloned().collect();
         for path in &gone {
             self.files.remove(path);
+            self.told.remove(path);
         }
         gone.iter().filter_map(|path| load::stem(path).ok().map(ToOwned::to_owned)).collect()
     }
@@ -162,17 +190,29 @@ impl Folder {
             Err(why) => Content::Unreadable(why.clone()),
         };
         let same = before.is_some_and(|file| file.content == content);
-        self.files.insert(path.to_owned(), File { stamp: stamp.filter(|_| !racy), content });
+        let keeps = read.is_ok() && !racy;
+        self.files.insert(path.to_owned(), File { stamp: stamp.filter(|_| keeps), content });
         if same {
             return;
         }
-        match read.map_err(Refusal::from).and_then(|bytes| self.stage(path, &bytes, loader, in_force, names)) {
+        // A file that brings the loader down is refused, and takes no other with it.
+        let staging = || self.stage(path, &read?, loader, in_force, names);
+        let staged = catch_unwind(AssertUnwindSafe(staging));
+        match staged.unwrap_or_else(|_| Err("it could not be loaded: the host panicked".into())) {
             Ok(staged) => {
                 names.insert(staged.plugin.manifest.name.clone());
+                self.told.remove(path);
                 look.staged.push(staged);
             }
+            Err(Refusal::Passing(why)) => {
+                let file = File { stamp: None, content: Content::Unreadable(why.clone()) };
+                self.files.insert(path.to_owned(), file);
+                if self.told.insert(path.to_owned(), why.clone()).as_ref() != Some(&why) {
+                    look.refused.push((path.to_owned(), Refusal::Passing(why)));
+                }
+            }
             Err(reason) => {
-                tracing::warn!(file = %path.display(), %reason, "plugin refused");
+                self.told.remove(path);
                 look.refused.push((path.to_owned(), reason));
             }
         }
@@ -188,7 +228,10 @@ impl Folder {
     ) -> Result<Staged, Refusal> {
         let name = load::stem(path)?;
         if names.len() >= MAX_PLUGINS && !names.contains(name) {
-            return Err(format!("{MAX_PLUGINS} plugins are loaded already; remove some").into());
+            return Err(Refusal::Passing(format!("{MAX_PLUGINS} plugins are loaded already; remove some")));
+        }
+        if let Some(lock) = &self.lock {
+            lock.knows(name, bytes)?;
         }
         let (plugin, compiled) = loader.load(path, bytes, in_force.get(name).map(AsRef::as_ref))?;
         if let Some(lock) = &self.lock {
@@ -196,24 +239,6 @@ impl Folder {
         }
         Ok(Staged { plugin: Arc::new(plugin), compiled })
     }
-}
-
-/// The `*.wasm` of a folder.
-fn list(dir: &Path) -> Result<BTreeSet<PathBuf>, StartError> {
-    let unreadable = |error| StartError(format!("the plugin folder {} cannot be read: {error}", dir.display()));
-    let entries = match fs::read_dir(dir) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
-        Err(error) => return Err(unreadable(error)),
-    };
-    let mut files = BTreeSet::new();
-    for entry in entries {
-        let path = entry.map_err(unreadable)?.path();
-        if path.extension().is_some_and(|extension| extension == "wasm") {
-            files.insert(path);
-        }
-    }
-    Ok(files)
 }
 
 impl Stamp {
@@ -226,6 +251,7 @@ impl Stamp {
     fn is_racy(&self) -> bool {
         let changed = u64::try_from(self.changed.0).unwrap_or_default();
         let changed = SystemTime::UNIX_EPOCH + Duration::from_secs(changed);
-        clock::system().duration_since(changed).is_ok_and(|age| age < RACY)
+        // Ahead of our clock: the file system has another one.
+        clock::system().duration_since(changed).map_or(true, |age| age < RACY)
     }
 }

@@ -88,6 +88,14 @@ impl PluginHost {
         let compiled = look.staged.iter().filter(|staged| staged.compiled).count();
         let loaded = look.staged.iter().map(|staged| Arc::clone(staged.manifest())).collect();
         look.staged.iter().for_each(|staged| host.take(staged));
+        if host.inner.locked && !host.is_pinned() {
+            tracing::warn!(
+                "--locked without a plugins.lock: every plugin of the folder is taken at the start, and none is exchanged"
+            );
+        }
+        for (file, reason) in &look.refused {
+            tracing::warn!(file = %file.display(), %reason, "plugin refused");
+        }
         Ok((host, LoadReport { loaded, refused: look.refused, ignored: look.ignored, compiled }))
     }
 
@@ -120,10 +128,11 @@ impl PluginHost {
             limits: config.limits.clone(),
             compiler: config.compiler,
             cache,
-            instances: Instances::new(config.limits.streams),
+            instances: Instances::new(&config.limits),
         };
         let inner = Inner {
             live: ArcSwap::default(),
+            locked: config.locked,
             folder: Mutex::new(Folder::new(config.dir, config.locked)),
             loader,
             ticker,

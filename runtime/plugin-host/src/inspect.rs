@@ -48,7 +48,7 @@ pub fn inspect_component(name: &str, component: &[u8]) -> Result<Inspection, Str
 }
 
 fn look(engine: &wasmtime::Engine, name: &str, bytes: &[u8]) -> Result<Inspection, String> {
-    let examined = load::examine(engine, &Compiler::Here, None, bytes)?;
+    let examined = load::examine(engine, &Compiler::Here, None, bytes).map_err(|refusal| refusal.to_string())?;
     let linker = linker(engine).map_err(|error| format!("no linker: {error}"))?;
     Ok(Inspection {
         size: bytes.len(),

@@ -81,7 +81,8 @@ impl Loader {
 
     /// `called` stands in messages until it has said its name.
     fn plugin(&self, called: &str, examined: &Examined, seat: Arc<Seat>) -> Result<Plugin, Refusal> {
-        let Tried { manifest, schema, constraint, delivery } = trial(&self.linker, &self.limits, called, examined)?;
+        let Tried { manifest, schema, constraint, delivery, bytes } =
+            trial(&self.linker, &self.limits, called, examined)?;
         // Unknown when the component takes modules from outside, which none of ours can.
         let needed = examined.component.resources_required();
         let memories = needed.map_or(MAX_MEMORIES, |needed| needed.num_memories.max(1));
@@ -94,6 +95,7 @@ impl Loader {
             constraint,
             delivery,
             memories: memories as usize,
+            bytes,
         })
     }
 }

@@ -1,16 +1,19 @@
 //! `plugins.lock`: which files may be plugins, down to the last byte.
 
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::cache::write_by_rename;
 use crate::{Manifest, Refusal};
 
 /// The file's name, in the plugin folder.
 const NAME: &str = "plugins.lock";
+/// Bytes of it that are read.
+const MAX_BYTES: u64 = 1 << 20;
 /// What it begins with.
 const HEAD: &str = "# Made by `rolecall plugin lock`. With --locked, only these files become plugins.\n\n";
 
@@ -60,7 +63,9 @@ impl Lock {
     /// The file cannot be read, or is not one.
     pub fn read(dir: &Path) -> Result<Option<Self>, LockError> {
         let path = dir.join(NAME);
-        let text = match fs::read_to_string(&path) {
+        // Looked at first: to open a pipe waits for whoever writes to it.
+        let facts = fs::metadata(&path);
+        let text = match facts.and_then(|facts| if facts.is_file() { read(&path) } else { Err(no_file()) }) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(LockError { path, why: error.to_string() }),
@@ -76,15 +81,26 @@ impl Lock {
     /// # Errors
     /// The file cannot be written.
     pub fn write(&self, dir: &Path) -> Result<PathBuf, LockError> {
-        let (path, temporary) = (dir.join(NAME), dir.join("plugins.lock.tmp"));
+        let path = dir.join(NAME);
         let failed = |why: String| LockError { path: path.clone(), why };
         let text = toml::to_string(self).map_err(|error| failed(error.to_string()))?;
-        fs::write(&temporary, format!("{HEAD}{text}")).map_err(|error| failed(error.to_string()))?;
-        fs::rename(&temporary, &path).map_err(|error| failed(error.to_string()))?;
+        write_by_rename(&path, &[HEAD.as_bytes(), text.as_bytes()]).map_err(|error| failed(error.to_string()))?;
         Ok(path)
     }
 
-    /// Lets a file in that is pinned.
+    /// Whether a file of this name may be looked into at all.
+    pub(crate) fn knows(&self, name: &str, bytes: &[u8]) -> Result<(), Refusal> {
+        let sha256 = sha256(bytes);
+        match self.plugins.iter().find(|pinned| pinned.name == name) {
+            Some(pinned) if pinned.sha256 == sha256 => Ok(()),
+            pinned => {
+                let found = Pinned { name: name.to_owned(), version: String::new(), sha256 };
+                Err(Refusal::NotPinned { found: Box::new(found), pinned: pinned.cloned().map(Box::new) })
+            }
+        }
+    }
+
+    /// Lets a plugin in that is pinned.
     pub(crate) fn admit(&self, manifest: &Manifest, bytes: &[u8]) -> Result<(), Refusal> {
         let found = Pinned::of(manifest, bytes);
         match self.plugins.iter().find(|pinned| pinned.name == found.name) {
@@ -92,6 +108,17 @@ impl Lock {
             pinned => Err(Refusal::NotPinned { found: Box::new(found), pinned: pinned.cloned().map(Box::new) }),
         }
     }
+}
+
+/// A lock's text, of a size that one can have.
+fn read(path: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    fs::File::open(path)?.take(MAX_BYTES).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+fn no_file() -> std::io::Error {
+    std::io::Error::new(ErrorKind::InvalidInput, "it is not a regular file")
 }
 
 fn sha256(bytes: &[u8]) -> String {

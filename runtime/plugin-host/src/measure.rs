@@ -53,9 +53,9 @@ pub fn measure(bytes: &[u8], params: &Map<String, Value>, text: &str) -> Result<
     let engine = engine::start(&limits, 1).map_err(|error| told(&error))?;
     let ticker = Ticker::start(engine.clone()).map_err(|error| told(&error))?;
     let began = clock::now();
-    let code = compile::compile(&engine, &Compiler::Here, bytes)?;
+    let code = compile::compile(&engine, &Compiler::Here, bytes).map_err(|error| told(&error))?;
     let compiled = began.elapsed();
-    let instances = Instances::new(limits.streams);
+    let instances = Instances::new(&limits);
     let linker = linker(&engine).map_err(|error| told(&error))?;
     let loader = Loader { engine, linker, limits, compiler: Compiler::Here, cache: None, instances };
     let bench =

@@ -25,8 +25,9 @@ pub(crate) struct Plugin {
     pub(crate) breaker: Mutex<Breaker>,
     pub(crate) constraint: Option<ConstraintPre>,
     pub(crate) delivery: Option<DeliveryPre>,
-    /// Memories of an instance.
+    /// Memories of an instance, and their bytes when it has said what it is.
     pub(crate) memories: usize,
+    pub(crate) bytes: usize,
 }
 
 impl Plugin {
@@ -40,7 +41,7 @@ impl Plugin {
 
     /// Permission for one more stream that holds its instance, if there is a place.
     pub(crate) fn permit(&self) -> Option<InstancePermit> {
-        self.seat.permit(self.memories)
+        self.seat.permit(self.memories, self.bytes)
     }
 
     /// Makes an instance that nothing is asked of, and drops it.

@@ -51,6 +51,9 @@ pub enum Refusal {
         /// What is pinned under its name.
         pinned: Option<Box<Pinned>>,
     },
+    /// It could not be tried now; it is tried again at the next look.
+    #[error("{0}; it is tried again")]
+    Passing(String),
     /// The file, its code or what it says of itself cannot be used.
     #[error("{0}")]
     Unusable(String),
@@ -72,10 +75,13 @@ fn not_pinned(found: &Pinned, pinned: Option<&Pinned>) -> String {
     let remedy = "if it is meant to be, write the lock anew: rolecall plugin lock";
     let Pinned { name, version, sha256 } = found;
     match pinned {
-        None => format!("plugins.lock does not name {name} {version}; {remedy}"),
+        None => format!("plugins.lock does not name {name}; {remedy}"),
         Some(pinned) => format!(
-            "plugins.lock pins {name} {} with SHA-256 {}, and this file is {version} with {sha256}; {remedy}",
-            pinned.version, pinned.sha256
+            "plugins.lock pins {name} {} with SHA-256 {}, and this file is {}{sha256}; {remedy}",
+            pinned.version,
+            pinned.sha256,
+            // The file is not looked into before its digest fits.
+            if version.is_empty() { String::new() } else { format!("{version} with ") }
         ),
     }
 }

@@ -31,6 +31,8 @@ pub(crate) struct Replay {
     params: String,
     context: Context,
     text: String,
+    /// In so many pieces, each of which had its time.
+    pieces: u32,
 }
 
 impl Progress {
@@ -48,7 +50,7 @@ impl Progress {
         Ok(Some(if is_held {
             Self::Held(Box::new(guest))
         } else {
-            Self::Replayed(Box::new(Replay { params, context, text: String::new() }))
+            Self::Replayed(Box::new(Replay { params, context, text: String::new(), pieces: 0 }))
         }))
     }
 
@@ -66,6 +68,7 @@ impl Progress {
             Self::Replayed(mut replay) => {
                 let found = replay.guest(plugin, limits)?.push(plugin, limits, delta)?;
                 replay.text.push_str(delta);
+                replay.pieces = replay.pieces.saturating_add(1);
                 Ok((found, Self::Replayed(replay)))
             }
         }
@@ -88,7 +91,7 @@ impl Replay {
             message: "the policy opened a stream once and not again".into(),
         })?;
         if !self.text.is_empty() {
-            guest.replay(plugin, limits, &self.text)?;
+            guest.replay(plugin, limits, limits.check.max(limits.push.saturating_mul(self.pieces)), &self.text)?;
         }
         Ok(guest)
     }

@@ -20,7 +20,7 @@ fn write_all(out: &mut String, app: &App, report: &Report, address: SocketAddr) 
     access(out, app)?;
     setup(out, app)?;
     roles(out, app)?;
-    plugins(out, report)?;
+    plugins(out, app, report)?;
     refused(out, app, report)?;
     if report.recovered > 0 {
         writeln!(out, "  resumed   {} interrupted replies", report.recovered)?;
@@ -89,7 +89,10 @@ fn roles(out: &mut String, app: &App) -> std::fmt::Result {
     }
 }
 
-fn plugins(out: &mut String, report: &Report) -> std::fmt::Result {
+fn plugins(out: &mut String, app: &App, report: &Report) -> std::fmt::Result {
+    if !app.config.plugins.is_dir() {
+        return writeln!(out, "  plugins   none: there is no folder {}", app.config.plugins.display());
+    }
     if report.plugins.loaded.is_empty() {
         return writeln!(out, "  plugins   none");
     }

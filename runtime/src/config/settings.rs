@@ -190,6 +190,8 @@ settings! {
         |v: &[String]| one(v, |t| duration(t, Duration::from_millis(1), Duration::from_secs(60)));
     /// Replies judged piece by piece at once, by all plugins; beyond, plugins judge what is there so far.
     plugin_streams: u32, "plugin-streams", Some("4096"), Single, "COUNT", false, |v: &[String]| one(v, |t| number(t, 1, 16_384));
+    /// Linear memory of all these replies' instances together; without room for one, it is as beyond their number.
+    plugin_stream_memory: usize, "plugin-stream-memory", Some("4GiB"), Single, "SIZE", false, |v: &[String]| one(v, |t| size(t, 1 << 16, 1 << 40));
     /// Threads that run plugins; 0 stands for one per core.
     plugin_workers: usize, "plugin-workers", Some("0"), Single, "COUNT", false, |v: &[String]| one(v, |t| number(t, 0, 1_024));
     /// Connections served at once; more wait in the system's backlog until one ends.

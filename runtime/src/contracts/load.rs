@@ -13,7 +13,7 @@ use rolecall_dsl::{Contract, compile_with};
 use super::{Folders, RefusedRole};
 
 /// What a set of files gives.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Checked {
     /// Roles without errors, by name.
     pub roles: BTreeMap<String, Arc<Contract>>,

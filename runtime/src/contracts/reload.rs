@@ -85,17 +85,23 @@ impl Outcome {
 const MAX_FILES: usize = 20_000;
 
 /// The contracts of a folder as they may come into force; the plugins are not asked yet.
+#[derive(Clone)]
 pub(crate) struct Candidate {
     old: Arc<Set>,
     checked: Checked,
     read: blake3::Hash,
 }
 
-impl Candidate {
-    /// The contracts that are to be in force: new ones, and those that stay for want of one.
+/// A set of contracts that is to come into force with these plugins.
+pub(crate) struct Prepared {
+    set: Set,
+    events: Vec<Event>,
+}
+
+impl Prepared {
+    /// The contracts that will be in force.
     pub(crate) fn roles(&self) -> Vec<Arc<Contract>> {
-        let staying = self.old.roles.iter().filter(|(name, _)| !self.checked.roles.contains_key(*name));
-        self.checked.roles.values().chain(staying.map(|(_, contract)| contract)).cloned().collect()
+        self.set.roles.values().cloned().collect()
     }
 }
 
@@ -108,7 +114,7 @@ impl Reloader {
     /// When the folder cannot be read; then nothing changes.
     pub async fn reload(&self) -> Result<Vec<Event>, ContractsError> {
         Ok(match self.read(false).await? {
-            Some(candidate) => self.apply(candidate).await,
+            Some(candidate) => self.commit(self.prepare(candidate, &self.plugins).await),
             None => Vec::new(),
         })
     }
@@ -126,12 +132,18 @@ impl Reloader {
         Ok(Some(Candidate { old, checked, read }))
     }
 
-    /// Takes what the plugins accept.
-    pub(crate) async fn apply(&self, Candidate { old, mut checked, read }: Candidate) -> Vec<Event> {
-        self.ask_plugins(&mut checked).await;
+    /// Decides what would be in force with these plugins.
+    pub(crate) async fn prepare(&self, candidate: Candidate, plugins: &PluginHost) -> Prepared {
+        let Candidate { old, mut checked, read } = candidate;
+        ask_plugins(&mut checked, plugins).await;
         let locked = self.locked;
         let (mut set, events) = blocking(move || decide(&old, &checked, locked, Change::between)).await;
         set.read = Some(read);
+        Prepared { set, events }
+    }
+
+    /// Takes it into force.
+    pub(crate) fn commit(&self, Prepared { set, events }: Prepared) -> Vec<Event> {
         let set = Arc::new(set);
         self.contracts.0.store(Arc::clone(&set));
         for event in &events {
@@ -143,19 +155,6 @@ impl Reloader {
             }
         }
         events
-    }
-
-    async fn ask_plugins(&self, checked: &mut Checked) {
-        let roles: Vec<Arc<Contract>> = checked.roles.values().cloned().collect();
-        for contract in roles {
-            let mut findings = check_policies(&contract, &self.plugins).await;
-            findings.retain(|finding| finding.severity == Severity::Error);
-            if !findings.is_empty() {
-                checked.roles.remove(&contract.name);
-                let refused = RefusedRole { role: contract.name.clone(), findings };
-                checked.refused.insert(contract.name.clone(), Arc::new(refused));
-            }
-        }
     }
 
     fn tell(&self, event: &Event) {
@@ -183,6 +182,9 @@ impl Reloader {
             Outcome::Taken => tracing::info!(role, relation, "a changed contract is in force"),
             Outcome::Added => tracing::info!(role, "a new role is in force"),
             Outcome::Removed => tracing::info!(role, "a role is no longer in force"),
+            Outcome::Refused if self.contracts.get(role).is_none() => {
+                tracing::warn!(role, reason, "a new contract has errors and is not taken");
+            }
             Outcome::Refused => tracing::warn!(role, reason, "a changed contract has errors; what is in force stays"),
             Outcome::Locked => {
                 tracing::warn!(
@@ -196,6 +198,19 @@ impl Reloader {
                     "contracts are locked; what is in force stays"
                 );
             }
+        }
+    }
+}
+
+async fn ask_plugins(checked: &mut Checked, plugins: &PluginHost) {
+    let roles: Vec<Arc<Contract>> = checked.roles.values().cloned().collect();
+    for contract in roles {
+        let mut findings = check_policies(&contract, plugins).await;
+        findings.retain(|finding| finding.severity == Severity::Error);
+        if !findings.is_empty() {
+            checked.roles.remove(&contract.name);
+            let refused = RefusedRole { role: contract.name.clone(), findings };
+            checked.refused.insert(contract.name.clone(), Arc::new(refused));
         }
     }
 }

@@ -140,6 +140,11 @@ impl Policies {
         self.judges.as_ref()
     }
 
+    /// Whether there is a policy that can keep a text from going out.
+    pub(super) fn may_block(&self) -> bool {
+        !self.blocking.is_empty()
+    }
+
     /// Judges the piece that follows `out`.
     pub(super) async fn push(&mut self, out: &str, piece: &str) -> Judgement {
         let mut judgement = Judgement::default();
@@ -266,7 +271,7 @@ impl Policy {
             id: self.id.clone(),
             message: violation.message,
             action: self.on_violation.clone(),
-            cause: Cause::Text,
+            cause: if violation.spans.is_empty() { Cause::Whole } else { Cause::Text },
         });
     }
 

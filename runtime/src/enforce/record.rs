@@ -31,6 +31,8 @@ impl Broken {
 pub(super) enum Cause {
     /// The text.
     Text,
+    /// The reply as a whole, by a policy that points at none of its words: what is there may lack something.
+    Whole,
     /// A plugin that is not there, or not for this: another model call cannot help.
     Missing,
     /// A plugin that failed, and the contract wants the fallback then, without its judgement.

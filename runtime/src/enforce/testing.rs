@@ -69,6 +69,8 @@ pub(crate) struct Double {
     pub(crate) odd: &'static str,
     /// A reply without this word is a violation at its end.
     pub(crate) wanted: &'static str,
+    /// A stream decides on a word only when something follows it, or nothing does.
+    pub(crate) waits: bool,
     /// Every call fails.
     pub(crate) fails: Option<Failure>,
     /// Only the judgement at the end does.
@@ -129,7 +131,7 @@ impl Failure {
 
 impl Double {
     pub(crate) const fn objecting(bad: &'static str, streaming: bool) -> Self {
-        Self { streaming, bad, odd: "", wanted: "", fails: None, fails_late: false }
+        Self { streaming, bad, odd: "", wanted: "", waits: false, fails: None, fails_late: false }
     }
 
     fn judge(&self, text: &str, whole: bool) -> Result<Vec<PolicyViolation>, CallError> {
@@ -181,8 +183,13 @@ struct Open {
 impl Judge for Open {
     async fn push(&mut self, piece: &str) -> Result<Vec<PolicyViolation>, CallError> {
         self.log.lock().push(format!("push {} {piece}", self.name));
+        let decided = self.text.trim_end_matches(|c: char| self.double.waits && c.is_alphanumeric()).len();
         self.text.push_str(piece);
-        self.double.judge(piece, false)
+        if !self.double.waits {
+            return self.double.judge(piece, false);
+        }
+        let now = self.text.trim_end_matches(char::is_alphanumeric).len();
+        self.double.judge(self.text.get(decided..now).unwrap_or_default(), false)
     }
 
     async fn finish(self: Box<Self>) -> Result<Vec<PolicyViolation>, CallError> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rolecall_dsl::Contract;
 use rolecall_dsl::diagnostic::{Code, Finding, Severity};
 use rolecall_dsl::span::Span;
-use rolecall_plugin_host::{PluginHost, Staged};
+use rolecall_plugin_host::PluginHost;
 
 use crate::contracts::{check_policies, sandbox, told};
 
@@ -16,18 +16,21 @@ pub(super) fn names(contract: &Contract, plugin: &str) -> bool {
     rules.chain(&contract.delivery.policy).any(|policy| policy.plugin == plugin)
 }
 
-/// What would be lost if the plugin came into force: of the contracts that ask it, parameters that it
+/// What would be lost if the plugin came into force, between the plugins of now and of then: of the contracts that ask it, parameters that it
 /// no longer accepts, cases that no longer come out as written, a fallback or a sample of style that
 /// it no longer lets through. What does not hold without it either does not count.
-pub(super) async fn lost(staged: &Staged, host: &PluginHost, contracts: &[Arc<Contract>]) -> Option<String> {
-    let (now, then) = (host.pinned(), host.with(staged));
-    let plugin = &staged.manifest().name;
+pub(super) async fn lost(
+    plugin: &str,
+    now: &PluginHost,
+    then: &PluginHost,
+    contracts: &[Arc<Contract>],
+) -> Option<String> {
     for contract in contracts.iter().filter(|contract| names(contract, plugin)) {
-        let wrong = errors(contract, &then).await;
+        let wrong = errors(contract, then).await;
         if wrong.is_empty() {
             continue;
         }
-        let known: HashSet<_> = errors(contract, &now).await.iter().map(place).collect();
+        let known: HashSet<_> = errors(contract, now).await.iter().map(place).collect();
         let lost: Vec<Finding> = wrong.into_iter().filter(|finding| !known.contains(&place(finding))).collect();
         if !lost.is_empty() {
             return Some(format!("role {}: {}", contract.name, told(&lost)));

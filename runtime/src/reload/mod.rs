@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! something changed ─► look: plugins loaded aside, contracts compiled
-//!                   ─► the contracts' own texts under each new plugin ─► exchanged, or the old one stays
-//!                   ─► contracts against the plugins now in force     ─► taken, or the old one stays
+//!                   ─► per new plugin: the contracts that would be in force with it judge their own texts
+//!                   ─► both sets exchanged; whatever is refused, the old one of it stays
 //! ```
 //!
 //! Both are looked at together, so that a plugin and a contract that need each other can be deployed
@@ -59,19 +59,19 @@ impl Reload {
     /// Looks once. A folder that cannot be read is told in the log, and what is in force of it stays.
     pub async fn look(&mut self) -> Events {
         let look = self.plugins.look().await;
-        let mut candidate = self.read(false).await;
-        let mut events = Events::default();
-        if !look.is_empty() || (candidate.is_some() && self.plugins.waits()) {
-            let contracts = candidate.as_ref().map_or_else(|| self.contracts.contracts.list(), Candidate::roles);
-            events.plugins = self.plugins.exchange(look, &contracts).await;
-            if candidate.is_none() && events.plugins.iter().any(PluginEvent::is_a_change) {
-                candidate = self.read(true).await;
-            }
-        }
-        if let Some(candidate) = candidate {
-            events.contracts = self.contracts.apply(candidate).await;
-        }
-        events
+        // Contracts that did not fit the plugins before may fit them now.
+        let again = !look.is_empty() || self.plugins.waits();
+        let candidate = self.read(again).await;
+        let (plugins, events) = self.plugins.try_out(look, &self.contracts, candidate.as_ref()).await;
+        let contracts = match candidate {
+            Some(candidate) => Some(self.contracts.prepare(candidate, &plugins).await),
+            None => None,
+        };
+        // Both at once, as near as two pointers can be: whoever begins now has the new contract and the new
+        // plugins.
+        self.plugins.adopt(&plugins, &events);
+        let contracts = contracts.map(|prepared| self.contracts.commit(prepared)).unwrap_or_default();
+        Events { plugins: events, contracts }
     }
 
     async fn read(&self, again: bool) -> Option<Candidate> {

@@ -1,13 +1,11 @@
 //! Plugins in exchange for others.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use rolecall_dsl::Contract;
 use rolecall_plugin_host::{Look, PluginHost, Staged};
 
 use super::cases;
-use crate::contracts::{Outcome, blocking};
+use crate::contracts::{Candidate, Outcome, Reloader, blocking};
 use crate::telemetry::Metrics;
 
 /// Takes over what changes in the plugin folder.
@@ -69,12 +67,18 @@ impl Plugins {
         })
     }
 
-    /// Takes what changed, as far as nothing is lost by it that these contracts hold.
-    pub(super) async fn exchange(&mut self, look: Look, contracts: &[Arc<Contract>]) -> Vec<PluginEvent> {
-        let mut events = Vec::new();
+    /// Tries what changed: the plugins that are to be in force, and what becomes of each. Nothing is lost by
+    /// them that the contracts hold which would then be in force.
+    pub(super) async fn try_out(
+        &mut self,
+        look: Look,
+        contracts: &Reloader,
+        candidate: Option<&Candidate>,
+    ) -> (PluginHost, Vec<PluginEvent>) {
+        let (mut view, mut events) = (self.host.pinned(), Vec::new());
         for name in look.gone {
             self.waiting.remove(&name);
-            events.extend(self.gone(&name, contracts));
+            events.extend(self.gone(&name, &mut view, contracts));
         }
         for (file, reason) in look.refused {
             let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
@@ -86,40 +90,59 @@ impl Plugins {
             self.waiting.insert(name, Waiting { staged, reason: None });
         }
         for (name, waiting) in std::mem::take(&mut self.waiting) {
-            events.extend(self.stage(name, waiting, contracts).await);
+            events.extend(self.stage(name, waiting, &mut view, contracts, candidate).await);
         }
-        for event in &events {
-            self.tell(event);
-        }
-        events
+        (view, events)
     }
 
-    fn gone(&self, name: &str, contracts: &[Arc<Contract>]) -> Option<PluginEvent> {
-        self.host.manifest(name)?;
+    /// Takes into force what was tried.
+    pub(super) fn adopt(&self, view: &PluginHost, events: &[PluginEvent]) {
+        if events.iter().any(PluginEvent::is_a_change) {
+            self.host.adopt(view);
+        }
+        for event in events {
+            self.tell(event);
+        }
+    }
+
+    fn gone(&self, name: &str, view: &mut PluginHost, contracts: &Reloader) -> Option<PluginEvent> {
+        view.manifest(name)?;
         let event = |outcome, reason| Some(PluginEvent { plugin: name.to_owned(), outcome, reason });
         if self.locked {
             return event(Outcome::Locked, Some("its file is gone, and contracts are locked".to_owned()));
         }
-        self.host.remove(name);
-        let users: Vec<&str> =
-            contracts.iter().filter(|it| cases::names(it, name)).map(|it| it.name.as_str()).collect();
-        let reason = format!("it is still named by {}; their `on_failure` decides what is said", users.join(", "));
+        *view = view.without(name);
+        let users = contracts.contracts.list();
+        let users: Vec<&str> = users.iter().filter(|it| cases::names(it, name)).map(|it| it.name.as_str()).collect();
+        let reason = format!("it was named by {}; their `on_failure` decides what is said", users.join(", "));
         event(Outcome::Removed, Some(reason).filter(|_| !users.is_empty()))
     }
 
-    async fn stage(&mut self, name: String, waiting: Waiting, contracts: &[Arc<Contract>]) -> Option<PluginEvent> {
+    async fn stage(
+        &mut self,
+        name: String,
+        waiting: Waiting,
+        view: &mut PluginHost,
+        contracts: &Reloader,
+        candidate: Option<&Candidate>,
+    ) -> Option<PluginEvent> {
         let Waiting { staged, reason: told } = waiting;
-        if self.host.has(&staged) {
+        if view.has(&staged) {
             return None;
         }
+        let then = view.with(&staged);
         let lost = if self.locked && !self.host.is_pinned() {
             Some((Outcome::Locked, "contracts are locked, and no plugins.lock pins what may come".to_owned()))
         } else {
-            cases::lost(&staged, &self.host, contracts).await.map(|reason| (Outcome::Refused, reason))
+            let roles = match candidate {
+                Some(candidate) => contracts.prepare(candidate.clone(), &then).await.roles(),
+                None => contracts.contracts.list(),
+            };
+            cases::lost(&name, view, &then, &roles).await.map(|reason| (Outcome::Refused, reason))
         };
         let Some((outcome, reason)) = lost else {
-            let known = self.host.manifest(&name).is_some();
-            self.host.take(&staged);
+            let known = view.manifest(&name).is_some();
+            *view = then;
             let outcome = if known { Outcome::Taken } else { Outcome::Added };
             return Some(PluginEvent { plugin: name, outcome, reason: None });
         };
@@ -129,7 +152,9 @@ impl Plugins {
     }
 
     fn tell(&self, event: &PluginEvent) {
-        self.metrics.plugin_change(&event.plugin, event.outcome.name());
+        // A file may have any name, and a metric has its labels for ever.
+        let known = self.host.manifest(&event.plugin).is_some() || event.is_a_change();
+        self.metrics.plugin_change(if known { &event.plugin } else { "" }, event.outcome.name());
         let (plugin, reason) = (event.plugin.as_str(), event.reason.as_deref().unwrap_or_default());
         let version = self.host.manifest(plugin).map(|manifest| manifest.version.clone()).unwrap_or_default();
         match event.outcome {

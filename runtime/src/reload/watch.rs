@@ -109,7 +109,12 @@ fn start(places: &[Place], sender: mpsc::Sender<()>) -> notify::Result<(Recommen
 /// Watches a folder that is there by now.
 fn appeared(watcher: &mut RecommendedWatcher, place: &Place) -> bool {
     let (Place::Tree(path) | Place::Folder(path)) = place;
-    path.is_dir() && watcher.watch(path, RecursiveMode::NonRecursive).is_ok()
+    let appeared = path.is_dir() && watcher.watch(path, RecursiveMode::NonRecursive).is_ok();
+    if appeared {
+        // What else happens beside it is of no interest any more; it may be watched for another place.
+        let _watched = watcher.unwatch(parent(path));
+    }
+    appeared
 }
 
 fn parent(path: &Path) -> &Path {

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use wasmtime::component::ResourceAny;
 
 use super::Call;
@@ -92,8 +94,14 @@ impl StreamGuest {
     }
 
     /// Takes in what was judged before, on another instance.
-    pub(crate) fn replay(&mut self, plugin: &Plugin, limits: &Limits, text: &str) -> Result<(), CallError> {
-        let call = Call { plugin: &plugin.manifest.name, export: "push", limits, time: limits.check };
+    pub(crate) fn replay(
+        &mut self,
+        plugin: &Plugin,
+        limits: &Limits,
+        time: Duration,
+        text: &str,
+    ) -> Result<(), CallError> {
+        let call = Call { plugin: &plugin.manifest.name, export: "push", limits, time };
         self.instance.grant(call.time);
         self.text.push_str(text);
         self.instance.call(&call, |guest, store| guest.push(store, self.stream, text)).map(drop)

@@ -46,8 +46,7 @@ impl Call<'_> {
         let trace = error.downcast_ref::<WasmBacktrace>();
         let frames = trace.map(frames).unwrap_or_default();
         if let Some(memory) = error.downcast_ref::<MemoryLimit>() {
-            let limit = self.limits.memory_bytes;
-            return CallError::Memory { plugin, export, wanted: memory.wanted, limit, frames };
+            return CallError::Memory { plugin, export, wanted: memory.wanted, limit: memory.limit, frames };
         }
         if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
             return CallError::Busy { plugin, waiting: self.limits.streams as usize, what: "instances are alive" };

@@ -14,8 +14,6 @@ use crate::{CallError, Limits};
 pub(super) struct Instance<G: ?Sized> {
     store: Store<State>,
     guest: Box<G>,
-    /// A stream's place.
-    _permit: Option<InstancePermit>,
 }
 
 impl<G: ?Sized> Instance<G> {
@@ -31,9 +29,10 @@ impl<G: ?Sized> Instance<G> {
     ) -> Result<(Self, ResourceAny), CallError> {
         let call = Call { plugin: &plugin.manifest.name, export: "create", limits, time: limits.merge };
         let mut store = store(engine, &plugin.name, limits);
+        store.data_mut().permit(permit);
         grant(&mut store, limits.merge.max(then));
         let (guest, policy) = answer(&call, &mut store, make)?;
-        Ok((Self { store, guest, _permit: permit }, policy))
+        Ok((Self { store, guest }, policy))
     }
 
     /// Gives a call its own time, when it is not the one that the instance was made for.

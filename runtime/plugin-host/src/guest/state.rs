@@ -5,6 +5,7 @@ use wasmtime::ResourceLimiter;
 
 use crate::Limits;
 use crate::engine::{MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_TABLE_ELEMENTS, MAX_TABLES};
+use crate::instances::InstancePermit;
 use crate::lift::cut;
 
 /// Lines that a call may log; more are counted and left out.
@@ -17,6 +18,8 @@ pub(crate) struct State {
     plugin: Arc<str>,
     memory_limit: usize,
     memory: usize,
+    /// A stream's: what it holds is counted beyond the call.
+    permit: Option<InstancePermit>,
     /// Ticks left for the call.
     ticks_left: u64,
     /// Ticks left for this call and those that share its time.
@@ -40,6 +43,8 @@ pub(super) enum Level {
 #[derive(Debug)]
 pub(crate) struct MemoryLimit {
     pub(crate) wanted: usize,
+    /// Of one instance; less when all streams together have as much as they may.
+    pub(crate) limit: usize,
 }
 
 /// An instance wanted a larger table than it may have.
@@ -54,6 +59,7 @@ impl State {
             plugin,
             memory_limit: limits.memory_bytes,
             memory: 0,
+            permit: None,
             ticks_left: 0,
             granted: 0,
             lines: 0,
@@ -61,6 +67,16 @@ impl State {
             dropped: 0,
             last_error: None,
         }
+    }
+
+    /// Counts what the instance holds, from now on.
+    pub(super) fn permit(&mut self, permit: Option<InstancePermit>) {
+        self.permit = permit;
+    }
+
+    /// Bytes of its linear memories.
+    pub(crate) fn memory(&self) -> usize {
+        self.memory
     }
 
     /// Sets the time that the next calls share.
@@ -114,7 +130,12 @@ impl ResourceLimiter for State {
     fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
         let wanted = self.memory.saturating_sub(current).saturating_add(desired);
         if wanted > self.memory_limit {
-            return Err(MemoryLimit { wanted }.into());
+            return Err(MemoryLimit { wanted, limit: self.memory_limit }.into());
+        }
+        if let Some(permit) = &mut self.permit
+            && !permit.grow(wanted)
+        {
+            return Err(MemoryLimit { wanted, limit: self.memory }.into());
         }
         self.memory = wanted;
         Ok(true)

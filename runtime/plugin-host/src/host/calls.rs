@@ -19,6 +19,7 @@ use crate::{CallError, Limits, World, clock};
 pub(crate) struct Inner {
     /// In force now.
     pub(super) live: ArcSwap<Set>,
+    pub(super) locked: bool,
     pub(super) folder: Mutex<Folder>,
     pub(super) loader: Loader,
     pub(super) ticker: Ticker,

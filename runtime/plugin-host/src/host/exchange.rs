@@ -48,16 +48,25 @@ impl PluginHost {
         self.inner.folder.lock().is_pinned()
     }
 
-    /// Takes a plugin into force, for calls that begin from now on.
-    pub fn take(&self, staged: &Staged) {
-        self.exchange(|plugins| {
-            plugins.insert(staged.manifest().name.clone(), Arc::clone(&staged.plugin));
-        });
+    /// This host as it would be without a plugin.
+    #[must_use]
+    pub fn without(&self, name: &str) -> Self {
+        let mut plugins = Set::clone(&self.plugins());
+        plugins.remove(name);
+        Self { inner: Arc::clone(&self.inner), pinned: Some(Arc::new(plugins)) }
     }
 
-    /// Takes a plugin out of force; whether it was there.
-    pub fn remove(&self, name: &str) -> bool {
-        self.exchange(|plugins| drop(plugins.remove(name))).contains_key(name)
+    /// Takes into force what another view of this host has, in one step, for calls that begin from now on.
+    pub fn adopt(&self, view: &Self) {
+        let plugins = view.plugins();
+        self.inner.workers.divide(plugins.len());
+        self.inner.live.store(plugins);
+    }
+
+    /// Takes a plugin into force, for calls that begin from now on.
+    pub fn take(&self, staged: &Staged) {
+        let live = Self { inner: Arc::clone(&self.inner), pinned: None };
+        self.adopt(&live.with(staged));
     }
 
     /// Whether a plugin of these bytes is in force.
@@ -70,16 +79,5 @@ impl PluginHost {
     /// The plugins to ask.
     pub(super) fn plugins(&self) -> Arc<Set> {
         self.pinned.as_ref().map_or_else(|| self.inner.live.load_full(), Arc::clone)
-    }
-
-    /// Puts another set in the place of the one in force, which comes back.
-    fn exchange(&self, change: impl Fn(&mut Set)) -> Arc<Set> {
-        let before = self.inner.live.rcu(|plugins| {
-            let mut plugins = Set::clone(plugins);
-            change(&mut plugins);
-            plugins
-        });
-        self.inner.workers.divide(self.inner.live.load().len());
-        before
     }
 }

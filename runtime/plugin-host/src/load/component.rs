@@ -43,7 +43,7 @@ pub(crate) fn examine(
     compiler: &Compiler,
     cache: Option<&Cache>,
     bytes: &[u8],
-) -> Result<Examined, String> {
+) -> Result<Examined, Refusal> {
     match Kind::of(bytes) {
         Kind::Component => {}
         Kind::CoreModule => {
@@ -56,10 +56,11 @@ pub(crate) fn examine(
         Some(component) => (component, false),
         None => {
             let code = compile::compile(engine, compiler, bytes)?;
+            let component = compile::load(engine, &code)
+                .map_err(|error| Refusal::Passing(format!("the compiler's code is unusable: {error}")))?;
             if let Some(cache) = cache {
                 cache.put(&digest, &code);
             }
-            let component = compile::load(engine, &code).map_err(|error| format!("its code is unusable: {error}"))?;
             (component, true)
         }
     };

@@ -21,6 +21,8 @@ pub(crate) struct Tried {
     pub(crate) schema: Validator,
     pub(crate) constraint: Option<ConstraintPre>,
     pub(crate) delivery: Option<DeliveryPre>,
+    /// Linear memory of an instance that has described itself.
+    pub(crate) bytes: usize,
 }
 
 /// Instantiates and describes.
@@ -35,12 +37,14 @@ pub(crate) fn run(linker: &Linker<State>, limits: &Limits, name: &str, examined:
     let delivery = has(World::DeliveryPolicy).then(|| DeliveryPre::new(spoken.abi, pre));
     let delivery = delivery.transpose().map_err(words)?;
 
-    let mut said = None;
+    let (mut said, mut bytes) = (None, 0);
     if let Some(pre) = &constraint {
-        said = Some(describe(engine, limits, name, |store| pre.instantiate(store)?.describe(store))?);
+        let (first, used) = describe(engine, limits, name, |store| pre.instantiate(store)?.describe(store))?;
+        (said, bytes) = (Some(first), used);
     }
     if let Some(pre) = &delivery {
-        let again = describe(engine, limits, name, |store| pre.instantiate(store)?.describe(store))?;
+        let (again, used) = describe(engine, limits, name, |store| pre.instantiate(store)?.describe(store))?;
+        bytes = bytes.max(used);
         match &said {
             Some(first) if !agree(first, &again) => {
                 return Err("the two worlds of the plugin describe different policies".into());
@@ -52,7 +56,7 @@ pub(crate) fn run(linker: &Linker<State>, limits: &Limits, name: &str, examined:
     let said = said.ok_or("the component exports no policy")?;
     let (params_schema, schema) = schema::compile(&said.params_schema)?;
     let manifest = manifest(said, params_schema, spoken, &examined.digest)?;
-    Ok(Tried { manifest, schema, constraint, delivery })
+    Ok(Tried { manifest, schema, constraint, delivery, bytes })
 }
 
 fn describe(
@@ -60,12 +64,14 @@ fn describe(
     limits: &Limits,
     name: &str,
     ask: impl FnOnce(&mut Store<State>) -> wasmtime::Result<Said>,
-) -> Result<Said, String> {
+) -> Result<(Said, usize), String> {
     let call = Call { plugin: name, export: "describe", limits, time: limits.merge };
     let mut store = guest::store(engine, &Arc::from(name), limits);
     guest::grant(&mut store, call.time);
     guest::arm(&mut store, call.time);
-    ask(&mut store).map_err(|error| match call.failure(&mut store, &error) {
+    let said = ask(&mut store);
+    let used = store.data().memory();
+    said.map(|said| (said, used)).map_err(|error| match call.failure(&mut store, &error) {
         // Not a trap of the guest: its types are not those of this server.
         CallError::Trap { message, .. } if !error.is::<Trap>() => unfit(&message),
         other => other.to_string(),

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rolecall_plugin_host::{Context, PluginHost};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::guests::{mode, params};
@@ -50,7 +51,12 @@ async fn innocent(host: &PluginHost) -> Duration {
 
 /// Attacks again and again, under several names, until told to stop: outcomes, and the longest time until one
 /// was known.
-async fn attack(host: PluginHost, sin: &'static str, over: Arc<AtomicBool>) -> (Vec<&'static str>, Duration) {
+async fn attack(
+    host: PluginHost,
+    sin: &'static str,
+    over: Arc<AtomicBool>,
+    begun: Arc<Notify>,
+) -> (Vec<&'static str>, Duration) {
     let (mut reasons, mut longest) = (Vec::new(), Duration::ZERO);
     while !over.load(Ordering::SeqCst) {
         for name in ATTACKERS {
@@ -59,6 +65,7 @@ async fn attack(host: PluginHost, sin: &'static str, over: Arc<AtomicBool>) -> (
             if error.is_plugin_fault() {
                 longest = longest.max(began.elapsed());
                 reasons.push(error.reason());
+                begun.notify_one();
             }
         }
         // When all of them rest.
@@ -76,8 +83,9 @@ async fn each_attack_has_its_outcome_and_disturbs_nobody() {
         let before = innocent(&host).await;
         let over = Arc::new(AtomicBool::new(false));
         let mut attackers = JoinSet::new();
-        attackers.spawn(attack(host.clone(), sin, Arc::clone(&over)));
-        tokio::task::yield_now().await;
+        let begun = Arc::new(Notify::new());
+        attackers.spawn(attack(host.clone(), sin, Arc::clone(&over), Arc::clone(&begun)));
+        begun.notified().await;
         let meanwhile = innocent(&host).await;
         over.store(true, Ordering::SeqCst);
         let (reasons, longest) = attackers.join_next().await.expect("an attacker").expect("no panic");

@@ -1,6 +1,7 @@
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context as TaskContext, Waker};
+use std::time::Duration;
 
 use rolecall_plugin_host::{Context, Limits, MAX_TEXT_BYTES, PluginHost, PolicyStream};
 
@@ -78,4 +79,25 @@ async fn a_stream_without_a_place_judges_alike() {
     assert_eq!(streams.pop().expect("a stream").finish().await.expect("a judgement"), []);
     streams.truncate(11);
     assert!(open(&host, "honest").await.holds_instance(), "a place came free");
+}
+
+/// Fails when streams together take as much memory as they like.
+#[tokio::test]
+async fn streams_share_their_memory() {
+    let dir = folder(&[("hostile.wasm", &component("hostile"))]);
+    let limits = Limits { stream_bytes: 40 << 20, push: Duration::from_secs(5), ..Limits::default() };
+    let (host, _) = start(config(dir.path()).with_limits(limits));
+    let mut streams = Vec::new();
+    while let stream = open(&host, "honest").await
+        && stream.holds_instance()
+    {
+        streams.push(stream);
+    }
+    assert!((10..40).contains(&streams.len()), "{} instances of a megabyte and more in 40 MiB", streams.len());
+    let found = open(&host, "honest").await.push("bad").await.expect("a judgement without a place");
+    assert_eq!(found.len(), 1);
+    streams.truncate(1);
+    let mut greedy = open(&host, "hoard").await;
+    assert!(greedy.holds_instance());
+    assert_eq!(greedy.push("x").await.expect_err("too much").reason(), "memory");
 }

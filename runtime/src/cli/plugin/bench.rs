@@ -27,8 +27,8 @@ pub(super) async fn run(
     let (component, params) = (test::read(file)?, test::params(params)?);
     let figures = measure(&component, &params, &text).map_err(|why| anyhow::anyhow!("{}: {why}", file.display()))?;
     show(out, &figures)?;
-    if let Some(spread) = crowd::measure(&component, &params, &text).await? {
-        line(out, &format!("a piece of {} replies at once, as served", crowd::REPLIES), spread)?;
+    if let Some((count, spread)) = crowd::measure(&component, &params, &text, figures.instance).await? {
+        line(out, &format!("a piece of {count} replies at once, as served"), spread)?;
     }
     Ok(())
 }

@@ -15,7 +15,9 @@ static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
 
 /// Says that this process runs the program `rolecall`.
 pub fn this_is_the_program() {
-    if let Ok(program) = std::env::current_exe() {
+    // Under this name it is the same program after an upgrade has put another in its place.
+    let program = if cfg!(target_os = "linux") { Ok(PathBuf::from("/proc/self/exe")) } else { std::env::current_exe() };
+    if let Ok(program) = program {
         let _first = PROGRAM.set(program);
     }
 }
@@ -43,10 +45,10 @@ pub(super) fn run(out: &mut impl Write, seconds: u64, bytes: u64) -> anyhow::Res
 #[cfg(unix)]
 fn bound(seconds: u64, bytes: u64) -> anyhow::Result<()> {
     use nix::sys::resource::{Resource, setrlimit};
-    for (resource, limit) in [(Resource::RLIMIT_CPU, seconds), (Resource::RLIMIT_AS, bytes), (Resource::RLIMIT_CORE, 0)]
-    {
-        setrlimit(resource, limit, limit)?;
-    }
+    // The soft bound ends the process by a signal of its own, so that it can be told from others.
+    setrlimit(Resource::RLIMIT_CPU, seconds, seconds.saturating_add(1))?;
+    setrlimit(Resource::RLIMIT_AS, bytes, bytes)?;
+    setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
     Ok(())
 }
 

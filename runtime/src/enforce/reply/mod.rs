@@ -7,6 +7,7 @@
 //! ([`ladder`]). Nothing released is ever taken back.
 
 mod calls;
+mod ending;
 mod gate;
 mod held;
 mod join;
@@ -124,6 +125,8 @@ struct Attempt {
     trials: usize,
     stop: Option<Stop>,
     broken: Grievances,
+    /// Mode *Sentence*: bytes of `out` that every policy has passed as a whole reply.
+    agreed: usize,
     /// Whether the model has said nothing but white space.
     blank: bool,
     /// Characters taken in and let out, for the metric of what is held.
@@ -354,6 +357,7 @@ impl Attempt {
             trials: whole::MAX_TRIALS,
             stop: None,
             broken: Grievances::default(),
+            agreed: 0,
             blank: true,
             taken: 0,
             given: 0,

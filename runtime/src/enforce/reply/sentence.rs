@@ -60,16 +60,6 @@ impl ReplyStream {
         release
     }
 
-    pub(super) async fn end_sentences(&mut self) -> String {
-        self.attempt.gate.finish();
-        let tail = self.attempt.splitter.take_pending();
-        let mut release = if tail.is_empty() { tail } else { self.offer(&tail).await };
-        if self.attempt.stop.is_none() {
-            release.push_str(&self.select_held().await);
-        }
-        release
-    }
-
     /// Puts the probe behind the tip and the beginning of the next sentence.
     fn read_on(&mut self) -> Piece {
         self.attempt.held.restart();
@@ -90,7 +80,7 @@ impl ReplyStream {
 
     /// Decides on a finished sentence. Gives what goes out although more could have come: a reply
     /// that ends with a cut.
-    async fn offer(&mut self, sentence: &str) -> String {
+    pub(super) async fn offer(&mut self, sentence: &str) -> String {
         let part = self.attempt.decided..self.attempt.decided + sentence.len();
         self.attempt.decided = part.end;
         self.drop_closed();
@@ -191,68 +181,8 @@ impl ReplyStream {
         String::new()
     }
 
-    /// The answer is over: lets out the held sentences that make a good end, and drops the others.
-    async fn select_held(&mut self) -> String {
-        self.drop_closed();
-        let parts = self.attempt.held.units.iter().map(|unit| (unit.raw.clone(), unit.part.clone()));
-        let units = super::held::together(parts, &self.attempt.gate);
-        let rest = self.attempt.held.rest.clone();
-        if units.is_empty() {
-            if rest.is_empty() || !self.base.ends_well_with(&rest) {
-                return String::new();
-            }
-            self.let_out(&rest);
-            return rest;
-        }
-        let sentences: Vec<String> = units.iter().map(|(raw, _)| raw.clone()).collect();
-        let mut trials = super::whole::MAX_TRIALS;
-        let mut endings = self.closers();
-        endings.insert(0, String::new());
-        let last = endings.len();
-        endings.extend(self.contract.fallback.as_ref().map(|f| f.value.clone()));
-        for (at, ending) in endings.iter().enumerate() {
-            let Some(kept) = super::whole::select(&self.base, &sentences, ending, &mut trials) else { continue };
-            let mut gate = self.attempt.gate.clone();
-            units.iter().zip(&kept).filter(|(_, keep)| !**keep).for_each(|((_, part), _)| gate.drop_part(part));
-            let parts = units.iter().zip(&kept).filter(|(_, keep)| **keep);
-            if parts.clone().any(|((_, part), _)| gate.is_closed(part)) {
-                continue;
-            }
-            let raw: String = [rest.as_str()].into_iter().chain(parts.map(|((raw, _), _)| raw.as_str())).collect();
-            let Some(piece) = self.settled(&raw, ending, at == last).await else { continue };
-            let all = kept.iter().all(|keep| *keep);
-            if !all {
-                self.note_dropped();
-            }
-            self.note_redactions(&piece.redacted);
-            self.let_out(&piece.text);
-            self.attempt.held = Held::nothing(&self.base, self.out.len());
-            return piece.text;
-        }
-        self.drop_units(|_| true);
-        String::new()
-    }
-
-    /// What the client would see of `raw` if nothing but the contract's own `ending` followed. Its
-    /// tail, of which the monitor has not let go, comes with it only if the reply is sure to be over:
-    /// the fallback is not, for the model may be asked again before.
-    async fn settled(&mut self, raw: &str, ending: &str, is_fallback: bool) -> Option<Piece> {
-        let mut piece = self.base.end_with(raw);
-        let loose = self.base.clone().push(raw).text;
-        if !loose.starts_with(&piece.text) {
-            let whole = format!("{}{}{}", self.out, piece.text, join::behind(&piece.text, ending));
-            if is_fallback || !self.policies.check(&whole).await.broken.is_empty() {
-                // White space may stay behind.
-                piece.text.truncate(piece.text.trim_end().len());
-                loose.starts_with(&piece.text).then_some(())?;
-            }
-        }
-        let end = format!("{}{}", piece.text, join::behind(&piece.text, ending));
-        (!piece.text.is_empty() && self.base.bears(&piece.text) && self.base.ends_well_with(&end)).then_some(piece)
-    }
-
     /// Drops held sentences that turned out to take part in a match.
-    fn drop_closed(&mut self) {
+    pub(super) fn drop_closed(&mut self) {
         let gate = &self.attempt.gate;
         let closed: Vec<Range<usize>> =
             self.attempt.held.units.iter().map(|unit| unit.part.clone()).filter(|part| gate.is_closed(part)).collect();
@@ -264,14 +194,14 @@ impl ReplyStream {
         self.drop_units(|unit| closed.contains(&unit.part));
     }
 
-    fn drop_units(&mut self, goes: impl Fn(&Unit) -> bool) {
+    pub(super) fn drop_units(&mut self, goes: impl Fn(&Unit) -> bool) {
         self.note_dropped();
         let (gone, kept): (Vec<Unit>, Vec<Unit>) = self.attempt.held.units.drain(..).partition(goes);
         gone.iter().for_each(|unit| self.attempt.gate.drop_part(&unit.part));
         self.rebuild(kept);
     }
 
-    fn note_dropped(&mut self) {
+    pub(super) fn note_dropped(&mut self) {
         let reasons = std::mem::take(&mut self.attempt.held.reasons);
         self.record.edit_all(&reasons, "drop");
         self.attempt.broken.add(reasons);
@@ -363,7 +293,8 @@ impl ReplyStream {
         let mut replaced = held.redacted_to(to);
         replaced.extend(before(redacted, at));
         self.policies.reopen();
-        if !self.policies_allow(&self.out.clone(), &kept).await {
+        // The reply would be over behind it.
+        if self.objected(&kept).await {
             return String::new();
         }
         self.note_redactions(&replaced);

@@ -50,9 +50,37 @@ async fn a_sentence_is_judged_before_it_goes_out_and_forgotten_when_dropped() {
         "open tone",
         "push tone All is well. ",
         "push tone So be it.",
-        "finish tone All is well. So be it.",
+        "check tone All is well. So be it.",
     ];
     assert_eq!(*log.lock(), expected);
+}
+
+/// Fails when the last word of a reply goes out before a policy that waits for what follows it has decided:
+/// in one attempt or in several, whatever its action, however the answer is cut.
+#[tokio::test]
+async fn what_a_policy_knows_only_at_the_end_never_goes_out() {
+    let waits = Double { waits: true, ..Double::objecting("damn", true) };
+    let fallback = "fallback \"Pardon.\"";
+    for (options, outcome, text) in [
+        ("", Outcome::Repaired, "All is well. "),
+        ("{ on_violation reject }", Outcome::Refused, "All is well. "),
+        ("{ on_violation fallback }", Outcome::Fallback, "All is well. Pardon."),
+    ] {
+        for answer in
+            [chars("All is well. Oh damn"), once("All is well. Oh damn"), once("All is well.\n\nDamn. Oh damn")]
+        {
+            let ran = said(&contract(options, fallback), waits, std::slice::from_ref(&answer)).await;
+            assert!(!ran.text.contains("damn"), "{options}: {ran:?}");
+            assert_eq!(ran.outcome, outcome, "{options}: {ran:?}");
+            if !answer.concat().contains("Damn.") {
+                assert_eq!(ran.text.trim_end(), text.trim_end(), "{options}");
+            }
+        }
+    }
+    let ran = said(&contract("", ""), waits, &[once("Oh damn"), once("So damn"), once("Fine.")]).await;
+    assert_eq!((ran.outcome, ran.text.as_str()), (Outcome::Repaired, "Fine."));
+    let ran = said(&contract("", ""), waits, &[once("Oh damned")]).await;
+    assert!(ran.text.is_empty(), "{ran:?}");
 }
 
 #[tokio::test]
@@ -96,7 +124,7 @@ async fn a_warning_leaves_the_stream_open() {
         "open tone",
         "push tone How odd. ",
         "push tone So be it.",
-        "finish tone How odd. So be it.",
+        "check tone How odd. So be it.",
         "check tone How odd. So be it.",
     ];
     assert_eq!(*log.lock(), expected);
@@ -131,21 +159,17 @@ async fn failures_act_as_the_contract_says() {
         let lasting = matches!(failure, Failure::Missing | Failure::WrongWorld | Failure::BadParams);
         for (streaming, fails_late) in [(true, false), (false, false), (true, true)] {
             let failing = Double { fails: Some(failure), fails_late, ..Double::objecting("", streaming) };
-            // What a failure at the end finds is out already.
-            let out = if fails_late { "So be it." } else { "" };
             let asked = if lasting { 0 } else { 2 };
             for contract in [contract("", fallback), with("reject")] {
                 let ran = said(&contract, failing, &text).await;
                 assert_eq!((ran.outcome, ran.asked.len()), (Outcome::Refused, asked), "{failure:?} {ran:?}");
-                assert!(ran.text.starts_with(out) && ran.actions().contains(&("policy", "reject")), "{ran:?}");
-                assert!(fails_late || ran.text.is_empty(), "{failure:?} {ran:?}");
+                assert!(ran.text.is_empty() && ran.actions().contains(&("policy", "reject")), "{failure:?} {ran:?}");
             }
             let ran = said(&with("allow"), failing, &text).await;
             assert_eq!((ran.outcome, ran.text.as_str()), (Outcome::Complete, "So be it."), "{failure:?}");
             assert!(ran.actions().contains(&("policy", "warn")));
             let ran = said(&with("fallback"), failing, &text).await;
-            let want = if fails_late { "So be it. Pardon." } else { "Pardon." };
-            assert_eq!((ran.outcome, ran.text.as_str()), (Outcome::Fallback, want), "{failure:?}");
+            assert_eq!((ran.outcome, ran.text.as_str()), (Outcome::Fallback, "Pardon."), "{failure:?}");
             // A policy that only warns never holds a reply up, in mode *Token* either.
             let ran = said(&contract("{ severity warning }", fallback), failing, &[chars("So be it.")]).await;
             assert_eq!((ran.outcome, ran.text.as_str()), (Outcome::Complete, "So be it."), "{failure:?}");
@@ -163,7 +187,7 @@ async fn every_reply_has_a_stream_of_its_own() {
         let ran = run_with(&contract("", ""), doubles.clone(), "", &[chars("All is well. So be it.")]).await;
         assert_eq!(ran.outcome, Outcome::Complete);
         let expected =
-            ["open tone", "push tone All is well. ", "push tone So be it.", "finish tone All is well. So be it."];
+            ["open tone", "push tone All is well. ", "push tone So be it.", "check tone All is well. So be it."];
         assert_eq!(*doubles.log.lock(), expected);
     }
 }
