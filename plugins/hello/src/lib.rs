@@ -57,7 +57,7 @@ impl ConstraintPolicy for Hello {
 
     fn check(self: &Rc<Self>, reply: &str, context: &Context) -> Result<Vec<Violation>, PolicyError> {
         let opening = reply.trim_start();
-        let word = opening.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+        let word = opening.split(|c: char| !c.is_alphabetic() && c != '-').next().unwrap_or_default();
         if !CASUAL.contains(&word.to_lowercase().as_str()) {
             return Ok(Vec::new());
         }

@@ -1,5 +1,5 @@
 //! The words. Only such as are rude wherever they stand: what is often said of things or meant well is
-//! in longer phrases only, or not here at all (`滚开` of water, `有病` in a surgery, `get lost` on a trail).
+//! in longer phrases only, or not here at all (`滚开` of water, `脑残` in a surgery, `人渣` in 本人渣打, `get lost` on a trail).
 
 #[rustfmt::skip] // a table: one entry per line would be four pages
 /// Rude Chinese words in both scripts, each with what to say instead ("" where nothing fits).
@@ -7,12 +7,12 @@ pub(crate) const RUDE_ZH: &[(&str, &str)] = &[
     // What people are called.
     ("白痴", ""), ("白癡", ""), ("傻逼", ""), ("傻屄", ""), ("煞笔", ""), ("煞筆", ""), ("笨蛋", ""), ("蠢货", ""), ("蠢貨", ""),
     ("蠢猪", ""), ("蠢豬", ""), ("蠢材", ""), ("猪脑子", ""), ("豬腦子", ""), ("你这废物", ""), ("你這廢物", ""),
-    ("你这个废物", ""), ("你這個廢物", ""), ("窝囊废", ""), ("窩囊廢", ""), ("脑残", ""), ("腦殘", ""), ("弱智", ""),
+    ("你这个废物", ""), ("你這個廢物", ""), ("窝囊废", ""), ("窩囊廢", ""), ("你脑残", ""), ("你腦殘", ""), ("你弱智", ""),
     ("你神经病", ""), ("你神經病", ""), ("神经病啊", ""), ("神經病啊", ""), ("混蛋", ""), ("混账东西", ""), ("混帳東西", ""),
     ("王八蛋", ""), ("龟孙子", ""), ("龜孫子", ""), ("狗东西", ""), ("狗東西", ""), ("狗娘养的", ""), ("狗娘養的", ""),
     ("狗杂种", ""), ("狗雜種", ""), ("老不死的", "老人家"), ("臭婆娘", ""), ("贱人", ""), ("賤人", ""), ("贱货", ""), ("賤貨", ""),
     ("婊子", ""), ("丑八怪", ""), ("醜八怪", ""), ("死胖子", ""), ("乡巴佬", ""), ("鄉巴佬", ""), ("穷鬼", ""), ("窮鬼", ""),
-    ("人渣", ""), ("真不要脸", ""), ("真不要臉", ""), ("臭不要脸", ""), ("臭不要臉", ""),
+    ("真不要脸", ""), ("真不要臉", ""), ("臭不要脸", ""), ("臭不要臉", ""),
     // What people are told.
     ("闭嘴", "先听我说"), ("閉嘴", "先聽我說"), ("给我闭嘴", "请先听我说"), ("給我閉嘴", "請先聽我說"), ("给我滚", "请离开"),
     ("給我滾", "請離開"), ("给我滚开", "请让一让"), ("給我滾開", "請讓一讓"), ("给我滚出去", "请出去"), ("給我滾出去", "請出去"),
@@ -27,8 +27,8 @@ pub(crate) const RUDE_ZH: &[(&str, &str)] = &[
     ("愛買不買", ""), ("爱信不信", ""), ("愛信不信", ""), ("自己不会看吗", ""), ("自己不會看嗎", ""), ("问那么多干嘛", ""),
     ("問那麼多幹嘛", ""), ("你烦不烦", ""), ("你煩不煩", ""), ("你烦死了", ""), ("你煩死了", ""),
     // Oaths.
-    ("他妈的", ""), ("他媽的", ""), ("你他妈", ""), ("你他媽", ""), ("操你妈", ""), ("操你媽", ""), ("草泥马", ""), ("草泥馬", ""),
-    ("卧槽", ""), ("臥槽", ""), ("牛逼", "了不起"), ("装逼", ""), ("裝逼", ""), ("妈逼", ""), ("媽逼", ""),
+    ("你他妈", ""), ("你他媽", ""), ("操你妈", ""), ("操你媽", ""), ("草泥马", ""), ("草泥馬", ""),
+    ("卧槽", ""), ("臥槽", ""), ("牛逼", "了不起"), ("装逼", ""), ("裝逼", ""),
 ];
 
 #[rustfmt::skip] // as above
@@ -45,7 +45,9 @@ pub(crate) const RUDE_EN: &[(&str, &str)] = &[
     // What people are told.
     ("shut up", "please let me finish"), ("shut your mouth", "please let me finish"), ("go to hell", ""), ("piss off", "please leave"),
     ("sod off", "please leave"), ("bugger off", "please leave"), ("get out of my face", "please leave"), ("up yours", ""),
-    ("kiss my ass", ""), ("none of your business", "not for me to say"), ("mind your own business", ""), ("nobody asked you", ""),
+    ("kiss my ass", ""), ("is none of your business", "is not for me to say"),
+    ("that's none of your business", "that's not for me to say"), ("it's none of your business", "it's not for me to say"),
+    ("mind your own business", ""), ("nobody asked you", ""),
     ("i couldn't care less", ""), ("don't be daft", ""),
     // Oaths.
     ("damn", ""), ("damned", ""), ("dammit", ""), ("damn it", ""), ("goddamn", ""), ("bloody hell", ""), ("what the hell", ""),
@@ -57,7 +59,6 @@ pub(crate) const RUDE_EN: &[(&str, &str)] = &[
 #[rustfmt::skip] // as above
 /// Words that are fine and contain, or run into, a rude one.
 pub(crate) const FINE: &[&str] = &[
-    "其他妈的", "其他媽的", "吉他妈", "吉他媽", // 其他, 吉他
     "给我滚动", "給我滾動", // of a page
     "卧槽马", "臥槽馬", // in Chinese chess
     "shut up shop",
@@ -69,7 +70,7 @@ pub(crate) const FAMILIAR: &[&str] = &["你", "妳"];
 #[rustfmt::skip] // as above
 /// Words in which 你 need not, or must not, become 您: the plural, of which 您 has none, and set phrases.
 pub(crate) const ADDRESSES_NOBODY: &[&str] = &[
-    "你们", "你們", "妳们", "妳們", "迷你", "你我", "你死我活", "你追我赶", "你追我趕", "你来我往", "你來我往", "你争我夺",
+    "你们", "你們", "妳们", "妳們", "你死我活", "你追我赶", "你追我趕", "你来我往", "你來我往", "你争我夺",
     "你爭我奪", "你争我抢", "你爭我搶", "你情我愿", "你情我願", "你一言我一语", "你一言我一語", "你方唱罢我登场", "你方唱罷我登場",
-    "你中有我", "我中有你", "你侬我侬", "你儂我儂",
+    "你中有我", "我中有你", "你侬我侬", "你儂我儂", "迷你", "你我他", "你我之间", "你我之間",
 ];

@@ -74,6 +74,21 @@ fn nin_is_demanded_only_where_address_says_so() {
     assert_eq!(mended(NIN, "你的订单，请你查收，随你。"), "您的订单，请您查收，随您。");
 }
 
+/// Fails when a word of a bank, a surgery, a nursery or a form is taken for a rude one.
+#[test]
+fn what_only_looks_rude_passes() {
+    for reply in [
+        "本人渣打银行账户已开通。",
+        "妈妈逼我练琴。",
+        "术后大脑残留病灶较小。",
+        "他妈的手术很顺利。",
+        "None of your business contacts will be shared.",
+    ] {
+        assert_eq!(words("{}", reply), Vec::<&str>::new(), "{reply}");
+    }
+    assert_eq!(words(NIN, "我想告诉你我的看法。"), ["你"]);
+}
+
 /// Fails when the plural, which 您 does not have, or a set phrase is to be “mended”.
 #[test]
 fn the_plural_and_set_phrases_address_nobody() {

@@ -24,8 +24,10 @@ pub(super) async fn run(
         Some(path) => fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?,
         None => TEXT.to_owned(),
     };
+    let hint = if params.is_none() { " (its parameters are given with --params, a JSON object)" } else { "" };
     let (component, params) = (test::read(file)?, test::params(params)?);
-    let figures = measure(&component, &params, &text).map_err(|why| anyhow::anyhow!("{}: {why}", file.display()))?;
+    let figures =
+        measure(&component, &params, &text).map_err(|why| anyhow::anyhow!("{}: {why}{hint}", file.display()))?;
     show(out, &figures)?;
     if let Some((count, spread)) = crowd::measure(&component, &params, &text, figures.instance).await? {
         line(out, &format!("a piece of {count} replies at once, as served"), spread)?;

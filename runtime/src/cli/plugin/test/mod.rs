@@ -32,6 +32,9 @@ pub(super) async fn run(out: &mut impl Write, file: &Path, cases: Option<PathBuf
     for Promise { name, tries, broken } in conformance(&host, &manifest.name, &params, &texts).await {
         failed += line(out, &format!("{name} ({tries} times)"), broken.as_deref())?;
     }
+    if failed > 0 && cases.is_none() {
+        writeln!(out, "its parameters come from a file of cases: --cases FILE, with `params`")?;
+    }
     if failed > 0 {
         bail!("{failed} of the tests of {} failed", file.display());
     }
