@@ -205,7 +205,7 @@ impl PluginHost {
     }
 
     /// Opens a stream on a fresh instance of its own, which it holds to its end, as long as there is a place
-    /// for it ([`Limits::streams`]); beyond that, each call gets a fresh one, which takes in what came before.
+    /// for it ([`crate::Limits::streams`]); beyond that, each call gets a fresh one, which takes in what came before.
     /// `Ok(None)` when the plugin judges only whole replies.
     ///
     /// # Errors

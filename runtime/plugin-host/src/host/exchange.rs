@@ -26,7 +26,8 @@ impl PluginHost {
 
     /// Looks at the folder and loads what is new or changed since the last look, without touching what
     /// is in force. Blocks while plugins compile; looks wait for each other. A plugin that is found is
-    /// told once, so whoever looks decides what becomes of it ([`PluginHost::take`], [`PluginHost::remove`]).
+    /// told once, so whoever looks decides what becomes of it ([`PluginHost::with`], [`PluginHost::without`],
+    /// [`PluginHost::adopt`]).
     ///
     /// # Errors
     /// The folder cannot be read, or the machine gives no thread; the next look finds the same changes.
