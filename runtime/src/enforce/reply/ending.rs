@@ -7,16 +7,15 @@ use super::{Broken, Cause, ReplyStream, join};
 use crate::enforce::probe::Piece;
 
 /// What the policies say of a whole reply.
-#[derive(PartialEq, Eq)]
 enum Opinion {
     Passes,
     /// It lacks something that words to come may bring.
     Misses,
-    Objects,
+    Objects(Objections),
 }
 
-/// A policy objects to a text as the whole of a reply.
-struct Objected;
+/// What stands in the way of a text as the whole of a reply.
+type Objections = Vec<Broken>;
 
 impl ReplyStream {
     pub(super) async fn end_sentences(&mut self) -> String {
@@ -40,8 +39,8 @@ impl ReplyStream {
             match self.select(&units, &rest).await {
                 Ok(Some(text)) => return text,
                 Ok(None) => break,
-                Err(Objected) if self.attempt.stop.is_some() => return String::new(),
-                Err(Objected) => {
+                Err(objections) if self.stopped_by(&objections) => return String::new(),
+                Err(_) => {
                     if let Some((_, part)) = units.pop() {
                         self.attempt.gate.drop_part(&part);
                     }
@@ -59,8 +58,10 @@ impl ReplyStream {
         rest
     }
 
-    /// Lets out those of these sentences that make a good end.
-    async fn select(&mut self, units: &[(String, Range<usize>)], rest: &str) -> Result<Option<String>, Objected> {
+    /// Lets out those of these sentences that make a good end. What the policies say against one end counts
+    /// when no other is found.
+    async fn select(&mut self, units: &[(String, Range<usize>)], rest: &str) -> Result<Option<String>, Objections> {
+        let mut objections = None;
         let sentences: Vec<String> = units.iter().map(|(raw, _)| raw.clone()).collect();
         let mut trials = super::whole::MAX_TRIALS;
         let mut endings = self.closers();
@@ -76,7 +77,14 @@ impl ReplyStream {
                 continue;
             }
             let raw: String = [rest].into_iter().chain(parts.map(|((raw, _), _)| raw.as_str())).collect();
-            let Some(piece) = self.settled(&raw, ending, at == last).await? else { continue };
+            let piece = match self.settled(&raw, ending, at == last).await {
+                Ok(Some(piece)) => piece,
+                Ok(None) => continue,
+                Err(wrong) => {
+                    objections.get_or_insert(wrong);
+                    continue;
+                }
+            };
             let all = kept.iter().all(|keep| *keep) && units.len() == self.attempt.held.units.len();
             if !all {
                 self.note_dropped();
@@ -86,39 +94,58 @@ impl ReplyStream {
             self.attempt.held = Held::nothing(&self.base, self.out.len());
             return Ok(Some(piece.text));
         }
-        Ok(None)
+        objections.map_or(Ok(None), Err)
     }
 
     /// What the client would see of `raw` if nothing but the contract's own `ending` followed. Its
     /// tail, of which the monitor has not let go, comes with it only if the reply is sure to be over:
     /// the fallback is not, for the model may be asked again before.
-    async fn settled(&mut self, raw: &str, ending: &str, is_fallback: bool) -> Result<Option<Piece>, Objected> {
+    async fn settled(&mut self, raw: &str, ending: &str, is_fallback: bool) -> Result<Option<Piece>, Objections> {
         let mut piece = self.base.end_with(raw);
         let loose = self.base.clone().push(raw).text;
-        let mut sure = !is_fallback;
-        if self.policies.may_block() && self.base.bears(&piece.text) {
+        if is_fallback && !stays_behind(&mut piece.text, &loose) || !self.good_end(&piece.text, ending) {
+            return Ok(None);
+        }
+        if self.policies.may_block() {
             // A policy decides on the last word when something follows it, or nothing does.
             match self.asked(&format!("{}{}", piece.text, join::behind(&piece.text, ending))).await {
                 Opinion::Passes => {}
-                Opinion::Misses => sure = false,
-                Opinion::Objects => return Err(Objected),
+                Opinion::Misses if stays_behind(&mut piece.text, &loose) && self.good_end(&piece.text, ending) => {}
+                Opinion::Misses => return Ok(None),
+                Opinion::Objects(wrong) => return Err(wrong),
             }
         }
-        if !sure && !loose.starts_with(&piece.text) {
-            // White space may stay behind.
-            piece.text.truncate(piece.text.trim_end().len());
-            if !loose.starts_with(&piece.text) {
-                return Ok(None);
-            }
-        }
-        let end = format!("{}{}", piece.text, join::behind(&piece.text, ending));
-        let good = !piece.text.is_empty() && self.base.bears(&piece.text) && self.base.ends_well_with(&end);
-        Ok(good.then_some(piece))
+        Ok(Some(piece))
+    }
+
+    /// Whether the monitor bears this text, and the reply with this ending behind it.
+    fn good_end(&self, text: &str, ending: &str) -> bool {
+        let end = format!("{text}{}", join::behind(text, ending));
+        !text.is_empty() && self.base.bears(text) && self.base.ends_well_with(&end)
     }
 
     /// Whether a policy objects to words that would end the reply.
     pub(super) async fn objected(&mut self, words: &str) -> bool {
-        self.policies.may_block() && self.asked(words).await == Opinion::Objects
+        if !self.policies.may_block() {
+            return false;
+        }
+        match self.asked(words).await {
+            Opinion::Passes | Opinion::Misses => false,
+            Opinion::Objects(wrong) => {
+                self.stopped_by(&wrong);
+                true
+            }
+        }
+    }
+
+    /// Notes what stands in the way; whether it ends the attempt.
+    pub(super) fn stopped_by(&mut self, wrong: &[Broken]) -> bool {
+        self.attempt.broken.add(wrong.iter().cloned());
+        let stopped = self.attempt.stop_if_wanted(wrong);
+        if !stopped {
+            self.record.edit_all(wrong, "drop");
+        }
+        stopped
     }
 
     /// What the policies say of words that would end the reply. One that misses something in the whole, and
@@ -139,10 +166,14 @@ impl ReplyStream {
             self.attempt.agreed = self.out.len() + words.len();
             return Opinion::Passes;
         }
-        self.attempt.broken.add(wrong.iter().cloned());
-        if !self.attempt.stop_if_wanted(&wrong) {
-            self.record.edit_all(&wrong, "drop");
-        }
-        Opinion::Objects
+        Opinion::Objects(wrong)
     }
+}
+
+/// Leaves out of a text what more words could still change, if that is only white space at its end.
+fn stays_behind(text: &mut String, loose: &str) -> bool {
+    if !loose.starts_with(text.as_str()) {
+        text.truncate(text.trim_end().len());
+    }
+    loose.starts_with(text.as_str())
 }

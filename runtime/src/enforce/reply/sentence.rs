@@ -236,10 +236,7 @@ impl ReplyStream {
         if wrong.is_empty() {
             return true;
         }
-        self.attempt.broken.add(wrong.iter().cloned());
-        if !self.attempt.stop_if_wanted(&wrong) {
-            self.record.edit_all(&wrong, "drop");
-        }
+        self.stopped_by(&wrong);
         false
     }
 

@@ -79,6 +79,10 @@ async fn what_a_policy_knows_only_at_the_end_never_goes_out() {
     }
     let ran = said(&contract("", ""), waits, &[once("Oh damn"), once("So damn"), once("Fine.")]).await;
     assert_eq!((ran.outcome, ran.text.as_str()), (Outcome::Repaired, "Fine."));
+    // A closing of the contract's own behind it does not hide it either.
+    let closing = role("en", "policy \"tone\" { on_violation reject }  required_terms \"Bye\"", "");
+    let ran = said(&closing, waits, &[once("All is well. Oh damn")]).await;
+    assert!(!ran.text.contains("damn"), "{ran:?}");
     let ran = said(&contract("", ""), waits, &[once("Oh damned")]).await;
     assert!(ran.text.is_empty(), "{ran:?}");
 }
