@@ -142,17 +142,45 @@ async fn the_cases_decide_and_a_contract_that_fits_lets_it_in() -> Result<()> {
     Ok(())
 }
 
-// Fails when a plugin is tried by a contract that it is to replace, when a role that goes with it keeps it
-// out, or when the folder's being exchanged takes every plugin away for a moment.
+// Fails when a contract that came before its plugin, and was refused, stays refused when the plugin comes, or
+// keeps it out by the contract that it is to replace.
 #[tokio::test(flavor = "multi_thread")]
-async fn contracts_and_plugins_come_in_any_order() -> Result<()> {
+async fn a_contract_may_come_before_its_plugin() -> Result<()> {
+    // Each version refuses the other's contract.
+    let bound = "\"minimum\": 0";
+    let (first, second) = (plugin(&[(bound, "\"minimum\": 9")])?, plugin(&[(bound, "\"maximum\": 0")])?);
+    let house = House::open(Some(&first), &contract("max_modern 9", "pass"), &[]).await?;
+    ensure!(house.says(MODERN).await? == (200, MODERN.to_owned()));
+    let role = house.folder.path().join("contracts/sage.role");
+    std::fs::write(&role, contract("max_modern 0", "violates tone"))?;
+    house.tells("a changed contract has errors", 1).await?;
+    put(&house.plugins(), &second)?;
+    house.tells("a changed plugin is in force", 1).await?;
+    house.tells("a changed contract is in force", 1).await?;
+    ensure!(house.says(MODERN).await?.1.is_empty(), "the new contract is not in force");
+    Ok(())
+}
+
+// Fails when a plugin is tried by a contract that comes with it and is refused itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_contract_that_is_refused_lets_nothing_in() -> Result<()> {
+    let house = House::open(Some(&plugin(&[])?), &contract("", "violates tone"), &[]).await?;
+    let with_it = contract("", "pass").replace("constraints {", "constraints { other: policy \"absent\"");
+    std::fs::write(house.folder.path().join("contracts/sage.role"), with_it)?;
+    put(&house.plugins(), &plugin(&[(WORD, "飞碟")])?)?;
+    house.tells("a changed plugin is not taken", 1).await?;
+    house.tells("a changed contract has errors", 1).await?;
+    ensure!(house.says(MODERN).await?.1.is_empty(), "the old version does not judge");
+    Ok(())
+}
+
+// Fails when a role that is gone keeps a plugin out, or when another folder in the place of this one takes
+// every plugin away for a moment.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_gone_keeps_nothing_out_and_takes_nothing_away() -> Result<()> {
     let house = House::open(Some(&plugin(&[])?), &contract("", "violates tone"), &[]).await?;
     let role = house.folder.path().join("contracts/sage.role");
-    // The contract first: it does not fit yet, for its case fails only in `verify`. It is in force at once.
-    std::fs::write(&role, contract("extra [\"鹤\"]", "violates tone"))?;
-    house.tells("a changed contract is in force", 1).await?;
-    ensure!(house.says(CLEAN).await?.1.is_empty(), "the parameter has no effect");
-    // A role and the plugin's version that it kept out, together.
+    // A role goes, and with it what kept the plugin's next version out.
     put(&house.plugins(), &plugin(&[(WORD, "飞碟")])?)?;
     house.tells("a changed plugin is not taken", 1).await?;
     std::fs::remove_file(&role)?;

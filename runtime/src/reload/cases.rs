@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use rolecall_dsl::Contract;
-use rolecall_dsl::diagnostic::{Code, Finding, Severity};
+use rolecall_dsl::diagnostic::{Code, Finding, Severity, codes};
 use rolecall_dsl::span::Span;
 use rolecall_plugin_host::PluginHost;
 
@@ -16,15 +16,23 @@ pub(super) fn names(contract: &Contract, plugin: &str) -> bool {
     rules.chain(&contract.delivery.policy).any(|policy| policy.plugin == plugin)
 }
 
-/// What would be lost if the plugin came into force, between the plugins of now and of then: of the contracts that ask it, parameters that it
-/// no longer accepts, cases that no longer come out as written, a fallback or a sample of style that
-/// it no longer lets through. What does not hold without it either does not count.
+/// What would be lost if a plugin came into force.
+pub(super) struct Lost {
+    /// Of which contract, and the first of it; one sentence without a full stop.
+    pub(super) reason: String,
+    /// Whether the plugin only gave no judgement, as when the server is busy.
+    pub(super) passing: bool,
+}
+
+/// Compares the plugins of now and of then by the contracts that ask the one that is new: parameters that it
+/// no longer accepts, cases that no longer come out as written, a fallback or a sample of style that it no
+/// longer lets through. What does not hold without it either does not count.
 pub(super) async fn lost(
     plugin: &str,
     now: &PluginHost,
     then: &PluginHost,
     contracts: &[Arc<Contract>],
-) -> Option<String> {
+) -> Option<Lost> {
     for contract in contracts.iter().filter(|contract| names(contract, plugin)) {
         let wrong = errors(contract, then).await;
         if wrong.is_empty() {
@@ -33,7 +41,8 @@ pub(super) async fn lost(
         let known: HashSet<_> = errors(contract, now).await.iter().map(place).collect();
         let lost: Vec<Finding> = wrong.into_iter().filter(|finding| !known.contains(&place(finding))).collect();
         if !lost.is_empty() {
-            return Some(format!("role {}: {}", contract.name, told(&lost)));
+            let reason = format!("role {}: {}", contract.name, told(&lost));
+            return Some(Lost { reason, passing: lost.iter().all(|finding| finding.code == codes::PLUGIN_FAILED) });
         }
     }
     None

@@ -60,8 +60,11 @@ impl Reload {
     pub async fn look(&mut self) -> Events {
         let look = self.plugins.look().await;
         // Contracts that did not fit the plugins before may fit them now.
-        let again = !look.is_empty() || self.plugins.waits();
+        let again = !look.is_empty() || self.plugins.is_to_try_again();
         let candidate = self.read(again).await;
+        if candidate.is_none() && look.is_empty() {
+            return Events::default();
+        }
         let (plugins, events) = self.plugins.try_out(look, &self.contracts, candidate.as_ref()).await;
         let contracts = match candidate {
             Some(candidate) => Some(self.contracts.prepare(candidate, &plugins).await),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rolecall_plugin_host::{Look, PluginHost, Staged};
 
-use super::cases;
+use super::cases::{self, Lost};
 use crate::contracts::{Candidate, Outcome, Reloader, blocking};
 use crate::telemetry::Metrics;
 
@@ -23,6 +23,8 @@ struct Waiting {
     staged: Staged,
     /// Why it was not taken, once that is told.
     reason: Option<String>,
+    /// Whether another try may end otherwise although no file has changed.
+    passing: bool,
 }
 
 /// What became of one plugin.
@@ -52,10 +54,9 @@ impl Plugins {
         Self { host, metrics, locked, waiting: BTreeMap::new() }
     }
 
-    /// Whether a plugin is loaded that the contracts did not let in.
-    #[must_use]
-    pub fn waits(&self) -> bool {
-        !self.waiting.is_empty()
+    /// Whether a plugin was kept out by what may pass: it gave no judgement when it was tried.
+    pub(super) fn is_to_try_again(&self) -> bool {
+        self.waiting.values().any(|waiting| waiting.passing)
     }
 
     /// Looks at the folder.
@@ -87,7 +88,7 @@ impl Plugins {
         }
         for staged in look.staged {
             let name = staged.manifest().name.clone();
-            self.waiting.insert(name, Waiting { staged, reason: None });
+            self.waiting.insert(name, Waiting { staged, reason: None, passing: false });
         }
         for (name, waiting) in std::mem::take(&mut self.waiting) {
             events.extend(self.stage(name, waiting, &mut view, contracts, candidate).await);
@@ -126,28 +127,29 @@ impl Plugins {
         contracts: &Reloader,
         candidate: Option<&Candidate>,
     ) -> Option<PluginEvent> {
-        let Waiting { staged, reason: told } = waiting;
+        let Waiting { staged, reason: told, .. } = waiting;
         if view.has(&staged) {
             return None;
         }
         let then = view.with(&staged);
         let lost = if self.locked && !self.host.is_pinned() {
-            Some((Outcome::Locked, "contracts are locked, and no plugins.lock pins what may come".to_owned()))
+            let reason = "contracts are locked, and no plugins.lock pins what may come".to_owned();
+            Some((Outcome::Locked, Lost { reason, passing: false }))
         } else {
             let roles = match candidate {
                 Some(candidate) => contracts.prepare(candidate.clone(), &then).await.roles(),
                 None => contracts.contracts.list(),
             };
-            cases::lost(&name, view, &then, &roles).await.map(|reason| (Outcome::Refused, reason))
+            cases::lost(&name, view, &then, &roles).await.map(|lost| (Outcome::Refused, lost))
         };
-        let Some((outcome, reason)) = lost else {
+        let Some((outcome, Lost { reason, passing })) = lost else {
             let known = view.manifest(&name).is_some();
             *view = then;
             let outcome = if known { Outcome::Taken } else { Outcome::Added };
             return Some(PluginEvent { plugin: name, outcome, reason: None });
         };
         let is_news = told.as_ref() != Some(&reason);
-        self.waiting.insert(name.clone(), Waiting { staged, reason: Some(reason.clone()) });
+        self.waiting.insert(name.clone(), Waiting { staged, reason: Some(reason.clone()), passing });
         is_news.then_some(PluginEvent { plugin: name, outcome, reason: Some(reason) })
     }
 
