@@ -35,7 +35,15 @@ fn section(id: u8, content: &[u8]) -> Result<Vec<u8>> {
     Ok([&[id][..], &sized(content)?].concat())
 }
 
-/// A small component of one function whose code depends on itself everywhere.
+/// A component of one function, of no type.
+fn component(body: &[u8]) -> Result<Vec<u8>> {
+    let code = [&[1][..], &sized(body)?].concat();
+    let module =
+        [b"\0asm\x01\0\0\0".to_vec(), section(1, &[1, 0x60, 0, 0])?, section(3, &[1, 0])?, section(10, &code)?];
+    Ok([b"\0asm\x0d\0\x01\0".to_vec(), section(1, &module.concat())?].concat())
+}
+
+/// A small component whose function's code depends on itself everywhere.
 fn slow_component() -> Result<Vec<u8>> {
     let mut body = vec![1];
     number(LOCALS, &mut body);
@@ -53,10 +61,7 @@ fn slow_component() -> Result<Vec<u8>> {
         body.push(0x0b); // end
     }
     body.push(0x0b);
-    let code = [&[1][..], &sized(&body)?].concat();
-    let module =
-        [b"\0asm\x01\0\0\0".to_vec(), section(1, &[1, 0x60, 0, 0])?, section(3, &[1, 0])?, section(10, &code)?];
-    Ok([b"\0asm\x0d\0\x01\0".to_vec(), section(1, &module.concat())?].concat())
+    component(&body)
 }
 
 async fn server(folder: &Path, flags: &[&str]) -> Result<Server> {
@@ -70,11 +75,14 @@ async fn server(folder: &Path, flags: &[&str]) -> Result<Server> {
 async fn a_plugin_that_takes_the_compiler_too_long_is_refused() -> Result<()> {
     let folder = TempDir::with_prefix("rolecall-plugins-")?;
     std::fs::write(folder.path().join("slow.wasm"), slow_component()?)?;
+    // Two numbers are added, and there are none.
+    std::fs::write(folder.path().join("wrong.wasm"), component(&[0, 0x6a, 0x1a, 0x0b])?)?;
     let began = clock::now();
     let server = server(folder.path(), &["--plugin-compile-time", "1s"]).await?;
     eprintln!("refused after {:?}", began.elapsed());
     let log = server.log();
     ensure!(log.contains("slow.wasm: it takes the compiler more than 1 s"), "{log}");
+    ensure!(log.contains("wrong.wasm: the component is damaged"), "the compiler's own words are lost: {log}");
     ensure!(log.contains("digest@"), "the plugin beside it is not in force: {log}");
     Ok(())
 }

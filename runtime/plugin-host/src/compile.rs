@@ -130,7 +130,9 @@ impl CompilerProcess {
             Some(End::Killed) => Refusal::Passing("the compiler's process was killed".into()),
             Some(_) => {
                 let reason = said.lines().find(|line| !line.trim().is_empty());
-                reason.unwrap_or("the compiler's process ended without a word").to_owned().into()
+                let reason = reason.unwrap_or("the compiler's process ended without a word");
+                // Programs name themselves in front of what they complain of.
+                reason.strip_prefix("rolecall: ").unwrap_or(reason).to_owned().into()
             }
         }
     }
@@ -167,6 +169,7 @@ fn wait(child: &mut Child, patience: Duration) -> std::io::Result<Option<ExitSta
             Ok(ended) => return Ok(ended),
             Err(error) => {
                 child.kill()?;
+                child.wait()?;
                 return Err(error);
             }
         }

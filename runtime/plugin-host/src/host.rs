@@ -106,9 +106,9 @@ impl PluginHost {
     pub fn alone(component: &[u8], config: HostConfig) -> Result<(Self, Arc<Manifest>), StartError> {
         let host = Self::empty(config, Arc::new(NoObserver))?;
         let loaded = load::on_guest_thread(&host.inner.ticker, || host.inner.loader.load_bytes(component))?;
-        let plugin = Arc::new(loaded.map_err(|refusal| StartError(refusal.to_string()))?);
+        let (plugin, compiled) = loaded.map_err(|refusal| StartError(refusal.to_string()))?;
         let manifest = Arc::clone(&plugin.manifest);
-        host.take(&Staged { plugin, compiled: true });
+        host.take(&Staged { plugin: Arc::new(plugin), compiled });
         Ok((host, manifest))
     }
 

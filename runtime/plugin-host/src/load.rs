@@ -69,9 +69,9 @@ impl Loader {
     }
 
     /// The same of a component that is in no folder, under the name that it gives itself.
-    pub(crate) fn load_bytes(&self, bytes: &[u8]) -> Result<Plugin, Refusal> {
+    pub(crate) fn load_bytes(&self, bytes: &[u8]) -> Result<(Plugin, bool), Refusal> {
         let examined = examine(&self.engine, &self.compiler, self.cache.as_ref(), bytes)?;
-        self.plugin("the component", &examined, self.instances.seat())
+        Ok((self.plugin("the component", &examined, self.instances.seat())?, examined.compiled))
     }
 
     /// The same of code that was compiled before.

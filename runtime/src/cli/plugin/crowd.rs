@@ -25,6 +25,9 @@ pub(super) async fn measure(
     instance: Option<u64>,
 ) -> anyhow::Result<Option<(u32, Spread)>> {
     let (host, manifest) = PluginHost::alone(component, HostConfig::new(""))?;
+    if !manifest.streaming {
+        return Ok(None);
+    }
     let count = instance.map_or(REPLIES, |bytes| (MEMORY / bytes.max(1)).clamp(1, REPLIES));
     let count = u32::try_from(count)?;
     let piece: String = text.chars().take(30).collect();
