@@ -62,7 +62,11 @@ bench: plugins ## Measure idle sessions, checks and delivery (release build)
 	@$(CARGO) build --release -q -p rolecall -p rolecall-tests
 	@$(TARGET)/release/rolecall-bench
 
-bench-peers: ## The contract check beside other products' (installs them into the target folder)
+bench-peers: PEER = --manifest-path tests/peers/extism/Cargo.toml --target-dir $(TARGET)/extism -q
+bench-peers: deps ## Checks and plugins beside other products' (installs them into the target folder)
+	@$(CARGO) build $(PEER) --profile plugin --target wasm32-unknown-unknown \
+		-p rolecall-peer-component -p rolecall-peer-plugin
+	@$(CARGO) build $(PEER) --release
 	@$(CARGO) build --release -q -p rolecall-tests
 	@$(TARGET)/release/rolecall-bench peers
 

@@ -29,6 +29,15 @@ if [ ! -d "$(rustc --print sysroot)/lib/rustlib/wasm32-unknown-unknown" ]; then
   fi
 fi
 
+# Some of the tests' guests are built for WASI.
+if [ ! -d "$(rustc --print sysroot)/lib/rustlib/wasm32-wasip2" ]; then
+  if command -v rustup >/dev/null; then
+    rustup target add wasm32-wasip2
+  else
+    say "The wasm32-wasip2 target is missing; tests of guests with WASI need it."
+  fi
+fi
+
 if ! cargo nextest --version >/dev/null 2>&1; then
   cargo install --locked cargo-nextest
 fi

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rolecall_dsl::diagnostic::Finding;
-use rolecall_plugin_host::{HostConfig, Limits, LoadReport, PluginHost, StartError};
+use rolecall_plugin_host::{HashedEmbedder, HostConfig, Limits, LoadReport, Metering, PluginHost, StartError};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
@@ -206,6 +206,7 @@ pub fn host_config(config: &Config) -> HostConfig {
     HostConfig {
         dir: config.plugins.clone(),
         limits: Limits {
+            metering: Metering::Time,
             merge: config.plugin_merge_limit,
             check: config.plugin_check_limit,
             push: config.plugin_push_limit,
@@ -220,6 +221,7 @@ pub fn host_config(config: &Config) -> HostConfig {
         cache: Some(config.data.join("plugin-cache")),
         locked: config.locked,
         compiler: compiler(config.plugin_compile_time, config.plugin_compile_memory as u64),
+        embedder: Arc::new(HashedEmbedder),
     }
 }
 

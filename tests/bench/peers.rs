@@ -1,5 +1,8 @@
 //! The same check by reply guardrails of others: the reply and the terms of the bench `check`, with a ratio
-//! of questions. They run in a Python environment of their own, `tests/peers/requirements.txt`.
+//! of questions. They run in a Python environment of their own, `tests/peers/requirements.txt`. And our plugin
+//! host beside another.
+
+mod extism;
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -12,7 +15,7 @@ use serde_json::json;
 use super::check;
 use super::table::Row;
 
-/// The products, each a script of `tests/peers`.
+/// The guardrails, each a script of `tests/peers`.
 const PEERS: &[&str] = &["plain.py", "guard.py", "nemo.py"];
 
 /// What a script reports.
@@ -25,6 +28,12 @@ struct Report {
 }
 
 pub(crate) fn run() -> Result<Vec<Row>> {
+    let mut rows = guardrails()?;
+    rows.extend(extism::run()?);
+    Ok(rows)
+}
+
+fn guardrails() -> Result<Vec<Row>> {
     let python = public::interpreter("peers-python", "tests/peers/requirements.txt")?;
     let (reply, terms) = (check::reply(), check::terms());
     let ours = check::whole(&reply, &terms)?;

@@ -31,3 +31,8 @@ pub mod delivery {
         generate_all,
     });
 }
+
+/// What hosts may grant.
+pub mod host {
+    wit_bindgen::generate!({ path: "../wit/host", world: "capabilities", generate_all });
+}

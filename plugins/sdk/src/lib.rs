@@ -124,13 +124,13 @@
 //! # What the host promises and asks
 //!
 //! - Every reply gets a fresh instance: no text of one user is seen by another's policy. A policy may
-//!   wish otherwise for one session ([`Isolation`]); no host heeds that yet.
+//!   wish to keep its instance for the replies of one session ([`Isolation`]), which the operator grants.
 //! - A [`Violation`] is an error unless it says [`warning`](Violation::warning). A contract can make
 //!   warnings of a policy's errors, never the other way round.
 //! - Time, memory, stack and results are limited; a call over a limit ends with a named reason, and
 //!   the contract's `on_failure` decides what follows.
-//! - There are no files, no network, no clock. What a policy imports is what it needs; only
-//!   [`log`](mod@log) is granted today.
+//! - There are no files, no network, no processes. What a policy imports is what it needs: [`log`](mod@log) is
+//!   there for all, what is in [`host`] for those to whom the operator grants it.
 //! - A panic ends the call; its message reaches the host's log and the error.
 //! - Spans are UTF-8 byte offsets on character boundaries. A span that is not fails the call.
 //!
@@ -146,6 +146,7 @@ mod error;
 mod manifest;
 mod violation;
 
+pub mod host;
 pub mod log;
 pub mod testing;
 pub mod words;

@@ -14,10 +14,12 @@ use crate::{
 
 mod digits;
 mod features;
+pub(crate) mod host;
 
 use features::swapped;
 
 pub use features::features;
+pub use host::{clear_kv, set_clock, set_embedder};
 
 thread_local! {
     static LOG: RefCell<Vec<(Level, String)>> = const { RefCell::new(Vec::new()) };

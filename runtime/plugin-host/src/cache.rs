@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn what_was_not_used_for_longest_goes_first() {
         let dir = tempfile::TempDir::new().unwrap();
-        let engine = crate::engine::for_inspection().unwrap();
+        let engine = crate::engine::for_inspection(crate::Metering::Time).unwrap();
         let cache = Cache::open(dir.path(), &engine).unwrap();
         let digests: Vec<_> = (0..3).map(|number| blake3::hash(&[number])).collect();
         for (number, digest) in (0_u64..).zip(&digests) {

@@ -63,6 +63,20 @@ pub enum CallError {
         /// Guest functions on the stack, innermost first.
         frames: Vec<String>,
     },
+    /// The guest ran too many instructions, where these are counted instead of time.
+    #[error("plugin {plugin}: `{export}` ran more than {limit} instructions, which stand for {limit_ms} ms{}; do less per call, or raise the time limit of `{export}`", within(.frames))]
+    Fuel {
+        /// The plugin.
+        plugin: String,
+        /// The function called.
+        export: &'static str,
+        /// The limit, in instructions of WebAssembly.
+        limit: u64,
+        /// The limit that they stand for, in ms.
+        limit_ms: u64,
+        /// Guest functions on the stack, innermost first.
+        frames: Vec<String>,
+    },
     /// The guest wanted too much memory.
     #[error("plugin {plugin}: `{export}` wanted {wanted} bytes of memory; {limit} are allowed{}; keep less, or raise the memory limit", within(.frames))]
     Memory {
@@ -245,6 +259,7 @@ impl CallError {
             Self::BadParams { .. } => "bad_params",
             Self::InputTooLarge { .. } => "input_too_large",
             Self::Deadline { .. } => "deadline",
+            Self::Fuel { .. } => "fuel",
             Self::Memory { .. } => "memory",
             Self::Stack { .. } => "stack",
             Self::Trap { .. } => "trap",
@@ -264,6 +279,7 @@ impl CallError {
     pub fn is_plugin_fault(&self) -> bool {
         match self {
             Self::Deadline { .. }
+            | Self::Fuel { .. }
             | Self::Memory { .. }
             | Self::Stack { .. }
             | Self::Trap { .. }

@@ -15,7 +15,7 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use crate::load::complexity;
-use crate::{Refusal, clock, engine};
+use crate::{Metering, Refusal, clock, engine};
 
 /// Where components are compiled.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub struct CompilerProcess {
     /// The program. It bounds itself by what the arguments say, calls [`compile_stream`] and writes why it
     /// failed to its standard error.
     pub program: PathBuf,
-    /// Its arguments.
+    /// Its arguments; `--fuel` follows them where the code is to count instructions ([`Metering::Fuel`]).
     pub arguments: Vec<String>,
     /// Processor time that it bounds itself to. It is killed when it takes five times as long.
     pub time: Duration,
@@ -41,6 +41,8 @@ pub struct CompilerProcess {
     pub memory: u64,
 }
 
+/// What says so.
+const COUNTS_FUEL: &str = "--fuel";
 /// Bytes of compiled code: of a component of the largest size, with room.
 const MAX_CODE_BYTES: u64 = 1 << 30;
 /// Bytes of a reason.
@@ -48,12 +50,28 @@ const MAX_REASON_BYTES: u64 = 4 << 10;
 /// How often the process is looked at.
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// Compiles a component and gives code for engines like ours.
-pub(crate) fn compile(engine: &Engine, compiler: &Compiler, bytes: &[u8]) -> Result<Vec<u8>, Refusal> {
-    complexity::limit(bytes)?;
-    match compiler {
-        Compiler::Here => Ok(here(engine, bytes)?),
-        Compiler::Process(process) => process.compile(bytes),
+/// How components are compiled.
+#[derive(Clone, Copy)]
+pub(crate) struct Job<'a> {
+    /// For engines like this one.
+    pub(crate) engine: &'a Engine,
+    pub(crate) compiler: &'a Compiler,
+    pub(crate) metering: Metering,
+}
+
+impl<'a> Job<'a> {
+    /// On this thread, for engines that count time.
+    pub(crate) fn here(engine: &'a Engine) -> Self {
+        Self { engine, compiler: &Compiler::Here, metering: Metering::Time }
+    }
+
+    /// Compiles a component.
+    pub(crate) fn run(&self, bytes: &[u8]) -> Result<Vec<u8>, Refusal> {
+        complexity::limit(bytes)?;
+        match self.compiler {
+            Compiler::Here => Ok(here(self.engine, bytes)?),
+            Compiler::Process(process) => process.compile(bytes, self.metering),
+        }
     }
 }
 
@@ -61,15 +79,15 @@ pub(crate) fn compile(engine: &Engine, compiler: &Compiler, bytes: &[u8]) -> Res
 ///
 /// # Errors
 /// A sentence for the plugin's author, or the system's word.
-pub fn compile_stream(input: &mut impl Read, output: &mut impl Write) -> Result<(), String> {
+pub fn compile_stream(input: &mut impl Read, output: &mut impl Write, metering: Metering) -> Result<(), String> {
     let mut bytes = Vec::new();
     input.read_to_end(&mut bytes).map_err(|error| format!("the component could not be read: {error}"))?;
-    let engine = engine::for_inspection().map_err(|error| format!("no engine: {error}"))?;
+    let engine = engine::for_inspection(metering).map_err(|error| format!("no engine: {error}"))?;
     let code = here(&engine, &bytes)?;
     output.write_all(&code).and_then(|()| output.flush()).map_err(|error| format!("the code is lost: {error}"))
 }
 
-/// Code that [`compile`] gave, as a component.
+/// Code that [`Job::run`] gave, as a component.
 pub(crate) fn load(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
     // SAFETY: the bytes come from the compiler, in this process or in one that runs this program, or
     // from the cache, which holds what came from there: its digest covers them, the file is our own,
@@ -90,7 +108,7 @@ fn here(engine: &Engine, bytes: &[u8]) -> Result<Vec<u8>, String> {
 }
 
 impl CompilerProcess {
-    fn compile(&self, bytes: &[u8]) -> Result<Vec<u8>, Refusal> {
+    fn compile(&self, bytes: &[u8], metering: Metering) -> Result<Vec<u8>, Refusal> {
         let failed =
             |error: std::io::Error| Refusal::Passing(format!("the compiler's process could not be run: {error}"));
         // Files without names instead of pipes: nobody waits for the other.
@@ -99,6 +117,7 @@ impl CompilerProcess {
         input.write_all(bytes).and_then(|()| input.rewind()).map_err(failed)?;
         let mut child = Command::new(&self.program)
             .args(&self.arguments)
+            .args((metering == Metering::Fuel).then_some(COUNTS_FUEL))
             .env_clear()
             .stdin(Stdio::from(input))
             .stdout(Stdio::from(output.try_clone().map_err(failed)?))

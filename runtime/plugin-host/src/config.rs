@@ -1,8 +1,9 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::Compiler;
+use crate::{Compiler, Embedder, HashedEmbedder};
 
 /// Bytes of a plugin's file; a larger one is refused unread. Python needs 18 MB, JavaScript 12 MB.
 pub const MAX_FILE_BYTES: u64 = 32 << 20;
@@ -38,6 +39,8 @@ pub struct HostConfig {
     pub locked: bool,
     /// Where what is not in the cache is compiled.
     pub compiler: Compiler,
+    /// What embeds the texts of plugins that are granted `embed`.
+    pub embedder: Arc<dyn Embedder>,
 }
 
 impl HostConfig {
@@ -52,6 +55,7 @@ impl HostConfig {
             cache: None,
             locked: false,
             compiler: Compiler::Here,
+            embedder: Arc::new(HashedEmbedder),
         }
     }
 
@@ -59,6 +63,13 @@ impl HostConfig {
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Sets what guests' time is measured by.
+    #[must_use]
+    pub fn with_metering(mut self, metering: Metering) -> Self {
+        self.limits.metering = metering;
         self
     }
 
@@ -77,9 +88,22 @@ impl HostConfig {
     }
 }
 
+/// What a guest's time is measured by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Metering {
+    /// Time in which it really ran: for servers, where a machine's time is what is scarce.
+    #[default]
+    Time,
+    /// Instructions, a million for a millisecond: a call that ends within its limit here does so on every
+    /// machine, and one that does not never does. For tests and `verify`.
+    Fuel,
+}
+
 /// What one call may use. Each limit has a named outcome in [`crate::CallError`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
+    /// What the times below are measured by; default time.
+    pub metering: Metering,
     /// Guest time of `create`, `describe` and of `merge`; default 250 ms. `create` and the call that
     /// follows on the same instance have together the longer of their two limits.
     pub merge: Duration,
@@ -107,6 +131,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            metering: Metering::Time,
             merge: Duration::from_millis(250),
             check: Duration::from_millis(50),
             push: Duration::from_millis(10),

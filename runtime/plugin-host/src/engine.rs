@@ -5,8 +5,8 @@ use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store, WasmBacktraceDetails,
 };
 
-use crate::Limits;
 use crate::config::WASM_STACK_BYTES;
+use crate::{Limits, Metering};
 
 /// Core instances, memories and tables of one component; Python needs 38 instances, JavaScript a
 /// table of 7 693. The pool has as many for each instance, so that no crafted plugin exhausts it;
@@ -19,7 +19,8 @@ pub(crate) const MAX_TABLE_ELEMENTS: usize = 20_000;
 /// Makes an engine that takes instances from a pool, or from the system where the address space for
 /// the pool is not to be had (`ulimit -v`, some containers); the log says which.
 pub(crate) fn start(limits: &Limits, workers: usize) -> Result<Engine, wasmtime::Error> {
-    let mut pooling = config();
+    let metering = limits.metering;
+    let mut pooling = config(metering);
     pooling.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(limits, workers)));
     match Engine::new(&pooling).and_then(|engine| probe(&engine).map(|()| engine)) {
         Ok(engine) => {
@@ -28,22 +29,23 @@ pub(crate) fn start(limits: &Limits, workers: usize) -> Result<Engine, wasmtime:
         }
         Err(error) => {
             tracing::warn!(%error, "no pool for plugin instances; each is allocated on demand, which is slower");
-            let engine = Engine::new(&config())?;
+            let engine = Engine::new(&config(metering))?;
             probe(&engine)?;
             Ok(engine)
         }
     }
 }
 
-/// An engine for looking at files.
-pub(crate) fn for_inspection() -> Result<Engine, wasmtime::Error> {
-    Engine::new(&config())
+/// An engine for looking at files, and for compiling.
+pub(crate) fn for_inspection(metering: Metering) -> Result<Engine, wasmtime::Error> {
+    Engine::new(&config(metering))
 }
 
-fn config() -> Config {
+fn config(metering: Metering) -> Config {
     let mut config = Config::new();
     config
-        .epoch_interruption(true)
+        .epoch_interruption(metering == Metering::Time)
+        .consume_fuel(metering == Metering::Fuel)
         .max_wasm_stack(WASM_STACK_BYTES)
         // Errors must not depend on the operator's environment.
         .wasm_backtrace_details(WasmBacktraceDetails::Disable);
@@ -86,6 +88,8 @@ fn probe(engine: &Engine) -> Result<(), wasmtime::Error> {
     let component = Component::new(engine, PROBE)?;
     let mut store = Store::new(engine, ());
     store.set_epoch_deadline(1);
+    // It has no instructions; an engine that counts time has no fuel.
+    let _set = store.set_fuel(1);
     Linker::new(engine).instantiate(&mut store, &component)?;
     Ok(())
 }

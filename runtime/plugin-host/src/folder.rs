@@ -10,8 +10,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::config::{MAX_FILES, MAX_PLUGINS};
+use crate::grants::Grants;
 use crate::host::StartError;
-use crate::load::{self, Loader};
+use crate::load::{self, Intake, Loader};
 use crate::plugin::{Plugin, Set};
 use crate::{Lock, Manifest, Refusal, clock};
 
@@ -25,6 +26,8 @@ pub(crate) struct Folder {
     /// Whether the folder's lock counts, and what it pinned at the last look.
     locked: bool,
     lock: Option<Lock>,
+    /// What was granted at the last look.
+    grants: Grants,
     files: BTreeMap<PathBuf, File>,
     /// Why a file could not be tried, as it was told last.
     told: BTreeMap<PathBuf, String>,
@@ -65,6 +68,8 @@ pub struct Look {
     pub refused: Vec<(PathBuf, Refusal)>,
     /// Plugins whose file is gone.
     pub gone: Vec<String>,
+    /// Plugins in force that need what is no longer granted to them.
+    pub withdrawn: Vec<String>,
     /// Files that are not looked into because there are too many.
     pub ignored: usize,
 }
@@ -73,7 +78,7 @@ impl Look {
     /// Whether nothing has changed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.staged.is_empty() && self.refused.is_empty() && self.gone.is_empty()
+        self.staged.is_empty() && self.refused.is_empty() && self.gone.is_empty() && self.withdrawn.is_empty()
     }
 }
 
@@ -101,7 +106,16 @@ impl std::fmt::Debug for Staged {
 
 impl Folder {
     pub(crate) fn new(dir: PathBuf, locked: bool) -> Self {
-        Self { dir, locked, lock: None, files: BTreeMap::new(), told: BTreeMap::new(), seen: false, ignored: 0 }
+        Self {
+            dir,
+            locked,
+            lock: None,
+            grants: Grants::default(),
+            files: BTreeMap::new(),
+            told: BTreeMap::new(),
+            seen: false,
+            ignored: 0,
+        }
     }
 
     /// Whether it pins its plugins.
@@ -112,8 +126,8 @@ impl Folder {
     /// Looks once, and loads what is not as it was. Runs guests.
     pub(crate) fn look(&mut self, loader: &Loader, in_force: &Set) -> Result<Look, StartError> {
         let listed = self.list()?;
-        self.read_lock()?;
-        let mut look = Look { gone: self.forget(&listed), ..Look::default() };
+        self.read_rules()?;
+        let mut look = Look { gone: self.forget(&listed), withdrawn: self.withdrawn(in_force), ..Look::default() };
         // What was read before comes first: files that pour into the folder push nothing out.
         let (known, new): (Vec<_>, Vec<_>) = listed.into_iter().partition(|path| self.files.contains_key(path));
         look.ignored = (known.len() + new.len()).saturating_sub(MAX_FILES);
@@ -122,7 +136,8 @@ impl Folder {
             tracing::warn!(%dir, ignored, looked_into = MAX_FILES, "too many files in the plugin folder");
         }
         self.ignored = look.ignored;
-        let mut names: BTreeSet<String> = in_force.keys().filter(|name| !look.gone.contains(name)).cloned().collect();
+        let stays = |name: &&String| !look.gone.contains(name) && !look.withdrawn.contains(name);
+        let mut names: BTreeSet<String> = in_force.keys().filter(stays).cloned().collect();
         for path in known.into_iter().chain(new).take(MAX_FILES) {
             self.visit(&path, loader, in_force, &mut names, &mut look);
         }
@@ -152,19 +167,25 @@ impl Folder {
         Ok(files)
     }
 
-    /// Reads the lock. Another lock may let in what was refused, so all files are read again.
-    fn read_lock(&mut self) -> Result<(), StartError> {
-        if !self.locked {
-            return Ok(());
-        }
-        let lock = Lock::read(&self.dir).map_err(|error| StartError(error.to_string()))?;
-        if lock != self.lock {
-            self.lock = lock;
+    /// Reads the lock and the grants. Others may let in what was refused, so all files are read again.
+    fn read_rules(&mut self) -> Result<(), StartError> {
+        let lock =
+            if self.locked { Lock::read(&self.dir).map_err(|error| StartError(error.to_string()))? } else { None };
+        let grants = Grants::read(&self.dir).map_err(|error| StartError(error.to_string()))?;
+        if lock != self.lock || grants != self.grants {
+            (self.lock, self.grants) = (lock, grants);
             for file in self.files.values_mut() {
                 *file = File { stamp: None, content: Content::Unreadable(String::new()) };
             }
         }
         Ok(())
+    }
+
+    /// Plugins in force that need what is no longer granted to them.
+    fn withdrawn(&self, in_force: &Set) -> Vec<String> {
+        let lacks =
+            |name: &str, plugin: &Plugin| !self.grants.of(name).missing(&plugin.manifest.capabilities).is_empty();
+        in_force.iter().filter(|(name, plugin)| lacks(name, plugin)).map(|(name, _)| name.clone()).collect()
     }
 
     /// Forgets files that are gone: the names of their plugins.
@@ -233,7 +254,8 @@ impl Folder {
         if let Some(lock) = &self.lock {
             lock.knows(name, bytes)?;
         }
-        let (plugin, compiled) = loader.load(path, bytes, in_force.get(name).map(AsRef::as_ref))?;
+        let intake = Intake { grant: self.grants.of(name), older: in_force.get(name).map(AsRef::as_ref) };
+        let (plugin, compiled) = loader.load(path, bytes, &intake)?;
         if let Some(lock) = &self.lock {
             lock.admit(&plugin.manifest, bytes)?;
         }

@@ -7,7 +7,6 @@ mod failure;
 mod instance;
 mod state;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use wasmtime::{Engine, Store, UpdateDeadline};
@@ -18,12 +17,16 @@ pub(crate) use failure::Call;
 pub(crate) use state::State;
 
 use crate::Limits;
+use crate::services::Outfit;
 use crate::ticker::TICK;
 use failure::DeadlinePassed;
 
+/// Instructions that stand for a tick.
+const FUEL_A_TICK: u64 = 1_000_000;
+
 /// A store with every limit armed, before anything of the guest runs in it.
-pub(crate) fn store(engine: &Engine, plugin: &Arc<str>, limits: &Limits) -> Store<State> {
-    let mut store = Store::new(engine, State::new(Arc::clone(plugin), limits));
+pub(crate) fn store(engine: &Engine, outfit: &Outfit, limits: &Limits) -> Store<State> {
+    let mut store = Store::new(engine, State::new(outfit.clone(), limits));
     store.limiter(|state| state);
     store.set_hostcall_fuel(limits.result_bytes);
     store.set_max_component_handles(1_000);
@@ -38,13 +41,34 @@ pub(crate) fn store(engine: &Engine, plugin: &Arc<str>, limits: &Limits) -> Stor
 
 /// Gives the next calls time that they share.
 pub(crate) fn grant(store: &mut Store<State>, time: Duration) {
+    settle(store);
     store.data_mut().grant(ticks(time));
 }
 
 /// Gives the next call its time, of what is left of that granted, and its log lines.
 pub(crate) fn arm(store: &mut Store<State>, time: Duration) {
+    settle(store);
     store.data_mut().arm(ticks(time));
     store.set_epoch_deadline(1);
+    if let Some(fuel) = store.data_mut().fuel() {
+        // An engine without fuel has no fuel to set, and its states have none either.
+        let _set = store.set_fuel(fuel);
+    }
+}
+
+/// Counts the instructions of the call before as its ticks.
+fn settle(store: &mut Store<State>) {
+    if store.data().counts_fuel()
+        && let Ok(left) = store.get_fuel()
+    {
+        store.data_mut().settle(left);
+    }
+}
+
+/// Instructions that stand for a time. So few that a machine which is no slower than one of 1 GHz does not
+/// stop what was let through.
+pub(crate) fn fuel(time: Duration) -> u64 {
+    ticks(time).saturating_mul(FUEL_A_TICK)
 }
 
 fn ticks(time: Duration) -> u64 {

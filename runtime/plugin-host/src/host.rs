@@ -74,6 +74,8 @@ pub struct PluginHost {
     inner: Arc<Inner>,
     /// The plugins to ask, if not those in force.
     pinned: Option<Arc<Set>>,
+    /// Whose replies are judged.
+    session: Option<Arc<str>>,
 }
 
 impl PluginHost {
@@ -129,6 +131,7 @@ impl PluginHost {
             compiler: config.compiler,
             cache,
             instances: Instances::new(&config.limits),
+            embedder: config.embedder,
         };
         let inner = Inner {
             live: ArcSwap::default(),
@@ -137,10 +140,11 @@ impl PluginHost {
             loader,
             ticker,
             workers,
+            warm: Arc::default(),
             limits: config.limits,
             observer,
         };
-        Ok(Self { inner: Arc::new(inner), pinned: None })
+        Ok(Self { inner: Arc::new(inner), pinned: None, session: None })
     }
 
     /// A loaded plugin's manifest.
@@ -183,7 +187,7 @@ impl PluginHost {
         created.await.map_err(whole)?
     }
 
-    /// Judges a whole reply on a fresh instance.
+    /// Judges a whole reply, on a fresh instance unless one waits for the session.
     ///
     /// # Errors
     /// No judgement: see [`CallError`].
@@ -198,13 +202,14 @@ impl PluginHost {
         let (plugin, admission) = self.inner.enter(&self.plugins(), name, "check", Some(World::ConstraintPolicy))?;
         let (limits, params) = (self.inner.limits.clone(), json(params));
         let (context, reply, owner) = (context.clone(), reply.to_owned(), Arc::clone(&plugin));
+        let (warm, session) = (Arc::clone(&self.inner.warm), self.session.clone());
         let judged = self.inner.call(&plugin, "check", (admission, Proof::Whole), move || {
-            ConstraintGuest::create(&owner, &limits, &params)?.check(&owner, &limits, &context, &reply)
+            warm.check(&owner, &limits, (session, params), |guest| guest.check(&owner, &limits, &context, &reply))
         });
         judged.await
     }
 
-    /// Opens a stream on a fresh instance of its own, which it holds to its end, as long as there is a place
+    /// Opens a stream on an instance of its own, fresh unless one waits for the session, which it holds to its end, as long as there is a place
     /// for it ([`crate::Limits::streams`]); beyond that, each call gets a fresh one, which takes in what came before.
     /// `Ok(None)` when the plugin judges only whole replies.
     ///
@@ -224,8 +229,9 @@ impl PluginHost {
         let (plugin, admission) = self.inner.enter(&plugins, name, "open-stream", Some(World::ConstraintPolicy))?;
         let (limits, params) = (self.inner.limits.clone(), json(params));
         let (context, owner) = (context.clone(), Arc::clone(&plugin));
+        let (warm, session) = (Arc::clone(&self.inner.warm), self.session.clone());
         let opened = self.inner.call(&plugin, "open-stream", (admission, Proof::Later), move || {
-            Progress::begin(&owner, &limits, params, context)
+            Progress::begin(&owner, &limits, (&warm, session.as_ref()), params, context)
         });
         match opened.await? {
             Some(progress) => Ok(Some(PolicyStream::new(Arc::clone(&self.inner), plugin, admission, progress))),

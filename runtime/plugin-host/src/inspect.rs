@@ -2,9 +2,11 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::compile::Job;
+use crate::grants::Grant;
 use crate::guest::abi::linker;
 use crate::ticker::Ticker;
-use crate::{AbiVersion, Compiler, Limits, Manifest, Refusal, World, engine, load};
+use crate::{AbiVersion, Limits, Manifest, Metering, Refusal, World, engine, load};
 
 /// What a file shows, for its author.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -21,7 +23,7 @@ pub struct Inspection {
     pub imports: Vec<String>,
     /// Everything it exports.
     pub exports: Vec<String>,
-    /// What it says of itself, or why this server would refuse it.
+    /// What it says of itself, or why this server would refuse it whatever is granted to it.
     pub manifest: Result<Manifest, Refusal>,
 }
 
@@ -40,7 +42,7 @@ pub fn inspect(path: &Path) -> Result<Inspection, String> {
 /// # Errors
 /// The bytes are no component.
 pub fn inspect_component(name: &str, component: &[u8]) -> Result<Inspection, String> {
-    let engine = engine::for_inspection().map_err(|error| format!("no engine: {error}"))?;
+    let engine = engine::for_inspection(Metering::Time).map_err(|error| format!("no engine: {error}"))?;
     let ticker = Ticker::start(engine.clone()).map_err(|error| format!("no thread: {error}"))?;
     let seen = load::on_guest_thread(&ticker, || look(&engine, name, component));
     ticker.close();
@@ -48,7 +50,7 @@ pub fn inspect_component(name: &str, component: &[u8]) -> Result<Inspection, Str
 }
 
 fn look(engine: &wasmtime::Engine, name: &str, bytes: &[u8]) -> Result<Inspection, String> {
-    let examined = load::examine(engine, &Compiler::Here, None, bytes).map_err(|refusal| refusal.to_string())?;
+    let examined = load::examine(&Job::here(engine), None, bytes).map_err(|refusal| refusal.to_string())?;
     let linker = linker(engine).map_err(|error| format!("no linker: {error}"))?;
     Ok(Inspection {
         size: bytes.len(),
@@ -57,6 +59,7 @@ fn look(engine: &wasmtime::Engine, name: &str, bytes: &[u8]) -> Result<Inspectio
         worlds: examined.worlds().to_vec(),
         imports: examined.imports.clone(),
         exports: examined.exports.clone(),
-        manifest: load::trial(&linker, &Limits::default(), name, &examined).map(|tried| tried.manifest),
+        manifest: load::trial(&linker, &Limits::default(), (name, &Grant::all()), &examined)
+            .map(|tried| tried.manifest),
     })
 }

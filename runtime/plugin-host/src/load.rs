@@ -11,6 +11,7 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use wasmtime::Engine;
 use wasmtime::component::Linker;
@@ -20,12 +21,15 @@ pub(crate) use schema::findings as schema_findings;
 pub(crate) use trial::{Tried, run as trial};
 
 use crate::cache::Cache;
+use crate::compile::Job;
 use crate::config::{MAX_FILE_BYTES, WORKER_STACK_BYTES};
 use crate::engine::MAX_MEMORIES;
+use crate::grants::Grant;
 use crate::guest::State;
 use crate::host::StartError;
 use crate::instances::{Instances, Seat};
 use crate::plugin::Plugin;
+use crate::services::Embedder;
 use crate::ticker::Ticker;
 use crate::{Compiler, Limits, Refusal};
 
@@ -52,37 +56,49 @@ pub(crate) struct Loader {
     pub(crate) compiler: Compiler,
     pub(crate) cache: Option<Cache>,
     pub(crate) instances: Instances,
+    pub(crate) embedder: Arc<dyn Embedder>,
+}
+
+/// What a file becomes a plugin with.
+pub(crate) struct Intake<'a> {
+    pub(crate) grant: Grant,
+    /// The version in force, whose seat the new one shares with what lives of it.
+    pub(crate) older: Option<&'a Plugin>,
 }
 
 impl Loader {
-    /// Makes a plugin of a file's bytes, and says whether it was compiled for that. What lives of an
-    /// older version of it shares its seat with the new one.
-    pub(crate) fn load(&self, path: &Path, bytes: &[u8], older: Option<&Plugin>) -> Result<(Plugin, bool), Refusal> {
-        let examined = examine(&self.engine, &self.compiler, self.cache.as_ref(), bytes)?;
-        let seat = older.map_or_else(|| self.instances.seat(), |older| Arc::clone(&older.seat));
+    /// Makes a plugin of a file's bytes, and says whether it was compiled for that.
+    pub(crate) fn load(&self, path: &Path, bytes: &[u8], intake: &Intake<'_>) -> Result<(Plugin, bool), Refusal> {
+        let examined = examine(&self.job(), self.cache.as_ref(), bytes)?;
+        let seat = intake.older.map_or_else(|| self.instances.seat(), |older| Arc::clone(&older.seat));
         let stem = stem(path)?;
-        let plugin = self.plugin(stem, &examined, seat)?;
+        let plugin = self.plugin((stem, &intake.grant), &examined, seat)?;
         if *plugin.name != *stem {
             return Err(format!("the plugin is called {0}; name the file {0}.wasm", plugin.name).into());
         }
         Ok((plugin, examined.compiled))
     }
 
-    /// The same of a component that is in no folder, under the name that it gives itself.
+    /// The same of a component that is in no folder, under the name that it gives itself. It has all that it
+    /// asks for: whoever tries it is who wrote it.
     pub(crate) fn load_bytes(&self, bytes: &[u8]) -> Result<(Plugin, bool), Refusal> {
-        let examined = examine(&self.engine, &self.compiler, self.cache.as_ref(), bytes)?;
-        Ok((self.plugin("the component", &examined, self.instances.seat())?, examined.compiled))
+        let examined = examine(&self.job(), self.cache.as_ref(), bytes)?;
+        Ok((self.plugin(("the component", &Grant::all()), &examined, self.instances.seat())?, examined.compiled))
     }
 
     /// The same of code that was compiled before.
     pub(crate) fn load_code(&self, bytes: &[u8], code: &[u8]) -> Result<Plugin, Refusal> {
-        self.plugin("the component", &examine_code(&self.engine, bytes, code)?, self.instances.seat())
+        self.plugin(("the component", &Grant::all()), &examine_code(&self.engine, bytes, code)?, self.instances.seat())
+    }
+
+    fn job(&self) -> Job<'_> {
+        Job { engine: &self.engine, compiler: &self.compiler, metering: self.limits.metering }
     }
 
     /// `called` stands in messages until it has said its name.
-    fn plugin(&self, called: &str, examined: &Examined, seat: Arc<Seat>) -> Result<Plugin, Refusal> {
+    fn plugin(&self, (called, grant): (&str, &Grant), examined: &Examined, seat: Arc<Seat>) -> Result<Plugin, Refusal> {
         let Tried { manifest, schema, constraint, delivery, bytes } =
-            trial(&self.linker, &self.limits, called, examined)?;
+            trial(&self.linker, &self.limits, (called, grant), examined)?;
         // Unknown when the component takes modules from outside, which none of ours can.
         let needed = examined.component.resources_required();
         let memories = needed.map_or(MAX_MEMORIES, |needed| needed.num_memories.max(1));
@@ -96,6 +112,9 @@ impl Loader {
             delivery,
             memories: memories as usize,
             bytes,
+            kv: ArcSwap::default(),
+            embedder: Arc::clone(&self.embedder),
+            isolation: grant.isolation,
         })
     }
 }

@@ -12,7 +12,7 @@ use crate::{Manifest, Refusal};
 
 /// The file's name, in the plugin folder.
 const NAME: &str = "plugins.lock";
-/// Bytes of it that are read.
+/// Bytes of such a file.
 const MAX_BYTES: u64 = 1 << 20;
 /// What it begins with.
 const HEAD: &str = "# Made by `rolecall plugin lock`. With --locked, only these files become plugins.\n\n";
@@ -63,11 +63,9 @@ impl Lock {
     /// The file cannot be read, or is not one.
     pub fn read(dir: &Path) -> Result<Option<Self>, LockError> {
         let path = dir.join(NAME);
-        // Looked at first: to open a pipe waits for whoever writes to it.
-        let facts = fs::metadata(&path);
-        let text = match facts.and_then(|facts| if facts.is_file() { read(&path) } else { Err(no_file()) }) {
-            Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        let text = match read_file(&path) {
+            Ok(Some(text)) => text,
+            Ok(None) => return Ok(None),
             Err(error) => return Err(LockError { path, why: error.to_string() }),
         };
         match toml::from_str(&text) {
@@ -110,15 +108,23 @@ impl Lock {
     }
 }
 
-/// A lock's text, of a size that one can have.
-fn read(path: &Path) -> std::io::Result<String> {
+/// The text of a file that people write beside the plugins; `None` when there is no such file.
+pub(crate) fn read_file(path: &Path) -> std::io::Result<Option<String>> {
+    // Looked at first: to open a pipe waits for whoever writes to it.
+    match fs::metadata(path) {
+        Ok(facts) if !facts.is_file() => return Err(unfit("it is not a regular file")),
+        Ok(facts) if facts.len() > MAX_BYTES => return Err(unfit("it has more than 1 MiB")),
+        Ok(_) => {}
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    }
     let mut text = String::new();
     fs::File::open(path)?.take(MAX_BYTES).read_to_string(&mut text)?;
-    Ok(text)
+    Ok(Some(text))
 }
 
-fn no_file() -> std::io::Error {
-    std::io::Error::new(ErrorKind::InvalidInput, "it is not a regular file")
+fn unfit(why: &str) -> std::io::Error {
+    std::io::Error::new(ErrorKind::InvalidInput, why)
 }
 
 fn sha256(bytes: &[u8]) -> String {

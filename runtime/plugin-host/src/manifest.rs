@@ -1,9 +1,10 @@
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::AbiVersion;
+use crate::{AbiVersion, Capability};
 
 /// What a plugin says of itself, and what its file shows.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -23,18 +24,20 @@ pub struct Manifest {
     pub params_schema: Value,
     /// Whether a constraint policy judges a stream piece by piece, or whole replies only.
     pub streaming: bool,
-    /// How it wishes its instances to be isolated. Nothing heeds the wish yet: the host isolates by
-    /// call, a stream being one call.
+    /// How it wishes its instances to be isolated; a stream counts as one call.
     pub isolation: Isolation,
+    /// What it needs of the host besides its log: what its file imports.
+    pub capabilities: BTreeSet<Capability>,
     /// BLAKE3 of the file, in hex.
     pub digest: String,
 }
 
 /// How long a policy would have its instances live.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Isolation {
     /// For one call, or one stream.
+    #[default]
     Call,
     /// For the calls of one session.
     Session,

@@ -1,17 +1,19 @@
 //! What a plugin costs, measured on the thread that runs it: without queues and other threads, which
 //! are the server's and not the plugin's.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use crate::compile::Job;
 use crate::guest::abi::linker;
 use crate::guest::{ConstraintGuest, DeliveryGuest, StreamGuest};
 use crate::instances::Instances;
 use crate::load::{self, Loader};
 use crate::plugin::Plugin;
 use crate::ticker::Ticker;
-use crate::{Compiler, Context, Limits, OfflineMessage, clock, compile, engine};
+use crate::{Compiler, Context, HashedEmbedder, Limits, OfflineMessage, clock, engine};
 
 /// What was measured of one plugin.
 #[derive(Debug, Clone)]
@@ -53,11 +55,12 @@ pub fn measure(bytes: &[u8], params: &Map<String, Value>, text: &str) -> Result<
     let engine = engine::start(&limits, 1).map_err(|error| told(&error))?;
     let ticker = Ticker::start(engine.clone()).map_err(|error| told(&error))?;
     let began = clock::now();
-    let code = compile::compile(&engine, &Compiler::Here, bytes).map_err(|error| told(&error))?;
+    let code = Job::here(&engine).run(bytes).map_err(|error| told(&error))?;
     let compiled = began.elapsed();
     let instances = Instances::new(&limits);
     let linker = linker(&engine).map_err(|error| told(&error))?;
-    let loader = Loader { engine, linker, limits, compiler: Compiler::Here, cache: None, instances };
+    let embedder = Arc::new(HashedEmbedder);
+    let loader = Loader { engine, linker, limits, compiler: Compiler::Here, cache: None, instances, embedder };
     let bench =
         || Bench { loader: &loader, params: &Value::Object(params.clone()).to_string(), text }.run(bytes, &code);
     let figures = load::on_guest_thread(&ticker, bench);

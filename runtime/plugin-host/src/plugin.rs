@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use jsonschema::Validator;
 use parking_lot::Mutex;
 
@@ -10,7 +11,8 @@ use crate::breaker::Breaker;
 use crate::guest;
 use crate::guest::abi::{ConstraintPre, DeliveryPre};
 use crate::instances::{InstancePermit, Seat};
-use crate::{CallError, Limits, Manifest, World};
+use crate::services::{Embedder, Kv, Outfit};
+use crate::{CallError, Isolation, Limits, Manifest, World};
 
 /// Plugins by name: one consistent state.
 pub(crate) type Set = BTreeMap<String, Arc<Plugin>>;
@@ -28,6 +30,11 @@ pub(crate) struct Plugin {
     /// Memories of an instance, and their bytes when it has said what it is.
     pub(crate) memories: usize,
     pub(crate) bytes: usize,
+    /// What it keeps: that of the version before it, once it is in force.
+    pub(crate) kv: ArcSwap<Kv>,
+    pub(crate) embedder: Arc<dyn Embedder>,
+    /// How long its instances may live at most, by the operator.
+    pub(crate) isolation: Isolation,
 }
 
 impl Plugin {
@@ -39,6 +46,25 @@ impl Plugin {
         self.delivery.as_ref().ok_or_else(|| self.not(World::DeliveryPolicy))
     }
 
+    /// What its instances have of the host.
+    pub(crate) fn outfit(&self) -> Outfit {
+        Outfit { plugin: Arc::clone(&self.name), kv: self.kv.load_full(), embedder: Arc::clone(&self.embedder) }
+    }
+
+    /// Takes over from the version that was in force, or begins anew: what it kept while it was tried is
+    /// forgotten.
+    pub(crate) fn succeed(&self, older: Option<&Self>) {
+        self.kv.store(older.map_or_else(Arc::default, |older| older.kv.load_full()));
+    }
+
+    /// How long its instances live: as it wishes, if it may.
+    pub(crate) fn isolation(&self) -> Isolation {
+        match (self.manifest.isolation, self.isolation) {
+            (Isolation::Session, Isolation::Session) => Isolation::Session,
+            _ => Isolation::Call,
+        }
+    }
+
     /// Permission for one more stream that holds its instance, if there is a place.
     pub(crate) fn permit(&self) -> Option<InstancePermit> {
         self.seat.permit(self.memories, self.bytes)
@@ -46,7 +72,7 @@ impl Plugin {
 
     /// Makes an instance that nothing is asked of, and drops it.
     pub(crate) fn instantiate(&self, engine: &Engine, limits: &Limits) -> wasmtime::Result<()> {
-        let mut store = guest::store(engine, &self.name, limits);
+        let mut store = guest::store(engine, &self.outfit(), limits);
         guest::grant(&mut store, limits.merge);
         guest::arm(&mut store, limits.merge);
         if let Some(pre) = &self.constraint {

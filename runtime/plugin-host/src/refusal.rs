@@ -1,6 +1,9 @@
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
-use crate::{AbiVersion, Pinned, World};
+use crate::grants::{self, names};
+use crate::{AbiVersion, Capability, Pinned, World};
 
 /// Why a file is no plugin of this server. Messages speak to the plugin's author.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
@@ -37,11 +40,24 @@ pub enum Refusal {
         /// What it exports.
         exports: Vec<String>,
     },
-    /// It imports what it may not have.
-    #[error("the plugin needs {}, which is not granted; only log is", .imports.join(", "))]
-    NotGranted {
-        /// What it may not have.
+    /// It imports what this host does not have.
+    #[error(
+        "the plugin imports {}, which this server does not offer; it offers rolecall:policy's log, of \
+         rolecall:host {}, and WASI 0.2 without its powers", .imports.join(", "), names(&Capability::all())
+    )]
+    NotOffered {
+        /// What there is not.
         imports: Vec<String>,
+    },
+    /// It needs what the operator has not granted to it.
+    #[error("{}", not_granted(.plugin, .missing, .needed))]
+    NotGranted {
+        /// The plugin.
+        plugin: String,
+        /// What is missing.
+        missing: BTreeSet<Capability>,
+        /// All that it needs.
+        needed: BTreeSet<Capability>,
     },
     /// The folder is locked, and this file is not pinned.
     #[error("{}", not_pinned(.found, .pinned.as_deref()))]
@@ -69,6 +85,16 @@ impl From<&str> for Refusal {
     fn from(why: &str) -> Self {
         Self::Unusable(why.to_owned())
     }
+}
+
+fn not_granted(plugin: &str, missing: &BTreeSet<Capability>, needed: &BTreeSet<Capability>) -> String {
+    let (missing, file) = (names(missing), grants::NAME);
+    let needed: Vec<String> = needed.iter().map(|capability| format!("\"{capability}\"")).collect();
+    format!(
+        "the plugin needs {missing}, which is not granted; if it is to have that, write into {file} beside it a table \
+         [{plugin}] with capabilities = [{}]",
+        needed.join(", ")
+    )
 }
 
 fn not_pinned(found: &Pinned, pinned: Option<&Pinned>) -> String {

@@ -6,6 +6,7 @@ use crate::config::MAX_TEXT_BYTES;
 use crate::guest::{ConstraintGuest, StreamGuest};
 use crate::host::{Inner, Proof};
 use crate::plugin::Plugin;
+use crate::warm::{Leave, Owner, Warm};
 use crate::{CallError, Context, Limits, PolicyViolation, clock};
 
 /// One reply's judgement, growing. Dropping it frees the instance.
@@ -20,8 +21,8 @@ pub struct PolicyStream {
 
 /// How far a stream has come.
 pub(crate) enum Progress {
-    /// On an instance of its own.
-    Held(Box<StreamGuest>),
+    /// On an instance of its own, which may wait for its session's next call afterwards.
+    Held(Box<StreamGuest>, Option<Leave>),
     /// Without one, for want of a place: each call makes one and takes it there.
     Replayed(Box<Replay>),
 }
@@ -38,17 +39,28 @@ pub(crate) struct Replay {
 impl Progress {
     /// Opens the stream, unless the policy has none. It gets its place now, not when the call was queued.
     pub(crate) fn begin(
-        plugin: &Plugin,
+        plugin: &Arc<Plugin>,
         limits: &Limits,
+        (warm, session): (&Warm, Option<&Arc<str>>),
         params: String,
         context: Context,
     ) -> Result<Option<Self>, CallError> {
-        let permit = plugin.permit();
+        let owner = Owner::of(plugin, session, &params);
+        if let Some((mut guest, leave)) = owner.as_ref().and_then(|owner| warm.take(plugin, owner)) {
+            guest.again(limits);
+            let guest = guest.open_stream(plugin, limits, &context)?;
+            return Ok(guest.map(|guest| Self::Held(Box::new(guest), Some(leave))));
+        }
+        // Those who speak come before those who may speak again.
+        let permit = plugin.permit().or_else(|| {
+            warm.clear();
+            plugin.permit()
+        });
         let is_held = permit.is_some();
         let guest = ConstraintGuest::create_with(plugin, limits, &params, permit)?;
         let Some(guest) = guest.open_stream(plugin, limits, &context)? else { return Ok(None) };
         Ok(Some(if is_held {
-            Self::Held(Box::new(guest))
+            Self::Held(Box::new(guest), owner.map(Leave::first))
         } else {
             Self::Replayed(Box::new(Replay { params, context, text: String::new(), pieces: 0 }))
         }))
@@ -57,14 +69,14 @@ impl Progress {
     /// Bytes judged so far.
     fn len(&self) -> usize {
         match self {
-            Self::Held(guest) => guest.len(),
+            Self::Held(guest, _) => guest.len(),
             Self::Replayed(replay) => replay.text.len(),
         }
     }
 
     fn push(self, plugin: &Plugin, limits: &Limits, delta: &str) -> Result<(Vec<PolicyViolation>, Self), CallError> {
         match self {
-            Self::Held(mut guest) => Ok((guest.push(plugin, limits, delta)?, Self::Held(guest))),
+            Self::Held(mut guest, leave) => Ok((guest.push(plugin, limits, delta)?, Self::Held(guest, leave))),
             Self::Replayed(mut replay) => {
                 let found = replay.guest(plugin, limits)?.push(plugin, limits, delta)?;
                 replay.text.push_str(delta);
@@ -74,9 +86,19 @@ impl Progress {
         }
     }
 
-    fn finish(self, plugin: &Plugin, limits: &Limits) -> Result<Vec<PolicyViolation>, CallError> {
+    fn finish(self, plugin: &Arc<Plugin>, limits: &Limits, warm: &Warm) -> Result<Vec<PolicyViolation>, CallError> {
         match self {
-            Self::Held(guest) => guest.finish(plugin, limits),
+            Self::Held(mut guest, leave) => {
+                let found = guest.finish(plugin, limits)?;
+                if let Some(leave) = leave {
+                    // The judgement is there; an instance that fails now is not kept, and that is all.
+                    match guest.into_policy(plugin, limits) {
+                        Ok(guest) => warm.put(plugin, guest, leave),
+                        Err(error) => tracing::warn!(%error, "an instance is not kept for its session"),
+                    }
+                }
+                Ok(found)
+            }
             Self::Replayed(replay) => replay.guest(plugin, limits)?.finish(plugin, limits),
         }
     }
@@ -106,7 +128,7 @@ impl PolicyStream {
     /// whose call runs, holds none.
     #[must_use]
     pub fn holds_instance(&self) -> bool {
-        matches!(self.progress, Some(Progress::Held(_)))
+        matches!(self.progress, Some(Progress::Held(..)))
     }
 
     /// Judges the next piece. Spans count from the beginning of the stream. Cancel-unsafe: a dropped
@@ -155,10 +177,9 @@ impl PolicyStream {
     /// As for [`PolicyStream::push`].
     pub async fn finish(mut self) -> Result<Vec<PolicyViolation>, CallError> {
         let progress = self.take()?;
-        let (plugin, limits) = (Arc::clone(&self.plugin), self.host.limits.clone());
-        self.host
-            .call(&self.plugin, "finish", (self.admission, Proof::Whole), move || progress.finish(&plugin, &limits))
-            .await
+        let (plugin, limits, warm) = (Arc::clone(&self.plugin), self.host.limits.clone(), Arc::clone(&self.host.warm));
+        let finish = move || progress.finish(&plugin, &limits, &warm);
+        self.host.call(&self.plugin, "finish", (self.admission, Proof::Whole), finish).await
     }
 
     fn take(&mut self) -> Result<Progress, CallError> {

@@ -22,8 +22,9 @@ pub trait Judge: Send + Sync {
 /// Where judgements come from: the plugin host, or a double in tests.
 #[async_trait]
 pub trait Judges: Send + Sync {
-    /// The policies as they are now, whatever takes their place later: those of one reply.
-    fn pinned(self: Arc<Self>) -> Arc<dyn Judges>;
+    /// The policies as they are now, whatever takes their place later: those of one reply, in a session if
+    /// it belongs to one.
+    fn pinned(self: Arc<Self>, session: Option<&str>) -> Arc<dyn Judges>;
     /// Whether a policy judges piece by piece; `None` when it is not there.
     fn streaming(&self, plugin: &str) -> Option<bool>;
     /// Judges a whole reply.
@@ -56,8 +57,9 @@ impl Judge for PolicyStream {
 
 #[async_trait]
 impl Judges for PluginHost {
-    fn pinned(self: Arc<Self>) -> Arc<dyn Judges> {
-        Arc::new(Self::pinned(&self))
+    fn pinned(self: Arc<Self>, session: Option<&str>) -> Arc<dyn Judges> {
+        let pinned = Self::pinned(&self);
+        Arc::new(session.map_or_else(|| pinned.clone(), |session| pinned.in_session(session)))
     }
 
     fn streaming(&self, plugin: &str) -> Option<bool> {

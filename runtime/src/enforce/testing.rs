@@ -200,7 +200,7 @@ impl Judge for Open {
 
 #[async_trait]
 impl Judges for Doubles {
-    fn pinned(self: Arc<Self>) -> Arc<dyn Judges> {
+    fn pinned(self: Arc<Self>, _session: Option<&str>) -> Arc<dyn Judges> {
         self
     }
 

@@ -81,6 +81,10 @@ impl Plugins {
             self.waiting.remove(&name);
             events.extend(self.gone(&name, &mut view, contracts));
         }
+        for name in look.withdrawn {
+            self.waiting.remove(&name);
+            events.extend(self.withdrawn(&name, &mut view, contracts));
+        }
         for (file, reason) in look.refused {
             let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             self.waiting.remove(&name);
@@ -113,10 +117,25 @@ impl Plugins {
             return event(Outcome::Locked, Some("its file is gone, and contracts are locked".to_owned()));
         }
         *view = view.without(name);
+        event(Outcome::Removed, Self::missed(name, contracts))
+    }
+
+    /// What an operator takes away is taken away at once, locked or not.
+    fn withdrawn(&self, name: &str, view: &mut PluginHost, contracts: &Reloader) -> Option<PluginEvent> {
+        view.manifest(name)?;
+        *view = view.without(name);
+        let needs = "it needs what is no longer granted to it";
+        let reason =
+            Self::missed(name, contracts).map_or_else(|| needs.to_owned(), |missed| format!("{needs}; {missed}"));
+        Some(PluginEvent { plugin: name.to_owned(), outcome: Outcome::Removed, reason: Some(reason) })
+    }
+
+    /// Who has no such plugin any more.
+    fn missed(name: &str, contracts: &Reloader) -> Option<String> {
         let users = contracts.contracts.list();
         let users: Vec<&str> = users.iter().filter(|it| cases::names(it, name)).map(|it| it.name.as_str()).collect();
         let reason = format!("it was named by {}; their `on_failure` decides what is said", users.join(", "));
-        event(Outcome::Removed, Some(reason).filter(|_| !users.is_empty()))
+        Some(reason).filter(|_| !users.is_empty())
     }
 
     async fn stage(

@@ -36,10 +36,10 @@ impl Generation {
         let user = deps.turns.admit(&contract, &start.text)?;
         let Start { turn, history, dialogue, already, .. } = start;
         let history = if contract.stateful { history } else { Vec::new() };
-        let id = format!("{session}.{turn}");
+        let (id, session) = (format!("{session}.{turn}"), Some(session.to_string()));
         let tools = ToolUse::default();
         let overrides = Overrides::default();
-        let request = TurnRequest { id, contract, history, dialogue, user, already, overrides, tools };
+        let request = TurnRequest { id, session, contract, history, dialogue, user, already, overrides, tools };
         let (reports, events) = mpsc::channel(REPORTS);
         let cancel = CancellationToken::new();
         let (turns, slots, stop) = (deps.turns.clone(), Arc::clone(&deps.slots), cancel.clone());

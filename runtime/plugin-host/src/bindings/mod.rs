@@ -9,5 +9,6 @@
     reason = "generated code"
 )]
 
+pub mod host;
 pub mod v0;
 pub mod v1;

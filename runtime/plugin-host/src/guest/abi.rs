@@ -80,6 +80,8 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     v0::log::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
     v1::log::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
+    // What a component imports of these it was granted, or it is not linked at all.
+    bindings::host::Capabilities::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
     Ok(linker)
 }
 

@@ -19,6 +19,7 @@ pub(crate) struct ConstraintGuest {
 /// An instance with an open stream.
 pub(crate) struct StreamGuest {
     instance: Instance<dyn Constraint>,
+    policy: ResourceAny,
     stream: ResourceAny,
     /// What was pushed so far: the text that spans point into.
     text: String,
@@ -46,6 +47,16 @@ impl ConstraintGuest {
         Ok(Self { instance, policy })
     }
 
+    /// Gives it time for one more call.
+    pub(crate) fn again(&mut self, limits: &Limits) {
+        self.instance.grant(limits.check);
+    }
+
+    /// Counts what it holds beyond the call, if that is not done yet; whether it may be held.
+    pub(crate) fn hold(&mut self, permit: impl FnOnce() -> Option<InstancePermit>) -> bool {
+        self.instance.hold(permit)
+    }
+
     /// Judges a whole text.
     pub(crate) fn check(
         &mut self,
@@ -69,7 +80,8 @@ impl ConstraintGuest {
         let call = Call { plugin: &plugin.manifest.name, export: "open-stream", limits, time: limits.check };
         let stream =
             self.instance.call(&call, |guest, store| guest.open_stream(store, self.policy, context).map(Ok))?;
-        Ok(stream.map(|stream| StreamGuest { instance: self.instance, stream, text: String::new() }))
+        let Self { instance, policy } = self;
+        Ok(stream.map(|stream| StreamGuest { instance, policy, stream, text: String::new() }))
     }
 }
 
@@ -108,10 +120,17 @@ impl StreamGuest {
     }
 
     /// Ends the text.
-    pub(crate) fn finish(mut self, plugin: &Plugin, limits: &Limits) -> Result<Vec<PolicyViolation>, CallError> {
+    pub(crate) fn finish(&mut self, plugin: &Plugin, limits: &Limits) -> Result<Vec<PolicyViolation>, CallError> {
         let call = Call { plugin: &plugin.manifest.name, export: "finish", limits, time: limits.check };
         self.instance.grant(call.time);
         let found = self.instance.call(&call, |guest, store| guest.finish(store, self.stream))?;
         lift::violations(&call, &self.text, found)
+    }
+
+    /// Gives the stream back that has ended: what is left can serve the next call.
+    pub(crate) fn into_policy(mut self, plugin: &Plugin, limits: &Limits) -> Result<ConstraintGuest, CallError> {
+        let call = Call { plugin: &plugin.manifest.name, export: "finish", limits, time: limits.check };
+        self.instance.give_back(&call, self.stream)?;
+        Ok(ConstraintGuest { instance: self.instance, policy: self.policy })
     }
 }

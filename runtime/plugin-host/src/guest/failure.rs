@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use wasmtime::{FrameInfo, PoolConcurrencyLimitError, Store, Trap, WasmBacktrace};
 
+use super::fuel;
 use super::state::{MemoryLimit, State};
 use crate::lift::cut;
 use crate::{CallError, Limits};
@@ -29,7 +30,7 @@ pub(crate) struct Call<'a> {
 
 /// The guest has used up its ticks.
 #[derive(Debug)]
-pub(super) struct DeadlinePassed;
+pub(crate) struct DeadlinePassed;
 
 impl fmt::Display for DeadlinePassed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -55,6 +56,10 @@ impl Call<'_> {
         if error.downcast_ref::<DeadlinePassed>().is_some() || trap == Some(&Trap::Interrupt) {
             let limit_ms = u64::try_from(self.time.as_millis()).unwrap_or(u64::MAX);
             return CallError::Deadline { plugin, export, limit_ms, frames };
+        }
+        if trap == Some(&Trap::OutOfFuel) {
+            let limit_ms = u64::try_from(self.time.as_millis()).unwrap_or(u64::MAX);
+            return CallError::Fuel { plugin, export, limit: fuel(self.time), limit_ms, frames };
         }
         // A guest's own stack lies at the bottom of its memory, so that its end is the memory's.
         let own_stack = trap == Some(&Trap::MemoryOutOfBounds) && trace.is_some_and(is_recursion);

@@ -28,7 +28,7 @@ impl<G: ?Sized> Instance<G> {
         make: impl FnOnce(&mut Store<State>) -> Answer<(Box<G>, ResourceAny)>,
     ) -> Result<(Self, ResourceAny), CallError> {
         let call = Call { plugin: &plugin.manifest.name, export: "create", limits, time: limits.merge };
-        let mut store = store(engine, &plugin.name, limits);
+        let mut store = store(engine, &plugin.outfit(), limits);
         store.data_mut().permit(permit);
         grant(&mut store, limits.merge.max(then));
         let (guest, policy) = answer(&call, &mut store, make)?;
@@ -40,6 +40,18 @@ impl<G: ?Sized> Instance<G> {
         grant(&mut self.store, time);
     }
 
+    /// Counts what it holds beyond the call, if that is not done yet; whether it may be held.
+    pub(super) fn hold(&mut self, permit: impl FnOnce() -> Option<InstancePermit>) -> bool {
+        let state = self.store.data_mut();
+        if state.is_counted() {
+            return true;
+        }
+        let Some(mut permit) = permit() else { return false };
+        let fits = permit.grow(state.memory());
+        state.permit(Some(permit));
+        fits
+    }
+
     /// Calls a function of the guest.
     pub(super) fn call<T>(
         &mut self,
@@ -47,6 +59,11 @@ impl<G: ?Sized> Instance<G> {
         ask: impl FnOnce(&G, &mut Store<State>) -> Answer<T>,
     ) -> Result<T, CallError> {
         answer(call, &mut self.store, |store| ask(&self.guest, store))
+    }
+
+    /// Drops something that the guest has made.
+    pub(super) fn give_back(&mut self, call: &Call<'_>, resource: ResourceAny) -> Result<(), CallError> {
+        answer(call, &mut self.store, |store| resource.resource_drop(store).map(Ok))
     }
 }
 

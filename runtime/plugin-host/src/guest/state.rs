@@ -1,21 +1,24 @@
 use std::fmt;
-use std::sync::Arc;
-
 use wasmtime::ResourceLimiter;
 
-use crate::Limits;
+use super::FUEL_A_TICK;
+use super::failure::DeadlinePassed;
 use crate::engine::{MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_TABLE_ELEMENTS, MAX_TABLES};
 use crate::instances::InstancePermit;
 use crate::lift::cut;
+use crate::services::Outfit;
+use crate::{Limits, Metering};
 
 /// Lines that a call may log; more are counted and left out.
 const LOG_LINES: usize = 64;
+/// Bytes of one line of output.
+const LINE_BYTES: usize = 2 << 10;
 /// Bytes that a call may log.
 const LOG_BYTES: usize = 16 << 10;
 
 /// What the host keeps for an instance.
 pub(crate) struct State {
-    plugin: Arc<str>,
+    outfit: Outfit,
     memory_limit: usize,
     memory: usize,
     /// A stream's: what it holds is counted beyond the call.
@@ -24,10 +27,17 @@ pub(crate) struct State {
     ticks_left: u64,
     /// Ticks left for this call and those that share its time.
     granted: u64,
+    /// Instructions that it has been given for the call, where they are counted instead of time.
+    fuel: Option<u64>,
     lines: usize,
     bytes: usize,
     dropped: usize,
     last_error: Option<String>,
+    /// What it wrote to its output since the last end of a line; to the one that is for errors, last.
+    written: Vec<u8>,
+    to_errors: bool,
+    /// Where its "random" numbers are.
+    seed: u64,
 }
 
 /// How important a line of the log is.
@@ -54,24 +64,38 @@ pub(crate) struct TableLimit {
 }
 
 impl State {
-    pub(super) fn new(plugin: Arc<str>, limits: &Limits) -> Self {
+    pub(super) fn new(outfit: Outfit, limits: &Limits) -> Self {
         Self {
-            plugin,
+            outfit,
             memory_limit: limits.memory_bytes,
             memory: 0,
             permit: None,
             ticks_left: 0,
             granted: 0,
+            fuel: (limits.metering == Metering::Fuel).then_some(0),
             lines: 0,
             bytes: 0,
             dropped: 0,
             last_error: None,
+            written: Vec::new(),
+            to_errors: false,
+            seed: 0,
         }
+    }
+
+    /// What it has of the host.
+    pub(crate) fn outfit(&self) -> &Outfit {
+        &self.outfit
     }
 
     /// Counts what the instance holds, from now on.
     pub(super) fn permit(&mut self, permit: Option<InstancePermit>) {
         self.permit = permit;
+    }
+
+    /// Whether what it holds is counted already.
+    pub(super) fn is_counted(&self) -> bool {
+        self.permit.is_some()
     }
 
     /// Bytes of its linear memories.
@@ -86,18 +110,42 @@ impl State {
 
     /// Begins a call.
     pub(super) fn arm(&mut self, ticks: u64) {
+        self.end_line();
         if self.dropped > 0 {
-            tracing::warn!(plugin = %self.plugin, lines = self.dropped, "log lines left out: too many in one call");
+            tracing::warn!(plugin = %self.outfit.plugin, lines = self.dropped, "log lines left out: too many in one call");
         }
         (self.ticks_left, self.lines, self.bytes, self.dropped) = (ticks.min(self.granted), 0, 0, 0);
         self.last_error = None;
     }
 
+    /// Whether instructions are counted instead of time.
+    pub(super) fn counts_fuel(&self) -> bool {
+        self.fuel.is_some()
+    }
+
+    /// The instructions that the call may run, if they are counted.
+    pub(super) fn fuel(&mut self) -> Option<u64> {
+        let fuel = self.ticks_left.saturating_mul(FUEL_A_TICK);
+        self.fuel.is_some().then(|| *self.fuel.insert(fuel))
+    }
+
+    /// Counts what the call before has run.
+    pub(super) fn settle(&mut self, left: u64) {
+        let run = self.fuel.unwrap_or_default().saturating_sub(left);
+        self.fuel = Some(left);
+        self.granted = self.granted.saturating_sub(run.div_ceil(FUEL_A_TICK));
+    }
+
+    /// Counts what the host does for the guest as time of the call.
+    pub(crate) fn charge(&mut self, ticks: u64) -> Result<(), DeadlinePassed> {
+        self.ticks_left = self.ticks_left.saturating_sub(ticks);
+        self.granted = self.granted.saturating_sub(ticks);
+        if self.ticks_left > 0 { Ok(()) } else { Err(DeadlinePassed) }
+    }
+
     /// A tick went by; whether the call may go on.
     pub(super) fn spend_tick(&mut self) -> bool {
-        self.ticks_left = self.ticks_left.saturating_sub(1);
-        self.granted = self.granted.saturating_sub(1);
-        self.ticks_left > 0
+        self.charge(1).is_ok()
     }
 
     /// A line for the policy's author.
@@ -108,7 +156,7 @@ impl State {
             return;
         }
         self.lines += 1;
-        let (plugin, message) = (&*self.plugin, message.trim_end());
+        let (plugin, message) = (&*self.outfit.plugin, message.trim_end());
         match level {
             Level::Debug => tracing::debug!(plugin, message, "plugin"),
             Level::Info => tracing::info!(plugin, message, "plugin"),
@@ -120,8 +168,50 @@ impl State {
         }
     }
 
+    /// What the guest writes to its output or its errors, as lines of the log. What it says there when it
+    /// panics becomes the reason.
+    pub(crate) fn output(&mut self, to_errors: bool, bytes: &[u8]) {
+        if to_errors != self.to_errors {
+            self.end_line();
+            self.to_errors = to_errors;
+        }
+        for byte in bytes {
+            if *byte == b'\n' || self.written.len() >= LINE_BYTES {
+                self.end_line();
+            }
+            if *byte != b'\n' {
+                self.written.push(*byte);
+            }
+        }
+    }
+
+    /// Logs what stands in a line that has not ended.
+    fn end_line(&mut self) {
+        let written = std::mem::take(&mut self.written);
+        if written.is_empty() {
+            return;
+        }
+        let line = String::from_utf8_lossy(&written);
+        if self.to_errors {
+            // Of a panic the place comes first and the message next.
+            let before = self.last_error.take().map_or_else(String::new, |before| format!("{before} "));
+            self.last_error = Some(cut(&format!("{before}{}", line.trim()), 2 << 10).to_owned());
+        }
+        self.line(if self.to_errors { Level::Warn } else { Level::Info }, &line);
+    }
+
+    /// The next of the numbers that take the place of random ones: the same for every instance, so that a
+    /// policy judges alike wherever it runs. SplitMix64 (Steele, Lea and Flood, 2014).
+    pub(crate) fn random(&mut self) -> u64 {
+        self.seed = self.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.seed ^ (self.seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
     /// The last error that the guest logged in this call, such as the message of its panic.
     pub(super) fn take_last_error(&mut self) -> Option<String> {
+        self.end_line();
         self.last_error.take()
     }
 }
@@ -184,7 +274,7 @@ mod tests {
     /// Fails when a call gets its whole limit again after `create` has used up most of it.
     #[test]
     fn calls_share_the_time_granted() {
-        let mut state = State::new("p".into(), &Limits::default());
+        let mut state = State::new(Outfit::bare("p"), &Limits::default());
         let mut run = |limit| {
             state.arm(limit);
             (1..).take_while(|_| state.spend_tick()).count()

@@ -12,6 +12,7 @@ use crate::folder::Folder;
 use crate::load::Loader;
 use crate::plugin::{Plugin, Set};
 use crate::ticker::Ticker;
+use crate::warm::Warm;
 use crate::workers::{Turn, Workers};
 use crate::{CallError, Limits, World, clock};
 
@@ -24,6 +25,7 @@ pub(crate) struct Inner {
     pub(super) loader: Loader,
     pub(super) ticker: Ticker,
     pub(super) workers: Workers,
+    pub(crate) warm: Arc<Warm>,
     pub(crate) limits: Limits,
     pub(super) observer: Arc<dyn Observer>,
 }

@@ -13,7 +13,19 @@ impl PluginHost {
     /// of each plugin from its beginning to its end.
     #[must_use]
     pub fn pinned(&self) -> Self {
-        Self { inner: Arc::clone(&self.inner), pinned: Some(self.plugins()) }
+        self.view(self.plugins())
+    }
+
+    /// This host for the replies of one session: policies that wish it, and are granted it, may keep their
+    /// instances for the session's next reply.
+    #[must_use]
+    pub fn in_session(&self, session: &str) -> Self {
+        Self { session: Some(Arc::from(session)), ..self.clone() }
+    }
+
+    /// This host with these plugins.
+    fn view(&self, plugins: Arc<Set>) -> Self {
+        Self { pinned: Some(plugins), ..self.clone() }
     }
 
     /// This host as it would be with a plugin that is not in force yet.
@@ -21,7 +33,7 @@ impl PluginHost {
     pub fn with(&self, staged: &Staged) -> Self {
         let mut plugins = Set::clone(&self.plugins());
         plugins.insert(staged.manifest().name.clone(), Arc::clone(&staged.plugin));
-        Self { inner: Arc::clone(&self.inner), pinned: Some(Arc::new(plugins)) }
+        self.view(Arc::new(plugins))
     }
 
     /// Looks at the folder and loads what is new or changed since the last look, without touching what
@@ -54,27 +66,37 @@ impl PluginHost {
     pub fn without(&self, name: &str) -> Self {
         let mut plugins = Set::clone(&self.plugins());
         plugins.remove(name);
-        Self { inner: Arc::clone(&self.inner), pinned: Some(Arc::new(plugins)) }
+        self.view(Arc::new(plugins))
     }
 
     /// Takes into force what another view of this host has, in one step, for calls that begin from now on.
     pub fn adopt(&self, view: &Self) {
         let plugins = view.plugins();
+        let before = self.inner.live.load();
+        for (name, plugin) in plugins.iter() {
+            let older = before.get(name);
+            if older.is_none_or(|older| !Arc::ptr_eq(older, plugin)) {
+                plugin.succeed(older.map(AsRef::as_ref));
+            }
+        }
         self.inner.workers.divide(plugins.len());
+        self.inner.warm.keep(&plugins);
         self.inner.live.store(plugins);
     }
 
     /// Takes a plugin into force, for calls that begin from now on.
     pub fn take(&self, staged: &Staged) {
-        let live = Self { inner: Arc::clone(&self.inner), pinned: None };
+        let live = Self { pinned: None, ..self.clone() };
         self.adopt(&live.with(staged));
     }
 
-    /// Whether a plugin of these bytes is in force.
+    /// Whether a plugin of these bytes is in force, with as much as is granted to this one.
     #[must_use]
     pub fn has(&self, staged: &Staged) -> bool {
         let manifest = staged.manifest();
-        self.plugins().get(&manifest.name).is_some_and(|plugin| plugin.manifest.digest == manifest.digest)
+        self.plugins().get(&manifest.name).is_some_and(|plugin| {
+            plugin.manifest.digest == manifest.digest && plugin.isolation() == staged.plugin.isolation()
+        })
     }
 
     /// The plugins to ask.

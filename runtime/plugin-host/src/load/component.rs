@@ -1,10 +1,13 @@
+use std::collections::BTreeSet;
+
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use super::spoken::{self, Spoken};
 use crate::cache::Cache;
-use crate::compile;
-use crate::{AbiVersion, Compiler, Refusal, World};
+use crate::compile::{self, Job};
+use crate::grants::Grant;
+use crate::{AbiVersion, Capability, Refusal, World};
 
 /// What a file begins like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,12 +41,7 @@ pub(crate) struct Examined {
 }
 
 /// Compiles a file, or takes it from the cache, and reads its type.
-pub(crate) fn examine(
-    engine: &Engine,
-    compiler: &Compiler,
-    cache: Option<&Cache>,
-    bytes: &[u8],
-) -> Result<Examined, Refusal> {
+pub(crate) fn examine(job: &Job<'_>, cache: Option<&Cache>, bytes: &[u8]) -> Result<Examined, Refusal> {
     match Kind::of(bytes) {
         Kind::Component => {}
         Kind::CoreModule => {
@@ -51,11 +49,11 @@ pub(crate) fn examine(
         }
         Kind::Other => return Err("this is not a WebAssembly file".into()),
     }
-    let digest = blake3::hash(bytes);
+    let (engine, digest) = (job.engine, blake3::hash(bytes));
     let (component, compiled) = match cache.and_then(|cache| cache.get(&digest)) {
         Some(component) => (component, false),
         None => {
-            let code = compile::compile(engine, compiler, bytes)?;
+            let code = job.run(bytes)?;
             let component = compile::load(engine, &code)
                 .map_err(|error| Refusal::Passing(format!("the compiler's code is unusable: {error}")))?;
             if let Some(cache) = cache {
@@ -81,11 +79,16 @@ fn shown(engine: &Engine, component: Component, digest: blake3::Hash, compiled: 
 }
 
 impl Examined {
-    /// What it is spoken to in; refuses what this host cannot run, and names what is missing.
-    pub(super) fn admissible(&self) -> Result<&Spoken, Refusal> {
+    /// What it is spoken to in, and what it needs; refuses what this host cannot run or may not grant, and
+    /// names what is missing.
+    pub(super) fn admissible(&self, name: &str, grant: &Grant) -> Result<(&Spoken, BTreeSet<Capability>), Refusal> {
         let spoken = self.spoken.as_ref().map_err(Clone::clone)?;
-        spoken::granted(&self.imports)?;
-        Ok(spoken)
+        let needed = spoken::needed(&self.imports)?;
+        let missing = grant.missing(&needed);
+        if missing.is_empty() {
+            return Ok((spoken, needed));
+        }
+        Err(Refusal::NotGranted { plugin: name.to_owned(), missing, needed })
     }
 
     /// The version of the ABI that it is spoken to in.

@@ -1,10 +1,12 @@
 //! Which version of the ABI a component speaks: the names of its exports say it.
 
-use crate::{AbiVersion, Refusal, World};
+use std::collections::BTreeSet;
+
+use crate::{AbiVersion, Capability, Refusal, World, wasi};
 
 const PACKAGE: &str = "rolecall:policy/";
-/// What is granted; `types` has no functions.
-const GRANTS: &[&str] = &["log", "types"];
+/// What every policy may import; `types` has no functions.
+const GIVEN: &[&str] = &["log", "types"];
 
 /// What a component is spoken to in.
 #[derive(Debug, PartialEq, Eq)]
@@ -42,15 +44,23 @@ pub(super) fn of(exports: &[String]) -> Result<Spoken, Refusal> {
     }
 }
 
-/// Refuses a component that imports more than it may have; of any hosted version, for one file may
-/// serve several.
-pub(super) fn granted(imports: &[String]) -> Result<(), Refusal> {
-    let missing: Vec<String> = imports.iter().filter(|name| !is_granted(name)).cloned().collect();
-    if missing.is_empty() { Ok(()) } else { Err(Refusal::NotGranted { imports: missing }) }
+/// What a component needs of the host besides its log; refuses one that imports what there is not. What
+/// it may import of the ABI is of any hosted version, for one file may serve several.
+pub(super) fn needed(imports: &[String]) -> Result<BTreeSet<Capability>, Refusal> {
+    let mut needed = BTreeSet::new();
+    let mut missing = Vec::new();
+    for import in imports {
+        match Capability::of_import(import) {
+            Some(capability) => drop(needed.insert(capability)),
+            None if is_given(import) || wasi::is_linked(import) => {}
+            None => missing.push(import.clone()),
+        }
+    }
+    if missing.is_empty() { Ok(needed) } else { Err(Refusal::NotOffered { imports: missing }) }
 }
 
-fn is_granted(import: &str) -> bool {
-    interface(import).is_some_and(|(name, version)| GRANTS.contains(&name) && AbiVersion::of(version).is_some())
+fn is_given(import: &str) -> bool {
+    interface(import).is_some_and(|(name, version)| GIVEN.contains(&name) && AbiVersion::of(version).is_some())
 }
 
 /// World and version of an export, if it is a policy of ours.
@@ -109,9 +119,14 @@ mod tests {
     }
 
     #[test]
-    fn only_hosted_interfaces_are_granted() {
-        assert_eq!(granted(&names(&["log@0.9.0", "types@1.0.0", "log@1.0.0"])), Ok(()));
-        let imports = names(&["log@1.0.1", "net@1.0.0", "log"]);
-        assert_eq!(granted(&imports), Err(Refusal::NotGranted { imports }));
+    fn what_is_not_offered_is_named() {
+        assert_eq!(needed(&names(&["log@0.9.0", "types@1.0.0", "log@1.0.0"])), Ok(BTreeSet::new()));
+        let imports = ["rolecall:host/kv@1.0.0", "wasi:cli/stdout@0.2.6", "rolecall:host/clock@1.0.0"];
+        let imports = imports.map(str::to_owned);
+        assert_eq!(needed(&imports), Ok([Capability::Clock, Capability::Kv].into()));
+        let mut imports = names(&["log@1.0.1", "net@1.0.0", "log"]);
+        imports
+            .extend(["rolecall:host/kv@1.1.0", "rolecall:host/net@1.0.0", "wasi:cli/stdout@0.3.0"].map(str::to_owned));
+        assert_eq!(needed(&imports), Err(Refusal::NotOffered { imports }));
     }
 }

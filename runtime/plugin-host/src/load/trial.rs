@@ -1,7 +1,7 @@
 //! A plugin's first instance: it must come up within its limits and describe itself. A record that
 //! changed without a new version of the ABI shows only here.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
 use jsonschema::Validator;
 use wasmtime::component::Linker;
@@ -10,10 +10,12 @@ use wasmtime::{Engine, Store, Trap};
 use super::component::Examined;
 use super::schema;
 use super::spoken::Spoken;
+use crate::grants::Grant;
 use crate::guest::abi::said::Said;
 use crate::guest::abi::{ConstraintPre, DeliveryPre};
 use crate::guest::{self, Call, State};
-use crate::{CallError, Limits, Manifest, Refusal, World};
+use crate::services::Outfit;
+use crate::{CallError, Capability, Limits, Manifest, Refusal, World, wasi};
 
 /// A plugin that came up.
 pub(crate) struct Tried {
@@ -26,11 +28,17 @@ pub(crate) struct Tried {
 }
 
 /// Instantiates and describes.
-pub(crate) fn run(linker: &Linker<State>, limits: &Limits, name: &str, examined: &Examined) -> Result<Tried, Refusal> {
-    let spoken = examined.admissible()?;
+pub(crate) fn run(
+    linker: &Linker<State>,
+    limits: &Limits,
+    (name, grant): (&str, &Grant),
+    examined: &Examined,
+) -> Result<Tried, Refusal> {
+    let (spoken, needed) = examined.admissible(name, grant)?;
     let words = |error: wasmtime::Error| unfit(&error.root_cause().to_string());
     let engine = linker.engine();
-    let pre = linker.instantiate_pre(&examined.component).map_err(words)?;
+    let with_wasi = wasi::link(linker, engine, &examined.component).map_err(words)?;
+    let pre = with_wasi.as_ref().unwrap_or(linker).instantiate_pre(&examined.component).map_err(words)?;
     let has = |world| spoken.worlds.contains(&world);
     let constraint = has(World::ConstraintPolicy).then(|| ConstraintPre::new(spoken.abi, pre.clone()));
     let constraint = constraint.transpose().map_err(words)?;
@@ -55,7 +63,7 @@ pub(crate) fn run(linker: &Linker<State>, limits: &Limits, name: &str, examined:
     }
     let said = said.ok_or("the component exports no policy")?;
     let (params_schema, schema) = schema::compile(&said.params_schema)?;
-    let manifest = manifest(said, params_schema, spoken, &examined.digest)?;
+    let manifest = manifest(said, params_schema, (spoken, needed), &examined.digest)?;
     Ok(Tried { manifest, schema, constraint, delivery, bytes })
 }
 
@@ -66,7 +74,7 @@ fn describe(
     ask: impl FnOnce(&mut Store<State>) -> wasmtime::Result<Said>,
 ) -> Result<(Said, usize), String> {
     let call = Call { plugin: name, export: "describe", limits, time: limits.merge };
-    let mut store = guest::store(engine, &Arc::from(name), limits);
+    let mut store = guest::store(engine, &Outfit::bare(name), limits);
     guest::grant(&mut store, call.time);
     guest::arm(&mut store, call.time);
     let said = ask(&mut store);
@@ -90,7 +98,7 @@ fn agree(a: &Said, b: &Said) -> bool {
 fn manifest(
     said: Said,
     params_schema: serde_json::Value,
-    spoken: &Spoken,
+    (spoken, capabilities): (&Spoken, BTreeSet<Capability>),
     digest: &blake3::Hash,
 ) -> Result<Manifest, String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
@@ -109,6 +117,7 @@ fn manifest(
         params_schema,
         streaming: said.streaming && spoken.worlds.contains(&World::ConstraintPolicy),
         isolation: said.isolation,
+        capabilities,
         digest: digest.to_hex().to_string(),
     })
 }

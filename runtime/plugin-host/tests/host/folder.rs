@@ -50,7 +50,7 @@ fn every_bad_file_is_named_and_none_is_fatal() {
         ("empty", "not a WebAssembly file"),
         ("folder", "directory"),
         ("future", "speaks rolecall:policy 2.0.0; this server speaks 0.9.0 and 1.0.0"),
-        ("greedy", "needs rolecall:policy/net@1.0.0, which is not granted"),
+        ("greedy", "imports rolecall:policy/net@1.0.0, which this server does not offer"),
         ("no_world", "exports no policy"),
         ("other_name", "name the file classical_tone.wasm"),
         ("text", "not a WebAssembly file"),

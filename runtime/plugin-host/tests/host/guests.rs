@@ -21,8 +21,16 @@ pub(crate) fn component(name: &str) -> Vec<u8> {
 /// A guest as cargo leaves it.
 pub(crate) fn module(name: &str) -> Vec<u8> {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    let dir = BUILT.get_or_init(build);
+    const GUESTS: &[&str] = &["classical_tone", "digest", "hostile", "legacy", "sampler"];
+    let dir = BUILT.get_or_init(|| build("wasm32-unknown-unknown", GUESTS));
     fs::read(dir.join(format!("rolecall_{name}.wasm"))).expect("the guest that was just built")
+}
+
+/// The sampler for WASI, of which the compiler itself makes a component.
+pub(crate) fn sampler_with_wasi() -> Vec<u8> {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let dir = BUILT.get_or_init(|| build("wasm32-wasip2", &["sampler"]));
+    fs::read(dir.join("rolecall_sampler.wasm")).expect("the guest that was just built")
 }
 
 /// A folder with these files.
@@ -69,22 +77,13 @@ fn target() -> &'static Path {
     Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the target folder")
 }
 
-fn build() -> PathBuf {
-    let log = target().join("tmp/guests.log");
+fn build(triple: &str, guests: &[&str]) -> PathBuf {
+    let log = target().join(format!("tmp/guests-{triple}.log"));
     let mut cargo = Command::new(env!("CARGO"))
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
-        .args(["build", "--profile", "plugin", "--target", "wasm32-unknown-unknown", "--target-dir"])
+        .args(["build", "--profile", "plugin", "--target", triple, "--target-dir"])
         .arg(target())
-        .args([
-            "-p",
-            "rolecall-classical_tone",
-            "-p",
-            "rolecall-digest",
-            "-p",
-            "rolecall-hostile",
-            "-p",
-            "rolecall-legacy",
-        ])
+        .args(guests.iter().flat_map(|guest| ["-p".to_owned(), format!("rolecall-{guest}")]))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(fs::File::create(&log).expect("a log"))
@@ -95,10 +94,10 @@ fn build() -> PathBuf {
             let said = fs::read_to_string(&log).unwrap_or_default();
             assert!(
                 !said.contains("target may not be installed"),
-                "the guests need the wasm target; install it:\n    rustup target add wasm32-unknown-unknown"
+                "the guests need the wasm target; install it:\n    rustup target add {triple}"
             );
             assert!(status.success(), "the guests do not build:\n{said}");
-            return target().join("wasm32-unknown-unknown/plugin");
+            return target().join(triple).join("plugin");
         }
         std::thread::sleep(Duration::from_millis(100));
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 
-use crate::plugin::{Compiler, CompilerProcess, compile_stream};
+use crate::plugin::{Compiler, CompilerProcess, Metering, compile_stream};
 
 /// The program, once it is known that this process runs it and not one that embeds this crate: such a
 /// one knows no `plugin compile`.
@@ -37,9 +37,10 @@ pub fn compiler(time: Duration, memory: u64) -> Compiler {
 }
 
 /// Compiles standard input.
-pub(super) fn run(out: &mut impl Write, seconds: u64, bytes: u64) -> anyhow::Result<()> {
+pub(super) fn run(out: &mut impl Write, (seconds, bytes): (u64, u64), fuel: bool) -> anyhow::Result<()> {
     bound(seconds, bytes)?;
-    compile_stream(&mut std::io::stdin().lock(), out).map_err(|why| anyhow!(why))
+    let metering = if fuel { Metering::Fuel } else { Metering::Time };
+    compile_stream(&mut std::io::stdin().lock(), out, metering).map_err(|why| anyhow!(why))
 }
 
 #[cfg(unix)]

@@ -3,7 +3,7 @@ use std::path::Path;
 
 use anyhow::bail;
 
-use super::{kinds, names, size};
+use super::{capabilities, kinds, names, size};
 use crate::plugin::{Inspection, inspect};
 
 /// Shows what a component is.
@@ -22,6 +22,7 @@ fn show(out: &mut impl Write, file: &Path, seen: &Inspection) -> anyhow::Result<
     match &seen.manifest {
         Ok(manifest) => {
             writeln!(out, "name       {} {}  {}", manifest.name, manifest.version, kinds(manifest))?;
+            writeln!(out, "needs      {}", capabilities(manifest))?;
             writeln!(out, "wishes     isolation by {}", manifest.isolation)?;
             writeln!(out, "doc        {}", manifest.doc)?;
             writeln!(out, "params     {}", serde_json::to_string_pretty(&manifest.params_schema)?)?;
@@ -64,6 +65,7 @@ mod tests {
                         imports    none\n\
                         exports    e1\n           e2\n\
                         name       calm 2.1.0  constraint-policy, delivery-policy (streaming)\n\
+                        needs      nothing but its log\n\
                         wishes     isolation by session\n\
                         doc        Forbids shouting.\n\
                         params     {}\n";

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::bail;
 
-use super::kinds;
+use super::{capabilities, kinds};
 use crate::plugin::{HostConfig, LoadReport, NoObserver, PluginHost};
 
 /// Lists the plugins of a folder.
@@ -23,6 +23,9 @@ fn write(out: &mut impl Write, report: &LoadReport) -> std::io::Result<()> {
     for manifest in &report.loaded {
         let (abi, kinds, isolation) = (manifest.abi, kinds(manifest), manifest.isolation);
         write!(out, "{} {}  {kinds}  ABI {abi}  ", manifest.name, manifest.version)?;
+        if !manifest.capabilities.is_empty() {
+            write!(out, "needs {}  ", capabilities(manifest))?;
+        }
         writeln!(out, "wishes isolation by {isolation}  {}", manifest.doc)?;
     }
     for (file, reason) in &report.refused {

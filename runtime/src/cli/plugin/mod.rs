@@ -50,6 +50,9 @@ enum PluginCommand {
         /// Memory.
         #[arg(long)]
         bytes: u64,
+        /// Code that counts instructions.
+        #[arg(long)]
+        fuel: bool,
     },
     /// Pin the plugins of a folder in its plugins.lock: with `serve --locked` no others come into force.
     Lock {
@@ -105,7 +108,7 @@ pub async fn run(args: PluginArgs) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     match args.command {
         PluginCommand::Pack { module, output } => pack::run(&mut out, &module, output),
-        PluginCommand::Compile { seconds, bytes } => compile::run(&mut out, seconds, bytes),
+        PluginCommand::Compile { seconds, bytes, fuel } => compile::run(&mut out, (seconds, bytes), fuel),
         PluginCommand::Lock { plugins, check } => lock::run(&mut out, &plugins, check),
         PluginCommand::New { name, lang, kind } => new::run(&mut out, &name, lang, kind),
         PluginCommand::Test { file, cases } => test::run(&mut out, &file, cases).await,
@@ -121,6 +124,12 @@ pub async fn run(args: PluginArgs) -> anyhow::Result<()> {
 fn kinds(manifest: &Manifest) -> String {
     let streaming = if manifest.streaming { " (streaming)" } else { "" };
     format!("{}{streaming}", names(&manifest.worlds).join(", "))
+}
+
+/// "clock, kv".
+fn capabilities(manifest: &Manifest) -> String {
+    let names: Vec<&str> = manifest.capabilities.iter().map(|capability| capability.name()).collect();
+    if names.is_empty() { "nothing but its log".to_owned() } else { names.join(", ") }
 }
 
 fn names(worlds: &[World]) -> Vec<String> {
@@ -147,6 +156,7 @@ mod tests {
             params_schema: serde_json::json!({}),
             streaming: true,
             isolation: Isolation::Session,
+            capabilities: std::collections::BTreeSet::new(),
             digest: "d1".into(),
         }
     }

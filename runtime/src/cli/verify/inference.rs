@@ -133,6 +133,7 @@ async fn turn(contract: &Arc<Contract>, bench: &Bench, user: &str, seed: u64) ->
 async fn answer(contract: &Arc<Contract>, turns: &Turns, user: &str, seed: Option<u64>) -> Result<TurnEnd, String> {
     let request = TurnRequest {
         id: "rehearsal".to_owned(),
+        session: None,
         contract: Arc::clone(contract),
         history: Vec::new(),
         dialogue: None,

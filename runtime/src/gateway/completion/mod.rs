@@ -117,6 +117,7 @@ impl Completion {
                 Overrides { seed: overrides.seed.map(|seed| seed.wrapping_add(offset)), ..overrides.clone() };
             let turn = TurnRequest {
                 id: trace_id(&id, choice),
+                session: None,
                 contract: Arc::clone(&contract),
                 history: history.clone(),
                 dialogue: dialogue.clone(),

@@ -30,6 +30,8 @@ pub const MAX_STALL: Duration = Duration::from_secs(60);
 pub struct TurnRequest {
     /// The id under which its trace is kept.
     pub id: String,
+    /// The session that it belongs to, if any: its policies may keep their instances from turn to turn.
+    pub session: Option<String>,
     /// The contract that the reply must keep.
     pub contract: Arc<Contract>,
     /// What was said before, oldest first.
@@ -169,11 +171,11 @@ impl Turns {
     /// receiver is gone, or took nothing for [`MAX_STALL`]. Cancelling stops the model call and ends
     /// with `Outcome::Cancelled`.
     pub async fn run(&self, request: TurnRequest, events: mpsc::Sender<TurnEvent>, cancel: CancellationToken) {
-        let TurnRequest { id, contract, history, dialogue, user, already, overrides, tools } = request;
+        let TurnRequest { id, session, contract, history, dialogue, user, already, overrides, tools } = request;
         let asking = self.models.asking(&contract);
         // What guards tell apart is decided once, before anything is said.
         let contract = contract.for_turn(&user.get().text, enforce::opens(&history));
-        let judges = Arc::clone(&self.judges).pinned();
+        let judges = Arc::clone(&self.judges).pinned(session.as_deref());
         let reply = Box::new(ReplyStream::new(&contract, judges, self.metrics.clone(), &already));
         let notes = notes::notes(&contract, &history, dialogue, &user.get().text);
         let prompt = Prompt::with_tools(Prompt::first(contract, history, user, &already, &overrides), tools);

@@ -65,6 +65,7 @@ fn turns(model: Arc<dyn Model>) -> Turns {
 fn request(turns: &Turns, contract: &Arc<Contract>, already: &str) -> TurnRequest {
     TurnRequest {
         id: "t".to_owned(),
+        session: None,
         contract: Arc::clone(contract),
         history: Vec::new(),
         dialogue: None,
@@ -244,6 +245,7 @@ async fn the_shipped_roles_rehearse_their_own_cases() {
             loop {
                 let request = TurnRequest {
                     id: "t".to_owned(),
+                    session: None,
                     contract: Arc::clone(&contract),
                     history: Vec::new(),
                     dialogue: None,

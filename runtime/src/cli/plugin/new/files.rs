@@ -16,6 +16,10 @@ macro_rules! files {
 pub(super) const WIT: &[File] =
     files!["plugins/wit/v1", "constraint.wit", "delivery.wit", "log.wit", "types.wit", "worlds.wit",];
 
+/// What hosts may grant, below `wit/host`.
+pub(super) const HOST_WIT: &[File] =
+    files!["plugins/wit/host", "clock.wit", "embed.wit", "kv.wit", "similarity.wit", "worlds.wit",];
+
 /// The guest crate, below `rolecall-plugin`.
 pub(super) const SDK: &[File] = files![
     "plugins/sdk",
@@ -27,12 +31,18 @@ pub(super) const SDK: &[File] = files![
     "src/guest.rs",
     "src/guest/constraint.rs",
     "src/guest/delivery.rs",
+    "src/host/clock.rs",
+    "src/host/embed.rs",
+    "src/host/kv.rs",
+    "src/host/mod.rs",
+    "src/host/similarity.rs",
     "src/lib.rs",
     "src/log.rs",
     "src/manifest.rs",
     "src/testing.rs",
     "src/testing/digits.rs",
     "src/testing/features.rs",
+    "src/testing/host.rs",
     "src/violation.rs",
     "src/words.rs",
     "src/words/scanner.rs",

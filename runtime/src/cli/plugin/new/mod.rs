@@ -51,6 +51,7 @@ pub(super) fn run(out: &mut impl Write, folder: &Path, lang: Lang, kind: Kind) -
     }
     write(folder, files::of(lang, kind), "", name)?;
     write(folder, files::WIT, "wit/v1", name)?;
+    write(folder, files::HOST_WIT, "wit/host", name)?;
     if lang == Lang::Rust {
         write(folder, files::SDK, "rolecall-plugin", name)?;
     }
@@ -127,7 +128,9 @@ mod tests {
                 assert_eq!(written, found);
             }
         }
-        for (folder, written) in [("plugins/wit/v1", files::WIT), ("plugins/sdk", files::SDK)] {
+        for (folder, written) in
+            [("plugins/wit/v1", files::WIT), ("plugins/wit/host", files::HOST_WIT), ("plugins/sdk", files::SDK)]
+        {
             let folder = root.join(folder);
             let mut found = BTreeSet::new();
             below(&folder, &mut found);

@@ -1,0 +1,114 @@
+//! `grants.toml`: what the operator grants to plugins. A plugin that needs more is refused; what nobody
+//! asks for harms nobody.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::lock::read_file;
+use crate::{Capability, Isolation};
+
+/// The file's name, in the plugin folder.
+pub(crate) const NAME: &str = "grants.toml";
+
+/// What is granted to whom. Without a file, nothing to anybody.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Grants(BTreeMap<String, Grant>);
+
+/// What one plugin may have.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Grant {
+    #[serde(default)]
+    pub(crate) capabilities: BTreeSet<Capability>,
+    /// Whether its instances may live as long as a session, if it wishes so.
+    #[serde(default)]
+    pub(crate) isolation: Isolation,
+}
+
+/// Why the file cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{}: {why}; it has a table for each plugin, such as `[calm]` with `capabilities = [\"clock\"]`, of \
+     {}, and `isolation = \"session\"`", path.display(), names(&Capability::all())
+)]
+pub struct GrantsError {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong.
+    pub why: String,
+}
+
+impl Grants {
+    /// Reads the grants of a folder.
+    pub(crate) fn read(dir: &Path) -> Result<Self, GrantsError> {
+        let path = dir.join(NAME);
+        let text = match read_file(&path) {
+            Ok(Some(text)) => text,
+            Ok(None) => return Ok(Self::default()),
+            Err(error) => return Err(GrantsError { path, why: error.to_string() }),
+        };
+        toml::from_str(&text).map_err(|error| GrantsError { path, why: error.message().to_owned() })
+    }
+
+    /// What is granted to a plugin.
+    pub(crate) fn of(&self, name: &str) -> Grant {
+        self.0.get(name).cloned().unwrap_or_default()
+    }
+}
+
+impl Grant {
+    /// Everything that there is, for those who try a plugin of their own.
+    pub(crate) fn all() -> Self {
+        Self { capabilities: Capability::all(), isolation: Isolation::Session }
+    }
+
+    /// What is missing of what a plugin needs.
+    pub(crate) fn missing(&self, needed: &BTreeSet<Capability>) -> BTreeSet<Capability> {
+        needed.difference(&self.capabilities).copied().collect()
+    }
+}
+
+/// "clock, kv".
+pub(crate) fn names(capabilities: &BTreeSet<Capability>) -> String {
+    capabilities.iter().map(|capability| capability.name()).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Grants, GrantsError> {
+        let dir = tempfile::TempDir::new().unwrap();
+        std::fs::write(dir.path().join(NAME), text).unwrap();
+        Grants::read(dir.path())
+    }
+
+    #[test]
+    fn only_what_is_written_is_granted() {
+        let grants = read("[calm]\ncapabilities = [\"kv\", \"clock\"]\n\n[wild]\nisolation = \"session\"\n").unwrap();
+        assert_eq!(grants.of("calm").capabilities, [Capability::Clock, Capability::Kv].into());
+        assert_eq!(grants.of("calm").isolation, Isolation::Call);
+        assert_eq!(grants.of("wild").missing(&Capability::all()), Capability::all());
+        assert_eq!(grants.of("wild").isolation, Isolation::Session);
+        assert_eq!(grants.of("other"), Grant::default());
+        assert_eq!(Grants::read(Path::new("/nowhere")), Ok(Grants::default()));
+    }
+
+    /// Fails when a slip of the pen is taken for nothing.
+    #[test]
+    fn what_is_no_grant_is_refused() {
+        for text in [
+            "[calm]\ncapabilities = [\"net\"]",
+            "[calm]\ncapability = [\"kv\"]",
+            "[calm]\nisolation = \"thread\"",
+            "calm = true",
+            "[calm",
+        ] {
+            let said = read(text).unwrap_err().to_string();
+            assert!(said.contains("grants.toml") && said.contains("clock, kv, similarity, embed"), "{said}");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Instances that wait for their session.
+
+use rolecall_plugin_host::{Context, PluginHost};
+use tempfile::TempDir;
+
+use crate::grants::{granted, taste, tasted};
+use crate::guests::{component, config, folder, start};
+
+const BY_SESSION: &str =
+    "[sampler]\ncapabilities = [\"clock\", \"kv\", \"similarity\", \"embed\"]\nisolation = \"session\"\n";
+
+fn sampler() -> (PluginHost, TempDir) {
+    granted(&component("sampler"), BY_SESSION)
+}
+
+/// A reply judged piece by piece: how often its instance was asked, and by how many streams.
+async fn streamed(host: &PluginHost) -> String {
+    let stream = host.open("sampler", &taste("calls"), &Context::default()).await.expect("an instance");
+    let mut stream = stream.expect("a stream");
+    stream.push("a").await.expect("a judgement");
+    stream.finish().await.expect("a judgement")[0].message.clone()
+}
+
+/// Fails when a session's instance is made anew each time, or serves anybody else: another session, other
+/// parameters, or a caller without a session.
+#[tokio::test]
+async fn an_instance_serves_its_session_and_no_other() {
+    let (host, _dir) = sampler();
+    let (one, other) = (host.in_session("one"), host.pinned().in_session("other"));
+    assert_eq!(tasted(&one, "calls", "").await.as_deref(), Ok("1 0"));
+    assert_eq!(tasted(&one, "calls", "").await.as_deref(), Ok("2 0"));
+    assert_eq!(streamed(&one).await, "3 1");
+    assert_eq!(streamed(&host.pinned().in_session("one")).await, "4 2");
+    assert_eq!(streamed(&other).await, "1 1");
+    assert_eq!(tasted(&one, "clock", "").await.map(|time| time.len()), Ok(13), "with other parameters");
+    for _ in 0..2 {
+        assert_eq!(tasted(&host, "calls", "").await.as_deref(), Ok("1 0"), "without a session");
+    }
+    assert_eq!(tasted(&one, "calls", "").await.as_deref(), Ok("5 2"));
+}
+
+/// Two calls at once cannot have one instance, and neither can a stream and a call.
+#[tokio::test]
+async fn one_instance_serves_one_call_at_a_time() {
+    let (host, _dir) = sampler();
+    let host = host.in_session("one");
+    assert_eq!(tasted(&host, "calls", "").await.as_deref(), Ok("1 0"));
+    let open = host.open("sampler", &taste("calls"), &Context::default()).await.expect("an instance");
+    assert_eq!(tasted(&host, "calls", "").await.as_deref(), Ok("1 0"), "the other is taken by the stream");
+    drop(open);
+    assert_eq!(tasted(&host, "calls", "").await.as_deref(), Ok("2 0"), "a stream that was given up keeps its instance");
+}
+
+/// Fails when an instance that failed is entered again, or one of a version that is no longer in force.
+#[tokio::test]
+async fn what_failed_or_was_exchanged_does_not_wait() {
+    let dir =
+        folder(&[("hostile.wasm", &component("hostile")), ("grants.toml", b"[hostile]\nisolation = \"session\"\n")]);
+    let (host, report) = start(config(dir.path()));
+    assert_eq!(report.refused, []);
+    let session = host.in_session("one");
+    let remembered = |host: PluginHost| async move {
+        let found = host.check("hostile", &crate::guests::mode("remember"), &Context::default(), "x").await;
+        found.expect("a judgement").len()
+    };
+    assert_eq!((remembered(session.clone()).await, remembered(session.clone()).await), (1, 2));
+    let trap = session.check("hostile", &crate::guests::mode("trap"), &Context::default(), "x").await;
+    assert_eq!(trap.expect_err("a trap").reason(), "trap");
+    assert_eq!(remembered(session.clone()).await, 3, "its own instance is whole");
+
+    std::fs::write(dir.path().join("grants.toml"), "").expect("no grants");
+    let staged = host.look().expect("a look").staged.remove(0);
+    assert!(!host.has(&staged), "it may keep its instances no longer");
+    host.take(&staged);
+    assert_eq!((remembered(session.clone()).await, remembered(session).await), (1, 1));
+}
+
+/// Fails when a wish alone is enough, or a grant alone.
+#[tokio::test]
+async fn isolation_by_session_is_asked_twice() {
+    let (host, _dir) =
+        granted(&component("sampler"), "[sampler]\ncapabilities = [\"clock\", \"kv\", \"similarity\", \"embed\"]\n");
+    let host = host.in_session("one");
+    for _ in 0..2 {
+        assert_eq!(tasted(&host, "calls", "").await.as_deref(), Ok("1 0"));
+    }
+}
