@@ -207,6 +207,7 @@ pub fn host_config(config: &Config) -> HostConfig {
         dir: config.plugins.clone(),
         limits: Limits {
             metering: Metering::Time,
+            trial: false,
             merge: config.plugin_merge_limit,
             check: config.plugin_check_limit,
             push: config.plugin_push_limit,

@@ -34,6 +34,8 @@ pub enum Taste {
     Embed,
     /// How often this instance was asked, and by how many streams.
     Calls,
+    /// Breaks after some calls of one instance.
+    Tire,
     /// As many steps as the reply says, in thousands.
     Work,
     /// Writes the reply to the standard output and the standard error.
@@ -134,6 +136,10 @@ impl Sampler {
             },
             Taste::Embed => told(embed::embed(reply).map(|vector| (vector.len(), vector.first().copied()))),
             Taste::Calls => format!("{} {}", self.calls.get(), self.streams.get()),
+            Taste::Tire => {
+                assert!(self.calls.get() < 7, "tired");
+                String::new()
+            }
             Taste::Work => work(reply.parse().unwrap_or(0)),
             of_the_system => system(of_the_system, reply),
         }

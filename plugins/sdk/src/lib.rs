@@ -123,8 +123,9 @@
 //!
 //! # What the host promises and asks
 //!
-//! - Every reply gets a fresh instance: no text of one user is seen by another's policy. A policy may
-//!   wish to keep its instance for the replies of one session ([`Isolation`]), which the operator grants.
+//! - Every reply gets a fresh instance. A policy may wish to keep its instance for the replies of one session
+//!   ([`Isolation`]), which the operator grants; no instance ever serves two sessions. What a policy puts into
+//!   its store ([`host::kv`]) is the only thing that its instances share.
 //! - A [`Violation`] is an error unless it says [`warning`](Violation::warning). A contract can make
 //!   warnings of a policy's errors, never the other way round.
 //! - Time, memory, stack and results are limited; a call over a limit ends with a named reason, and

@@ -28,9 +28,8 @@ pub struct Manifest {
     pub isolation: Isolation,
 }
 
-/// How long a policy wishes its instances to live. The host may isolate more strictly, and today it
-/// always isolates by call. No instance ever serves two sessions, and none is entered again after it
-/// failed.
+/// How long a policy wishes its instances to live. The host may isolate more strictly: by session only where
+/// the operator grants it. No instance ever serves two sessions, and none is entered again after it failed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Isolation {
     /// For one call of `check`, `merge` or `same`, or for one stream: the policy has no memory.

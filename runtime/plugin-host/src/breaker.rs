@@ -34,6 +34,8 @@ pub(crate) enum Admission {
     Normal,
     /// One call to see whether it is well again.
     Trial,
+    /// The plugin is only tried: the breaker neither decides nor hears of it.
+    Untold,
 }
 
 /// How an admitted call ended.
@@ -73,6 +75,7 @@ impl Breaker {
                 self.open = None;
                 self.failures.clear();
             }
+            (_, Admission::Untold, _) => {}
             (None, _, Outcome::Failed) => self.fail(now),
             (Some(_), Admission::Normal, _) | (None, _, Outcome::Good | Outcome::Unknown) => {}
         }
@@ -104,6 +107,13 @@ mod tests {
     fn fail(breaker: &mut Breaker, now: Instant) {
         let admission = breaker.admit(now).expect("admitted");
         breaker.record(now, admission, Outcome::Failed);
+    }
+
+    #[test]
+    fn it_does_not_hear_of_trials_of_the_plugin() {
+        let (mut breaker, now) = (Breaker::default(), start());
+        (0..100).for_each(|_| breaker.record(now, Admission::Untold, Outcome::Failed));
+        assert_eq!(breaker.admit(now), Ok(Admission::Normal));
     }
 
     #[test]

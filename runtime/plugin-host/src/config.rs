@@ -18,6 +18,8 @@ pub(crate) const MAX_WINDOW_BYTES: usize = 1 << 20;
 pub(crate) const MAX_PLUGINS: usize = 64;
 /// Files of a folder that are looked into; further ones are counted and left alone.
 pub(crate) const MAX_FILES: usize = 256;
+/// How long a call of a trial waits for a worker.
+const PATIENCE: Duration = Duration::from_secs(3_600);
 /// Stack of a guest; enough even for a JavaScript or Python interpreter.
 pub(crate) const WASM_STACK_BYTES: usize = 512 << 10;
 /// Stack of a worker: the guest's, and what the host's functions under it need.
@@ -66,10 +68,11 @@ impl HostConfig {
         self
     }
 
-    /// Sets what guests' time is measured by.
+    /// For those who try plugins, and want the same verdict each time: instructions are counted instead of time,
+    /// calls wait as long as they must, no breaker decides, and no call finds what another has kept.
     #[must_use]
-    pub fn with_metering(mut self, metering: Metering) -> Self {
-        self.limits.metering = metering;
+    pub fn for_trials(mut self) -> Self {
+        (self.limits.metering, self.limits.trial, self.limits.wait) = (Metering::Fuel, true, PATIENCE);
         self
     }
 
@@ -104,6 +107,9 @@ pub enum Metering {
 pub struct Limits {
     /// What the times below are measured by; default time.
     pub metering: Metering,
+    /// Whether calls only try the plugins: the breakers neither decide nor hear of them, and each instance
+    /// begins with an empty store of its own; default no.
+    pub trial: bool,
     /// Guest time of `create`, `describe` and of `merge`; default 250 ms. `create` and the call that
     /// follows on the same instance have together the longer of their two limits.
     pub merge: Duration,
@@ -132,6 +138,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             metering: Metering::Time,
+            trial: false,
             merge: Duration::from_millis(250),
             check: Duration::from_millis(50),
             push: Duration::from_millis(10),

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value};
 
 use crate::{
-    AbiVersion, CallError, Context, Features, MergedGroup, OfflineMessage, PluginHost, PolicyViolation, Verdict, World,
+    AbiVersion, CallError, Context, Features, Isolation, MergedGroup, OfflineMessage, PluginHost, PolicyViolation,
+    Verdict, World,
 };
 
 /// One promise, and whether it was kept.
@@ -57,6 +58,9 @@ pub async fn conformance(
         promises.push(trial.judges_alike().await);
         if manifest.streaming {
             promises.push(trial.streams_as_a_whole().await);
+        }
+        if manifest.isolation == Isolation::Session {
+            promises.push(trial.judges_alike_when_used().await);
         }
     }
     if manifest.worlds.contains(&World::DeliveryPolicy) {
@@ -118,6 +122,27 @@ impl Trial<'_> {
                 (Ok(first), Ok(second)) if first == second => None,
                 (Ok(_), Ok(_)) => Some(format!("{}: two answers", shown(text))),
                 (Err(error), _) | (_, Err(error)) => Some(format!("{}: {error}", shown(text))),
+            };
+            if !counted.hold(broken) {
+                break;
+            }
+        }
+        counted.0
+    }
+
+    /// A policy that wishes its instances to live as long as a session must not remember in them.
+    async fn judges_alike_when_used(&self) -> Promise {
+        let mut counted = Counted::new("an instance that was used judges as a fresh one does");
+        let used = self.host.in_session("conformance");
+        let used = Trial { host: &used, plugin: self.plugin, params: self.params, texts: self.texts };
+        for text in self.texts {
+            let asked = (self.check(text).await, used.check(text).await, used.stream(&[text.as_str()]).await);
+            let broken = match asked {
+                (Ok(fresh), Ok(used), Ok(_)) if fresh == used => None,
+                (Ok(_), Ok(_), Ok(_)) => Some(format!("{}: two answers", shown(text))),
+                (Err(error), _, _) | (_, Err(error), _) | (_, _, Err(error)) => {
+                    Some(format!("{}: {error}", shown(text)))
+                }
             };
             if !counted.hold(broken) {
                 break;

@@ -7,18 +7,23 @@ use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use crate::config::{MAX_FILES, MAX_PLUGINS};
-use crate::grants::Grants;
+use crate::grants::{Grant, Grants};
 use crate::host::StartError;
 use crate::load::{self, Intake, Loader};
 use crate::plugin::{Plugin, Set};
-use crate::{Lock, Manifest, Refusal, clock};
+use crate::{GrantsError, Isolation, Lock, Manifest, Refusal, clock};
 
 /// A file that changed so short a time before it was read may have changed again within one step of
 /// the file system's clock: it is read once more.
 const RACY: Duration = Duration::from_secs(2);
+
+/// How often the grants are read until they stay the same, and how long between.
+const TRIES: usize = 10;
+const BETWEEN: Duration = Duration::from_millis(50);
 
 /// What is known of the folder's files.
 pub(crate) struct Folder {
@@ -27,7 +32,9 @@ pub(crate) struct Folder {
     locked: bool,
     lock: Option<Lock>,
     /// What was granted at the last look.
-    grants: Grants,
+    grants: Option<Grants>,
+    /// Why they could not be read, as it was told last.
+    mistake: Option<GrantsError>,
     files: BTreeMap<PathBuf, File>,
     /// Why a file could not be tried, as it was told last.
     told: BTreeMap<PathBuf, String>,
@@ -110,7 +117,8 @@ impl Folder {
             dir,
             locked,
             lock: None,
-            grants: Grants::default(),
+            grants: None,
+            mistake: None,
             files: BTreeMap::new(),
             told: BTreeMap::new(),
             seen: false,
@@ -126,7 +134,8 @@ impl Folder {
     /// Looks once, and loads what is not as it was. Runs guests.
     pub(crate) fn look(&mut self, loader: &Loader, in_force: &Set) -> Result<Look, StartError> {
         let listed = self.list()?;
-        self.read_rules()?;
+        self.read_lock()?;
+        self.read_grants(in_force)?;
         let mut look = Look { gone: self.forget(&listed), withdrawn: self.withdrawn(in_force), ..Look::default() };
         // What was read before comes first: files that pour into the folder push nothing out.
         let (known, new): (Vec<_>, Vec<_>) = listed.into_iter().partition(|path| self.files.contains_key(path));
@@ -167,24 +176,67 @@ impl Folder {
         Ok(files)
     }
 
-    /// Reads the lock and the grants. Others may let in what was refused, so all files are read again.
-    fn read_rules(&mut self) -> Result<(), StartError> {
-        let lock =
-            if self.locked { Lock::read(&self.dir).map_err(|error| StartError(error.to_string()))? } else { None };
-        let grants = Grants::read(&self.dir).map_err(|error| StartError(error.to_string()))?;
-        if lock != self.lock || grants != self.grants {
-            (self.lock, self.grants) = (lock, grants);
-            for file in self.files.values_mut() {
-                *file = File { stamp: None, content: Content::Unreadable(String::new()) };
-            }
+    /// Reads the lock. Another lock may let in what was refused, so all files are read again.
+    fn read_lock(&mut self) -> Result<(), StartError> {
+        if !self.locked {
+            return Ok(());
+        }
+        let lock = Lock::read(&self.dir).map_err(|error| StartError(error.to_string()))?;
+        if lock != self.lock {
+            self.lock = lock;
+            self.read_again(|_| true);
         }
         Ok(())
     }
 
+    /// Reads the grants: the files whose plugins are granted something else are read again, and what is in
+    /// force knows at once whether its instances may wait. Grants that cannot be read leave the last ones as they
+    /// are, once there are some; and a folder that is locked grants no more than it did at the start.
+    fn read_grants(&mut self, in_force: &Set) -> Result<(), StartError> {
+        let mut read = Grants::read(&self.dir);
+        if read.as_ref().ok() != self.grants.as_ref() && self.grants.is_some() {
+            read = settled(read, || Grants::read(&self.dir));
+        }
+        let before = self.grants.clone().unwrap_or_default();
+        let grants = match (read, &self.grants) {
+            (Ok(grants), Some(before)) if self.locked => grants.within(before),
+            (Ok(grants), _) => grants,
+            (Err(error), None) => return Err(StartError(error.to_string())),
+            (Err(error), Some(_)) => {
+                if self.mistake.as_ref() != Some(&error) {
+                    tracing::warn!(%error, "the grants cannot be read; those of before stay");
+                    self.mistake = Some(error);
+                }
+                return Ok(());
+            }
+        };
+        self.mistake = None;
+        let changed = grants.changed(&before);
+        self.read_again(|name| changed.contains(name));
+        for (name, plugin) in in_force {
+            plugin.may_wait.store(grants.of(name).isolation == Isolation::Session, Ordering::Release);
+        }
+        self.grants = Some(grants);
+        Ok(())
+    }
+
+    /// Forgets how the files of these names were.
+    fn read_again(&mut self, which: impl Fn(&str) -> bool) {
+        for (path, file) in &mut self.files {
+            if load::stem(path).is_ok_and(&which) {
+                *file = File { stamp: None, content: Content::Unreadable(String::new()) };
+            }
+        }
+    }
+
+    /// What is granted to a plugin.
+    fn grant(&self, name: &str) -> Grant {
+        self.grants.as_ref().map(|grants| grants.of(name)).unwrap_or_default()
+    }
+
     /// Plugins in force that need what is no longer granted to them.
     fn withdrawn(&self, in_force: &Set) -> Vec<String> {
-        let lacks =
-            |name: &str, plugin: &Plugin| !self.grants.of(name).missing(&plugin.manifest.capabilities).is_empty();
+        let lacks = |name: &str, plugin: &Plugin| !self.grant(name).missing(&plugin.manifest.capabilities).is_empty();
         in_force.iter().filter(|(name, plugin)| lacks(name, plugin)).map(|(name, _)| name.clone()).collect()
     }
 
@@ -254,13 +306,27 @@ impl Folder {
         if let Some(lock) = &self.lock {
             lock.knows(name, bytes)?;
         }
-        let intake = Intake { grant: self.grants.of(name), older: in_force.get(name).map(AsRef::as_ref) };
+        let intake = Intake { grant: self.grant(name), older: in_force.get(name).map(AsRef::as_ref) };
         let (plugin, compiled) = loader.load(path, bytes, &intake)?;
         if let Some(lock) = &self.lock {
             lock.admit(&plugin.manifest, bytes)?;
         }
         Ok(Staged { plugin: Arc::new(plugin), compiled })
     }
+}
+
+/// Reads a file that people and programs write while it is read: until it is the same twice in a row, which
+/// half of a file is not for long.
+fn settled<T: PartialEq>(mut before: T, read: impl Fn() -> T) -> T {
+    for _ in 0..TRIES {
+        std::thread::sleep(BETWEEN);
+        let again = read();
+        if again == before {
+            break;
+        }
+        before = again;
+    }
+    before
 }
 
 impl Stamp {

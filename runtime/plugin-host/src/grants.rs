@@ -50,7 +50,27 @@ impl Grants {
             Ok(None) => return Ok(Self::default()),
             Err(error) => return Err(GrantsError { path, why: error.to_string() }),
         };
-        toml::from_str(&text).map_err(|error| GrantsError { path, why: error.message().to_owned() })
+        toml::from_str(&text).map_err(|error| {
+            let line = error.span().map_or(1, |span| 1 + text.bytes().take(span.start).filter(|b| *b == b'\n').count());
+            GrantsError { path, why: format!("line {line}: {}", error.message()) }
+        })
+    }
+
+    /// Plugins whose grants differ from those of before.
+    pub(crate) fn changed(&self, before: &Self) -> BTreeSet<String> {
+        let names = self.0.keys().chain(before.0.keys());
+        names.filter(|name| self.of(name) != before.of(name)).cloned().collect()
+    }
+
+    /// These as far as others grant as much.
+    pub(crate) fn within(&self, others: &Self) -> Self {
+        let narrowed = |(name, grant): (&String, &Grant)| {
+            let other = others.of(name);
+            let isolation = if other.isolation == Isolation::Call { Isolation::Call } else { grant.isolation };
+            let capabilities = grant.capabilities.intersection(&other.capabilities).copied().collect();
+            (name.clone(), Grant { capabilities, isolation })
+        };
+        Self(self.0.iter().map(narrowed).collect())
     }
 
     /// What is granted to a plugin.
@@ -95,6 +115,19 @@ mod tests {
         assert_eq!(grants.of("wild").isolation, Isolation::Session);
         assert_eq!(grants.of("other"), Grant::default());
         assert_eq!(Grants::read(Path::new("/nowhere")), Ok(Grants::default()));
+    }
+
+    #[test]
+    fn grants_can_be_narrowed_and_compared() {
+        let wide = read("[a]\ncapabilities = [\"kv\", \"clock\"]\nisolation = \"session\"\n[b]\n").unwrap();
+        let other = read("[a]\ncapabilities = [\"kv\", \"embed\"]\n[c]\ncapabilities = [\"kv\"]\n").unwrap();
+        let narrow = wide.within(&other);
+        assert_eq!(narrow.of("a"), Grant { capabilities: [Capability::Kv].into(), isolation: Isolation::Call });
+        assert_eq!(
+            (narrow.of("c"), other.within(&wide).of("a").capabilities),
+            (Grant::default(), [Capability::Kv].into())
+        );
+        assert_eq!(wide.changed(&other), ["a".to_owned(), "c".to_owned()].into());
     }
 
     /// Fails when a slip of the pen is taken for nothing.

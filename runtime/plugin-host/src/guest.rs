@@ -9,7 +9,7 @@ mod state;
 
 use std::time::Duration;
 
-use wasmtime::{Engine, Store, UpdateDeadline};
+use wasmtime::{Engine, Store, StoreContextMut, Trap, UpdateDeadline};
 
 pub(crate) use constraint::{ConstraintGuest, StreamGuest};
 pub(crate) use delivery::DeliveryGuest;
@@ -63,6 +63,16 @@ fn settle(store: &mut Store<State>) {
     {
         store.data_mut().settle(left);
     }
+}
+
+/// Counts what the host does for a guest as if it had run so many instructions.
+pub(crate) fn charge(store: &mut StoreContextMut<'_, State>, instructions: u64) -> wasmtime::Result<()> {
+    if !store.data().counts_fuel() {
+        return Ok(store.data_mut().charge(instructions)?);
+    }
+    let left = store.get_fuel()?.checked_sub(instructions);
+    store.set_fuel(left.unwrap_or_default())?;
+    left.map(drop).ok_or_else(|| Trap::OutOfFuel.into())
 }
 
 /// Instructions that stand for a time. So few that a machine which is no slower than one of 1 GHz does not

@@ -27,8 +27,8 @@ use crate::stream::Progress;
 use crate::ticker::Ticker;
 use crate::workers::Workers;
 use crate::{
-    CallError, Context, Features, HostConfig, Manifest, MergedGroup, OfflineMessage, PolicyStream, PolicyViolation,
-    Refusal, Verdict, World, clock, engine, load,
+    CallError, Context, Features, HostConfig, Limits, Manifest, MergedGroup, OfflineMessage, PolicyStream,
+    PolicyViolation, Refusal, Verdict, World, clock, engine, load,
 };
 
 /// Receives what happened, for metrics.
@@ -76,6 +76,8 @@ pub struct PluginHost {
     pinned: Option<Arc<Set>>,
     /// Whose replies are judged.
     session: Option<Arc<str>>,
+    /// Whether plugins are only tried.
+    trial: bool,
 }
 
 impl PluginHost {
@@ -101,7 +103,8 @@ impl PluginHost {
         Ok((host, LoadReport { loaded, refused: look.refused, ignored: look.ignored, compiled }))
     }
 
-    /// Starts a host for one component, wherever it came from: for those who try it.
+    /// Starts a host for one component, wherever it came from: for those who try it. It has all that it asks
+    /// for.
     ///
     /// # Errors
     /// It is refused; the message is for its author. Or the machine gives no threads or memory.
@@ -144,7 +147,13 @@ impl PluginHost {
             limits: config.limits,
             observer,
         };
-        Ok(Self { inner: Arc::new(inner), pinned: None, session: None })
+        Ok(Self { inner: Arc::new(inner), pinned: None, session: None, trial: false })
+    }
+
+    /// What calls may use.
+    fn limits(&self) -> Limits {
+        let limits = self.inner.limits.clone();
+        Limits { trial: limits.trial || self.trial, ..limits }
     }
 
     /// A loaded plugin's manifest.
@@ -168,8 +177,9 @@ impl PluginHost {
             CallError::BadParams { param, message, .. } => vec![(param, message)],
             other => vec![(String::new(), other.to_string())],
         };
-        let (plugin, admission) = self.inner.enter(&self.plugins(), name, "create", None).map_err(whole)?;
-        let (limits, params) = (self.inner.limits.clone(), params.clone());
+        let (plugin, admission) =
+            self.inner.enter((&self.plugins(), self.limits().trial), name, "create", None).map_err(whole)?;
+        let (limits, params) = (self.limits(), params.clone());
         let owner = Arc::clone(&plugin);
         let created = self.inner.call(&plugin, "create", (admission, Proof::Nothing), move || {
             let params = Value::Object(params);
@@ -199,8 +209,9 @@ impl PluginHost {
         reply: &str,
     ) -> Result<Vec<PolicyViolation>, CallError> {
         self.inner.fits(name, "check", "the text", reply.len(), MAX_TEXT_BYTES)?;
-        let (plugin, admission) = self.inner.enter(&self.plugins(), name, "check", Some(World::ConstraintPolicy))?;
-        let (limits, params) = (self.inner.limits.clone(), json(params));
+        let (plugin, admission) =
+            self.inner.enter((&self.plugins(), self.limits().trial), name, "check", Some(World::ConstraintPolicy))?;
+        let (limits, params) = (self.limits(), json(params));
         let (context, reply, owner) = (context.clone(), reply.to_owned(), Arc::clone(&plugin));
         let (warm, session) = (Arc::clone(&self.inner.warm), self.session.clone());
         let judged = self.inner.call(&plugin, "check", (admission, Proof::Whole), move || {
@@ -226,15 +237,16 @@ impl PluginHost {
             // Nothing is called, so the breaker is not asked: a trial would be lost.
             return Ok(None);
         }
-        let (plugin, admission) = self.inner.enter(&plugins, name, "open-stream", Some(World::ConstraintPolicy))?;
-        let (limits, params) = (self.inner.limits.clone(), json(params));
+        let (plugin, admission) =
+            self.inner.enter((&plugins, self.limits().trial), name, "open-stream", Some(World::ConstraintPolicy))?;
+        let (limits, params) = (self.limits(), json(params));
         let (context, owner) = (context.clone(), Arc::clone(&plugin));
-        let (warm, session) = (Arc::clone(&self.inner.warm), self.session.clone());
+        let (warm, session, kept) = (Arc::clone(&self.inner.warm), self.session.clone(), limits.clone());
         let opened = self.inner.call(&plugin, "open-stream", (admission, Proof::Later), move || {
             Progress::begin(&owner, &limits, (&warm, session.as_ref()), params, context)
         });
         match opened.await? {
-            Some(progress) => Ok(Some(PolicyStream::new(Arc::clone(&self.inner), plugin, admission, progress))),
+            Some(progress) => Ok(Some(PolicyStream::new(Arc::clone(&self.inner), kept, (plugin, admission), progress))),
             None => {
                 plugin.breaker.lock().record(clock::breaker(), admission, Outcome::Unknown);
                 Ok(None)
@@ -255,8 +267,9 @@ impl PluginHost {
         self.inner.fits(name, "merge", "the number of messages in the window", window.len(), MAX_WINDOW)?;
         let bytes = window.iter().map(|message| message.text.len()).sum();
         self.inner.fits(name, "merge", "the window's text", bytes, MAX_WINDOW_BYTES)?;
-        let (plugin, admission) = self.inner.enter(&self.plugins(), name, "merge", Some(World::DeliveryPolicy))?;
-        let (limits, params) = (self.inner.limits.clone(), json(params));
+        let (plugin, admission) =
+            self.inner.enter((&self.plugins(), self.limits().trial), name, "merge", Some(World::DeliveryPolicy))?;
+        let (limits, params) = (self.limits(), json(params));
         let (window, owner) = (window.to_vec(), Arc::clone(&plugin));
         let merged = self.inner.call(&plugin, "merge", (admission, Proof::Whole), move || {
             DeliveryGuest::create(&owner, &limits, &params)?.merge(&owner, &limits, &window)
@@ -280,8 +293,9 @@ impl PluginHost {
     ) -> Result<Verdict, CallError> {
         let bytes = a.text.len().saturating_add(b.text.len());
         self.inner.fits(name, "same", "the text of both messages", bytes, MAX_TEXT_BYTES)?;
-        let (plugin, admission) = self.inner.enter(&self.plugins(), name, "same", Some(World::DeliveryPolicy))?;
-        let (limits, params) = (self.inner.limits.clone(), json(params));
+        let (plugin, admission) =
+            self.inner.enter((&self.plugins(), self.limits().trial), name, "same", Some(World::DeliveryPolicy))?;
+        let (limits, params) = (self.limits(), json(params));
         let (a, b, features, owner) = (a.clone(), b.clone(), features.clone(), Arc::clone(&plugin));
         let compared = self.inner.call(&plugin, "same", (admission, Proof::Whole), move || {
             DeliveryGuest::create(&owner, &limits, &params)?.same(&owner, &limits, (&a, &b), &features)

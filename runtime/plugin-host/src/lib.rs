@@ -11,7 +11,8 @@
 //!
 //! Guests never run on the caller's thread or on an async reactor. An instance serves one call or
 //! one stream and is thrown away, so that nothing of one user's text is left for the next, and a
-//! trap has nothing to poison. Streams for which there is no place get an instance for each call.
+//! trap has nothing to poison; where a policy wishes it and the operator grants it, the calls of one
+//! session. Streams for which there is no place get an instance for each call.
 //!
 //! The folder is looked at again and again ([`PluginHost::look`]). What is new or changed is loaded aside,
 //! tried by whoever asks, and exchanged in one step; what runs ends on the version that it began with.

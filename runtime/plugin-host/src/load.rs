@@ -10,6 +10,7 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
@@ -31,7 +32,7 @@ use crate::instances::{Instances, Seat};
 use crate::plugin::Plugin;
 use crate::services::Embedder;
 use crate::ticker::Ticker;
-use crate::{Compiler, Limits, Refusal};
+use crate::{Compiler, Isolation, Limits, Refusal};
 
 /// Runs what runs guests outside the workers: on a thread with the stack that they need, and with
 /// ticks, so that their time is limited.
@@ -114,7 +115,8 @@ impl Loader {
             bytes,
             kv: ArcSwap::default(),
             embedder: Arc::clone(&self.embedder),
-            isolation: grant.isolation,
+            may_wait: AtomicBool::new(grant.isolation == Isolation::Session),
+            retired: AtomicBool::new(false),
         })
     }
 }

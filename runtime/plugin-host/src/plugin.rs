@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use jsonschema::Validator;
@@ -33,8 +34,10 @@ pub(crate) struct Plugin {
     /// What it keeps: that of the version before it, once it is in force.
     pub(crate) kv: ArcSwap<Kv>,
     pub(crate) embedder: Arc<dyn Embedder>,
-    /// How long its instances may live at most, by the operator.
-    pub(crate) isolation: Isolation,
+    /// Whether its instances may wait for their sessions, by the operator.
+    pub(crate) may_wait: AtomicBool,
+    /// Whether another version has taken its place, or none.
+    pub(crate) retired: AtomicBool,
 }
 
 impl Plugin {
@@ -47,8 +50,9 @@ impl Plugin {
     }
 
     /// What its instances have of the host.
-    pub(crate) fn outfit(&self) -> Outfit {
-        Outfit { plugin: Arc::clone(&self.name), kv: self.kv.load_full(), embedder: Arc::clone(&self.embedder) }
+    pub(crate) fn outfit(&self, trial: bool) -> Outfit {
+        let kv = if trial { Arc::default() } else { self.kv.load_full() };
+        Outfit { plugin: Arc::clone(&self.name), kv, embedder: Arc::clone(&self.embedder) }
     }
 
     /// Takes over from the version that was in force, or begins anew: what it kept while it was tried is
@@ -59,10 +63,12 @@ impl Plugin {
 
     /// How long its instances live: as it wishes, if it may.
     pub(crate) fn isolation(&self) -> Isolation {
-        match (self.manifest.isolation, self.isolation) {
-            (Isolation::Session, Isolation::Session) => Isolation::Session,
-            _ => Isolation::Call,
-        }
+        if self.may_wait.load(Ordering::Acquire) { self.manifest.isolation } else { Isolation::Call }
+    }
+
+    /// Whether an instance of it may wait for its session now.
+    pub(crate) fn lets_wait(&self) -> bool {
+        self.isolation() == Isolation::Session && !self.retired.load(Ordering::Acquire)
     }
 
     /// Permission for one more stream that holds its instance, if there is a place.
@@ -72,7 +78,7 @@ impl Plugin {
 
     /// Makes an instance that nothing is asked of, and drops it.
     pub(crate) fn instantiate(&self, engine: &Engine, limits: &Limits) -> wasmtime::Result<()> {
-        let mut store = guest::store(engine, &self.outfit(), limits);
+        let mut store = guest::store(engine, &self.outfit(limits.trial), limits);
         guest::grant(&mut store, limits.merge);
         guest::arm(&mut store, limits.merge);
         if let Some(pre) = &self.constraint {

@@ -91,8 +91,8 @@ fn not_granted(plugin: &str, missing: &BTreeSet<Capability>, needed: &BTreeSet<C
     let (missing, file) = (names(missing), grants::NAME);
     let needed: Vec<String> = needed.iter().map(|capability| format!("\"{capability}\"")).collect();
     format!(
-        "the plugin needs {missing}, which is not granted; if it is to have that, write into {file} beside it a table \
-         [{plugin}] with capabilities = [{}]",
+        "the plugin needs {missing}, which is not granted; if it is to have that, set in {file} beside it, below \
+         [{plugin}]: capabilities = [{}]",
         needed.join(", ")
     )
 }

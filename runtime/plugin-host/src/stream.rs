@@ -12,6 +12,7 @@ use crate::{CallError, Context, Limits, PolicyViolation, clock};
 /// One reply's judgement, growing. Dropping it frees the instance.
 pub struct PolicyStream {
     host: Arc<Inner>,
+    limits: Limits,
     plugin: Arc<Plugin>,
     /// What the stream was opened with. The breaker hears of it when the stream ends, well or not.
     admission: Admission,
@@ -48,14 +49,14 @@ impl Progress {
         let owner = Owner::of(plugin, session, &params);
         if let Some((mut guest, leave)) = owner.as_ref().and_then(|owner| warm.take(plugin, owner)) {
             guest.again(limits);
-            let guest = guest.open_stream(plugin, limits, &context)?;
-            return Ok(guest.map(|guest| Self::Held(Box::new(guest), Some(leave))));
+            match guest.open_stream(plugin, limits, &context) {
+                Ok(guest) => return Ok(guest.map(|guest| Self::Held(Box::new(guest), Some(leave)))),
+                Err(error) => {
+                    tracing::warn!(%error, "an instance that waited for its session failed; a fresh one is asked");
+                }
+            }
         }
-        // Those who speak come before those who may speak again.
-        let permit = plugin.permit().or_else(|| {
-            warm.clear();
-            plugin.permit()
-        });
+        let permit = warm.permit(plugin);
         let is_held = permit.is_some();
         let guest = ConstraintGuest::create_with(plugin, limits, &params, permit)?;
         let Some(guest) = guest.open_stream(plugin, limits, &context)? else { return Ok(None) };
@@ -93,7 +94,7 @@ impl Progress {
                 if let Some(leave) = leave {
                     // The judgement is there; an instance that fails now is not kept, and that is all.
                     match guest.into_policy(plugin, limits) {
-                        Ok(guest) => warm.put(plugin, guest, leave),
+                        Ok(guest) => warm.put(plugin, limits, guest, leave),
                         Err(error) => tracing::warn!(%error, "an instance is not kept for its session"),
                     }
                 }
@@ -120,8 +121,13 @@ impl Replay {
 }
 
 impl PolicyStream {
-    pub(crate) fn new(host: Arc<Inner>, plugin: Arc<Plugin>, admission: Admission, progress: Progress) -> Self {
-        Self { host, plugin, admission, progress: Some(progress) }
+    pub(crate) fn new(
+        host: Arc<Inner>,
+        limits: Limits,
+        (plugin, admission): (Arc<Plugin>, Admission),
+        progress: Progress,
+    ) -> Self {
+        Self { host, limits, plugin, admission, progress: Some(progress) }
     }
 
     /// Whether it holds an instance between calls, and not only during them. A stream that is over, or
@@ -145,7 +151,7 @@ impl PolicyStream {
             let plugin = self.plugin.manifest.name.clone();
             return Err(CallError::InputTooLarge { plugin, what: "the stream", got, limit: MAX_TEXT_BYTES });
         }
-        let (plugin, limits, delta) = (Arc::clone(&self.plugin), self.host.limits.clone(), delta.to_owned());
+        let (plugin, limits, delta) = (Arc::clone(&self.plugin), self.limits.clone(), delta.to_owned());
         // The guest travels with the call; a call that was not run gives it back.
         let parked = Arc::new(parking_lot::Mutex::new(None));
         let back = Arc::clone(&parked);
@@ -177,7 +183,7 @@ impl PolicyStream {
     /// As for [`PolicyStream::push`].
     pub async fn finish(mut self) -> Result<Vec<PolicyViolation>, CallError> {
         let progress = self.take()?;
-        let (plugin, limits, warm) = (Arc::clone(&self.plugin), self.host.limits.clone(), Arc::clone(&self.host.warm));
+        let (plugin, limits, warm) = (Arc::clone(&self.plugin), self.limits.clone(), Arc::clone(&self.host.warm));
         let finish = move || progress.finish(&plugin, &limits, &warm);
         self.host.call(&self.plugin, "finish", (self.admission, Proof::Whole), finish).await
     }

@@ -2,7 +2,8 @@
 //! ([`crate::Isolation::Session`]), and whose instances are dear to make.
 //!
 //! One waits for each session, policy and parameters; it holds a place like a stream, and never serves
-//! another session. A call that finds none makes one, so that nothing depends on what waits here.
+//! another session. Together they hold a part of what streams may hold, and a call that finds none makes one,
+//! so that nothing depends on what waits here. What has grown, served often or waited long goes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,28 +12,34 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use crate::guest::ConstraintGuest;
-use crate::plugin::{Plugin, Set};
+use crate::instances::InstancePermit;
+use crate::plugin::Plugin;
 use crate::{CallError, Isolation, Limits, clock};
 
 /// Instances that wait.
 const MOST: usize = 256;
-/// How long one waits at most: it is dropped when another comes to wait.
+/// How long one waits at most.
 const IDLE: Duration = Duration::from_mins(10);
 /// Calls that one serves: what a guest forgets to free is freed then.
-const CALLS: u32 = 1_000;
+const CALLS: u32 = 100;
+/// The part of the memory of all streams that those who wait may hold together: one of so many.
+const SHARE: usize = 4;
 
 /// Which calls an instance may serve.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Owner {
-    pub(crate) session: Arc<str>,
-    pub(crate) params: String,
+    session: Arc<str>,
+    params: String,
 }
 
 /// What waits. Plugins are told apart by where they are, which nothing else is while they are held.
 #[derive(Default)]
-pub(crate) struct Warm(Mutex<BTreeMap<(usize, Owner), Waiting>>);
+pub(crate) struct Warm(Mutex<Waiting>);
 
-struct Waiting {
+type Key = (usize, Owner);
+type Waiting = BTreeMap<Key, Instance>;
+
+struct Instance {
     plugin: Arc<Plugin>,
     guest: ConstraintGuest,
     calls: u32,
@@ -53,21 +60,32 @@ impl Warm {
         Some((waiting.guest, Leave { owner: owner.clone(), calls: waiting.calls + 1 }))
     }
 
-    /// Lets an instance wait that has served a call well. It goes if it has served enough of them, if
-    /// another waits already, or if there is no place for it.
-    pub(crate) fn put(&self, plugin: &Arc<Plugin>, mut guest: ConstraintGuest, leave: Leave) {
-        if leave.calls >= CALLS || !guest.hold(|| plugin.permit()) {
+    /// Lets an instance wait that has served a call well. It goes if it has served enough of them, if it has
+    /// grown to more than half of what it may, if its plugin may not let it wait any more, or if there is no
+    /// room beside those of other plugins.
+    pub(crate) fn put(&self, plugin: &Arc<Plugin>, limits: &Limits, mut guest: ConstraintGuest, leave: Leave) {
+        let bytes = guest.memory();
+        if leave.calls >= CALLS || bytes > limits.memory_bytes / 2 {
             return;
         }
         let now = clock::now();
-        let waiting = Waiting { plugin: Arc::clone(plugin), guest, calls: leave.calls, since: now };
+        let mut gone = Vec::new();
         let mut all = self.0.lock();
-        let mut gone: Vec<_> =
-            all.extract_if(.., |_, waiting| now.duration_since(waiting.since) > IDLE).map(|(_, gone)| gone).collect();
-        if all.len() >= MOST {
-            let oldest = all.iter().min_by_key(|(_, waiting)| waiting.since).map(|(key, _)| key.clone());
-            gone.extend(oldest.and_then(|key| all.remove(&key)));
+        // Asked under the lock: whoever takes the leave away sets it first, and clears up afterwards.
+        if !plugin.lets_wait() {
+            return;
         }
+        gone.extend(expired(&mut all, now));
+        let room = limits.stream_bytes / SHARE;
+        while all.len() >= MOST || all.values().map(|other| other.guest.memory()).sum::<usize>() + bytes > room {
+            let Some(oldest) = oldest(&mut all, |_| true) else { return };
+            gone.push(oldest);
+        }
+        while !guest.hold(|| plugin.permit()) {
+            let Some(oldest) = oldest(&mut all, |other| Arc::ptr_eq(other, plugin)) else { return };
+            drop(oldest);
+        }
+        let waiting = Instance { plugin: Arc::clone(plugin), guest, calls: leave.calls, since: now };
         gone.extend(all.insert((place(plugin), leave.owner), waiting));
         drop(all);
         // What frees memory is not done under the lock.
@@ -75,42 +93,76 @@ impl Warm {
     }
 
     /// Calls a policy on the instance that waits for the session, or on a fresh one, and lets it wait
-    /// afterwards where it may.
+    /// afterwards where it may. One that waited and fails is not the last word: what it forgot to free, or has
+    /// broken, is no fault of this call.
     pub(crate) fn check<T>(
         &self,
         plugin: &Arc<Plugin>,
         limits: &Limits,
         (session, params): (Option<Arc<str>>, String),
-        judge: impl FnOnce(&mut ConstraintGuest) -> Result<T, CallError>,
+        judge: impl Fn(&mut ConstraintGuest) -> Result<T, CallError>,
     ) -> Result<T, CallError> {
         let owner = Owner::of(plugin, session.as_ref(), &params);
         let waiting = owner.as_ref().and_then(|owner| self.take(plugin, owner));
-        let (mut guest, leave) = match waiting {
-            Some((mut guest, leave)) => {
-                guest.again(limits);
-                (guest, Some(leave))
+        if let Some((mut guest, leave)) = waiting {
+            // For a call nothing is counted, so that it cannot fail for what others hold.
+            guest.release();
+            guest.again(limits);
+            match judge(&mut guest) {
+                Ok(judged) => {
+                    self.put(plugin, limits, guest, leave);
+                    return Ok(judged);
+                }
+                Err(error) if error.is_plugin_fault() => {
+                    tracing::warn!(%error, "an instance that waited for its session failed; a fresh one is asked");
+                }
+                Err(error) => return Err(error),
             }
-            None => (ConstraintGuest::create(plugin, limits, &params)?, owner.map(Leave::first)),
-        };
+        }
+        let mut guest = ConstraintGuest::create(plugin, limits, &params)?;
         let judged = judge(&mut guest)?;
-        if let Some(leave) = leave {
-            self.put(plugin, guest, leave);
+        if let Some(owner) = owner {
+            self.put(plugin, limits, guest, Leave::first(owner));
         }
         Ok(judged)
     }
 
-    /// Makes room: nothing waits any more.
-    pub(crate) fn clear(&self) {
-        let gone = std::mem::take(&mut *self.0.lock());
+    /// A place for one who speaks now, at the cost of those of the same plugin who may speak again: the others
+    /// leave it no more room by going.
+    pub(crate) fn permit(&self, plugin: &Arc<Plugin>) -> Option<InstancePermit> {
+        loop {
+            if let Some(permit) = plugin.permit() {
+                return Some(permit);
+            }
+            let oldest = oldest(&mut self.0.lock(), |other| Arc::ptr_eq(other, plugin));
+            drop(oldest?);
+        }
+    }
+
+    /// Drops what has waited too long, and what may not wait any more.
+    pub(crate) fn clear_up(&self) {
+        let now = clock::now();
+        let mut all = self.0.lock();
+        let mut gone: Vec<Instance> = expired(&mut all, now).collect();
+        gone.extend(all.extract_if(.., |_, waiting| !waiting.plugin.lets_wait()).map(|(_, gone)| gone));
+        drop(all);
         drop(gone);
     }
 
-    /// Drops what waits for plugins that are no longer in force.
-    pub(crate) fn keep(&self, plugins: &Set) {
-        let in_force = |plugin: &Arc<Plugin>| plugins.values().any(|other| Arc::ptr_eq(plugin, other));
-        let gone: Vec<_> = self.0.lock().extract_if(.., |_, waiting| !in_force(&waiting.plugin)).collect();
-        drop(gone);
+    /// How many wait.
+    pub(crate) fn len(&self) -> usize {
+        self.0.lock().len()
     }
+}
+
+fn expired(all: &mut Waiting, now: Instant) -> impl Iterator<Item = Instance> + '_ {
+    all.extract_if(.., move |_, waiting| now.saturating_duration_since(waiting.since) > IDLE).map(|(_, gone)| gone)
+}
+
+fn oldest(all: &mut Waiting, of: impl Fn(&Arc<Plugin>) -> bool) -> Option<Instance> {
+    let ours = all.iter().filter(|(_, waiting)| of(&waiting.plugin));
+    let key = ours.min_by_key(|(_, waiting)| waiting.since).map(|(key, _)| key.clone())?;
+    all.remove(&key)
 }
 
 impl Owner {

@@ -68,7 +68,8 @@ pub(crate) async fn judge_policy(
 ) {
     let Some(policy) = rule.constraint.policy() else { return };
     let context = Context { role: contract.name.clone(), language: language(contract).to_owned() };
-    match plugins.check(&policy.plugin, &policy.params, &context, reply).await {
+    // These are trials: nothing that they make a plugin keep, or fail at, counts for those who talk to it.
+    match plugins.on_trial().check(&policy.plugin, &policy.params, &context, reply).await {
         Ok(violations) => judgement.broken.extend(violations.into_iter().map(|violation| Broken {
             rule: Arc::clone(&rule.id),
             severity: milder(rule.severity, violation.severity),

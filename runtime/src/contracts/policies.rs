@@ -9,7 +9,7 @@ use rolecall_plugin_host::{PluginHost, World};
 /// Every finding about the plugins of one contract. A plugin that is not there is an error, or a
 /// warning where the contract goes on without it (`on_failure allow`).
 pub async fn check_policies(contract: &Contract, plugins: &PluginHost) -> Vec<Finding> {
-    let mut findings = Vec::new();
+    let (mut findings, plugins) = (Vec::new(), &plugins.on_trial());
     for (rule, policy) in contract.rules.iter().filter_map(|rule| Some((rule, rule.constraint.policy()?))) {
         check(&rule.source, policy, World::ConstraintPolicy, plugins, &mut findings).await;
     }

@@ -76,14 +76,18 @@ impl Plugins {
         contracts: &Reloader,
         candidate: Option<&Candidate>,
     ) -> (PluginHost, Vec<PluginEvent>) {
-        let (mut view, mut events) = (self.host.pinned(), Vec::new());
-        for name in look.gone {
-            self.waiting.remove(&name);
-            events.extend(self.gone(&name, &mut view, contracts));
-        }
+        let (mut view, mut events) = (self.host.pinned().on_trial(), Vec::new());
         for name in look.withdrawn {
             self.waiting.remove(&name);
             events.extend(self.withdrawn(&name, &mut view, contracts));
+        }
+        if !events.is_empty() {
+            // Now, and not after what is compiled and tried below.
+            self.host.adopt(&view);
+        }
+        for name in look.gone {
+            self.waiting.remove(&name);
+            events.extend(self.gone(&name, &mut view, contracts));
         }
         for (file, reason) in look.refused {
             let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();

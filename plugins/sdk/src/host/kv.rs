@@ -3,7 +3,8 @@
 //! All instances of the policy in one server share it, whatever session they serve: what is kept of one
 //! user's text can be read while another's is judged, so keep counts and caches, never texts. It holds 1,024
 //! keys and 1 MiB of keys and values together, in memory; it outlives the exchange of the policy for another
-//! version, and ends with the server or with the policy's file.
+//! version, and ends when the policy is no longer in force or the server stops. Where a policy is only tried, by the
+//! cases of a contract or its own, each call begins with an empty store.
 
 use std::fmt;
 

@@ -15,7 +15,7 @@ impl fmt::Display for TooLong {
 impl std::error::Error for TooLong {}
 
 /// 1 - d / n, where d is the Levenshtein distance in characters and n the characters of the longer text; 1
-/// when both are empty. It counts as 1 ms of the call's time for each 500,000 pairs of characters.
+/// when both are empty. Each 500,000 pairs of characters count as 1 ms of the call's time.
 ///
 /// # Errors
 /// A text is too long.

@@ -12,8 +12,8 @@ use wasmtime::component::{HasSelf, InstancePre, Linker, ResourceAny};
 use wasmtime::{Engine, Store};
 
 use super::State;
-use crate::bindings;
 use crate::{AbiVersion, Context, Features, OfflineMessage, Verdict};
+use crate::{bindings, services};
 use said::{Fault, Said};
 
 /// What a guest's function gives: its result or the policy's own error, unless the guest failed.
@@ -81,7 +81,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     v0::log::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
     v1::log::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
     // What a component imports of these it was granted, or it is not linked at all.
-    bindings::host::Capabilities::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
+    services::link(&mut linker)?;
     Ok(linker)
 }
 

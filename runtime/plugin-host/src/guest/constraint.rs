@@ -57,6 +57,16 @@ impl ConstraintGuest {
         self.instance.hold(permit)
     }
 
+    /// Counts it no longer.
+    pub(crate) fn release(&mut self) {
+        self.instance.release();
+    }
+
+    /// Bytes of its linear memories.
+    pub(crate) fn memory(&self) -> usize {
+        self.instance.memory()
+    }
+
     /// Judges a whole text.
     pub(crate) fn check(
         &mut self,

@@ -71,7 +71,9 @@ impl Call<'_> {
         if root.contains("fuel allocated for hostcalls has been exhausted") {
             return CallError::ResultTooLarge { plugin, export, limit: self.limits.result_bytes };
         }
-        let message = store.data_mut().take_last_error().unwrap_or(root);
+        // Of a trap of its own the guest knows more than the host; of what the host refused it, less.
+        let own = trap.is_some().then(|| store.data_mut().take_last_error()).flatten();
+        let message = own.unwrap_or(root);
         CallError::Trap { plugin, export, message: cut(&message, WORDS).to_owned(), frames }
     }
 

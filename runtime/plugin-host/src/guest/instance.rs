@@ -28,7 +28,7 @@ impl<G: ?Sized> Instance<G> {
         make: impl FnOnce(&mut Store<State>) -> Answer<(Box<G>, ResourceAny)>,
     ) -> Result<(Self, ResourceAny), CallError> {
         let call = Call { plugin: &plugin.manifest.name, export: "create", limits, time: limits.merge };
-        let mut store = store(engine, &plugin.outfit(), limits);
+        let mut store = store(engine, &plugin.outfit(limits.trial), limits);
         store.data_mut().permit(permit);
         grant(&mut store, limits.merge.max(then));
         let (guest, policy) = answer(&call, &mut store, make)?;
@@ -50,6 +50,16 @@ impl<G: ?Sized> Instance<G> {
         let fits = permit.grow(state.memory());
         state.permit(Some(permit));
         fits
+    }
+
+    /// Counts it no longer.
+    pub(super) fn release(&mut self) {
+        self.store.data_mut().permit(None);
+    }
+
+    /// Bytes of its linear memories.
+    pub(super) fn memory(&self) -> usize {
+        self.store.data().memory()
     }
 
     /// Calls a function of the guest.

@@ -27,6 +27,8 @@ pub(crate) struct State {
     ticks_left: u64,
     /// Ticks left for this call and those that share its time.
     granted: u64,
+    /// Instructions that the host has run for it, short of a tick.
+    debt: u64,
     /// Instructions that it has been given for the call, where they are counted instead of time.
     fuel: Option<u64>,
     lines: usize,
@@ -36,6 +38,8 @@ pub(crate) struct State {
     /// What it wrote to its output since the last end of a line; to the one that is for errors, last.
     written: Vec<u8>,
     to_errors: bool,
+    /// The end of what it wrote to its errors in this call.
+    complaint: String,
     /// Where its "random" numbers are.
     seed: u64,
 }
@@ -72,6 +76,7 @@ impl State {
             permit: None,
             ticks_left: 0,
             granted: 0,
+            debt: 0,
             fuel: (limits.metering == Metering::Fuel).then_some(0),
             lines: 0,
             bytes: 0,
@@ -79,6 +84,7 @@ impl State {
             last_error: None,
             written: Vec::new(),
             to_errors: false,
+            complaint: String::new(),
             seed: 0,
         }
     }
@@ -111,9 +117,8 @@ impl State {
     /// Begins a call.
     pub(super) fn arm(&mut self, ticks: u64) {
         self.end_line();
-        if self.dropped > 0 {
-            tracing::warn!(plugin = %self.outfit.plugin, lines = self.dropped, "log lines left out: too many in one call");
-        }
+        self.tell_dropped();
+        self.complaint.clear();
         (self.ticks_left, self.lines, self.bytes, self.dropped) = (ticks.min(self.granted), 0, 0, 0);
         self.last_error = None;
     }
@@ -136,8 +141,15 @@ impl State {
         self.granted = self.granted.saturating_sub(run.div_ceil(FUEL_A_TICK));
     }
 
-    /// Counts what the host does for the guest as time of the call.
-    pub(crate) fn charge(&mut self, ticks: u64) -> Result<(), DeadlinePassed> {
+    /// Counts what the host does for the guest as time of the call, a tick for so many instructions.
+    pub(super) fn charge(&mut self, instructions: u64) -> Result<(), DeadlinePassed> {
+        self.debt = self.debt.saturating_add(instructions);
+        let ticks = self.debt / FUEL_A_TICK;
+        self.debt %= FUEL_A_TICK;
+        self.spend(ticks)
+    }
+
+    fn spend(&mut self, ticks: u64) -> Result<(), DeadlinePassed> {
         self.ticks_left = self.ticks_left.saturating_sub(ticks);
         self.granted = self.granted.saturating_sub(ticks);
         if self.ticks_left > 0 { Ok(()) } else { Err(DeadlinePassed) }
@@ -145,7 +157,7 @@ impl State {
 
     /// A tick went by; whether the call may go on.
     pub(super) fn spend_tick(&mut self) -> bool {
-        self.charge(1).is_ok()
+        self.spend(1).is_ok()
     }
 
     /// A line for the policy's author.
@@ -193,14 +205,17 @@ impl State {
         }
         let line = String::from_utf8_lossy(&written);
         if self.to_errors {
-            // Of a panic the place comes first and the message next.
-            let before = self.last_error.take().map_or_else(String::new, |before| format!("{before} "));
-            self.last_error = Some(cut(&format!("{before}{}", line.trim()), 2 << 10).to_owned());
+            self.complaint.push_str(line.trim());
+            self.complaint.push(' ');
+            // Interpreters say last what went wrong.
+            let from = self.complaint.len().saturating_sub(2 << 10);
+            let from = (from..self.complaint.len()).find(|at| self.complaint.is_char_boundary(*at));
+            self.complaint.drain(..from.unwrap_or_default());
         }
         self.line(if self.to_errors { Level::Warn } else { Level::Info }, &line);
     }
 
-    /// The next of the numbers that take the place of random ones: the same for every instance, so that a
+    /// The next of the numbers that take the place of random ones: the same for every fresh instance, so that a
     /// policy judges alike wherever it runs. SplitMix64 (Steele, Lea and Flood, 2014).
     pub(crate) fn random(&mut self) -> u64 {
         self.seed = self.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -209,10 +224,27 @@ impl State {
         mixed ^ (mixed >> 31)
     }
 
-    /// The last error that the guest logged in this call, such as the message of its panic.
+    /// What the guest says of a trap of its own: the last error that it logged in this call, such as the
+    /// message of its panic, or what it wrote to its errors.
     pub(super) fn take_last_error(&mut self) -> Option<String> {
         self.end_line();
-        self.last_error.take()
+        let complaint = std::mem::take(&mut self.complaint);
+        self.last_error.take().or_else(|| Some(complaint.trim().to_owned()).filter(|words| !words.is_empty()))
+    }
+
+    /// Says how many lines were left out.
+    fn tell_dropped(&mut self) {
+        if self.dropped > 0 {
+            tracing::warn!(plugin = %self.outfit.plugin, lines = self.dropped, "log lines left out: too many in one call");
+        }
+        self.dropped = 0;
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        self.end_line();
+        self.tell_dropped();
     }
 }
 

@@ -1,6 +1,7 @@
 //! Plugins in exchange for others, while calls go on.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::PluginHost;
 use crate::StartError;
@@ -21,6 +22,19 @@ impl PluginHost {
     #[must_use]
     pub fn in_session(&self, session: &str) -> Self {
         Self { session: Some(Arc::from(session)), ..self.clone() }
+    }
+
+    /// This host for trials: the breakers neither decide nor hear of its calls, and no call finds what another
+    /// has kept.
+    #[must_use]
+    pub fn on_trial(&self) -> Self {
+        Self { trial: true, ..self.clone() }
+    }
+
+    /// How many instances wait for the next call of their sessions.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.inner.warm.len()
     }
 
     /// This host with these plugins.
@@ -47,6 +61,8 @@ impl PluginHost {
         let (inner, in_force) = (&self.inner, self.inner.live.load_full());
         let look = || inner.folder.lock().look(&inner.loader, &in_force);
         let looked = load::on_guest_thread(&inner.ticker, look)??;
+        // What may wait is in the grants, and what has waited long goes even when nobody speaks.
+        inner.warm.clear_up();
         if let Some(cache) = &inner.loader.cache
             && looked.staged.iter().any(|staged| staged.compiled)
         {
@@ -72,7 +88,7 @@ impl PluginHost {
     /// Takes into force what another view of this host has, in one step, for calls that begin from now on.
     pub fn adopt(&self, view: &Self) {
         let plugins = view.plugins();
-        let before = self.inner.live.load();
+        let before = self.inner.live.load_full();
         for (name, plugin) in plugins.iter() {
             let older = before.get(name);
             if older.is_none_or(|older| !Arc::ptr_eq(older, plugin)) {
@@ -80,8 +96,11 @@ impl PluginHost {
             }
         }
         self.inner.workers.divide(plugins.len());
-        self.inner.warm.keep(&plugins);
+        before.values().for_each(|plugin| plugin.retired.store(true, Ordering::Release));
+        plugins.values().for_each(|plugin| plugin.retired.store(false, Ordering::Release));
         self.inner.live.store(plugins);
+        // What waited for a version that has gone; what comes to wait from now on finds that it may not.
+        self.inner.warm.clear_up();
     }
 
     /// Takes a plugin into force, for calls that begin from now on.
@@ -90,13 +109,11 @@ impl PluginHost {
         self.adopt(&live.with(staged));
     }
 
-    /// Whether a plugin of these bytes is in force, with as much as is granted to this one.
+    /// Whether a plugin of these bytes is in force.
     #[must_use]
     pub fn has(&self, staged: &Staged) -> bool {
         let manifest = staged.manifest();
-        self.plugins().get(&manifest.name).is_some_and(|plugin| {
-            plugin.manifest.digest == manifest.digest && plugin.isolation() == staged.plugin.isolation()
-        })
+        self.plugins().get(&manifest.name).is_some_and(|plugin| plugin.manifest.digest == manifest.digest)
     }
 
     /// The plugins to ask.

@@ -2,8 +2,8 @@ use std::fmt;
 
 /// Bytes of a text.
 pub(super) const MAX_BYTES: usize = 64 << 10;
-/// Bytes that count as a tick of a guest's time.
-const BYTES_A_TICK: usize = 16 << 10;
+/// Instructions that a byte counts as.
+const BYTE: u64 = 64;
 
 /// Makes vectors of texts. An implementation must not block: it runs on a thread that guests share, and no
 /// deadline stops it.
@@ -23,7 +23,7 @@ pub struct EmbedError(pub String);
 /// Hashed character n-grams: no weights, no language, a few microseconds. Texts that share many runs of one to
 /// three characters are near each other; what words mean is not known to it.
 ///
-/// Each n-gram adds 1 or -1, by one bit of its hash, to the dimension that the others choose (feature
+/// Each n-gram adds 1 or -1, by bits of its hash, to the dimension that others of them choose (feature
 /// hashing: Weinberger et al., 2009, "Feature Hashing for Large Scale Multitask Learning"). Letters
 /// are compared without case, and white space counts as one space.
 #[derive(Debug, Clone, Copy, Default)]
@@ -74,9 +74,9 @@ fn folded(text: &str) -> Vec<char> {
     folded
 }
 
-/// What the embedding of a text costs.
-pub(super) fn ticks(text: &str) -> u64 {
-    (text.len() / BYTES_A_TICK) as u64
+/// What the embedding of a text counts as.
+pub(super) fn instructions(text: &str) -> u64 {
+    BYTE * text.len() as u64
 }
 
 #[cfg(test)]

@@ -2,12 +2,15 @@ use wasmtime::component::{Resource, Val};
 use wasmtime::{AsContextMut, StoreContextMut};
 
 use super::Nothing;
-use crate::guest::State;
+use crate::guest::{State, charge};
 
 /// Bytes that a write may have at once.
 const WRITE: u64 = 4_096;
 /// Random bytes that may be asked for at once; std and the common libraries want 16 to 64.
 const RANDOM: u64 = 4_096;
+
+/// Instructions that a call counts as.
+const CALL: u64 = 5_000;
 
 /// Numbers of handles.
 const STDIN: u32 = 0;
@@ -102,6 +105,7 @@ impl Answer {
         given: &[Val],
         results: &mut [Val],
     ) -> wasmtime::Result<()> {
+        charge(&mut store, CALL)?;
         // A call ends with all that it lent given back.
         let mut handles = Vec::new();
         given.iter().try_for_each(|value| take_back(&mut store, value, &mut handles))?;

@@ -47,7 +47,8 @@ fn what_is_not_granted_is_refused_by_name() {
         let (host, report) = start(config(dir.path()));
         assert!(host.manifests().is_empty());
         let said = report.refused[0].1.to_string();
-        let remedy = "grants.toml beside it a table [sampler] with capabilities = [\"clock\", \"kv\", \"similarity\", \"embed\"]";
+        let remedy =
+            "grants.toml beside it, below [sampler]: capabilities = [\"clock\", \"kv\", \"similarity\", \"embed\"]";
         assert!(said.contains(&format!("needs {missing}, which is not granted")) && said.contains(remedy), "{said}");
     }
     let (host, _dir) = granted(&module, ALL);
@@ -109,6 +110,11 @@ async fn what_a_plugin_keeps_is_its_own() {
     assert_eq!(tasted(&host, "recall", "a").await.as_deref(), Ok("a secret"));
     host.take(&next);
     assert_eq!(tasted(&host, "recall", "a").await.as_deref(), Ok("a secret"), "after the exchange");
+    // A trial of something else, such as a contract's cases, neither reads nor writes what is in force.
+    let trial = host.on_trial();
+    assert_eq!(tasted(&trial, "recall", "a").await.as_deref(), Ok("nothing"));
+    tasted(&trial, "keep", "a trial").await.expect("kept");
+    assert_eq!(tasted(&host, "recall", "a").await.as_deref(), Ok("a secret"));
     host.adopt(&host.without("sampler"));
     host.take(&next);
     assert_eq!(tasted(&host, "recall", "a").await.as_deref(), Ok("nothing"), "it was gone");
@@ -129,8 +135,26 @@ fn grants_are_looked_at_again() {
     let look = host.look().expect("a look");
     assert_eq!((look.withdrawn, look.refused.len()), (vec!["sampler".to_owned()], 1));
 
+    // A slip takes nothing away, gives nothing, and holds up nothing else.
     grant(dir.path(), "[sampler");
-    assert!(host.look().expect_err("no grants").to_string().contains("grants.toml"));
+    fs::write(dir.path().join("digest.wasm"), component("digest")).expect("a file");
+    let look = host.look().expect("a look");
+    assert_eq!((look.withdrawn.len(), look.staged.len()), (1, 1));
     grant(dir.path(), ALL);
-    assert!(host.look().expect("a look").withdrawn.is_empty());
+    let look = host.look().expect("a look");
+    assert!(look.withdrawn.is_empty() && look.staged.iter().all(|staged| host.has(staged)), "{look:?}");
+}
+
+/// Fails when a folder that is locked grants more than it did at the start, or does not take away.
+#[test]
+fn a_locked_folder_grants_no_more() {
+    let dir = folder(&[("sampler.wasm", &component("sampler")), ("grants.toml", ALL.as_bytes())]);
+    let locked = || rolecall_plugin_host::HostConfig { locked: true, ..config(dir.path()) };
+    let (host, _report) = start(locked());
+    grant(dir.path(), "");
+    assert_eq!(host.look().expect("a look").withdrawn, ["sampler"]);
+    grant(dir.path(), ALL);
+    assert_eq!(host.look().expect("a look").withdrawn, ["sampler"]);
+    let (host, _report) = start(locked());
+    assert!(host.manifest("sampler").is_some(), "the next start");
 }

@@ -1,6 +1,6 @@
 //! Instances that wait for their session.
 
-use rolecall_plugin_host::{Context, PluginHost};
+use rolecall_plugin_host::{Context, Limits, PluginHost, PolicyStream};
 use tempfile::TempDir;
 
 use crate::grants::{granted, taste, tasted};
@@ -69,9 +69,9 @@ async fn what_failed_or_was_exchanged_does_not_wait() {
     assert_eq!(remembered(session.clone()).await, 3, "its own instance is whole");
 
     std::fs::write(dir.path().join("grants.toml"), "").expect("no grants");
-    let staged = host.look().expect("a look").staged.remove(0);
-    assert!(!host.has(&staged), "it may keep its instances no longer");
-    host.take(&staged);
+    let look = host.look().expect("a look");
+    assert!(look.staged.iter().all(|staged| host.has(staged)), "it is the same plugin");
+    assert_eq!(host.waiting(), 0, "it may keep its instances no longer");
     assert_eq!((remembered(session.clone()).await, remembered(session).await), (1, 1));
 }
 
@@ -83,5 +83,53 @@ async fn isolation_by_session_is_asked_twice() {
     let host = host.in_session("one");
     for _ in 0..2 {
         assert_eq!(tasted(&host, "calls", "").await.as_deref(), Ok("1 0"));
+    }
+}
+
+/// A reply is on its way while its plugin is exchanged: the ordinary case. Fails when its instance, which nobody can
+/// take any more, is kept.
+#[tokio::test]
+async fn an_instance_of_a_version_that_has_gone_is_not_kept() {
+    let (host, _dir) = sampler();
+    let pinned = host.pinned().in_session("one");
+    let open = pinned.open("sampler", &taste("calls"), &Context::default()).await.expect("an instance");
+    host.adopt(&host.without("sampler"));
+    open.expect("a stream").finish().await.expect("a judgement");
+    assert_eq!(tasted(&pinned, "calls", "").await.as_deref(), Ok("1 0"));
+    assert_eq!(host.waiting(), 0);
+    host.adopt(&pinned);
+    assert_eq!(tasted(&pinned, "calls", "").await.as_deref(), Ok("1 0"));
+    assert_eq!(host.waiting(), 1, "it is in force again");
+}
+
+/// Fails when what waits takes the places of those who speak, or more and more of them wait.
+#[tokio::test]
+async fn those_who_speak_come_first() {
+    let dir = folder(&[("sampler.wasm", &component("sampler")), ("grants.toml", BY_SESSION.as_bytes())]);
+    let limits = Limits { streams: 8, ..Limits::default() };
+    let (host, report) = start(config(dir.path()).with_limits(limits));
+    assert_eq!(report.refused, []);
+    for session in 0..300 {
+        let host = host.in_session(&session.to_string());
+        assert_eq!(tasted(&host, "calls", "").await.as_deref(), Ok("1 0"));
+        assert!(host.waiting() <= 8, "{} wait", host.waiting());
+    }
+    let mut streams = Vec::new();
+    for _ in 0..8 {
+        let stream = host.open("sampler", &taste("calls"), &Context::default()).await.expect("an instance");
+        streams.push(stream.expect("a stream"));
+    }
+    assert!(streams.iter().all(PolicyStream::holds_instance) && host.waiting() == 0);
+}
+
+/// Fails when an instance that was used for long, and has forgotten to free what it took, fails the reply of the
+/// next turn.
+#[tokio::test]
+async fn a_failure_of_a_used_instance_is_not_the_last_word() {
+    let (host, _dir) = sampler();
+    let host = host.in_session("one");
+    for turn in 1..=30 {
+        let answer = tasted(&host, "tire", "").await;
+        assert!(answer.is_ok(), "turn {turn}: {answer:?}");
     }
 }

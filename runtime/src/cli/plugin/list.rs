@@ -16,7 +16,11 @@ pub(super) fn run(out: &mut impl Write, dir: &Path) -> anyhow::Result<()> {
     if report.loaded.is_empty() && report.refused.is_empty() {
         writeln!(out, "no plugins in {}", dir.display())?;
     }
-    Ok(write(out, &report)?)
+    write(out, &report)?;
+    match report.refused.len() {
+        0 => Ok(()),
+        refused => bail!("{refused} of the files in {} are refused", dir.display()),
+    }
 }
 
 fn write(out: &mut impl Write, report: &LoadReport) -> std::io::Result<()> {

@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use rolecall_dsl::diagnostic::{Code, Finding, Severity};
@@ -19,7 +20,7 @@ use super::bench::{FileReport, Options};
 use super::summary::RoleSummary;
 use crate::config::Config;
 use crate::contracts::Folders;
-use rolecall_plugin_host::PluginHost;
+use rolecall_plugin_host::{Capability, Manifest, PluginHost};
 
 /// Grows when entries are written in another way.
 const FORMAT: u32 = 2;
@@ -38,6 +39,8 @@ const MAX_IMPORTS: usize = 256;
 pub(super) struct Cache {
     folder: PathBuf,
     base: blake3::Hasher,
+    /// Plugins that are granted the clock, as contracts name them.
+    clocks: Vec<String>,
 }
 
 /// The name of an entry.
@@ -79,10 +82,14 @@ impl Cache {
             add(&manifest.name);
             add(&manifest.digest);
         }
-        Self { folder: config.data.join("cache/verify"), base }
+        let tells_time = |manifest: &Arc<Manifest>| manifest.capabilities.contains(&Capability::Clock);
+        let clocks =
+            plugins.manifests().into_iter().filter(tells_time).map(|manifest| format!("\"{}\"", manifest.name));
+        Self { folder: config.data.join("cache/verify"), base, clocks: clocks.collect() }
     }
 
-    /// The key of a file as it is now; `None` when something that it imports cannot be read.
+    /// The key of a file as it is now; `None` when something that it imports cannot be read, or
+    /// when a plugin may judge it by the time.
     pub(super) fn key(&self, source: &Source, folders: &Folders) -> Option<Key> {
         let mut hasher = self.base.clone();
         let mut files = vec![source.clone()];
@@ -90,6 +97,10 @@ impl Cache {
         // The roles of a shared file are not tried.
         hasher.update(&[u8::from(folders.is_shared(Path::new(source.name())))]);
         while let Some(file) = files.pop() {
+            // What a plugin with a clock said yesterday says nothing of today.
+            if self.clocks.iter().any(|plugin| file.text().contains(plugin)) {
+                return None;
+            }
             for part in [file.name(), file.text()] {
                 hasher.update(&(part.len() as u64).to_le_bytes());
                 hasher.update(part.as_bytes());

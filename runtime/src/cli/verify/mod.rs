@@ -31,7 +31,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use rolecall_dsl::diagnostic::{Finding, Severity};
 use rolecall_dsl::source::Source;
 use rolecall_dsl::span::Span;
-use rolecall_plugin_host::{LoadReport, Metering, PluginHost};
+use rolecall_plugin_host::{LoadReport, PluginHost};
 
 use super::{DONE, ERRORS, output, print};
 use crate::app::host_config;
@@ -153,8 +153,7 @@ async fn verify(
 ) -> anyhow::Result<(Verification, LoadReport)> {
     let files = files(paths)?;
     let metrics = Metrics::new()?;
-    let (plugins, loaded) =
-        PluginHost::start(host_config(config).with_metering(Metering::Fuel), Arc::new(metrics.clone()))?;
+    let (plugins, loaded) = PluginHost::start(host_config(config).for_trials(), Arc::new(metrics.clone()))?;
     let cache = (cached && model.is_none()).then(|| Cache::open(config, options, &plugins));
     let real = model.as_ref().map(|model| model.name().to_owned());
     let model = model.unwrap_or_else(|| Arc::new(Rehearsal::default()));
