@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 
 use crate::cli::plugin::compiler;
 use crate::config::{Config, ModelKind, ReloadKind, Route, StoreKind};
+use crate::connection::http::Links;
 use crate::contracts::{Contracts, ContractsError, Reloader};
 use crate::gateway::token::{TokenError, Tokens};
 use crate::model::{DEFAULT_ROUTE, Model, ModelError, Models, OpenAi, OpenAiConfig, Plan, Rehearsal};
@@ -37,6 +38,8 @@ pub struct App {
     pub turns: Turns,
     /// The sessions.
     pub sessions: Sessions,
+    /// Their connections that have no WebSocket.
+    pub(crate) links: Links,
     /// Session tokens.
     pub tokens: Tokens,
     /// What operators see.
@@ -118,6 +121,7 @@ impl App {
         let (plugins, loaded) = PluginHost::start(host_config(&config), Arc::new(metrics.clone()))?;
         let (contracts, mut findings) = Contracts::load(&config.contracts)?;
         findings.extend(contracts.check_policies(&plugins).await);
+        findings.extend(contracts.try_policies(&plugins).await);
         findings.extend(contracts.list().iter().filter_map(|contract| models.missing_route(contract)));
         let store = open_store(&config)?;
         let tokens = open_tokens(&config)?;
@@ -143,6 +147,7 @@ impl App {
             models,
             turns,
             sessions,
+            links: Links::default(),
             tokens,
             metrics,
             shutdown,

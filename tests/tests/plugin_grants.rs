@@ -82,7 +82,7 @@ async fn grants_decide_what_a_plugin_may_while_it_is_served() -> Result<()> {
     ensure!(two_replies(&server).await? == ["1 0", "1 0"], "without leave each call has an instance of its own");
 
     grant(&format!("[sampler]\n{NEEDS}\nisolation = \"session\"\n"))?;
-    tells(&server, "a changed plugin is in force").await?;
+    tells(&server, "its instances may live as long as a session").await?;
     for _ in 0..2 {
         ensure!(two_replies(&server).await? == ["1 0", "2 0"], "each session has an instance of its own");
     }
@@ -105,7 +105,7 @@ fn what_a_plugin_needs_is_shown() -> Result<()> {
     let seen = run(&["inspect"], &file)?;
     ensure!(seen.contains("needs      clock, kv, similarity, embed"), "{seen}");
     let refused = run(&["list", "--plugins"], folder.path())?;
-    ensure!(refused.contains("with capabilities = [\"clock\""), "{refused}");
+    ensure!(refused.contains("below [sampler]: capabilities = [\"clock\""), "{refused}");
     std::fs::write(folder.path().join("grants.toml"), format!("[sampler]\n{NEEDS}\n"))?;
     let listed = run(&["list", "--plugins"], folder.path())?;
     ensure!(listed.contains("needs clock, kv, similarity, embed"), "{listed}");

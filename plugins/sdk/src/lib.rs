@@ -14,7 +14,7 @@
 //! crate-type = ["cdylib", "rlib"]
 //!
 //! [dependencies]
-//! rolecall-plugin = "1"
+//! rolecall-plugin = { path = "rolecall-plugin" } # `rolecall plugin new` puts the crate there
 //! serde = { version = "1", features = ["derive"] }
 //! ```
 //!

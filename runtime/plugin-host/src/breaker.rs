@@ -32,7 +32,7 @@ struct Open {
 pub(crate) enum Admission {
     /// The plugin is well.
     Normal,
-    /// One call to see whether it is well again.
+    /// To see whether it is well again.
     Trial,
     /// The plugin is only tried: the breaker neither decides nor hears of it.
     Untold,
@@ -50,34 +50,32 @@ pub(crate) enum Outcome {
 }
 
 impl Breaker {
-    /// Lets a call through, or says how long the plugin rests yet. After a rest one call per rest
-    /// goes through as a trial, also if the one before it was never heard of again.
+    /// Lets a call through, or says how long the plugin rests yet. After a rest calls go through as trials until
+    /// one of them tells: a reply asks more than once, so that a single trial would fail the reply that it is for.
     pub(crate) fn admit(&mut self, now: Instant) -> Result<Admission, Duration> {
-        match &mut self.open {
+        match &self.open {
             None => Ok(Admission::Normal),
             Some(open) if now < open.until => Err(open.until - now),
-            Some(open) => {
-                open.until = now + open.rest;
-                Ok(Admission::Trial)
-            }
+            Some(_) => Ok(Admission::Trial),
         }
     }
 
     /// Hears how an admitted call ended. While open, only trials count.
     pub(crate) fn record(&mut self, now: Instant, admission: Admission, outcome: Outcome) {
         match (&mut self.open, admission, outcome) {
+            // What was asked before the rest that one of its like has begun says nothing new.
+            (Some(open), Admission::Trial, _) if now < open.until => {}
             (Some(open), Admission::Trial, Outcome::Failed) => {
                 open.rest = (open.rest * 2).min(LONGEST_REST);
                 open.until = now + open.rest;
             }
-            (Some(open), Admission::Trial, Outcome::Unknown) => open.until = open.until.min(now),
             (Some(_), Admission::Trial, Outcome::Good) => {
                 self.open = None;
                 self.failures.clear();
             }
             (_, Admission::Untold, _) => {}
             (None, _, Outcome::Failed) => self.fail(now),
-            (Some(_), Admission::Normal, _) | (None, _, Outcome::Good | Outcome::Unknown) => {}
+            (Some(_), _, _) | (None, _, Outcome::Good | Outcome::Unknown) => {}
         }
     }
 
@@ -139,15 +137,17 @@ mod tests {
             assert_eq!(breaker.admit(now), Err(SECOND * rest));
             now += SECOND * rest;
             assert_eq!(breaker.admit(now), Ok(Admission::Trial));
-            // Only one trial at a time.
-            assert!(breaker.admit(now).is_err());
+            // The next question about the same reply.
+            assert_eq!(breaker.admit(now), Ok(Admission::Trial));
+            // Both fail; only the first begins a rest.
+            breaker.record(now, Admission::Trial, Outcome::Failed);
             breaker.record(now, Admission::Trial, Outcome::Failed);
         }
         now += SECOND * 300;
         assert_eq!(breaker.admit(now), Ok(Admission::Trial));
         // A call from before the opening says nothing about the plugin now.
         breaker.record(now, Admission::Normal, Outcome::Good);
-        assert!(breaker.admit(now).is_err());
+        assert_eq!(breaker.admit(now), Ok(Admission::Trial));
         // Neither does a trial that came to nothing, and the next call is one.
         breaker.record(now, Admission::Trial, Outcome::Unknown);
         assert_eq!(breaker.admit(now), Ok(Admission::Trial));

@@ -8,7 +8,7 @@ use crate::{AbiVersion, World};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
     /// No such plugin.
-    #[error("plugin {0} is not loaded; put {0}.wasm into the plugin folder")]
+    #[error("plugin {0} is not in force: put {0}.wasm into the plugin folder, or see in the log why it is refused")]
     Missing(String),
     /// The plugin is of another kind.
     #[error("plugin {plugin} does not implement the world {world}")]

@@ -135,7 +135,7 @@ impl Folder {
     pub(crate) fn look(&mut self, loader: &Loader, in_force: &Set) -> Result<Look, StartError> {
         let listed = self.list()?;
         self.read_lock()?;
-        self.read_grants(in_force)?;
+        self.read_grants(&listed, in_force)?;
         let mut look = Look { gone: self.forget(&listed), withdrawn: self.withdrawn(in_force), ..Look::default() };
         // What was read before comes first: files that pour into the folder push nothing out.
         let (known, new): (Vec<_>, Vec<_>) = listed.into_iter().partition(|path| self.files.contains_key(path));
@@ -192,7 +192,7 @@ impl Folder {
     /// Reads the grants: the files whose plugins are granted something else are read again, and what is in
     /// force knows at once whether its instances may wait. Grants that cannot be read leave the last ones as they
     /// are, once there are some; and a folder that is locked grants no more than it did at the start.
-    fn read_grants(&mut self, in_force: &Set) -> Result<(), StartError> {
+    fn read_grants(&mut self, listed: &BTreeSet<PathBuf>, in_force: &Set) -> Result<(), StartError> {
         let mut read = Grants::read(&self.dir);
         if read.as_ref().ok() != self.grants.as_ref() && self.grants.is_some() {
             read = settled(read, || Grants::read(&self.dir));
@@ -213,8 +213,18 @@ impl Folder {
         self.mistake = None;
         let changed = grants.changed(&before);
         self.read_again(|name| changed.contains(name));
+        let names: Vec<&str> = listed.iter().filter_map(|path| load::stem(path).ok()).collect();
+        for name in changed.iter().filter(|name| grants.names(name) && !names.contains(&name.as_str())) {
+            let near = names.iter().max_by(|a, b| strsim::jaro(a, name).total_cmp(&strsim::jaro(b, name)));
+            let meant = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
+            tracing::warn!("grants.toml names {name}, and there is no {name}.wasm in the folder{meant}");
+        }
         for (name, plugin) in in_force {
-            plugin.may_wait.store(grants.of(name).isolation == Isolation::Session, Ordering::Release);
+            let may = grants.of(name).isolation == Isolation::Session;
+            if plugin.may_wait.swap(may, Ordering::AcqRel) != may && plugin.manifest.isolation == Isolation::Session {
+                let now = if may { "its instances may live as long as a session" } else { "each call has an instance" };
+                tracing::info!(plugin = name, "{now}");
+            }
         }
         self.grants = Some(grants);
         Ok(())

@@ -56,6 +56,11 @@ impl Grants {
         })
     }
 
+    /// Whether something is said of a plugin.
+    pub(crate) fn names(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// Plugins whose grants differ from those of before.
     pub(crate) fn changed(&self, before: &Self) -> BTreeSet<String> {
         let names = self.0.keys().chain(before.0.keys());

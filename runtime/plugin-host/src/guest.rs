@@ -78,7 +78,8 @@ pub(crate) fn charge(store: &mut StoreContextMut<'_, State>, instructions: u64) 
 /// Instructions that stand for a time. So few that a machine which is no slower than one of 1 GHz does not
 /// stop what was let through.
 pub(crate) fn fuel(time: Duration) -> u64 {
-    ticks(time).saturating_mul(FUEL_A_TICK)
+    // Whole ticks: the first one is no partial one here.
+    (ticks(time) - 1).saturating_mul(FUEL_A_TICK)
 }
 
 fn ticks(time: Duration) -> u64 {

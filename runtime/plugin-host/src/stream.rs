@@ -92,16 +92,21 @@ impl Progress {
             Self::Held(mut guest, leave) => {
                 let found = guest.finish(plugin, limits)?;
                 if let Some(leave) = leave {
-                    // The judgement is there; an instance that fails now is not kept, and that is all.
-                    match guest.into_policy(plugin, limits) {
-                        Ok(guest) => warm.put(plugin, limits, guest, leave),
-                        Err(error) => tracing::warn!(%error, "an instance is not kept for its session"),
-                    }
+                    keep(*guest, leave, plugin, limits, warm);
                 }
                 Ok(found)
             }
             Self::Replayed(replay) => replay.guest(plugin, limits)?.finish(plugin, limits),
         }
+    }
+}
+
+/// Lets the instance of a stream that is over wait. The judgement is there: one that fails now is not kept, and that
+/// is all.
+fn keep(guest: StreamGuest, leave: Leave, plugin: &Arc<Plugin>, limits: &Limits, warm: &Warm) {
+    match guest.into_policy(plugin, limits) {
+        Ok(guest) => warm.put(plugin, limits, guest, leave),
+        Err(error) => tracing::warn!(%error, "an instance is not kept for its session"),
     }
 }
 
@@ -194,11 +199,16 @@ impl PolicyStream {
 }
 
 impl Drop for PolicyStream {
-    /// A reply that was given up in good order: what was judged of it counts.
+    /// A reply that was given up in good order: what was judged of it counts, and the instance may wait for the
+    /// session's next one. A reply whose end was judged as a whole ends so.
     fn drop(&mut self) {
-        if let Some(progress) = &self.progress {
-            let outcome = if progress.len() > 0 { Outcome::Good } else { Outcome::Unknown };
-            self.plugin.breaker.lock().record(clock::breaker(), self.admission, outcome);
+        let Some(progress) = self.progress.take() else { return };
+        let outcome = if progress.len() > 0 { Outcome::Good } else { Outcome::Unknown };
+        self.plugin.breaker.lock().record(clock::breaker(), self.admission, outcome);
+        if let Progress::Held(guest, Some(leave)) = progress {
+            let (plugin, limits, warm) = (Arc::clone(&self.plugin), self.limits.clone(), Arc::clone(&self.host.warm));
+            // Giving the stream back runs the guest.
+            self.host.afterwards(&self.plugin, move || keep(*guest, leave, &plugin, &limits, &warm));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One connection's task: socket, wire machine and session, moved along.
+//! One connection's task: link, wire machine and session, moved along.
 //!
 //! The loop waits for one thing, gives it to the machine, then drains the machine. It pulls from the
 //! outbox only when everything before is written, so a slow client holds no memory but its cursor.
@@ -9,11 +9,10 @@ use std::time::Duration;
 use rolecall_wire::close;
 use rolecall_wire::frame::{ClientFrame, Message, ServerFrame};
 use rolecall_wire::server::{Event, Input, Server};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::socket::{Received, Socket};
+use super::link::{Link, Received};
 use crate::clock;
 use crate::ids::{Seq, SessionId};
 use crate::outbox::Batch;
@@ -31,9 +30,9 @@ const TIMED: usize = 64;
 const SPREAD_MS: u32 = 2_000;
 
 /// A connection.
-pub(super) struct Driver<S> {
+pub(super) struct Driver<L> {
     machine: Server,
-    socket: Socket<S>,
+    link: L,
     attachment: Attachment,
     metrics: Metrics,
     stop: CancellationToken,
@@ -55,16 +54,16 @@ enum Happened {
     Batch(Result<Batch, StoreError>),
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
+impl<L: Link> Driver<L> {
     pub(super) fn new(
         machine: Server,
-        socket: Socket<S>,
+        link: L,
         attachment: Attachment,
         metrics: Metrics,
         stop: CancellationToken,
     ) -> Self {
         let (unacked, replaying) = (VecDeque::new(), None);
-        Self { machine, socket, attachment, metrics, stop, unacked, replaying, peer_code: None, ended: false }
+        Self { machine, link, attachment, metrics, stop, unacked, replaying, peer_code: None, ended: false }
     }
 
     /// Serves the connection until it ends.
@@ -73,7 +72,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         loop {
             let written = timeout(WRITE_PATIENCE, self.drain(id)).await;
             if !matches!(written, Ok(true)) {
-                // The socket is broken or stuck; the machine is told, so that the end is counted.
+                // The link is broken or stuck; the machine is told, so that the end is counted.
                 self.machine.handle_input(clock::monotonic_ms(), Input::Gone);
                 self.handle_events(id).await;
             }
@@ -83,10 +82,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             let happened = self.next().await;
             self.handle(id, happened);
         }
-        let Self { attachment, socket, .. } = self;
-        // The session is let go before the socket, which may take a while.
+        let Self { attachment, link, .. } = self;
+        // The session is let go before the link, which may take a while.
         drop(attachment);
-        socket.linger().await;
+        link.linger().await;
     }
 
     fn welcome(&mut self, id: &SessionId, last_seq: Seq) {
@@ -115,7 +114,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             biased;
             () = self.stop.cancelled() => Happened::Stop,
             control = self.attachment.control.recv() => Happened::Control(control),
-            received = self.socket.receive() => Happened::Received(received),
+            received = self.link.receive() => Happened::Received(received),
             () = sleep(due.unwrap_or(WRITE_PATIENCE)) => Happened::Timeout,
             batch = self.attachment.reader.next_batch(BATCH) => Happened::Batch(batch),
         }
@@ -184,17 +183,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
     }
 
-    /// Sends and reports what the machine has. Says whether the socket took it.
+    /// Sends and reports what the machine has. Says whether the link took it.
     async fn drain(&mut self, id: &SessionId) -> bool {
         loop {
             self.handle_events(id).await;
             let Some(transmit) = self.machine.poll_transmit() else { break };
-            if self.socket.feed(transmit).await.is_err() {
+            if self.link.feed(transmit).await.is_err() {
                 return false;
             }
         }
         // A close that both sides have sent leaves nothing to flush, which is no failure.
-        self.socket.flush().await.is_ok() || self.ended
+        self.link.flush().await.is_ok() || self.ended
     }
 
     async fn handle_events(&mut self, id: &SessionId) {

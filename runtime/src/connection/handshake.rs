@@ -46,6 +46,23 @@ struct HelloQuery {
     token: Option<String>,
 }
 
+/// What a request presents of its session: its query and the token.
+pub(super) fn hello<B>(request: &Request<B>) -> Result<Hello, ApiError> {
+    let Query(query) = Query::<HelloQuery>::try_from_uri(request.uri()).map_err(|error| {
+        let message = format!("{}; write ?last_seq=N&epoch=E&network=4g", error.body_text());
+        ApiError::invalid("invalid_query", message)
+    })?;
+    let headers = request.headers();
+    let in_protocol =
+        listed(headers, &header::SEC_WEBSOCKET_PROTOCOL).find_map(|name| name.strip_prefix(TOKEN_PROTOCOL));
+    let token = bearer(headers).or(in_protocol).map(str::to_owned).or(query.token).ok_or_else(|| {
+        let message = "send the session token as `Authorization: Bearer TOKEN`, as the subprotocol \
+                       `rolecall.token.TOKEN` of a WebSocket, or as `?token=TOKEN`";
+        ApiError::new(StatusCode::UNAUTHORIZED, "token_missing", message)
+    })?;
+    Ok(Hello { token, last_seq: query.last_seq, epoch: query.epoch, network: query.network })
+}
+
 /// Timers and limits of a connection, as the role's contract sets them.
 pub(super) fn config(heartbeat: &Heartbeat) -> Config {
     let mut config = Config::default();
@@ -69,28 +86,14 @@ impl Handshake {
     pub(super) fn parse<B>(request: &Request<B>) -> Result<Self, Refusal> {
         let headers = request.headers();
         let accept = accept(request.method(), headers)?;
-        let Query(query) = Query::<HelloQuery>::try_from_uri(request.uri()).map_err(|error| {
-            let message = format!("{}; write ?last_seq=N&epoch=E&network=4g", error.body_text());
-            Refusal(ApiError::invalid("invalid_query", message))
-        })?;
+        let hello = hello(request).map_err(Refusal)?;
         let protocols: Vec<&str> = listed(headers, &header::SEC_WEBSOCKET_PROTOCOL).collect();
         let encoding = protocols.iter().find_map(|name| Encoding::from_subprotocol(name));
         if encoding.is_none() && !protocols.is_empty() {
             let message = "offer the subprotocol `rolecall.bsp.v1` or `rolecall.json.v1`";
             return Err(Refusal(ApiError::invalid("unknown_subprotocol", message)));
         }
-        let in_protocol = protocols.iter().find_map(|name| name.strip_prefix(TOKEN_PROTOCOL));
-        let token = bearer(headers).or(in_protocol).map(str::to_owned).or(query.token).ok_or_else(|| {
-            let message = "send the session token as `Authorization: Bearer TOKEN`, as the subprotocol \
-                           `rolecall.token.TOKEN`, or as `?token=TOKEN`";
-            Refusal(ApiError::new(StatusCode::UNAUTHORIZED, "token_missing", message))
-        })?;
-        Ok(Self {
-            hello: Hello { token, last_seq: query.last_seq, epoch: query.epoch, network: query.network },
-            encoding: encoding.unwrap_or(Encoding::BspV1),
-            offered: encoding.is_some(),
-            accept,
-        })
+        Ok(Self { hello, encoding: encoding.unwrap_or(Encoding::BspV1), offered: encoding.is_some(), accept })
     }
 }
 

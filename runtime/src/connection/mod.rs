@@ -1,12 +1,14 @@
-//! Connections: the WebSocket upgrade, and one task per connection that drives the wire machine.
+//! Connections: what opens one, and one task per connection that drives the wire machine.
 //!
-//! The upgrade carries everything ([`handshake`]): token, place and network type; the session is found
-//! and attached before it is answered, so that what is wrong is an HTTP error with a typed body. The
-//! task ([`driver`]) then moves frames between the [`socket`], the machine of `rolecall_wire::server`
-//! and the session.
+//! The request that opens it carries everything ([`handshake`]): token, place and network type; the session
+//! is found and attached before it is answered, so that what is wrong is an HTTP error with a typed body. The
+//! task ([`driver`]) then moves frames between the [`link`], the machine of `rolecall_wire::server` and the
+//! session. A link is a WebSocket ([`socket`]) or HTTP requests ([`http`]).
 
 mod driver;
 mod handshake;
+pub(crate) mod http;
+mod link;
 mod socket;
 #[cfg(test)]
 mod tests;
@@ -18,13 +20,18 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hyper_util::rt::TokioIo;
-use rolecall_wire::server::Server;
+use rolecall_wire::frame::Hello;
+use rolecall_wire::server::{Encoding, Server};
 
 use self::driver::Driver;
 use self::handshake::Handshake;
+use self::link::Link;
 use crate::app::App;
 use crate::clock;
 use crate::gateway::ApiError;
+use crate::gateway::token::Claims;
+use crate::ids::{Seq, SessionId};
+use crate::session::Attachment;
 
 /// `GET /v1/session?last_seq=N&epoch=E&network=4g`: upgrades to a WebSocket that speaks the session
 /// protocol (`PROTOCOL.md` §3).
@@ -42,29 +49,57 @@ pub async fn upgrade(State(app): State<Arc<App>>, mut request: Request) -> Respo
         Ok(handshake) => handshake,
         Err(refusal) => return refusal.into_response(),
     };
-    let attached = match app.tokens.verify(&handshake.hello.token) {
-        Ok(claims) => app.sessions.attach(&claims.sid, &handshake.hello).await.map(|held| (claims, held)),
-        Err(error) => return ApiError::from(error).into_response(),
-    };
-    let (claims, attachment) = match attached {
-        Ok(attached) => attached,
-        Err(error) => return ApiError::from(error).into_response(),
-    };
     let response = accepted(&handshake);
-    let heartbeat = app.contracts.get(&claims.role).map(|contract| contract.heartbeat).unwrap_or_default();
-    let config = handshake::config(&heartbeat);
-    let machine = Server::new(config, handshake.encoding, &handshake.hello, clock::monotonic_ms());
-    let (metrics, stop, last_seq) = (app.metrics.clone(), app.shutdown.signal(), handshake.hello.last_seq);
-    app.shutdown.spawn(Box::pin(async move {
+    let opened = match Opened::attach(&app, handshake.hello, handshake.encoding).await {
+        Ok(opened) => opened,
+        Err(error) => return error.into_response(),
+    };
+    let session = opened.session().clone();
+    let link = async move {
         match upgraded.await {
-            Ok(io) => {
-                let socket = socket::accept(TokioIo::new(io)).await;
-                Driver::new(machine, socket, attachment, metrics, stop).run(&claims.sid, last_seq).await;
+            Ok(io) => Some(socket::accept(TokioIo::new(io)).await),
+            Err(error) => {
+                tracing::debug!(%session, %error, "a connection went before its upgrade");
+                None
             }
-            Err(error) => tracing::debug!(session = %claims.sid, %error, "a connection went before its upgrade"),
         }
-    }));
+    };
+    opened.drive(&app, link);
     response
+}
+
+/// A session that is attached to, before anything is sent.
+struct Opened {
+    claims: Claims,
+    attachment: Attachment,
+    machine: Server,
+    last_seq: Seq,
+}
+
+impl Opened {
+    /// Finds the session of a token and attaches to it.
+    async fn attach(app: &App, hello: Hello, encoding: Encoding) -> Result<Self, ApiError> {
+        let claims = app.tokens.verify(&hello.token)?;
+        let attachment = app.sessions.attach(&claims.sid, &hello).await?;
+        let heartbeat = app.contracts.get(&claims.role).map(|contract| contract.heartbeat).unwrap_or_default();
+        let machine = Server::new(handshake::config(&heartbeat), encoding, &hello, clock::monotonic_ms());
+        Ok(Self { claims, attachment, machine, last_seq: hello.last_seq })
+    }
+
+    fn session(&self) -> &SessionId {
+        &self.claims.sid
+    }
+
+    /// Serves the connection in a task of its own, over the link that comes, if it comes.
+    fn drive<L: Link + 'static>(self, app: &App, link: impl Future<Output = Option<L>> + Send + 'static) {
+        let (metrics, stop) = (app.metrics.clone(), app.shutdown.signal());
+        app.shutdown.spawn(Box::pin(async move {
+            let Self { claims, attachment, machine, last_seq } = self;
+            if let Some(link) = link.await {
+                Driver::new(machine, link, attachment, metrics, stop).run(&claims.sid, last_seq).await;
+            }
+        }));
+    }
 }
 
 fn accepted(handshake: &Handshake) -> Response {

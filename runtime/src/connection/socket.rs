@@ -9,9 +9,11 @@ use rolecall_wire::server::Transmit;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::error::{CapacityError, Error, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
-use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes};
+
+use super::link::{Gone, Link, Received};
 
 /// Bytes of the read buffer. It is allocated for each connection and kept; larger frames grow it.
 const READ_BUFFER: usize = 1_024;
@@ -24,19 +26,6 @@ const MAX_FRAME: usize = MAX_PAYLOAD + 64;
 /// How long the peer may take to answer a close. A round trip of most networks, and short enough that
 /// peers which never answer do not hold up a shutdown.
 const CLOSE_PATIENCE: Duration = Duration::from_millis(300);
-
-/// What came from the peer.
-#[derive(Debug)]
-pub(super) enum Received {
-    Binary(Bytes),
-    Text(Utf8Bytes),
-    /// A Ping or Pong with its payload.
-    Control(Bytes),
-    /// The peer closed, with a code if it gave one.
-    Closed(Option<u16>),
-    /// The peer broke the WebSocket protocol: close with this code.
-    Broken(u16, String),
-}
 
 /// A WebSocket.
 #[derive(Debug)]
@@ -53,9 +42,8 @@ pub(super) async fn accept<S: AsyncRead + AsyncWrite + Unpin>(stream: S) -> Sock
     Socket(WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await)
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
-    /// Waits for something from the peer. Cancel-safe.
-    pub(super) async fn receive(&mut self) -> Received {
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Link for Socket<S> {
+    async fn receive(&mut self) -> Received {
         match self.0.next().await {
             Some(Ok(Message::Binary(bytes))) => Received::Binary(bytes),
             Some(Ok(Message::Text(text))) => Received::Text(text),
@@ -67,27 +55,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         }
     }
 
-    /// Hands something over for sending; it leaves with the next [`flush`](Self::flush) at the latest.
-    pub(super) async fn feed(&mut self, transmit: Transmit) -> Result<(), Error> {
-        self.0
-            .feed(match transmit {
-                Transmit::Binary(bytes) => Message::Binary(bytes),
-                Transmit::Text(text) => Message::Text(text.into()),
-                Transmit::Ping(payload) => Message::Ping(payload),
-                Transmit::Close { code, reason } => {
-                    Message::Close(Some(CloseFrame { code: code.into(), reason: reason.into() }))
-                }
-            })
-            .await
+    async fn feed(&mut self, transmit: Transmit) -> Result<(), Gone> {
+        let message = match transmit {
+            Transmit::Binary(bytes) => Message::Binary(bytes),
+            Transmit::Text(text) => Message::Text(text.into()),
+            Transmit::Ping(payload) => Message::Ping(payload),
+            Transmit::Close { code, reason } => {
+                Message::Close(Some(CloseFrame { code: code.into(), reason: reason.into() }))
+            }
+        };
+        self.0.feed(message).await.map_err(|_broken| Gone)
     }
 
-    /// Sends what was handed over.
-    pub(super) async fn flush(&mut self) -> Result<(), Error> {
-        self.0.flush().await
+    async fn flush(&mut self) -> Result<(), Gone> {
+        self.0.flush().await.map_err(|_broken| Gone)
     }
 
-    /// Lets the peer read our close before the socket goes, for a moment at most.
-    pub(super) async fn linger(mut self) {
+    async fn linger(mut self) {
         let closing = async { while let Some(Ok(_)) = self.0.next().await {} };
         // A peer that does not answer is left.
         let _ = timeout(CLOSE_PATIENCE, closing).await;

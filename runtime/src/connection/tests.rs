@@ -176,7 +176,7 @@ async fn bad_upgrades_are_http_errors() {
     assert_eq!(refused(house.connect("", "a.b.c").await), (401, "token_invalid".into()));
     assert_eq!(refused(house.connect("?last_seq=x", &token).await), (400, "invalid_query".into()));
     assert_eq!(refused(house.connect("?last_seq=99999999", &token).await), (400, "last_seq_impossible".into()));
-    let stranger = crate::ids::SessionId::random().unwrap();
+    let stranger = SessionId::random().unwrap();
     let stale = house.app.tokens.issue(&stranger, "clerk", 1).unwrap();
     assert_eq!(refused(house.connect("", &stale).await), (404, "session_not_found".into()));
     assert!(house.counted("sessions{state=\"attached\"} 0") || !house.counted("sessions{state=\"attached\"} 1"));

@@ -142,6 +142,19 @@ impl Contracts {
         all
     }
 
+    /// What the plugins say of the contracts' own texts: warnings. A version that was not taken while it was tried
+    /// under a running server comes into force when that starts anew, and whoever starts it is to know.
+    pub async fn try_policies(&self, plugins: &PluginHost) -> Vec<Finding> {
+        let mut all = Vec::new();
+        for contract in self.list() {
+            if contract.rules.iter().any(|rule| rule.constraint.policy().is_some()) {
+                let found = sandbox::run(&contract, plugins).await.findings;
+                all.extend(found.into_iter().map(|finding| Finding { severity: Severity::Warning, ..finding }));
+            }
+        }
+        all
+    }
+
     fn refuse(&self, role: &str, findings: Vec<Finding>) {
         let mut set = Set::clone(&self.0.load());
         set.roles.remove(role);

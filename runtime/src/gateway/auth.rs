@@ -38,7 +38,7 @@ pub(super) async fn require_local_name(State(app): State<Arc<App>>, request: Req
 ///
 /// # Errors
 /// 401 when there is none, or a bad one.
-pub(super) fn session_claims(app: &App, headers: &HeaderMap) -> Result<Claims, ApiError> {
+pub(crate) fn session_claims(app: &App, headers: &HeaderMap) -> Result<Claims, ApiError> {
     let token = bearer(headers).ok_or_else(|| {
         let message = "send the session token as `Authorization: Bearer TOKEN`";
         ApiError::new(StatusCode::UNAUTHORIZED, "token_missing", message)

@@ -32,6 +32,8 @@ use axum::middleware::{from_fn, from_fn_with_state};
 
 use crate::app::App;
 
+pub(crate) use auth::session_claims;
+pub(crate) use body::JsonBody;
 pub use body::MAX_BODY_BYTES;
 pub use error::ApiError;
 pub use serve::serve;

@@ -10,7 +10,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 
 use super::{anthropic, auth, chat, health, messages, models, openapi, responses, sessions, traces};
 use crate::app::App;
-use crate::connection;
+use crate::connection::{self, http};
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +53,11 @@ pub(super) fn table() -> Vec<Route> {
         Route::post(Key, "/v1/sessions", sessions::create),
         Route::post(Key, "/v1/sessions/{sid}/messages", messages::post),
         Route::get(Token, "/v1/session", connection::upgrade),
+        Route::get(Token, "/v1/session/events", http::events),
+        Route::post(Token, "/v1/session/poll", http::open),
+        Route::get(Token, "/v1/session/poll", http::poll),
+        Route::post(Token, "/v1/session/frames", http::frames),
+        Route::post(Token, "/v1/heartbeat", http::heartbeat),
         Route::post(Token, "/v1/reconnect", sessions::reconnect),
         Route::get(Token, "/v1/diff", sessions::diff),
         Route::get(Key, "/v1/traces/{id}", traces::one),

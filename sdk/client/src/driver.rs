@@ -1,20 +1,19 @@
 //! The task that owns the socket: a thin driver of the machine.
 
 use std::collections::{HashMap, VecDeque};
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use rolecall_wire::client::{self as wire, State, Transmit};
+use rolecall_wire::close::HANDSHAKE_TIMEOUT;
 use rolecall_wire::frame::{Hello, Network};
 use rolecall_wire::server::Encoding;
 use tokio::sync::{mpsc, oneshot};
-use tokio_tungstenite::tungstenite::Message;
 
 use crate::clock::Clock;
+use crate::link::{self, Choice, Incoming, Link, Opening, Outgoing, Transport};
 use crate::session::Shared;
-use crate::socket::{self, Incoming, Socket};
+
 use crate::{Error, Event};
 
 /// What a handle asks for.
@@ -23,6 +22,7 @@ pub(crate) enum Command {
     Send { id: String, text: String, answer: Answer },
     Cancel(u64),
     Network(Network),
+    Transport(Transport),
     Cut,
     Close,
 }
@@ -30,10 +30,10 @@ pub(crate) enum Command {
 type Answer = oneshot::Sender<Result<u64, Error>>;
 
 /// The connection, as far as there is one.
-enum Link {
+enum Held {
     None,
-    Opening(Pin<Box<dyn Future<Output = Incoming> + Send>>),
-    Open(Box<Socket>),
+    Opening(Opening),
+    Open(Link),
 }
 
 /// What woke the task.
@@ -50,7 +50,8 @@ pub(crate) struct Driver {
     clock: Clock,
     ws_url: String,
     encoding: Encoding,
-    link: Link,
+    choice: Choice,
+    link: Held,
     shared: Arc<Shared>,
     commands: mpsc::Receiver<Command>,
     events: mpsc::Sender<Event>,
@@ -65,20 +66,21 @@ impl Driver {
     pub(crate) fn new(
         machine: wire::Client,
         ws_url: String,
-        encoding: Encoding,
+        (transport, encoding): (Transport, Encoding),
         shared: Arc<Shared>,
         commands: mpsc::Receiver<Command>,
         events: mpsc::Sender<Event>,
     ) -> Result<Self, Error> {
         let position = machine.position();
         let hello = Hello { token: position.token, last_seq: 0, epoch: 0, network: Network::Other };
-        socket::request(&ws_url, &hello, encoding)?;
+        drop(link::open(transport, &ws_url, &hello, encoding)?);
         Ok(Self {
             machine,
             clock: Clock::start(),
             ws_url,
             encoding,
-            link: Link::None,
+            choice: Choice::new(transport),
+            link: Held::None,
             shared,
             commands,
             events,
@@ -147,13 +149,19 @@ impl Driver {
             // Without a connection there is nothing to stop.
             Command::Cancel(turn) => drop(self.machine.cancel(turn)),
             Command::Network(network) => self.machine.set_network(now, network),
-            Command::Cut => {
-                if !matches!(self.link, Link::None) {
-                    self.link = Link::None;
-                    self.machine.handle_input(now, wire::Input::Gone);
-                }
+            Command::Transport(transport) => {
+                self.choice = Choice::new(transport);
+                self.machine.migrate(now);
             }
+            Command::Cut => self.cut(now),
             Command::Close => self.close(),
+        }
+    }
+
+    fn cut(&mut self, now: u64) {
+        if !matches!(self.link, Held::None) {
+            self.link = Held::None;
+            self.machine.handle_input(now, wire::Input::Gone);
         }
     }
 
@@ -167,14 +175,26 @@ impl Driver {
             self.machine.handle_input(now, input);
         }
         match incoming {
-            Incoming::Opened(socket) => self.link = Link::Open(socket),
-            Incoming::Message(Message::Close(_)) => {
-                if let Link::Open(socket) = std::mem::replace(&mut self.link, Link::None) {
-                    socket.answer_close().await;
+            Incoming::Opened(link) => {
+                self.choice.answered();
+                self.link = Held::Open(link);
+            }
+            Incoming::Closed(_) => {
+                if let Held::Open(link) = std::mem::replace(&mut self.link, Held::None) {
+                    link.answer_close().await;
                 }
             }
-            Incoming::Message(_) => {}
-            Incoming::Refused(_) | Incoming::TooLarge | Incoming::Gone => self.link = Link::None,
+            Incoming::Refused(_) => {
+                self.choice.answered();
+                self.link = Held::None;
+            }
+            Incoming::Gone => {
+                if matches!(self.link, Held::Opening(_)) {
+                    self.choice.unanswered();
+                }
+                self.link = Held::None;
+            }
+            Incoming::Binary(_) | Incoming::Text(_) | Incoming::Ping(_) | Incoming::Nothing => {}
         }
     }
 
@@ -183,11 +203,13 @@ impl Driver {
         while let Some(transmit) = self.machine.poll_transmit() {
             match transmit {
                 Transmit::Connect(hello) => self.connect(&hello),
-                Transmit::Binary(bytes) => self.write(Message::Binary(bytes)).await,
-                Transmit::Text(text) => self.write(Message::Text(text.into())).await,
+                Transmit::Binary(bytes) => self.write(Outgoing::Binary(bytes)).await,
+                Transmit::Text(text) => self.write(Outgoing::Text(text)).await,
                 Transmit::Close { code, reason } => {
-                    if let Link::Open(socket) = std::mem::replace(&mut self.link, Link::None) {
-                        socket.close(code, reason).await;
+                    if let Held::Open(link) = std::mem::replace(&mut self.link, Held::None) {
+                        link.close(code, reason).await;
+                    } else if code == HANDSHAKE_TIMEOUT {
+                        self.choice.unanswered();
                     }
                 }
             }
@@ -200,20 +222,20 @@ impl Driver {
     }
 
     fn connect(&mut self, hello: &Hello) {
-        match socket::request(&self.ws_url, hello, self.encoding) {
-            Ok(request) => self.link = Link::Opening(Box::pin(socket::open(request))),
+        match link::open(self.choice.current(), &self.ws_url, hello, self.encoding) {
+            Ok(opening) => self.link = Held::Opening(opening),
             // Checked at the start, and only numbers differ.
             Err(error) => tracing::error!(%error, "a session's URL went bad"),
         }
     }
 
-    async fn write(&mut self, message: Message) {
+    async fn write(&mut self, outgoing: Outgoing) {
         let alive = match &mut self.link {
-            Link::Open(socket) => socket.send(message).await,
-            Link::None | Link::Opening(_) => return,
+            Held::Open(link) => link.send(outgoing).await,
+            Held::None | Held::Opening(_) => return,
         };
         if !alive {
-            self.link = Link::None;
+            self.link = Held::None;
             self.machine.handle_input(self.clock.now_ms(), wire::Input::Gone);
         }
     }
@@ -248,13 +270,13 @@ impl Driver {
     }
 }
 
-impl Link {
-    /// The next thing that comes; never, without a socket. Cancel-safe.
+impl Held {
+    /// The next thing that comes; never, without a link. Cancel-safe.
     async fn next(&mut self) -> Incoming {
         match self {
             Self::None => std::future::pending().await,
             Self::Opening(opening) => opening.await,
-            Self::Open(socket) => socket.next().await,
+            Self::Open(link) => link.next().await,
         }
     }
 }

@@ -8,7 +8,7 @@ use rolecall_wire::server::Encoding;
 use serde::{Deserialize, Serialize};
 
 use crate::session::{Saved, Session};
-use crate::{Error, socket};
+use crate::{Error, Transport, link};
 
 /// A server to open sessions on.
 #[derive(Debug, Clone)]
@@ -18,6 +18,7 @@ pub struct Client {
     api_key: Option<String>,
     user: String,
     config: Config,
+    transport: Transport,
 }
 
 /// Collects what a [`Client`] needs.
@@ -27,6 +28,7 @@ pub struct ClientBuilder {
     api_key: Option<String>,
     user: String,
     config: Config,
+    transport: Transport,
     timeout: Duration,
 }
 
@@ -64,6 +66,7 @@ impl Client {
             api_key: None,
             user: String::new(),
             config: Config::default(),
+            transport: Transport::default(),
             timeout: Duration::from_secs(30),
         }
     }
@@ -90,7 +93,7 @@ impl Client {
             url: url.clone(),
             detail: format!("the answer is not a created session: {e}"),
         })?;
-        let ws_url = socket::absolute(&created.ws_url, &self.base);
+        let ws_url = link::absolute(&created.ws_url, &self.base);
         self.resume(Saved { ws_url, position: Position::start(created.session_id, created.session_token) })
     }
 
@@ -99,7 +102,7 @@ impl Client {
     /// # Errors
     /// When the saved URL cannot be used.
     pub fn resume(&self, saved: Saved) -> Result<Session, Error> {
-        Session::start(saved, self.config.clone())
+        Session::start(saved, self.config.clone(), self.transport)
     }
 }
 
@@ -132,6 +135,13 @@ impl ClientBuilder {
         self
     }
 
+    /// What carries the frames; default a WebSocket. Over HTTP they are JSON, whatever the encoding.
+    #[must_use]
+    pub const fn transport(mut self, transport: Transport) -> Self {
+        self.transport = transport;
+        self
+    }
+
     /// All timers and limits of the protocol machine, in place of what was set before.
     #[must_use]
     pub fn protocol(mut self, config: Config) -> Self {
@@ -156,10 +166,17 @@ impl ClientBuilder {
             let detail = "it must start with http:// or https://".to_owned();
             return Err(Error::Url { url: self.base, detail });
         }
-        socket::install_tls();
+        link::install_tls();
         let http = reqwest::Client::builder().timeout(self.timeout).build();
         let http = http.map_err(|e| Error::Url { url: base.clone(), detail: chain(&e) })?;
-        Ok(Client { base, http, api_key: self.api_key, user: self.user, config: self.config })
+        Ok(Client {
+            base,
+            http,
+            api_key: self.api_key,
+            user: self.user,
+            config: self.config,
+            transport: self.transport,
+        })
     }
 }
 

@@ -31,12 +31,13 @@ mod driver;
 mod error;
 mod event;
 mod http;
+mod link;
 mod session;
-mod socket;
 
 pub use error::Error;
 pub use event::Event;
 pub use http::{Client, ClientBuilder};
+pub use link::Transport;
 pub use rolecall_wire::client::{Position, State, Unaccepted};
 pub use rolecall_wire::close::Advice;
 pub use rolecall_wire::frame::{Body, Hit, Message, Network, Outcome};

@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rolecall_wire::client::{self as wire, Config, Position, State};
+use rolecall_wire::server::Encoding;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::driver::{Command, Driver};
-use crate::{Error, Event, socket};
+use crate::{Error, Event, Transport, link};
 
 /// Events that wait for the application. When they are this many, the socket is not read until
 /// the application reads on.
@@ -30,6 +31,7 @@ pub struct Session {
 
 #[derive(Debug)]
 struct Inner {
+    encoding: Encoding,
     commands: mpsc::Sender<Command>,
     events: tokio::sync::Mutex<mpsc::Receiver<Event>>,
     shared: Arc<Shared>,
@@ -84,14 +86,15 @@ impl Session {
     /// # Errors
     /// When the saved URL cannot be used.
     pub fn resume(saved: Saved) -> Result<Self, Error> {
-        Self::start(saved, Config::default())
+        Self::start(saved, Config::default(), Transport::default())
     }
 
-    pub(crate) fn start(saved: Saved, config: Config) -> Result<Self, Error> {
-        socket::install_tls();
+    pub(crate) fn start(saved: Saved, config: Config, transport: Transport) -> Result<Self, Error> {
+        link::install_tls();
         let mut seed = [0; 8];
         getrandom::fill(&mut seed)?;
-        let encoding = config.encoding;
+        let encoding = transport.encoding(config.encoding);
+        let config = Config { encoding, ..config };
         let machine = wire::Client::new(config, saved.position.clone(), u64::from_le_bytes(seed));
         let status = Status::of(&machine);
         let processed = AtomicU64::new(saved.position.last_seq);
@@ -100,14 +103,15 @@ impl Session {
         let shared = Arc::new(Shared { processed, moved: Notify::new(), published });
         let (commands, command_receiver) = mpsc::channel(COMMANDS);
         let (event_sender, events) = mpsc::channel(EVENTS);
-        let driver = Driver::new(machine, ws_url, encoding, Arc::clone(&shared), command_receiver, event_sender)?;
+        let driver =
+            Driver::new(machine, ws_url, (transport, encoding), Arc::clone(&shared), command_receiver, event_sender)?;
         #[allow(
             clippy::disallowed_methods,
             reason = "the task is owned by this handle: it ends when the last clone is dropped, and `close` waits for it"
         )]
         let task = tokio::spawn(driver.run());
         let (events, task) = (tokio::sync::Mutex::new(events), tokio::sync::Mutex::new(Some(task)));
-        Ok(Self { inner: Arc::new(Inner { commands, events, shared, task }) })
+        Ok(Self { inner: Arc::new(Inner { encoding, commands, events, shared, task }) })
     }
 
     /// Says something and waits until it is committed; returns its sequence id. Dropping the
@@ -160,6 +164,19 @@ impl Session {
         let processed = self.inner.shared.processed.load(Ordering::Acquire);
         saved.position.last_seq = saved.position.last_seq.max(processed);
         saved
+    }
+
+    /// Goes on over another transport, in the middle of whatever is said: nothing is lost and nothing comes
+    /// twice. A session that began over a WebSocket in BSP cannot.
+    ///
+    /// # Errors
+    /// When the session has ended, or speaks BSP and the transport does not.
+    pub async fn set_transport(&self, transport: Transport) -> Result<(), Error> {
+        if transport.encoding(self.inner.encoding) != self.inner.encoding {
+            let detail = "the session speaks BSP; begin it with Encoding::JsonV1 to move it to HTTP".to_owned();
+            return Err(Error::Url { url: self.saved().ws_url, detail });
+        }
+        self.command(Command::Transport(transport)).await
     }
 
     /// Cuts the TCP connection without a close frame, as a lost network does. The client

@@ -8,6 +8,7 @@ mod active;
 mod backoff;
 mod config;
 mod io;
+mod migrate;
 mod position;
 mod queue;
 mod receive;

@@ -140,6 +140,7 @@ impl StreamGuest {
     /// Gives the stream back that has ended: what is left can serve the next call.
     pub(crate) fn into_policy(mut self, plugin: &Plugin, limits: &Limits) -> Result<ConstraintGuest, CallError> {
         let call = Call { plugin: &plugin.manifest.name, export: "finish", limits, time: limits.check };
+        self.instance.grant(call.time);
         self.instance.give_back(&call, self.stream)?;
         Ok(ConstraintGuest { instance: self.instance, policy: self.policy })
     }

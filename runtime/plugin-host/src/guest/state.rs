@@ -130,7 +130,8 @@ impl State {
 
     /// The instructions that the call may run, if they are counted.
     pub(super) fn fuel(&mut self) -> Option<u64> {
-        let fuel = self.ticks_left.saturating_mul(FUEL_A_TICK);
+        // Of the ticks one is for the partial one that time begins with.
+        let fuel = self.ticks_left.saturating_sub(1).saturating_mul(FUEL_A_TICK);
         self.fuel.is_some().then(|| *self.fuel.insert(fuel))
     }
 

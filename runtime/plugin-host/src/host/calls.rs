@@ -73,6 +73,16 @@ impl Inner {
         Err(error)
     }
 
+    /// Runs on a worker what nobody waits for. What there is no room for is not run.
+    pub(crate) fn afterwards(&self, plugin: &Plugin, run: impl FnOnce() + Send + 'static) {
+        let job = move |turn| {
+            if turn != Turn::TooLate {
+                run();
+            }
+        };
+        let _no_room = self.workers.submit(plugin.seat.id(), Box::new(job));
+    }
+
     /// Runs a call on a worker. A call that nobody waits for any more is not begun; one that was
     /// begun is counted to its end.
     pub(crate) async fn call<T: Send + 'static>(

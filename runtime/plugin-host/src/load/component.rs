@@ -53,6 +53,10 @@ pub(crate) fn examine(job: &Job<'_>, cache: Option<&Cache>, bytes: &[u8]) -> Res
     let (component, compiled) = match cache.and_then(|cache| cache.get(&digest)) {
         Some(component) => (component, false),
         None => {
+            tracing::info!(
+                kilobytes = bytes.len() / 1_000,
+                "compiling a component; one of many megabytes takes a while"
+            );
             let code = job.run(bytes)?;
             let component = compile::load(engine, &code)
                 .map_err(|error| Refusal::Passing(format!("the compiler's code is unusable: {error}")))?;

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use anyhow::bail;
 
-use super::{capabilities, kinds};
-use crate::plugin::{HostConfig, LoadReport, NoObserver, PluginHost};
+use super::{author, capabilities, kinds};
+use crate::plugin::{LoadReport, NoObserver, PluginHost};
 
 /// Lists the plugins of a folder.
 pub(super) fn run(out: &mut impl Write, dir: &Path) -> anyhow::Result<()> {
     if !dir.is_dir() {
         bail!("there is no folder {}", dir.display());
     }
-    let (_host, report) = PluginHost::start(HostConfig::new(dir).with_workers(1), Arc::new(NoObserver))?;
+    let (_host, report) = PluginHost::start(author(dir), Arc::new(NoObserver))?;
     if report.loaded.is_empty() && report.refused.is_empty() {
         writeln!(out, "no plugins in {}", dir.display())?;
     }

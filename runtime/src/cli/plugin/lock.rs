@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 
-use crate::plugin::{HostConfig, Lock, NoObserver, Pinned, PluginHost};
+use super::author;
+use crate::plugin::{Lock, NoObserver, Pinned, PluginHost};
 
 /// Pins the plugins of a folder as they are, or says what is not as it is pinned.
 pub(super) fn run(out: &mut impl Write, dir: &Path, check: bool) -> anyhow::Result<()> {
     if !dir.is_dir() {
         bail!("there is no folder {}", dir.display());
     }
-    let (_host, report) = PluginHost::start(HostConfig::new(dir).with_workers(1), Arc::new(NoObserver))?;
+    let (_host, report) = PluginHost::start(author(dir), Arc::new(NoObserver))?;
     for (file, reason) in &report.refused {
         writeln!(out, "refused: {}: {reason}", file.display())?;
     }

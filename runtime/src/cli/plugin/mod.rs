@@ -16,7 +16,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::plugin::{Manifest, World};
+use crate::plugin::{HostConfig, Manifest, World};
 
 /// Arguments of `rolecall plugin`.
 #[derive(Debug, Args)]
@@ -117,6 +117,17 @@ pub async fn run(args: PluginArgs) -> anyhow::Result<()> {
         }
         PluginCommand::List { plugins } => list::run(&mut out, &plugins),
         PluginCommand::Inspect { file } => inspect::run(&mut out, &file),
+    }
+}
+
+/// A host's settings for the authors' commands: what was compiled once is not compiled again.
+fn author(dir: impl Into<PathBuf>) -> HostConfig {
+    let config = HostConfig::new(dir).with_workers(1);
+    let base = std::env::var_os("XDG_CACHE_HOME").filter(|path| !path.is_empty()).map(PathBuf::from);
+    let base = base.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")));
+    match base {
+        Some(base) => config.with_cache(base.join("rolecall/plugins")),
+        None => config,
     }
 }
 

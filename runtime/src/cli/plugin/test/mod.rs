@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use serde_json::{Map, Value};
 
-use crate::plugin::{HostConfig, PluginHost, Promise, conformance, pack};
+use super::author;
+use crate::plugin::{PluginHost, Promise, conformance, pack};
 use cases::Cases;
 
 /// Tests a component, or a module that can be packed.
@@ -18,7 +19,7 @@ pub(super) async fn run(out: &mut impl Write, file: &Path, cases: Option<PathBuf
     let params = cases.as_ref().map(|cases| cases.params.clone()).unwrap_or_default();
     let component = read(file)?;
     let refused = |error| anyhow::anyhow!("{}: {error}", file.display());
-    let (host, manifest) = PluginHost::alone(&component, HostConfig::new("").for_trials()).map_err(refused)?;
+    let (host, manifest) = PluginHost::alone(&component, author("").for_trials()).map_err(refused)?;
     writeln!(out, "{} {}", manifest.name, manifest.version)?;
     let mut failed = 0;
     let mut texts = Vec::new();

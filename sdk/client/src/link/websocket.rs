@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
+use rolecall_wire::close;
 use rolecall_wire::codec::HEADER_LEN;
-use rolecall_wire::frame::{Hello, Network};
+use rolecall_wire::frame::Hello;
 use rolecall_wire::limits::{MAX_PAYLOAD, MAX_SERVER_PAYLOAD};
 use rolecall_wire::server::Encoding;
-use rolecall_wire::{client, close};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::Request;
@@ -17,6 +17,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message, protocol::WebSocketConfig};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
+use super::{Incoming, Link, Outgoing, network_name};
 use crate::Error;
 
 /// tungstenite would take 128 KiB per connection; frames of a chat are far smaller.
@@ -28,42 +29,12 @@ const WRITE_PATIENCE: Duration = Duration::from_secs(10);
 /// A closing handshake that takes longer is not waited for.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
 
-/// An open socket.
+/// An open WebSocket.
 #[derive(Debug)]
-pub(crate) struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
-
-/// What came from a socket.
-#[derive(Debug)]
-pub(crate) enum Incoming {
-    Opened(Box<Socket>),
-    Refused(u16),
-    Message(Message),
-    TooLarge,
-    Gone,
-}
-
-impl Incoming {
-    /// As the machine takes it.
-    pub(crate) fn input(&self) -> Option<client::Input<'_>> {
-        Some(match self {
-            Self::Opened(_) => client::Input::Opened,
-            Self::Refused(status) => client::Input::Refused { status: *status },
-            Self::Message(Message::Binary(bytes)) => client::Input::Binary(bytes),
-            Self::Message(Message::Text(text)) => client::Input::Text(text),
-            Self::Message(Message::Ping(payload)) => client::Input::Ping(payload),
-            Self::Message(Message::Close(frame)) => {
-                let code = frame.as_ref().map_or(close::NO_STATUS, |f| f.code.into());
-                client::Input::Closed { code }
-            }
-            Self::Message(Message::Pong(_) | Message::Frame(_)) => return None,
-            Self::TooLarge => client::Input::Closed { code: close::TOO_LARGE },
-            Self::Gone => client::Input::Gone,
-        })
-    }
-}
+pub(crate) struct WebSocket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 /// Opens a socket and presents the hello.
-pub(crate) async fn open(request: Request) -> Incoming {
+pub(super) async fn open(request: Request) -> Incoming {
     let mut config = WebSocketConfig::default();
     config.read_buffer_size = BUFFER;
     config.write_buffer_size = 0;
@@ -71,7 +42,7 @@ pub(crate) async fn open(request: Request) -> Incoming {
     config.max_message_size = Some(MAX_SERVER_PAYLOAD + HEADER_LEN);
     config.max_frame_size = Some(MAX_SERVER_PAYLOAD + HEADER_LEN);
     match connect_async_with_config(request, Some(config), true).await {
-        Ok((stream, _)) => Incoming::Opened(Box::new(Socket(stream))),
+        Ok((stream, _)) => Incoming::Opened(Link::WebSocket(Box::new(WebSocket(stream)))),
         Err(WsError::Http(response)) => Incoming::Refused(response.status().as_u16()),
         Err(error) => {
             tracing::debug!(%error, "cannot connect");
@@ -80,35 +51,43 @@ pub(crate) async fn open(request: Request) -> Incoming {
     }
 }
 
-impl Socket {
+impl WebSocket {
     /// The next thing that comes. Cancel-safe. Pings are answered by tungstenite.
-    pub(crate) async fn next(&mut self) -> Incoming {
+    pub(super) async fn next(&mut self) -> Incoming {
         match self.0.next().await {
-            Some(Ok(message)) => Incoming::Message(message),
-            Some(Err(WsError::Capacity(_))) => Incoming::TooLarge,
+            Some(Ok(Message::Binary(bytes))) => Incoming::Binary(bytes),
+            Some(Ok(Message::Text(text))) => Incoming::Text(text.as_str().to_owned()),
+            Some(Ok(Message::Ping(payload))) => Incoming::Ping(payload),
+            Some(Ok(Message::Close(frame))) => Incoming::Closed(frame.map_or(close::NO_STATUS, |f| f.code.into())),
+            Some(Ok(Message::Pong(_) | Message::Frame(_))) => Incoming::Nothing,
+            Some(Err(WsError::Capacity(_))) => Incoming::Closed(close::TOO_LARGE),
             Some(Err(_)) | None => Incoming::Gone,
         }
     }
 
     /// Sends; `false` when the socket is dead.
-    pub(crate) async fn send(&mut self, message: Message) -> bool {
+    pub(super) async fn send(&mut self, outgoing: Outgoing) -> bool {
+        let message = match outgoing {
+            Outgoing::Binary(bytes) => Message::Binary(bytes),
+            Outgoing::Text(text) => Message::Text(text.into()),
+        };
         matches!(tokio::time::timeout(WRITE_PATIENCE, self.0.send(message)).await, Ok(Ok(())))
     }
 
     /// Sends a close frame, if the peer still takes it, and drops the socket.
-    pub(crate) async fn close(mut self, code: u16, reason: String) {
+    pub(super) async fn close(mut self, code: u16, reason: String) {
         let frame = CloseFrame { code: CloseCode::from(code), reason: reason.into() };
         let _ = tokio::time::timeout(CLOSE_PATIENCE, self.0.close(Some(frame))).await;
     }
 
     /// Answers the peer's close frame and drops the socket.
-    pub(crate) async fn answer_close(mut self) {
+    pub(super) async fn answer_close(mut self) {
         let _ = tokio::time::timeout(CLOSE_PATIENCE, self.0.flush()).await;
     }
 }
 
 /// The upgrade request (`PROTOCOL.md` §3).
-pub(crate) fn request(ws_url: &str, hello: &Hello, encoding: Encoding) -> Result<Request, Error> {
+pub(super) fn request(ws_url: &str, hello: &Hello, encoding: Encoding) -> Result<Request, Error> {
     let join = if ws_url.contains('?') { '&' } else { '?' };
     let network = network_name(hello.network);
     let url = format!("{ws_url}{join}last_seq={}&epoch={}&network={network}", hello.last_seq, hello.epoch);
@@ -138,14 +117,4 @@ pub(crate) fn absolute(ws_url: &str, base: &str) -> String {
 pub(crate) fn install_tls() {
     // An error says that there is one already.
     let _ = rustls::crypto::ring::default_provider().install_default();
-}
-
-const fn network_name(network: Network) -> &'static str {
-    match network {
-        Network::FourG => "4g",
-        Network::ThreeG => "3g",
-        Network::TwoG => "2g",
-        Network::SlowTwoG => "slow-2g",
-        Network::Other => "other",
-    }
 }

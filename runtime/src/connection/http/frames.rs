@@ -1,0 +1,97 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use rolecall_wire::frame::Network;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::links::{Entry, no_connection};
+use crate::app::App;
+use crate::connection::link::Received;
+use crate::gateway::{ApiError, JsonBody, session_claims};
+
+/// Frames of one request.
+const FRAMES: usize = 64;
+/// How long a request waits until its frames are taken in.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Of both requests.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FramesQuery {
+    connection: String,
+}
+
+/// `POST /v1/heartbeat`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct HeartbeatRequest {
+    connection: String,
+    #[serde(default)]
+    ack: u64,
+    #[serde(default)]
+    sent_ms: u64,
+    network: Option<Network>,
+}
+
+/// `POST /v1/session/frames?connection=ID`: what the client says, a frame or a list of frames, in order.
+///
+/// # Errors
+/// 404 when the connection has ended; nothing was taken in then, or what was is repeated harmlessly.
+pub(crate) async fn frames(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    query: Result<Query<FramesQuery>, QueryRejection>,
+    JsonBody(body): JsonBody<Value>,
+) -> Result<Response, ApiError> {
+    let Query(FramesQuery { connection }) = query
+        .map_err(|error| ApiError::invalid("invalid_query", format!("{}; write ?connection=ID", error.body_text())))?;
+    let claims = session_claims(&app, &headers)?;
+    let entry = app.links.find(&connection, &claims.sid)?;
+    let frames = match body {
+        Value::Array(frames) => frames,
+        frame => vec![frame],
+    };
+    if frames.is_empty() || frames.len() > FRAMES {
+        let message = format!("a request has 1 to {FRAMES} frames, this one {}", frames.len());
+        return Err(ApiError::invalid("bad_frames", message));
+    }
+    let taken = frames.len();
+    take(&entry, frames).await?;
+    Ok((StatusCode::ACCEPTED, Json(json!({"taken": taken}))).into_response())
+}
+
+/// `POST /v1/heartbeat`: a `ClientBeat` (`PROTOCOL.md` §6.3), for clients that send nothing else.
+///
+/// # Errors
+/// As for [`frames`].
+pub(crate) async fn heartbeat(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    JsonBody(request): JsonBody<HeartbeatRequest>,
+) -> Result<Response, ApiError> {
+    let claims = session_claims(&app, &headers)?;
+    let HeartbeatRequest { connection, ack, sent_ms, network } = request;
+    let entry = app.links.find(&connection, &claims.sid)?;
+    let beat = json!({"type": "beat", "ack": ack, "sent_ms": sent_ms, "network": network});
+    take(&entry, vec![beat]).await?;
+    Ok((StatusCode::ACCEPTED, Json(json!({"taken": 1}))).into_response())
+}
+
+async fn take(entry: &Entry, frames: Vec<Value>) -> Result<(), ApiError> {
+    let taking = async {
+        for frame in frames {
+            entry.incoming.send(Received::Text(frame.to_string().into())).await.map_err(|_over| no_connection())?;
+        }
+        Ok(())
+    };
+    tokio::time::timeout(PATIENCE, taking).await.map_err(|_elapsed| {
+        let message = "the session takes nothing in now; send the same frames again";
+        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message).retry_after(Some(Duration::from_secs(1)))
+    })?
+}

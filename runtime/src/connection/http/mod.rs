@@ -1,0 +1,38 @@
+//! Connections for networks that let no WebSocket through (`PROTOCOL.md` §12): the same machine and the same
+//! frames, as JSON. What the server says goes out as events of one long answer ([`events`]) or in answers to one
+//! request after another ([`poll`]); what the client says comes in by requests of its own ([`frames`]).
+
+mod events;
+mod frames;
+mod link;
+mod links;
+mod poll;
+
+pub(crate) use events::events;
+pub(crate) use frames::{frames, heartbeat};
+pub(crate) use links::Links;
+pub(crate) use poll::{open, poll};
+
+use rolecall_wire::frame::Hello;
+use rolecall_wire::server::Encoding;
+use tokio::sync::mpsc;
+
+use self::link::Outgoing;
+use super::Opened;
+use crate::app::App;
+use crate::gateway::ApiError;
+
+/// A connection that its driver serves, and what it says.
+struct Started {
+    /// By this name the client's requests find it.
+    id: String,
+    said: mpsc::Receiver<Outgoing>,
+}
+
+/// Attaches the session that a request names, and starts to serve it.
+async fn start(app: &App, hello: Hello) -> Result<Started, ApiError> {
+    let opened = Opened::attach(app, hello, Encoding::JsonV1).await?;
+    let (link, id, said) = app.links.open(opened.session())?;
+    opened.drive(app, async { Some(link) });
+    Ok(Started { id, said })
+}

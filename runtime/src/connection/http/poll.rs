@@ -1,0 +1,130 @@
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::json;
+use tokio::sync::mpsc::Receiver;
+use tokio_tungstenite::tungstenite::Bytes;
+
+use super::links::{Polled, no_connection};
+use super::{Outgoing, Started, start};
+use crate::app::App;
+use crate::connection::handshake;
+use crate::connection::link::Received;
+use crate::gateway::{ApiError, session_claims};
+
+/// Frames of one answer.
+const FRAMES: usize = 64;
+/// Bytes after which an answer takes no further frame.
+const BYTES: usize = 256 << 10;
+/// How long an answer waits for something to say, unless the client says otherwise.
+const WAIT: Duration = Duration::from_secs(20);
+/// How long it waits at most: shorter than proxies are patient, and than the silence that ends a connection.
+const LONGEST_WAIT: Duration = Duration::from_secs(25);
+
+/// `GET /v1/session/poll`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PollQuery {
+    connection: String,
+    wait_ms: Option<u64>,
+}
+
+/// What an answer says.
+#[derive(Debug, Default)]
+struct Batch {
+    frames: Vec<String>,
+    close: Option<(u16, String)>,
+}
+
+/// `POST /v1/session/poll?last_seq=N&epoch=E&network=4g`: opens a connection whose frames are polled for.
+///
+/// # Errors
+/// As for the upgrade.
+pub(crate) async fn open(State(app): State<Arc<App>>, request: Request) -> Result<Response, ApiError> {
+    let Started { id, said } = start(&app, handshake::hello(&request)?).await?;
+    app.links.polls(&id, said);
+    Ok((StatusCode::CREATED, axum::Json(json!({"connection": id}))).into_response())
+}
+
+/// `GET /v1/session/poll?connection=ID&wait_ms=N`: the frames since the last answer, as soon as there is one. A
+/// newer request of the same connection ends the wait of an older one. An answer that gets lost takes its frames
+/// with it: the client sees a hole, and reconnects.
+///
+/// # Errors
+/// 404 when the connection has ended.
+pub(crate) async fn poll(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    query: Result<Query<PollQuery>, QueryRejection>,
+) -> Result<Response, ApiError> {
+    let Query(PollQuery { connection, wait_ms }) = query.map_err(|error| {
+        ApiError::invalid("invalid_query", format!("{}; write ?connection=ID&wait_ms=N", error.body_text()))
+    })?;
+    let claims = session_claims(&app, &headers)?;
+    let entry = app.links.find(&connection, &claims.sid)?;
+    let polled = entry.polled.ok_or_else(|| {
+        ApiError::invalid("not_polled", "what this connection says goes out as events; it is not polled for")
+    })?;
+    // To ask is a sign of life. Where much waits to be taken in, there are signs enough.
+    let _full_or_over = entry.incoming.try_send(Received::Control(Bytes::new()));
+    let wait = wait_ms.map_or(WAIT, Duration::from_millis).min(LONGEST_WAIT);
+    let batch = next(&polled, wait).await?;
+    if batch.close.is_some() {
+        app.links.forget(&connection);
+    }
+    Ok(batch.response())
+}
+
+async fn next(polled: &Polled, wait: Duration) -> Result<Batch, ApiError> {
+    polled.newer.notify_waiters();
+    let mut said = polled.said.lock().await;
+    let newer = polled.newer.notified();
+    let first = tokio::select! {
+        biased;
+        first = said.recv() => Some(first.ok_or_else(no_connection)?),
+        () = newer => None,
+        () = tokio::time::sleep(wait) => None,
+    };
+    Ok(first.map(|first| Batch::gather(first, &mut said)).unwrap_or_default())
+}
+
+impl Batch {
+    /// What is there already, behind the first.
+    fn gather(first: Outgoing, said: &mut Receiver<Outgoing>) -> Self {
+        let (mut batch, mut bytes, mut next) = (Self::default(), 0, Some(first));
+        while let Some(said_now) = next {
+            match said_now {
+                Outgoing::Frame(frame) => {
+                    bytes += frame.len();
+                    batch.frames.push(frame);
+                }
+                Outgoing::Ping => {}
+                Outgoing::Close { code, reason } => {
+                    batch.close = Some((code, reason));
+                    break;
+                }
+            }
+            let more = batch.frames.len() < FRAMES && bytes < BYTES;
+            next = more.then(|| said.try_recv().ok()).flatten();
+        }
+        batch
+    }
+
+    /// Frames are JSON already.
+    fn response(self) -> Response {
+        let close =
+            self.close.map_or(serde_json::Value::Null, |(code, reason)| json!({"code": code, "reason": reason}));
+        let mut body = String::from("{\"frames\":[");
+        body.push_str(&self.frames.join(","));
+        // Writing to a string cannot fail.
+        let _ = write!(body, "],\"close\":{close}}}");
+        let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
+        (headers, body).into_response()
+    }
+}
