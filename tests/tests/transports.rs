@@ -115,6 +115,7 @@ async fn a_session_moves_between_transports_in_the_middle_of_a_reply() -> Result
 }
 
 /// A middlebox that lets HTTP through and cuts whoever asks for a WebSocket.
+#[allow(clippy::disallowed_methods, reason = "the tasks end with the test's runtime")]
 async fn without_websockets(to: SocketAddr) -> Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;

@@ -62,6 +62,9 @@ impl Breaker {
 
     /// Hears how an admitted call ended. While open, only trials count.
     pub(crate) fn record(&mut self, now: Instant, admission: Admission, outcome: Outcome) {
+        if admission == Admission::Untold {
+            return;
+        }
         match (&mut self.open, admission, outcome) {
             // What was asked before the rest that one of its like has begun says nothing new.
             (Some(open), Admission::Trial, _) if now < open.until => {}
@@ -73,7 +76,6 @@ impl Breaker {
                 self.open = None;
                 self.failures.clear();
             }
-            (_, Admission::Untold, _) => {}
             (None, _, Outcome::Failed) => self.fail(now),
             (Some(_), _, _) | (None, _, Outcome::Good | Outcome::Unknown) => {}
         }

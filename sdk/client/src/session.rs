@@ -89,12 +89,12 @@ impl Session {
         Self::start(saved, Config::default(), Transport::default())
     }
 
-    pub(crate) fn start(saved: Saved, config: Config, transport: Transport) -> Result<Self, Error> {
+    pub(crate) fn start(saved: Saved, mut config: Config, transport: Transport) -> Result<Self, Error> {
         link::install_tls();
         let mut seed = [0; 8];
         getrandom::fill(&mut seed)?;
         let encoding = transport.encoding(config.encoding);
-        let config = Config { encoding, ..config };
+        config.encoding = encoding;
         let machine = wire::Client::new(config, saved.position.clone(), u64::from_le_bytes(seed));
         let status = Status::of(&machine);
         let processed = AtomicU64::new(saved.position.last_seq);

@@ -1,6 +1,6 @@
 //! Which connection a request belongs to.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,14 @@ const LAST_WORD: Duration = Duration::from_secs(60);
 
 /// The connections over HTTP. Cloning shares them.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Links(Arc<Mutex<HashMap<String, Entry>>>);
+pub(crate) struct Links(Arc<Mutex<Table>>);
+
+#[derive(Debug, Default)]
+struct Table {
+    entries: HashMap<String, Entry>,
+    /// Those that have ended and wait for their last word to be asked for, oldest first.
+    ended: VecDeque<(Instant, String)>,
+}
 
 /// What requests need of a connection.
 #[derive(Debug, Clone)]
@@ -34,8 +41,6 @@ pub(super) struct Entry {
     pub(super) incoming: mpsc::Sender<Received>,
     /// For those that poll: what is said, one request at a time.
     pub(super) polled: Option<Arc<Polled>>,
-    /// When it ended; it is kept for its last word.
-    ended: Option<Instant>,
 }
 
 /// What is said to a client that polls.
@@ -62,18 +67,14 @@ impl Links {
         let id = format!("c_{}", random_digits().map_err(no_chance)?);
         let (sender, incoming) = mpsc::channel(INCOMING);
         let (outgoing, said) = mpsc::channel(OUTGOING);
-        let mut entries = self.0.lock();
-        if entries.len() >= MOST {
-            let now = clock::now();
-            entries.retain(|_, entry| !entry.ended.is_some_and(|at| now.duration_since(at) > LAST_WORD));
-        }
-        if entries.len() >= MOST {
+        let mut table = self.0.lock();
+        table.clear_up();
+        if table.entries.len() >= MOST {
             let message = "the server has as many connections as it can hold; try again later";
             return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message));
         }
-        let entry = Entry { session: session.clone(), incoming: sender, polled: None, ended: None };
-        entries.insert(id.clone(), entry);
-        drop(entries);
+        table.entries.insert(id.clone(), Entry { session: session.clone(), incoming: sender, polled: None });
+        drop(table);
         let place = Place { links: self.clone(), id: id.clone() };
         Ok((HttpLink { incoming, outgoing: Some(outgoing), _place: place }, id, said))
     }
@@ -81,7 +82,7 @@ impl Links {
     /// Lets a client poll for what a connection says.
     pub(super) fn polls(&self, id: &str, said: mpsc::Receiver<Outgoing>) {
         let polled = Arc::new(Polled { said: tokio::sync::Mutex::new(said), newer: Notify::new() });
-        if let Some(entry) = self.0.lock().get_mut(id) {
+        if let Some(entry) = self.0.lock().entries.get_mut(id) {
             entry.polled = Some(polled);
         }
     }
@@ -91,35 +92,34 @@ impl Links {
     /// # Errors
     /// 404 when there is none, or no longer.
     pub(super) fn find(&self, id: &str, session: &SessionId) -> Result<Entry, ApiError> {
-        let found = self.0.lock().get(id).filter(|entry| entry.session == *session).cloned();
+        let found = self.0.lock().entries.get(id).filter(|entry| entry.session == *session).cloned();
         found.ok_or_else(no_connection)
     }
 
     /// Forgets a connection whose last word was told.
     pub(super) fn forget(&self, id: &str) {
-        self.0.lock().remove(id);
+        self.0.lock().entries.remove(id);
+    }
+}
+
+impl Table {
+    /// Forgets what nobody has asked for any more.
+    fn clear_up(&mut self) {
+        let now = clock::now();
+        while let Some((_, id)) = self.ended.pop_front_if(|(at, _)| now.duration_since(*at) > LAST_WORD) {
+            self.entries.remove(&id);
+        }
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let now = clock::now();
-        let mut entries = self.links.0.lock();
-        let polls = entries.get(&self.id).is_some_and(|entry| entry.polled.is_some());
-        if !polls {
-            entries.remove(&self.id);
-        } else if let Some(entry) = entries.get_mut(&self.id) {
-            entry.ended = Some(now);
-        }
-        // What nobody asked for any more.
-        let stale: Vec<String> = if entries.len().is_multiple_of(64) {
-            let old = |entry: &Entry| entry.ended.is_some_and(|at| now.duration_since(at) > LAST_WORD);
-            entries.iter().filter(|(_, entry)| old(entry)).map(|(id, _)| id.clone()).collect()
+        let mut table = self.links.0.lock();
+        table.clear_up();
+        if table.entries.get(&self.id).is_some_and(|entry| entry.polled.is_some()) {
+            table.ended.push_back((clock::now(), self.id.clone()));
         } else {
-            Vec::new()
-        };
-        for id in stale {
-            entries.remove(&id);
+            table.entries.remove(&self.id);
         }
     }
 }
