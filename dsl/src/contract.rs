@@ -11,7 +11,8 @@ pub(crate) use intent::{is_readable, same_sample};
 pub(crate) use scenario::Turns;
 pub use scenario::{MAX_SCENARIOS, Scenario, scenarios};
 pub use sections::{
-    Base, DEFAULT_EXPIRE, Dedup, DedupBy, Delivery, GroupBy, Heartbeat, Measure, Merge, ModelOptions, Priority, State,
+    Base, BeatMode, DEFAULT_EXPIRE, Dedup, DedupBy, Delivery, GroupBy, Heartbeat, Measure, Merge, ModelOptions,
+    Priority, State,
 };
 
 use std::sync::{Arc, OnceLock};

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rolecall_dsl::Contract;
 use rolecall_dsl::check::{compile, compile_bytes};
-use rolecall_dsl::contract::{Expect, Language, OnFailure, OnViolation};
+use rolecall_dsl::contract::{BeatMode, Expect, Language, OnFailure, OnViolation};
 use rolecall_dsl::diagnostic::{Finding, Format, Severity, nearest, render};
 use rolecall_dsl::source::Source;
 use serde_json::json;
@@ -34,6 +34,32 @@ fn fixed(text: &str) -> String {
     let mut text = text.to_owned();
     text.replace_range(fix.span.range(), &fix.replacement);
     text
+}
+
+// Fails when a mode of the heartbeat is lost, or a wrong one is not told what there is.
+#[test]
+fn the_heartbeat_has_two_modes() {
+    let with =
+        |beats: &str| format!("role clerk {{\n version 1.0.0\n persona \"A clerk\"\n heartbeat {{ {beats} }}\n}}\n");
+    for (beats, mode) in [
+        ("timeout 30s", None),
+        ("mode table  base { 4g 8s }", Some(BeatMode::Table)),
+        ("timeout 12s  mode adaptive  floor 6s", Some(BeatMode::Adaptive)),
+        // The floor that is not written gives way to a short timeout.
+        ("mode adaptive  timeout 5s", Some(BeatMode::Adaptive)),
+    ] {
+        assert_eq!(contract(&with(beats)).heartbeat.mode, mode, "{beats}");
+    }
+    assert_eq!(fixed(&with("mode adaptiv")), with("mode adaptive"));
+    let wrong = finding(&with("mode fast"));
+    assert_eq!(
+        (wrong.code.to_string().as_str(), wrong.message.as_str()),
+        ("RC0104", "`mode` takes `table` or `adaptive`")
+    );
+    let base = finding(&with("mode adaptive  base { 4g 8s }"));
+    assert_eq!(base.message, "`mode adaptive` learns the intervals that `base` sets");
+    let floor = finding(&with("mode adaptive  timeout 10s  floor 6s"));
+    assert_eq!(floor.message, "the floor of 6s is more than half of the timeout of 10s");
 }
 
 #[test]

@@ -118,15 +118,27 @@ impl Default for State {
     }
 }
 
-/// `heartbeat { timeout 30s  floor 5s  base { … } }`.
+/// `heartbeat { mode table  timeout 30s  floor 5s  base { … } }`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Heartbeat {
+    /// How the interval between beats comes about; the table when it is not said.
+    pub mode: Option<BeatMode>,
     /// Silence after which a connection expires.
     pub timeout: Option<Duration>,
     /// No adapted interval is shorter.
     pub floor: Option<Duration>,
-    /// The interval between beats by network.
+    /// The interval between beats by network; for the table only.
     pub base: Base,
+}
+
+/// How the interval between beats comes about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum BeatMode {
+    /// By the kind of network, from `base`.
+    #[default]
+    Table,
+    /// Learned from each link.
+    Adaptive,
 }
 
 /// Intervals by the kind of network; what is not said keeps the protocol's own.

@@ -10,6 +10,7 @@ mod config;
 mod io;
 mod migrate;
 mod position;
+mod pulse;
 mod queue;
 mod receive;
 
@@ -25,9 +26,9 @@ use self::queue::Queue;
 use crate::close::{self, Advice};
 use crate::codec;
 use crate::frame::{ClientFrame, Hello, Network};
+use crate::limits;
 pub use crate::server::{Encoding, Millis};
 use crate::timer::Timers;
-use crate::{heartbeat, limits};
 
 /// The machine.
 #[derive(Debug)]
@@ -155,7 +156,7 @@ impl Client {
         while let Some(timer) = self.timers.pop(now) {
             match timer {
                 Timer::Connect => self.abandon(now, close::HANDSHAKE_TIMEOUT, "connecting took too long"),
-                Timer::Beat | Timer::Probe => self.beat(now, None),
+                Timer::Beat | Timer::Probe => self.regular_beat(now),
                 Timer::Expiry => self.abandon(now, close::EXPIRED, "no sign of life for the timeout"),
                 Timer::Ack => self.ack(),
                 Timer::Reconnect => self.open(now),
@@ -320,19 +321,12 @@ impl Client {
         self.events.push_back(Event::Ended { code, reason: reason.into(), advice });
     }
 
-    fn note_life(&mut self, now: Millis) {
-        if let Phase::Active(active) = &self.phase {
-            self.timers.set(Timer::Probe, now + heartbeat::probe_after(active.timeout_ms));
-            self.timers.set(Timer::Expiry, now + u64::from(active.timeout_ms));
-        }
-    }
-
     fn beat(&mut self, now: Millis, network: Option<Network>) {
         let Phase::Active(active) = &mut self.phase else { return };
         let ack = self.processed;
         active.acked = ack;
         active.beat_sent(now);
-        self.timers.set(Timer::Beat, now + u64::from(active.heartbeat_ms));
+        self.beat_again(now);
         self.timers.clear(Timer::Ack);
         self.transmit(&ClientFrame::Beat { ack, sent_ms: now, network });
     }

@@ -4,7 +4,9 @@ mod active;
 mod budget;
 mod config;
 mod io;
+mod pulse;
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::string::ToString;
 
@@ -14,8 +16,9 @@ pub use self::config::{Config, Encoding};
 pub use self::io::{Event, Input, State, Transmit};
 use crate::codec::{self, DecodeError};
 use crate::frame::{ClientFrame, Hello, Message, Network, ServerFrame};
+use crate::heartbeat::Adaptive;
 use crate::timer::Timers;
-use crate::{close, heartbeat, limits};
+use crate::{close, limits};
 
 /// Milliseconds on the caller's monotonic clock.
 pub type Millis = u64;
@@ -27,6 +30,11 @@ pub struct Server {
     encoding: Encoding,
     config: Config,
     budget: Budget,
+    /// What is learned, in the adaptive mode. It outlives the phases: how a connection ends is the
+    /// most that is learned from it.
+    adaptive: Option<Box<Adaptive>>,
+    /// The latest time that we were told.
+    now: Millis,
     timers: Timers<Timer>,
     transmits: VecDeque<Transmit>,
     events: VecDeque<Event>,
@@ -61,6 +69,8 @@ impl Server {
             phase: Phase::Handshaking { network: hello.network },
             encoding,
             budget: Budget::new(&config, now),
+            adaptive: pulse::adaptive(&config, hello.network, now),
+            now,
             config,
             timers,
             transmits: VecDeque::new(),
@@ -71,6 +81,7 @@ impl Server {
     /// Takes one input from the socket. Never fails: a peer's fault closes with a code.
     #[allow(clippy::needless_pass_by_value, reason = "an input is given away")]
     pub fn handle_input(&mut self, now: Millis, input: Input<'_>) {
+        self.now = now;
         if let Phase::Over(state) = &mut self.phase {
             if matches!((&input, *state), (Input::Gone, State::Expired)) {
                 *state = State::Closed;
@@ -95,11 +106,12 @@ impl Server {
 
     /// Lets the timers that are due act.
     pub fn handle_timeout(&mut self, now: Millis) {
+        self.now = now;
         while let Some(timer) = self.timers.pop(now) {
             match timer {
                 Timer::Ping => {
                     self.ping(now);
-                    self.timers.set(Timer::Ping, now + u64::from(self.heartbeat_ms()));
+                    self.rearm_ping(now);
                 }
                 Timer::Probe => self.ping(now),
                 Timer::Expiry => self.expire(),
@@ -127,7 +139,10 @@ impl Server {
             (Phase::Active(_), _) => Ok(()),
         };
         match sent {
-            Ok(()) => self.transmit(frame),
+            Ok(()) => {
+                self.transmit(frame);
+                self.note_debt(now, frame);
+            }
             Err(bug) => self.close(close::INTERNAL, bug),
         }
     }
@@ -135,6 +150,13 @@ impl Server {
     /// Closes with a code of the range plan.
     pub fn close(&mut self, code: u16, reason: &str) {
         self.end(State::Closed, code, reason);
+    }
+
+    /// The same, and says when: a connection that is replaced in a long silence was lost to it, and
+    /// the adaptive mode learns from that.
+    pub fn close_at(&mut self, now: Millis, code: u16, reason: &str) {
+        self.now = now;
+        self.close(code, reason);
     }
 
     /// The next thing to send.
@@ -166,6 +188,9 @@ impl Server {
     /// Milliseconds between beats now.
     #[must_use]
     pub fn heartbeat_ms(&self) -> u32 {
+        if let Some(adaptive) = &self.adaptive {
+            return adaptive.interval_ms();
+        }
         let network = match &self.phase {
             Phase::Handshaking { network } => *network,
             Phase::Active(active) => return active.interval_ms(&self.config),
@@ -203,6 +228,7 @@ impl Server {
             ClientFrame::Ack { seq } => self.on_ack(seq),
             ClientFrame::Beat { ack, sent_ms, network } => {
                 let changed = network.filter(|n| active.change_network(*n));
+                self.note_beat(changed);
                 self.on_ack(ack);
                 self.on_beat(now, sent_ms, changed);
             }
@@ -215,7 +241,10 @@ impl Server {
     fn on_ack(&mut self, seq: u64) {
         let Phase::Active(active) = &mut self.phase else { return };
         match active.take_ack(seq) {
-            Ok(true) => self.events.push_back(Event::Frame(ClientFrame::Ack { seq })),
+            Ok(true) => {
+                self.events.push_back(Event::Frame(ClientFrame::Ack { seq }));
+                self.note_ack();
+            }
             Ok(false) => {}
             Err(sent) => {
                 let reason = alloc::format!("acknowledged {seq}, but only {sent} was sent");
@@ -231,7 +260,7 @@ impl Server {
         let heartbeat_ms = self.heartbeat_ms();
         if let Some(network) = changed {
             self.events.push_back(Event::Network(network));
-            self.timers.set(Timer::Ping, now + u64::from(heartbeat_ms));
+            self.rearm_ping(now);
         }
         self.transmit(&ServerFrame::Beat { echo_ms, heartbeat_ms });
     }
@@ -239,35 +268,28 @@ impl Server {
     fn on_pong(&mut self, now: Millis, payload: &[u8]) {
         let Phase::Active(active) = &mut self.phase else { return };
         if let Some(rtt_ms) = active.take_pong(now, payload) {
+            self.note_rtt(rtt_ms);
             self.events.push_back(Event::Rtt { rtt_ms });
         }
     }
 
     fn welcome(&mut self, now: Millis, network: Network, resume_from: u64, frame: &ServerFrame) {
-        let active = Active::new(network, resume_from);
-        let (heartbeat, timeout) = (active.interval_ms(&self.config), self.config.timeout_ms);
+        self.phase = Phase::Active(Active::new(network, resume_from));
         let mut frame = frame.clone();
         if let ServerFrame::Welcome { heartbeat_ms, timeout_ms, .. } = &mut frame {
-            (*heartbeat_ms, *timeout_ms) = (heartbeat, timeout);
+            (*heartbeat_ms, *timeout_ms) = (self.heartbeat_ms(), self.config.timeout_ms);
         }
-        self.phase = Phase::Active(active);
         self.note_life(now);
-        self.timers.set(Timer::Ping, now + u64::from(heartbeat));
         self.transmit(&frame);
         // At once, for a first round trip.
         self.ping(now);
+        self.rearm_ping(now);
     }
 
     fn ping(&mut self, now: Millis) {
         if let Phase::Active(active) = &mut self.phase {
             self.transmits.push_back(Transmit::Ping(active.ping(now)));
-        }
-    }
-
-    fn note_life(&mut self, now: Millis) {
-        if let Phase::Active(_) = self.phase {
-            self.timers.set(Timer::Probe, now + heartbeat::probe_after(self.config.timeout_ms));
-            self.timers.set(Timer::Expiry, now + u64::from(self.config.timeout_ms));
+            self.note_asked(now);
         }
     }
 
@@ -308,6 +330,7 @@ impl Server {
     }
 
     fn over(&mut self, state: State, code: u16, reason: &str) {
+        self.note_end(code);
         self.phase = Phase::Over(state);
         self.timers.clear_all();
         self.events.push_back(Event::Ended { code, reason: reason.into() });

@@ -1,6 +1,7 @@
 //! What only a live connection has.
 
 use super::Millis;
+use super::pulse::Pulse;
 
 #[derive(Debug)]
 pub(super) struct Active {
@@ -15,13 +16,24 @@ pub(super) struct Active {
     pub(super) caught_up: bool,
     /// Whether a message of ours is under way.
     pub(super) sending: bool,
+    /// What the adaptive mode goes by.
+    pub(super) pulse: Pulse,
     /// Our clock in the beat under way.
     beat: Option<Millis>,
 }
 
 impl Active {
-    pub(super) const fn new(since: Millis, heartbeat_ms: u32, timeout_ms: u32, acked: u64) -> Self {
-        Self { since, heartbeat_ms, timeout_ms, acked, caught_up: false, sending: false, beat: None }
+    pub(super) fn new(since: Millis, heartbeat_ms: u32, timeout_ms: u32, acked: u64) -> Self {
+        Self {
+            since,
+            heartbeat_ms,
+            timeout_ms,
+            acked,
+            caught_up: false,
+            sending: false,
+            pulse: Pulse::default(),
+            beat: None,
+        }
     }
 
     pub(super) const fn beat_sent(&mut self, now: Millis) {

@@ -50,6 +50,11 @@ impl Retry {
         if advice == Advice::RetryLater { bounds.later_ms.saturating_add(jitter) } else { jitter }
     }
 
+    /// A random number for other jitter than ours.
+    pub(super) const fn random(&mut self) -> u64 {
+        self.next()
+    }
+
     /// SplitMix64.
     const fn next(&mut self) -> u64 {
         self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);

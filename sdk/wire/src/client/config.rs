@@ -4,6 +4,7 @@ use alloc::string::String;
 
 use super::{Backoff, Encoding};
 use crate::frame::Network;
+use crate::heartbeat::Mode;
 use crate::limits;
 
 /// Timers and limits of a client.
@@ -13,6 +14,9 @@ pub struct Config {
     pub encoding: Encoding,
     /// The network type at the start; default `other`.
     pub network: Network,
+    /// When beats go out; default the table's way: one per interval, whatever arrives. The adaptive
+    /// way leaves out those that arrivals make needless. Either goes with a server of either mode.
+    pub mode: Mode,
     /// Largest frame payload accepted; default 8 MiB.
     pub max_payload: usize,
     /// Messages of ours that may wait for acceptance; default 64. More are refused with
@@ -33,6 +37,7 @@ impl Default for Config {
         Self {
             encoding: Encoding::BspV1,
             network: Network::Other,
+            mode: Mode::default(),
             max_payload: limits::MAX_SERVER_PAYLOAD,
             max_unaccepted: 64,
             ack_every: 16,

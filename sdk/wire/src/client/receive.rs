@@ -30,6 +30,7 @@ impl Client {
     /// will not come on this connection.
     pub(super) fn on_ping(&mut self, now: Millis, payload: &[u8]) {
         self.note_life(now);
+        self.note_ping(now);
         let sent = payload.last_chunk::<8>().filter(|_| payload.len() == 16).map_or(0, |seq| u64::from_be_bytes(*seq));
         if matches!(self.phase, Phase::Active(_)) && sent > self.received {
             let reason = alloc::format!("message {sent} was sent, but {} was the last to come", self.received);
@@ -96,8 +97,7 @@ impl Client {
         let timeout_ms = welcome.timeout_ms.max(1_000);
         self.phase = Phase::Active(Active::new(now, heartbeat_ms, timeout_ms, self.processed));
         self.timers.clear_all();
-        self.timers.set(Timer::Beat, now + u64::from(heartbeat_ms));
-        self.note_life(now);
+        self.start_pulse(now);
         self.queue.resume(welcome.client_seq);
         self.events.push_back(Event::Connected {
             role: welcome.role,
@@ -181,8 +181,11 @@ impl Client {
         active.heartbeat_ms = heartbeat_ms.max(1_000);
         if let Some(rtt_ms) = rtt_ms {
             self.rtt_ms = Some(rtt_ms);
+            self.note_rtt(rtt_ms);
             self.events.push_back(Event::Rtt { rtt_ms });
         }
+        // Once more, with the interval and the round trip as they are now.
+        self.note_life(now);
     }
 
     fn on_error(&mut self, now: Millis, code: String, message: String, id: Option<String>) {

@@ -35,10 +35,19 @@ pub struct Config {
     pub timeout_ms: u32,
     /// Largest frame payload accepted; default 256 KiB.
     pub max_payload: usize,
+    /// How the interval between beats comes about; default the table.
+    pub mode: heartbeat::Mode,
     /// The intervals between beats by network type, and their floor; a contract's `heartbeat {}`.
+    /// Of these, [`Mode::Adaptive`](heartbeat::Mode::Adaptive) takes the floor.
     pub table: heartbeat::Table,
-    /// One interval between beats in place of the table. Default none.
+    /// One interval between beats in place of the table. Default none. Not for
+    /// [`Mode::Adaptive`](heartbeat::Mode::Adaptive).
     pub heartbeat_ms: Option<u32>,
+    /// What earlier connections of the session learned, by [`Server::learned`](super::Server::learned).
+    pub learned: heartbeat::Learned,
+    /// A random number, which must differ between connections: when the first regular beat of
+    /// [`Mode::Adaptive`](heartbeat::Mode::Adaptive) comes follows from it.
+    pub seed: u64,
     /// Frames a client may send per second in the long run; default 50.
     pub frames_per_second: u32,
     /// Frames a client may send at once; default 200. More close the connection with
@@ -51,8 +60,11 @@ impl Default for Config {
         Self {
             timeout_ms: heartbeat::DEFAULT_TIMEOUT_MS,
             max_payload: limits::MAX_PAYLOAD,
+            mode: heartbeat::Mode::default(),
             table: heartbeat::Table::default(),
             heartbeat_ms: None,
+            learned: heartbeat::Learned::default(),
+            seed: 0,
             frames_per_second: 50,
             frame_burst: 200,
         }

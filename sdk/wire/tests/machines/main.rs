@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod rules_client;
+mod rules_heartbeat;
 mod rules_server;
 mod runs;
 mod world;

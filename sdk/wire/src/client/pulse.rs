@@ -1,0 +1,97 @@
+//! When the client's beats go out.
+//!
+//! The server's Pings keep a link alive where the client sees them and where it does not. A client
+//! that sees them lets them lead, and beats only when one is overdue; one that does not (a browser)
+//! beats after an interval without anything that it sees.
+
+use super::{Client, Millis, Phase, Timer};
+use crate::heartbeat::{self, Mode, rtt::Estimator};
+
+/// What the adaptive mode goes by.
+#[derive(Debug, Default)]
+pub(super) struct Pulse {
+    rtt: Estimator,
+    /// Whether the platform shows us Pings.
+    sees_pings: bool,
+    /// By how much the first regular beat comes early.
+    head_start_ms: u32,
+    /// Beats since the last arrival.
+    unanswered: u32,
+}
+
+impl Pulse {
+    /// How long after an arrival the next beat is due.
+    fn wait_ms(&self, heartbeat_ms: u32) -> u32 {
+        if self.sees_pings {
+            let slack = (heartbeat_ms / 8).max(self.rtt.rto_ms()).min(heartbeat_ms / 2);
+            return heartbeat_ms.saturating_add(slack);
+        }
+        heartbeat_ms.saturating_sub(self.head_start_ms)
+    }
+
+    /// How long after a beat without an answer the next is due: twice, four times … a round trip.
+    fn again_ms(&self, heartbeat_ms: u32) -> u32 {
+        let doubled = u64::from(self.rtt.rto_ms().max(1_000)) << self.unanswered.min(16);
+        u32::try_from(doubled).unwrap_or(u32::MAX).min(heartbeat_ms)
+    }
+}
+
+impl Client {
+    /// The connection is live from now on.
+    pub(super) fn start_pulse(&mut self, now: Millis) {
+        let Phase::Active(active) = &mut self.phase else { return };
+        if self.config.mode == Mode::Adaptive {
+            let first = heartbeat::first_beat_ms(active.heartbeat_ms, self.retry.random());
+            active.pulse.head_start_ms = active.heartbeat_ms.saturating_sub(first);
+        }
+        self.timers.set(Timer::Beat, now + u64::from(active.heartbeat_ms));
+        self.note_life(now);
+    }
+
+    /// Something arrived.
+    pub(super) fn note_life(&mut self, now: Millis) {
+        let Phase::Active(active) = &mut self.phase else { return };
+        self.timers.set(Timer::Expiry, now + u64::from(active.timeout_ms));
+        match self.config.mode {
+            Mode::Table => self.timers.set(Timer::Probe, now + heartbeat::probe_after(active.timeout_ms)),
+            Mode::Adaptive => {
+                active.pulse.unanswered = 0;
+                self.timers.set(Timer::Beat, now + u64::from(active.pulse.wait_ms(active.heartbeat_ms)));
+            }
+        }
+    }
+
+    /// A Ping arrived, and was noted as life.
+    pub(super) fn note_ping(&mut self, now: Millis) {
+        let Phase::Active(active) = &mut self.phase else { return };
+        if !core::mem::replace(&mut active.pulse.sees_pings, true) {
+            self.note_life(now);
+        }
+    }
+
+    /// A beat went out: when the next one does, unless something arrives.
+    pub(super) fn beat_again(&mut self, now: Millis) {
+        let Phase::Active(active) = &mut self.phase else { return };
+        let wait = match self.config.mode {
+            Mode::Table => active.heartbeat_ms,
+            Mode::Adaptive => active.pulse.again_ms(active.heartbeat_ms),
+        };
+        active.pulse.unanswered = active.pulse.unanswered.saturating_add(1);
+        self.timers.set(Timer::Beat, now + u64::from(wait));
+    }
+
+    /// The regular beat is due.
+    pub(super) fn regular_beat(&mut self, now: Millis) {
+        if let Phase::Active(active) = &mut self.phase {
+            active.pulse.head_start_ms = 0;
+        }
+        self.beat(now, None);
+    }
+
+    /// The answer to a beat came after this long.
+    pub(super) fn note_rtt(&mut self, rtt_ms: u64) {
+        if let Phase::Active(active) = &mut self.phase {
+            active.pulse.rtt.sample(rtt_ms);
+        }
+    }
+}
