@@ -137,6 +137,35 @@ fn messages_are_numbered_when_they_go() {
     assert_eq!(client.send("one more", "x"), Err(SendError::Full(64)));
 }
 
+/// Fails if a message is sent again while it is under way, because another one turned out to be committed: an
+/// earlier process had sent that one, and died before it was saved.
+#[test]
+fn what_an_earlier_process_sent_does_not_interrupt_what_is_under_way() {
+    let send = |client_seq| ClientFrame::Send { id: "a".into(), client_seq, text: "何如".into() };
+    let user = Body::User { id: "b".into(), text: "何如".into() };
+    let user = ServerFrame::Message(Message { seq: 1, turn: 1, at_ms: 0, body: user });
+    let accepted = ServerFrame::Accepted { id: "b".into(), client_seq: 4, seq: 1, duplicate: true };
+    for user_first in [true, false] {
+        let mut client = client_at(position());
+        for id in ["a", "b"] {
+            client.send(id, "何如").unwrap();
+        }
+        // The commit of `b` is under way at the server: neither the Welcome nor the replay has it.
+        tell(&mut client, 0, &welcome(1, 1, 3));
+        tell(&mut client, 0, &ServerFrame::Resumed { from: 1, to: 0 });
+        assert_eq!(said(&mut client), [send(4)]);
+        let (first, second) = if user_first { (&user, &accepted) } else { (&accepted, &user) };
+        tell(&mut client, 1, first);
+        let early = said(&mut client);
+        tell(&mut client, 2, second);
+        let late = said(&mut client);
+        assert_eq!([early, late].concat(), [send(5)], "user first: {user_first}");
+        let settled = std::iter::from_fn(|| client.poll_event())
+            .filter(|event| matches!(event, client::Event::Accepted { id, seq: 1 } if id == "b"));
+        assert_eq!(settled.count(), 1);
+    }
+}
+
 /// Fails if a number that the server lost with its tail leaves a hole that can never be filled.
 #[test]
 fn a_number_the_server_does_not_know_is_given_anew() {
