@@ -78,6 +78,9 @@ impl World {
             || self.store.entries().any(|entry| entry.message.seq == seq && entry.user() == Some(id));
         hold!(effect, P8, "{id} is accepted as {seq}, which is another message");
         if let Some(device) = self.devices.get_mut(at) {
+            if device.watch.by_message {
+                self.counts.add(Count::Settled);
+            }
             device.told = device.told.max(seq);
         }
         let fate = self.fate(id);

@@ -25,7 +25,8 @@ impl World {
         let device = self.chance.place(self.devices.len());
         let node = self.chance.place(self.nodes.len());
         match fault {
-            Fault::Idle => {}
+            // Odd Pongs come by themselves.
+            Fault::Idle | Fault::OddPong => {}
             Fault::Send => self.send(device),
             Fault::Post => self.posts.push(Post { at: Some(self.now) }),
             Fault::Cancel => self.cancel(device),
@@ -56,7 +57,6 @@ impl World {
             }
             Fault::Takeover => self.take_over(),
             Fault::TokenExpires => self.expire_token(),
-            Fault::OddPong => {}
             Fault::OddClient => return odd::client::break_a_rule(&mut self.chance, &mut self.counts),
             Fault::OddServer => return odd::server::break_a_rule(&mut self.chance, &mut self.counts),
         }

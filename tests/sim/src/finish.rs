@@ -30,6 +30,7 @@ impl World {
         self.commit_fails = false;
         self.plan.faults.clear();
         self.plan.busy_one_in = 0;
+        self.plan.lookup_ms = self.plan.lookup_ms.min(1_000);
         let now = self.now;
         self.store.down_until = now;
         for node in &mut self.nodes {

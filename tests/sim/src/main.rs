@@ -32,9 +32,12 @@ struct Arguments {
     /// With `--seed`: show every step.
     #[arg(long, requires = "seed")]
     trace: bool,
-    /// Say only whether everything held.
+    /// Do not say what was met.
     #[arg(long)]
     quiet: bool,
+    /// Say in one line what did not hold.
+    #[arg(long)]
+    brief: bool,
 }
 
 fn main() -> Result<ExitCode> {
@@ -53,6 +56,11 @@ fn main() -> Result<ExitCode> {
     let seconds = start.elapsed().as_secs_f64();
     if !arguments.quiet {
         summary(&mut out, &swept, seconds, jobs)?;
+    }
+    if let (true, Some(Outcome { seed, violation: Some(violation), .. })) = (arguments.brief, &swept.violated) {
+        let (property, detail, seeds) = (violation.property, &violation.detail, swept.seeds);
+        writeln!(out, "{property:?} after {seeds} seeds, seed {seed}: {detail}")?;
+        return Ok(ExitCode::FAILURE);
     }
     if let Some(violated) = &swept.violated {
         // Once more, with words.

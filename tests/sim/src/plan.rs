@@ -122,7 +122,7 @@ impl Plan {
             app_ms: chance.pick(0, &[0, 80, 1_500]),
             save_one_in: chance.pick(1, &[3, 10]),
             commit_ms: chance.pick(0, &[8, 900]),
-            lookup_ms: chance.pick(0, &[30, 1_200]),
+            lookup_ms: chance.pick(0, &[0, 30, 1_200, 7_000]),
             piece_ms: chance.pick(5, &[50, 700]),
             busy_one_in: chance.pick(0, &[4]),
             remembered: chance.pick(256, &[1, 3]),

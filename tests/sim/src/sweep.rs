@@ -73,6 +73,9 @@ pub fn sweep(from: u64, seeds: u64, jobs: usize) -> Swept {
                     }
                     for seed in start..seeds.min(start + CHUNK) {
                         one(&mut own, from.wrapping_add(seed));
+                        if own.violated.is_some() {
+                            break;
+                        }
                     }
                 }
                 if own.violated.is_some() {

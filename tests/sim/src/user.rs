@@ -176,7 +176,7 @@ impl World {
             Ok(frame) => {
                 self.trace.bytes(id, bytes, || format!("↑ {frame:?}"));
                 let (clock, processed) = (device.clock(now), device.processed());
-                let by_timer = device.watch.ack_due == Some(now);
+                let by_timer = !device.watch.many;
                 device.watch.goes(now, clock, &frame, processed)?;
                 if matches!(frame, ClientFrame::Ack { .. }) {
                     self.counts.add(Count::Ack);

@@ -134,6 +134,10 @@ pub(crate) struct ClientWatch {
     pub(crate) come_back_at: Option<u64>,
     /// When the next attempt must begin.
     pub(crate) reconnect_at: Option<u64>,
+    /// Whether the last frame was a message, which settles what it shows.
+    pub(crate) by_message: bool,
+    /// Whether so much was processed that the acknowledgement does not wait.
+    pub(crate) many: bool,
     /// Whether the server closed the connection.
     pub(crate) closed: bool,
     /// Whether anything happened to the connection that may delay or lose what is sent.
@@ -167,6 +171,7 @@ impl ClientWatch {
 
     /// A frame is about to come in.
     pub(crate) fn came(&mut self, now: u64, clock: u64, frame: &ServerFrame) {
+        self.by_message = matches!(frame, ServerFrame::Message(_));
         match frame {
             ServerFrame::Welcome { client_seq, heartbeat_ms, timeout_ms, .. } => {
                 self.welcomed = Some(now);
@@ -258,7 +263,8 @@ impl ClientWatch {
         if self.welcomed.is_some() && seq > self.acked && self.ack_due.is_none() {
             self.ack_due = Some(now + u64::from(config.ack_after_ms));
         }
-        if seq.saturating_sub(self.acked) >= config.ack_every {
+        self.many = seq.saturating_sub(self.acked) >= config.ack_every;
+        if self.many && self.welcomed.is_some() {
             self.ack_due = Some(now);
         }
     }

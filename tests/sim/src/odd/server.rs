@@ -195,8 +195,7 @@ fn close_code(chance: &mut Chance) -> Held {
     let code = chance.pick(code, &[1_001, 1_005, 1_006, 1_009, 1_011, 1_012, 1_013, 4_304]);
     stand.client.handle_input(stand.now, Input::Closed { code });
     let expected = match code {
-        1_001 | 1_005 | 1_006 | 1_012 | 4_000..=4_099 => None,
-        1_011 | 1_013..=1_015 | 3_000..=3_999 | 4_200..=4_299 => None,
+        1_001 | 1_005 | 1_006 | 1_011..=1_015 | 3_000..=4_099 | 4_200..=4_299 => None,
         4_100..=4_199 => Some(Advice::Reauthenticate),
         _ => Some(Advice::Stop),
     };
