@@ -64,7 +64,7 @@ pub(crate) struct Actor {
     pub(crate) head: u64,
     /// The same, with everything that is decided.
     planned: u64,
-    client_seq: u64,
+    pub(crate) client_seq: u64,
     /// The highest client number whose commit is done. A `Welcome` that counted one under way would tell
     /// a client of an effect which its replay does not show.
     pub(crate) settled_seq: u64,

@@ -64,6 +64,7 @@ impl World {
     pub(crate) fn save(&mut self, at: usize) {
         if let Some(device) = self.devices.get_mut(at) {
             device.saved = device.client.position();
+            device.vouched = device.processed();
         }
     }
 
@@ -163,6 +164,7 @@ impl World {
         };
         device.must_tell = device.must_tell.filter(|loss| last_seq > loss.kept);
         device.saved = Position { last_seq, epoch, ..position };
+        device.vouched = device.processed();
         self.restart_client(at);
     }
 }

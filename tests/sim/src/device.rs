@@ -35,6 +35,8 @@ pub(crate) struct Device {
     pub(crate) suspended_until: u64,
     /// What survives the process.
     pub(crate) saved: Position,
+    /// Up to where the application was done when it saved that.
+    pub(crate) vouched: u64,
     pub(crate) journal: Vec<Seen>,
     /// The last sequence id that was shown or named as skipped.
     pub(crate) last: u64,
@@ -56,7 +58,7 @@ pub(crate) struct Device {
 impl Device {
     pub(crate) fn new(config: Config, saved: Position, skew: u64, seed: u64) -> Self {
         let before = saved.unaccepted.iter().map(|waiting| waiting.id.clone()).collect();
-        let watch = ClientWatch::new(before);
+        let watch = ClientWatch::new(before, saved.epoch);
         Self {
             client: Client::new(config.clone(), saved.clone(), seed),
             config,
@@ -65,6 +67,7 @@ impl Device {
             suspended_until: 0,
             journal: Vec::new(),
             last: saved.last_seq,
+            vouched: saved.last_seq,
             connected_before: saved.last_seq > 0,
             saved,
             inbox: VecDeque::new(),

@@ -71,6 +71,10 @@ impl World {
             if attached.is_none_or(|attached| attached.fence != self.store.fence) {
                 return Some(format!("device {index} is not attached to who owns the session"));
             }
+            let known = connection.map(|connection| connection.watch.network);
+            if known != Some(device.config.network) {
+                return Some(format!("the server thinks that {known:?} is the network of device {index}"));
+            }
             if !device.caught_up || device.last < self.store.head() {
                 return Some(format!("device {index} is at {} of {}", device.last, self.store.head()));
             }

@@ -200,6 +200,8 @@ impl World {
         let id = self.next_connection;
         self.next_connection += 1;
         let Some(device) = self.devices.get_mut(at) else { return Ok(()) };
+        let (place, epoch) = ((hello.last_seq, hello.epoch), device.watch.epoch);
+        hold!(place == (device.last, epoch), P9, "{place:?} is presented, not {} of {epoch}", device.last);
         // A process that slept wakes when its timer is long due.
         let awake = device.suspended_until != now;
         device.watch.connecting(now, awake)?;

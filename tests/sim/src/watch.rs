@@ -106,6 +106,8 @@ pub(crate) struct ClientWatch {
     pub(crate) since: u64,
     /// When the `Welcome` came.
     pub(crate) welcomed: Option<u64>,
+    /// The epoch that the last `Welcome` or the saved position named.
+    pub(crate) epoch: u32,
     /// When anything last came.
     pub(crate) heard: u64,
     pub(crate) timeout_ms: u64,
@@ -148,8 +150,8 @@ pub(crate) struct ClientWatch {
 
 impl ClientWatch {
     /// An observer of a process that may repeat what an earlier one sent.
-    pub(crate) fn new(before: Vec<String>) -> Self {
-        Self { before, ..Self::default() }
+    pub(crate) fn new(before: Vec<String>, epoch: u32) -> Self {
+        Self { before, epoch, ..Self::default() }
     }
 
     /// A socket is being opened.
@@ -173,7 +175,8 @@ impl ClientWatch {
     pub(crate) fn came(&mut self, now: u64, clock: u64, frame: &ServerFrame) {
         self.by_message = matches!(frame, ServerFrame::Message(_));
         match frame {
-            ServerFrame::Welcome { client_seq, heartbeat_ms, timeout_ms, .. } => {
+            ServerFrame::Welcome { epoch, client_seq, heartbeat_ms, timeout_ms, .. } => {
+                self.epoch = *epoch;
                 self.welcomed = Some(now);
                 self.timeout_ms = u64::from(*timeout_ms).max(1_000);
                 self.heartbeat_ms = u64::from(*heartbeat_ms).max(1_000);
@@ -218,6 +221,8 @@ impl ClientWatch {
         match frame {
             ClientFrame::Ack { seq } => {
                 hold!(*seq > self.acked, P7, "an Ack of {seq} behind one of {}", self.acked);
+                let due = self.ack_due.is_some_and(|due| now >= due);
+                hold!(due, P10, "an Ack of {seq} at {now}, due at {:?}", self.ack_due);
                 self.acknowledged(*seq, processed)?;
             }
             ClientFrame::Beat { ack, sent_ms, network } => {

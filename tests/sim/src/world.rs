@@ -320,9 +320,10 @@ impl World {
         hold!(watch.untold.is_none(), P11, "the network type {:?} is not told", watch.untold);
         let waiting = device.client.unaccepted();
         hold!(waiting <= device.config.max_unaccepted, P10, "{waiting} messages wait");
-        let (own, processed) = (device.client.last_seq(), device.processed());
+        let own = device.client.last_seq();
         hold!(own == device.last, P3, "a client is at {own}, its application was told {}", device.last);
-        hold!(device.saved.last_seq <= own.max(processed), P4, "a saved position is ahead");
+        let (saved, vouched) = (device.saved.last_seq, device.vouched);
+        hold!(saved <= vouched, P4, "a saved position of {saved}, the application was at {vouched}");
         Ok(())
     }
 

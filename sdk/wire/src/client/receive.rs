@@ -109,7 +109,8 @@ impl Client {
             self.skip(expected, welcome.resume_from - 1);
         }
         // At once, for a first round trip.
-        self.beat(now, None);
+        let network = self.hello.network;
+        self.beat(now, (network != self.presented).then_some(network));
     }
 
     fn on_message(&mut self, now: Millis, message: Message) {

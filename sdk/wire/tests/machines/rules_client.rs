@@ -3,7 +3,7 @@
 use rolecall_wire::client::{self, Client, Position, SendError};
 use rolecall_wire::close::{self, Advice};
 use rolecall_wire::codec;
-use rolecall_wire::frame::{Body, ClientFrame, Hello, Message, ServerFrame};
+use rolecall_wire::frame::{Body, ClientFrame, Hello, Message, Network, ServerFrame};
 
 use crate::rules_server::{delta, welcome};
 use crate::world::{World, position};
@@ -135,6 +135,27 @@ fn messages_are_numbered_when_they_go() {
         client.send(&format!("q{n}"), "x").unwrap();
     }
     assert_eq!(client.send("one more", "x"), Err(SendError::Full(64)));
+}
+
+/// Fails if a network that changes while a socket is being opened is never told: the server would beat at the
+/// pace of the old one.
+#[test]
+fn a_network_that_changes_before_the_welcome_is_told() {
+    let told = |change: Option<Network>| {
+        let mut client = client_at(position());
+        change.into_iter().for_each(|network| client.set_network(0, network));
+        tell(&mut client, 0, &welcome(1, 1, 0));
+        let beats = std::iter::from_fn(|| client.poll_transmit()).filter_map(|transmit| match transmit {
+            client::Transmit::Binary(bytes) => codec::decode_client(&bytes, 1 << 20).ok(),
+            _ => None,
+        });
+        let networks: Vec<_> = beats
+            .filter_map(|frame| if let ClientFrame::Beat { network, .. } = frame { Some(network) } else { None })
+            .collect();
+        networks
+    };
+    assert_eq!(told(Some(Network::TwoG)), [Some(Network::TwoG)]);
+    assert_eq!(told(None), [None]);
 }
 
 /// Fails if a message is sent again while it is under way, because another one turned out to be committed: an
