@@ -65,6 +65,9 @@ impl World {
         if let Some(device) = self.devices.get_mut(at) {
             device.saved = device.client.position();
             device.vouched = device.processed();
+            let waiting = self.sent.iter().filter(|sent| sent.device == at && sent.fate == Fate::Waiting);
+            let saved = device.saved.unaccepted.iter().map(|waiting| &waiting.id);
+            device.saved_whole = waiting.map(|sent| &sent.id).eq(saved);
         }
     }
 

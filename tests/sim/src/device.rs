@@ -37,6 +37,8 @@ pub(crate) struct Device {
     pub(crate) saved: Position,
     /// Up to where the application was done when it saved that.
     pub(crate) vouched: u64,
+    /// Whether exactly what waited for acceptance was saved.
+    pub(crate) saved_whole: bool,
     pub(crate) journal: Vec<Seen>,
     /// The last sequence id that was shown or named as skipped.
     pub(crate) last: u64,
@@ -68,6 +70,7 @@ impl Device {
             journal: Vec::new(),
             last: saved.last_seq,
             vouched: saved.last_seq,
+            saved_whole: true,
             connected_before: saved.last_seq > 0,
             saved,
             inbox: VecDeque::new(),

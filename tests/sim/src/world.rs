@@ -322,6 +322,7 @@ impl World {
         hold!(waiting <= device.config.max_unaccepted, P10, "{waiting} messages wait");
         let own = device.client.last_seq();
         hold!(own == device.last, P3, "a client is at {own}, its application was told {}", device.last);
+        hold!(device.saved_whole, P1, "a saved position leaves out what waits for acceptance");
         let (saved, vouched) = (device.saved.last_seq, device.vouched);
         hold!(saved <= vouched, P4, "a saved position of {saved}, the application was at {vouched}");
         Ok(())
