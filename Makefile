@@ -13,7 +13,7 @@ LISTEN ?= 127.0.0.1:8420
 # How `verify-contracts` writes its findings: human, short, json, github, sarif or junit.
 FORMAT ?= human
 
-.PHONY: help deps build run test test-docs verify-contracts plugins laws bench bench-peers fuzz fmt fmt-check lint clean
+.PHONY: help deps build run test test-docs verify-contracts plugins laws sim mutants bench bench-peers fuzz fmt fmt-check lint clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,17 @@ laws: ## A million cuts of texts, every law of replies at length, leaks over eve
 	@$(CARGO) test --release -q -p rolecall --lib gateway::tests::leaks -- --nocapture
 	@$(CARGO) build --release -q -p rolecall -p rolecall-tests
 	@$(CARGO) test --release -q -p rolecall-tests --test leaks
+
+# The first seed, so that another million can be tried: make sim SEEDS=5000000 FROM=1000000
+SEEDS ?= 1000000
+FROM  ?= 0
+sim: ## A million simulated lives of a session, every promise checked after every step (release build)
+	@$(CARGO) build --release -q -p rolecall-sim
+	@$(TARGET)/release/rolecall-sim --seeds $(SEEDS) --from $(FROM)
+
+mutants: ## Known bugs put into the session machines, each of which the simulation must notice
+	@$(CARGO) build --release -q -p rolecall-sim
+	@$(TARGET)/release/rolecall-mutants --target $(TARGET)
 
 bench: plugins ## Measure idle sessions, checks and delivery (release build)
 	@$(CARGO) build --release -q -p rolecall -p rolecall-tests

@@ -166,6 +166,12 @@ const DIRECTIONS: &[Rule] = &[
         words: &["rolecall::", "rolecall_dsl"],
         why: "the client SDK stands without the server",
     },
+    Rule {
+        below: "tests/sim/src",
+        except: &["tests/sim/src/bin", "tests/sim/src/main.rs", "tests/sim/src/mutants.rs", "tests/sim/src/sweep.rs"],
+        words: &["Instant", "SystemTime", "std::time", "std::net", "std::fs", "std::env", "std::thread", "HashMap"],
+        why: "a simulated run follows from its seed and from nothing else",
+    },
 ];
 
 // Fails when a module reaches past the rooms that the design puts between them.

@@ -36,6 +36,8 @@ pub struct Client {
     config: Config,
     phase: Phase,
     hello: Hello,
+    /// The network type that the attempt under way presented; it may change before the `Welcome`.
+    presented: Network,
     session_id: String,
     /// The highest sequence id received; `hello.last_seq` at the next attempt.
     received: u64,
@@ -94,6 +96,7 @@ impl Client {
         };
         Self {
             phase: Phase::Idle,
+            presented: hello.network,
             connected_before: position.last_seq > 0,
             session_id: position.session_id,
             received: hello.last_seq,
@@ -123,7 +126,7 @@ impl Client {
             (Phase::Connecting, Input::Opened) => self.phase = Phase::Handshaking,
             (Phase::Connecting, Input::Refused { status }) => {
                 let reason = alloc::format!("the server answered the upgrade with HTTP {status}");
-                let (code, advice) = refused(status);
+                let (code, advice) = close::for_status(status);
                 self.lost(now, code, &reason, advice);
             }
             (Phase::Connecting | Phase::Handshaking | Phase::Active(_), Input::Gone) => {
@@ -203,7 +206,7 @@ impl Client {
         Ok(())
     }
 
-    /// The network type is this now. Told at once, or with the next connection.
+    /// The network type is this now. Told at once, or as soon as there is a connection.
     pub fn set_network(&mut self, now: Millis, network: Network) {
         if core::mem::replace(&mut self.hello.network, network) != network {
             self.beat(now, Some(network));
@@ -290,6 +293,7 @@ impl Client {
         self.timers.clear_all();
         self.timers.set(Timer::Connect, now + u64::from(self.config.connect_timeout_ms));
         self.hello.last_seq = self.received;
+        self.presented = self.hello.network;
         self.transmits.push_back(Transmit::Connect(self.hello.clone()));
     }
 
@@ -380,15 +384,4 @@ impl Client {
             self.transmits.push_back(Transmit::Close { code, reason: limits::reason(reason) });
         }
     }
-}
-
-/// The close code and advice that stand for a refused upgrade.
-fn refused(status: u16) -> (u16, Advice) {
-    let advice = close::advice_for_status(status);
-    let code = match advice {
-        Advice::Reauthenticate => close::TOKEN_REFUSED,
-        Advice::RetryLater | Advice::Resume => close::TRY_LATER,
-        Advice::Stop => close::SESSION_GONE,
-    };
-    (code, advice)
 }

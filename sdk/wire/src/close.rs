@@ -116,6 +116,17 @@ pub fn advice_for_status(status: u16) -> Advice {
     }
 }
 
+/// The close code that stands for a refused upgrade, and the advice.
+pub(crate) fn for_status(status: u16) -> (u16, Advice) {
+    let advice = advice_for_status(status);
+    let code = match advice {
+        Advice::Reauthenticate => TOKEN_REFUSED,
+        Advice::RetryLater | Advice::Resume => TRY_LATER,
+        Advice::Stop => SESSION_GONE,
+    };
+    (code, advice)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -51,10 +51,11 @@ impl Queue {
         Some(ClientFrame::Send { id: first.id.clone(), client_seq, text: first.text.clone() })
     }
 
-    /// Removes a message that is committed. `false` when it does not wait.
-    pub(super) fn settle(&mut self, id: &str) -> bool {
-        let at = self.waiting.iter().position(|w| w.id == id);
-        at.and_then(|at| self.waiting.remove(at)).is_some()
+    /// Removes a message that is committed, and says whether it was the first, which alone can be
+    /// under way. `None` when it does not wait.
+    pub(super) fn settle(&mut self, id: &str) -> Option<bool> {
+        let at = self.waiting.iter().position(|w| w.id == id)?;
+        self.waiting.remove(at).map(|_| at == 0)
     }
 
     /// Removes the first message if it is this one, which the server refused; the next message

@@ -109,7 +109,8 @@ impl Client {
             self.skip(expected, welcome.resume_from - 1);
         }
         // At once, for a first round trip.
-        self.beat(now, None);
+        let network = self.hello.network;
+        self.beat(now, (network != self.presented).then_some(network));
     }
 
     fn on_message(&mut self, now: Millis, message: Message) {
@@ -159,20 +160,21 @@ impl Client {
     }
 
     fn on_accepted(&mut self, id: &str, client_seq: u64, seq: u64) {
-        // Not our id: the number was used for another message, by a client that was not saved.
-        if self.settle(id, seq) || self.queue.renumber(client_seq) {
+        self.settle(id, seq);
+        // The number was used for another message, by a client that was not saved.
+        if self.queue.renumber(client_seq) {
             self.idle();
         }
         self.pump();
     }
 
-    fn settle(&mut self, id: &str, seq: u64) -> bool {
-        let settled = self.queue.settle(id);
-        if settled {
-            self.events.push_back(Event::Accepted { id: id.into(), seq });
+    fn settle(&mut self, id: &str, seq: u64) {
+        let Some(first) = self.queue.settle(id) else { return };
+        self.events.push_back(Event::Accepted { id: id.into(), seq });
+        // Another one may be settled too, by a client that was not saved; then the first stays under way.
+        if first {
             self.idle();
         }
-        settled
     }
 
     fn on_beat(&mut self, now: Millis, echo_ms: u64, heartbeat_ms: u32) {

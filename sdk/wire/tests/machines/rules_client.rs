@@ -3,7 +3,7 @@
 use rolecall_wire::client::{self, Client, Position, SendError};
 use rolecall_wire::close::{self, Advice};
 use rolecall_wire::codec;
-use rolecall_wire::frame::{Body, ClientFrame, Hello, Message, ServerFrame};
+use rolecall_wire::frame::{Body, ClientFrame, Hello, Message, Network, ServerFrame};
 
 use crate::rules_server::{delta, welcome};
 use crate::world::{World, position};
@@ -135,6 +135,56 @@ fn messages_are_numbered_when_they_go() {
         client.send(&format!("q{n}"), "x").unwrap();
     }
     assert_eq!(client.send("one more", "x"), Err(SendError::Full(64)));
+}
+
+/// Fails if a network that changes while a socket is being opened is never told: the server would beat at the
+/// pace of the old one.
+#[test]
+fn a_network_that_changes_before_the_welcome_is_told() {
+    let told = |change: Option<Network>| {
+        let mut client = client_at(position());
+        change.into_iter().for_each(|network| client.set_network(0, network));
+        tell(&mut client, 0, &welcome(1, 1, 0));
+        let beats = std::iter::from_fn(|| client.poll_transmit()).filter_map(|transmit| match transmit {
+            client::Transmit::Binary(bytes) => codec::decode_client(&bytes, 1 << 20).ok(),
+            _ => None,
+        });
+        let networks: Vec<_> = beats
+            .filter_map(|frame| if let ClientFrame::Beat { network, .. } = frame { Some(network) } else { None })
+            .collect();
+        networks
+    };
+    assert_eq!(told(Some(Network::TwoG)), [Some(Network::TwoG)]);
+    assert_eq!(told(None), [None]);
+}
+
+/// Fails if a message is sent again while it is under way, because another one turned out to be committed: an
+/// earlier process had sent that one, and died before it was saved.
+#[test]
+fn what_an_earlier_process_sent_does_not_interrupt_what_is_under_way() {
+    let send = |client_seq| ClientFrame::Send { id: "a".into(), client_seq, text: "何如".into() };
+    let user = Body::User { id: "b".into(), text: "何如".into() };
+    let user = ServerFrame::Message(Message { seq: 1, turn: 1, at_ms: 0, body: user });
+    let accepted = ServerFrame::Accepted { id: "b".into(), client_seq: 4, seq: 1, duplicate: true };
+    for user_first in [true, false] {
+        let mut client = client_at(position());
+        for id in ["a", "b"] {
+            client.send(id, "何如").unwrap();
+        }
+        // The commit of `b` is under way at the server: neither the Welcome nor the replay has it.
+        tell(&mut client, 0, &welcome(1, 1, 3));
+        tell(&mut client, 0, &ServerFrame::Resumed { from: 1, to: 0 });
+        assert_eq!(said(&mut client), [send(4)]);
+        let (first, second) = if user_first { (&user, &accepted) } else { (&accepted, &user) };
+        tell(&mut client, 1, first);
+        let early = said(&mut client);
+        tell(&mut client, 2, second);
+        let late = said(&mut client);
+        assert_eq!([early, late].concat(), [send(5)], "user first: {user_first}");
+        let settled = std::iter::from_fn(|| client.poll_event())
+            .filter(|event| matches!(event, client::Event::Accepted { id, seq: 1 } if id == "b"));
+        assert_eq!(settled.count(), 1);
+    }
 }
 
 /// Fails if a number that the server lost with its tail leaves a hole that can never be filled.

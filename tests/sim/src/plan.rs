@@ -1,0 +1,161 @@
+//! What a seed's world is like: drawn once, before anything happens.
+//!
+//! Each run has some kinds of faults only. A run with all of them at once spends its time in the
+//! loudest ones, and the rare meetings of two quiet ones never come about.
+
+use rolecall_wire::client::{self, Backoff};
+use rolecall_wire::frame::Network;
+use rolecall_wire::heartbeat::Table;
+use rolecall_wire::server::{self, Encoding};
+
+use crate::chance::Chance;
+
+/// What can be done to a world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    Send,
+    Post,
+    Idle,
+    Cancel,
+    Network,
+    Cut,
+    HalfOpen,
+    Stall,
+    Suspend,
+    ClientRestart,
+    NodeCrash,
+    NodeStall,
+    Partition,
+    StoreDown,
+    CommitFails,
+    LoseTail,
+    DropOld,
+    WallClock,
+    Goaway,
+    Flap,
+    Takeover,
+    TokenExpires,
+    OddPong,
+    OddClient,
+    OddServer,
+}
+
+/// What users do in every run.
+const ALWAYS: &[Fault] = &[Fault::Send, Fault::Send, Fault::Send, Fault::Send, Fault::Post, Fault::Idle];
+
+/// What some runs have.
+const SOMETIMES: &[Fault] = &[
+    Fault::Cancel,
+    Fault::Network,
+    Fault::Cut,
+    Fault::HalfOpen,
+    Fault::Stall,
+    Fault::Suspend,
+    Fault::ClientRestart,
+    Fault::NodeCrash,
+    Fault::NodeStall,
+    Fault::Partition,
+    Fault::StoreDown,
+    Fault::CommitFails,
+    Fault::LoseTail,
+    Fault::DropOld,
+    Fault::WallClock,
+    Fault::Goaway,
+    Fault::Flap,
+    Fault::Takeover,
+    Fault::TokenExpires,
+    Fault::OddPong,
+    Fault::OddClient,
+    Fault::OddServer,
+];
+
+/// A run's world.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) nodes: usize,
+    /// Whether a second device may open the session.
+    pub(crate) second_device: bool,
+    /// What may happen, each as often as it stands here.
+    pub(crate) faults: Vec<Fault>,
+    /// How many times something is done to the world.
+    pub(crate) deeds: u64,
+    /// Longest pause between two of them.
+    pub(crate) pause_ms: u64,
+    /// Least and longest time on the way, one direction.
+    pub(crate) latency_ms: (u64, u64),
+    /// Longest time that the application takes over a message.
+    pub(crate) app_ms: u64,
+    /// A position is saved after one in so many processed messages.
+    pub(crate) save_one_in: u64,
+    /// Longest time of a commit.
+    pub(crate) commit_ms: u64,
+    /// Longest time of a lookup.
+    pub(crate) lookup_ms: u64,
+    /// Longest time between two pieces of a reply.
+    pub(crate) piece_ms: u64,
+    /// One in so many sends is refused as busy.
+    pub(crate) busy_one_in: u64,
+    /// Outcomes of sends that are remembered; the protocol says 256, fewer meet the end of it sooner.
+    pub(crate) remembered: usize,
+    pub(crate) server: server::Config,
+    pub(crate) client: client::Config,
+}
+
+impl Plan {
+    pub(crate) fn draw(chance: &mut Chance) -> Self {
+        let timeout_ms = chance.pick(30_000, &[3_000, 9_000, 30_000]);
+        // A healthy round trip stays below the third of the timeout that follows a probe.
+        let slowest = (u64::from(timeout_ms) / 9).min(1_400);
+        let latency = chance.pick(2, &[60, 400, 1_400]).min(slowest);
+        let several: Vec<Fault> = SOMETIMES.iter().copied().filter(|_| chance.one_in(3)).collect();
+        let mut faults = ALWAYS.to_vec();
+        faults.extend(&several);
+        faults.extend(&several);
+        let second_device = faults.contains(&Fault::Takeover);
+        Self {
+            nodes: chance.pick(1, &[2]),
+            second_device,
+            faults,
+            deeds: chance.between(6, 26),
+            pause_ms: chance.pick(600, &[4_000, 40_000]),
+            latency_ms: (chance.below(latency), latency),
+            app_ms: chance.pick(0, &[0, 80, 1_500]),
+            save_one_in: chance.pick(1, &[3, 10]),
+            commit_ms: chance.pick(0, &[8, 900]),
+            lookup_ms: chance.pick(0, &[0, 30, 1_200, 7_000]),
+            piece_ms: chance.pick(5, &[50, 700]),
+            busy_one_in: chance.pick(0, &[4]),
+            remembered: chance.pick(256, &[1, 3]),
+            server: server_config(chance, timeout_ms),
+            client: client_config(chance),
+        }
+    }
+}
+
+fn server_config(chance: &mut Chance, timeout_ms: u32) -> server::Config {
+    // As a contract's `heartbeat {}` may set them.
+    let table = match chance.below(3) {
+        0 => Table { four_g: 2_000, three_g: 4_000, two_g: 7_000, slow_two_g: 14_000, other: 3_000, floor: 1_000 },
+        _ => Table::default(),
+    };
+    let heartbeat_ms = chance.one_in(6).then_some(2_500);
+    server::Config { timeout_ms, table, heartbeat_ms, ..server::Config::default() }
+}
+
+fn client_config(chance: &mut Chance) -> client::Config {
+    let encoding = if chance.one_in(3) { Encoding::JsonV1 } else { Encoding::BspV1 };
+    client::Config {
+        encoding,
+        network: network(chance),
+        max_unaccepted: chance.pick(64, &[3]),
+        ack_every: chance.pick(16, &[2]),
+        ack_after_ms: chance.pick(250, &[40]),
+        backoff: Backoff { base_ms: chance.pick(250, &[100]), ..Backoff::default() },
+        ..client::Config::default()
+    }
+}
+
+/// A network type.
+pub(crate) fn network(chance: &mut Chance) -> Network {
+    chance.pick(Network::Other, &[Network::FourG, Network::ThreeG, Network::TwoG, Network::SlowTwoG])
+}
