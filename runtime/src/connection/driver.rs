@@ -128,7 +128,7 @@ impl<L: Link> Driver<L> {
                 self.machine.close(close::RESTART, "the server restarts");
             }
             Happened::Control(Some(Control::Frame(frame))) => self.machine.send(now, &frame),
-            Happened::Control(Some(Control::Close { code, reason })) => self.machine.close(code, reason),
+            Happened::Control(Some(Control::Close { code, reason })) => self.machine.close_at(now, code, reason),
             Happened::Control(None) => self.machine.close(close::TRY_LATER, "the session let go of this connection"),
             Happened::Received(received) => self.received(now, received),
             Happened::Timeout => self.machine.handle_timeout(now),
@@ -214,6 +214,9 @@ impl<L: Link> Driver<L> {
                 }
                 Event::Ended { code, reason } => {
                     self.ended = true;
+                    if let Some(learned) = self.machine.learned() {
+                        self.attachment.lessons.set(learned);
+                    }
                     if code == close::EXPIRED {
                         self.metrics.heartbeat("timeout");
                     }

@@ -6,8 +6,9 @@ use axum::extract::Query;
 use axum::http::request::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use rolecall_dsl::contract::Heartbeat;
+use rolecall_dsl::contract::{BeatMode, Heartbeat};
 use rolecall_wire::frame::{Hello, Network};
+use rolecall_wire::heartbeat::Mode;
 use rolecall_wire::server::{Config, Encoding};
 use serde::Deserialize;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -71,6 +72,9 @@ pub(super) fn config(heartbeat: &Heartbeat) -> Config {
             *value = milliseconds;
         }
     };
+    if heartbeat.mode == Some(BeatMode::Adaptive) {
+        config.mode = Mode::Adaptive;
+    }
     set(&mut config.timeout_ms, heartbeat.timeout);
     set(&mut config.table.floor, heartbeat.floor);
     set(&mut config.table.four_g, heartbeat.base.four_g);

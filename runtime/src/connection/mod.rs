@@ -21,7 +21,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hyper_util::rt::TokioIo;
 use rolecall_wire::frame::Hello;
-use rolecall_wire::server::{Encoding, Server};
+use rolecall_wire::server::{Config, Encoding, Server};
 
 use self::driver::Driver;
 use self::handshake::Handshake;
@@ -30,7 +30,7 @@ use crate::app::App;
 use crate::clock;
 use crate::gateway::ApiError;
 use crate::gateway::token::Claims;
-use crate::ids::{Seq, SessionId};
+use crate::ids::SessionId;
 use crate::session::Attachment;
 
 /// `GET /v1/session?last_seq=N&epoch=E&network=4g`: upgrades to a WebSocket that speaks the session
@@ -72,8 +72,9 @@ pub async fn upgrade(State(app): State<Arc<App>>, mut request: Request) -> Respo
 struct Opened {
     claims: Claims,
     attachment: Attachment,
-    machine: Server,
-    last_seq: Seq,
+    config: Config,
+    encoding: Encoding,
+    hello: Hello,
 }
 
 impl Opened {
@@ -82,8 +83,13 @@ impl Opened {
         let claims = app.tokens.verify(&hello.token)?;
         let attachment = app.sessions.attach(&claims.sid, &hello).await?;
         let heartbeat = app.contracts.get(&claims.role).map(|contract| contract.heartbeat).unwrap_or_default();
-        let machine = Server::new(handshake::config(&heartbeat), encoding, &hello, clock::monotonic_ms());
-        Ok(Self { claims, attachment, machine, last_seq: hello.last_seq })
+        let mut seed = [0; 8];
+        // Only a first beat follows from it: without chance all come at their time.
+        if let Err(error) = getrandom::fill(&mut seed) {
+            tracing::warn!(%error, "no random numbers for heartbeats");
+        }
+        let config = Config { seed: u64::from_le_bytes(seed), ..handshake::config(&heartbeat) };
+        Ok(Self { claims, attachment, config, encoding, hello })
     }
 
     fn session(&self) -> &SessionId {
@@ -94,10 +100,13 @@ impl Opened {
     fn drive<L: Link + 'static>(self, app: &App, link: impl Future<Output = Option<L>> + Send + 'static) {
         let (metrics, stop) = (app.metrics.clone(), app.shutdown.signal());
         app.shutdown.spawn(Box::pin(async move {
-            let Self { claims, attachment, machine, last_seq } = self;
-            if let Some(link) = link.await {
-                Driver::new(machine, link, attachment, metrics, stop).run(&claims.sid, last_seq).await;
-            }
+            let Self { claims, attachment, mut config, encoding, hello } = self;
+            let began = clock::monotonic_ms();
+            let Some(link) = link.await else { return };
+            // Read now: the connection that this one replaces has left what it learned by its end.
+            config.learned = attachment.lessons.get();
+            let machine = Server::new(config, encoding, &hello, began);
+            Driver::new(machine, link, attachment, metrics, stop).run(&claims.sid, hello.last_seq).await;
         }));
     }
 }

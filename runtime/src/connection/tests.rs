@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use rolecall_wire::close;
+use rolecall_wire::frame::Network;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
@@ -37,6 +38,8 @@ impl House {
         let contracts = folder.path().join("contracts");
         std::fs::create_dir(&contracts).unwrap();
         std::fs::write(contracts.join("clerk.role"), ROLE).unwrap();
+        let walker = ROLE.replace("role clerk", "role walker").replace("base { 3g 12s }", "mode adaptive");
+        std::fs::write(contracts.join("walker.role"), walker).unwrap();
         let sources = Sources { directory: folder.path().to_owned(), ..Sources::default() };
         let mut config = sources.resolve().unwrap().config;
         config.contracts = contracts;
@@ -53,8 +56,12 @@ impl House {
     }
 
     async fn token(&self) -> String {
-        let created = self.app.sessions.create("clerk", "u").await.unwrap();
-        self.app.tokens.issue(&created.id, "clerk", created.epoch).unwrap()
+        self.token_for("clerk").await
+    }
+
+    async fn token_for(&self, role: &str) -> String {
+        let created = self.app.sessions.create(role, "u").await.unwrap();
+        self.app.tokens.issue(&created.id, role, created.epoch).unwrap()
     }
 
     async fn connect(&self, query: &str, token: &str) -> Result<Client, Error> {
@@ -244,4 +251,27 @@ async fn a_contract_sets_the_heartbeat() {
     let mut client = house.connect("?network=3g", &token).await.unwrap();
     let welcome = client.frame().await;
     assert_eq!((&welcome["heartbeat_ms"], &welcome["timeout_ms"]), (&json!(12_000), &json!(40_000)));
+}
+
+// Fails when a contract's mode does not reach the machine, or what one connection knew of its link is not there for
+// the next.
+#[tokio::test]
+async fn a_learned_heartbeat_follows_the_session() {
+    let house = House::open().await;
+    let token = house.token_for("walker").await;
+    let mut client = house.connect("?network=3g", &token).await.unwrap();
+    // The table would say 15 s, and 12 s for the clerk.
+    let first = client.of("welcome").await["heartbeat_ms"].as_u64().unwrap();
+    assert!((5_000..=20_000).contains(&first) && first != 12_000, "{first}");
+    let sid = house.app.tokens.verify(&token).unwrap().sid;
+    let hello = Hello { token: token.clone(), last_seq: 0, epoch: 0, network: Network::ThreeG };
+    drop(client);
+    let lessons = house.app.sessions.attach(&sid, &hello).await.unwrap().lessons;
+    let learned = serde_json::from_str(r#"{"3g": {"interval_ms": 9000, "proven_ms": 9000}}"#).unwrap();
+    lessons.set(learned);
+    let mut client = house.connect("?network=3g", &token).await.unwrap();
+    let second = client.of("welcome").await["heartbeat_ms"].as_u64().unwrap();
+    assert!(second <= 9_000 && second < first, "{first}, then {second}");
+    drop(client);
+    house.end().await;
 }

@@ -80,6 +80,7 @@ impl Changes<'_> {
         self.add("state.history", |it| shown(it.state.history.as_ref()));
         self.add("state.points", |it| Some(it.state.points.to_string()));
         self.add("state.entities", |it| Some(it.state.entities.to_string()));
+        self.add("heartbeat.mode", |it| written(it.heartbeat.mode.as_ref()));
         for (name, beat) in BEATS {
             self.add(&format!("heartbeat.{name}"), |it| written(beat(&it.heartbeat).as_ref()));
         }

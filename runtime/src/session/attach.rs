@@ -1,6 +1,10 @@
 //! A connection's hold on a session.
 
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 use rolecall_wire::frame::{ClientFrame, ServerFrame};
+use rolecall_wire::heartbeat::Learned;
 use tokio::sync::mpsc;
 
 use super::event::Command;
@@ -50,6 +54,28 @@ impl Resume {
     }
 }
 
+/// What a session's connections have learned of their links (`PROTOCOL.md` §6), from one to the next. Cloning
+/// shares it.
+#[derive(Debug, Clone)]
+pub struct Lessons(Arc<Mutex<Learned>>);
+
+impl Lessons {
+    pub(super) fn new(learned: Learned) -> Self {
+        Self(Arc::new(Mutex::new(learned)))
+    }
+
+    /// What is known now.
+    #[must_use]
+    pub fn get(&self) -> Learned {
+        *self.0.lock()
+    }
+
+    /// Takes over what a connection knew at its end.
+    pub fn set(&self, learned: Learned) {
+        *self.0.lock() = learned;
+    }
+}
+
 /// A connection's hold on its session. Dropping it lets go; a running reply goes on.
 #[derive(Debug)]
 pub struct Attachment {
@@ -66,6 +92,8 @@ pub struct Attachment {
     pub resume: Resume,
     /// What the client reads, from the first message it misses.
     pub reader: Reader,
+    /// What its connections have learned.
+    pub lessons: Lessons,
     /// What the session says besides. Closed when the session's actor is gone.
     pub control: mpsc::Receiver<Control>,
     pub(super) id: ConnectionId,

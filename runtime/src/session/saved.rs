@@ -1,6 +1,7 @@
 //! What a session remembers between commits, as the store keeps it.
 
 use prost::Message as _;
+use rolecall_wire::heartbeat::Learned;
 
 use super::turn::{Line, Speaker};
 use crate::dialogue::{self, Keep};
@@ -46,6 +47,9 @@ pub(super) struct Saved {
     /// What is remembered of the dialogue, as it encodes itself; nothing for roles that keep none.
     #[prost(bytes = "vec", tag = "8")]
     dialogue: Vec<u8>,
+    /// What its connections have learned of their links, as JSON; nothing where they learn nothing.
+    #[prost(string, tag = "9")]
+    learned: String,
 }
 
 /// Where an epoch began: a client of an earlier one shares the log up to there.
@@ -121,6 +125,18 @@ impl Saved {
         // A vector grows, so this cannot fail.
         let _ = self.encode(&mut out);
         out
+    }
+
+    /// What connections have learned. What cannot be read is learned again: it decides how often is asked, and
+    /// nothing that a user sees.
+    pub(super) fn learned(&self) -> Learned {
+        serde_json::from_str(&self.learned).unwrap_or_default()
+    }
+
+    /// Remembers what they have learned.
+    pub(super) fn learn(&mut self, learned: &Learned) {
+        let nothing = *learned == Learned::default();
+        self.learned = if nothing { String::new() } else { serde_json::to_string(learned).unwrap_or_default() };
     }
 
     /// What is known about a client's number.
@@ -222,9 +238,15 @@ mod tests {
         saved.queue.push(Waiting { turn: 8, seq: 13, text: "再问".into() });
         saved.accept("a".into(), 12);
         saved.remember("你好".into(), "何以教我？".into(), Keep::NOTHING);
+        let learned: Learned = serde_json::from_str(r#"{"3g": {"interval_ms": 20000, "proven_ms": 20000}}"#).unwrap();
+        assert_ne!(learned, Learned::default());
+        saved.learn(&learned);
+        assert_eq!(saved.learned(), learned);
         let stored = saved.encode_stored();
         assert_eq!(Saved::decode_stored(&stored, &id).unwrap(), saved);
         assert_eq!(Saved::decode_stored(&[], &id).unwrap(), Saved::default());
+        // What was learned decides how often is asked, and nothing else.
+        assert_eq!(Saved { learned: "{".into(), ..Saved::default() }.learned(), Learned::default());
         for damaged in [&[9][..], &[VERSION, 0xff, 0xff]] {
             assert!(matches!(Saved::decode_stored(damaged, &id), Err(StoreError::Corrupt { .. })));
         }

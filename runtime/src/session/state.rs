@@ -7,6 +7,7 @@
 
 use rolecall_wire::frame::{Hit, Outcome, ServerFrame};
 
+use super::attach::Lessons;
 use super::error::refusal_code;
 use super::saved::{Known, Saved, Waiting};
 use super::turn::{Line, Refused, TurnEnd};
@@ -88,12 +89,20 @@ pub(super) struct Machine {
     said: ReplyText,
     /// What the running turn's contract wants to be remembered of the dialogue.
     keep: Keep,
+    /// What connections learn of their links; it is saved with whatever changes next.
+    learned: Lessons,
 }
 
 impl Machine {
     /// The state of a session whose last committed entry is `head`.
     pub(super) fn new(saved: Saved, head: Seq) -> Self {
-        Self { saved, head, pending: Pending::default(), said: ReplyText::default(), keep: Keep::NOTHING }
+        let learned = Lessons::new(saved.learned());
+        Self { saved, head, pending: Pending::default(), said: ReplyText::default(), keep: Keep::NOTHING, learned }
+    }
+
+    /// Where connections leave what they learn.
+    pub(super) fn lessons(&self) -> Lessons {
+        self.learned.clone()
     }
 
     /// The highest number of a client's message that was accepted.
@@ -241,7 +250,10 @@ impl Machine {
     /// Takes the next step, to be committed with the state if it changed.
     pub(super) fn take(&mut self) -> (Pending, Option<Vec<u8>>) {
         let pending = std::mem::take(&mut self.pending);
-        let state = pending.changed.then(|| self.saved.encode_stored());
+        let state = pending.changed.then(|| {
+            self.saved.learn(&self.learned.get());
+            self.saved.encode_stored()
+        });
         (pending, state)
     }
 

@@ -40,6 +40,7 @@ impl Actor {
             client_seq: self.machine.client_seq(),
             resume,
             reader: self.outbox.reader(first),
+            lessons: self.machine.lessons(),
             control: controls,
             id: self.connections,
             mailbox: self.presence.sender.upgrade().ok_or(SessionError::Busy)?,
