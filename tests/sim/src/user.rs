@@ -38,14 +38,14 @@ impl World {
             Down::Binary(bytes) => {
                 if let Ok(frame) = codec::decode_server(bytes, limits::MAX_SERVER_PAYLOAD) {
                     self.trace.bytes(id, bytes, || format!("↓ {frame:?}"));
-                    device.watch.came(now, clock, &frame);
+                    device.watch.came(now, clock, &frame)?;
                 }
                 device.client.handle_input(clock, Input::Binary(bytes));
             }
             Down::Text(text) => {
                 if let Ok(frame) = codec::from_json::<ServerFrame>(text, limits::MAX_SERVER_PAYLOAD) {
                     self.trace.bytes(id, text.as_bytes(), || format!("↓ {frame:?}"));
-                    device.watch.came(now, clock, &frame);
+                    device.watch.came(now, clock, &frame)?;
                 }
                 device.client.handle_input(clock, Input::Text(text));
             }

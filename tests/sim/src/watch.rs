@@ -114,6 +114,8 @@ pub(crate) struct ClientWatch {
     heartbeat_ms: u64,
     /// When the next beat is due at the latest.
     pub(crate) beat_due: u64,
+    /// The clocks of the beats that are not answered.
+    beats: VecDeque<u64>,
     /// The clock of the last beat, until it is measured.
     beat: Option<u64>,
     /// The round trip that must be reported now.
@@ -167,12 +169,13 @@ impl ClientWatch {
         self.resumed = false;
         self.under_way = None;
         self.beat = None;
+        self.beats.clear();
         (self.closed, self.harmed) = (false, false);
         Ok(())
     }
 
     /// A frame is about to come in.
-    pub(crate) fn came(&mut self, now: u64, clock: u64, frame: &ServerFrame) {
+    pub(crate) fn came(&mut self, now: u64, clock: u64, frame: &ServerFrame) -> Held {
         self.by_message = matches!(frame, ServerFrame::Message(_));
         match frame {
             ServerFrame::Welcome { epoch, client_seq, heartbeat_ms, timeout_ms, .. } => {
@@ -206,6 +209,8 @@ impl ClientWatch {
             }
             ServerFrame::Beat { echo_ms, heartbeat_ms } => {
                 self.heartbeat_ms = u64::from(*heartbeat_ms).max(1_000);
+                let asked = self.beats.pop_front();
+                hold!(asked == Some(*echo_ms), P11, "a beat of {asked:?} is answered with {echo_ms}");
                 if self.welcomed.is_some() && self.beat.take_if(|sent| *sent == *echo_ms).is_some() {
                     self.expected = Some(clock.saturating_sub(*echo_ms));
                 }
@@ -213,6 +218,7 @@ impl ClientWatch {
             ServerFrame::Goaway { after_ms } => self.come_back_at = Some(now + u64::from(*after_ms)),
             ServerFrame::Error { id: None, .. } | ServerFrame::Skipped { .. } => {}
         }
+        Ok(())
     }
 
     /// A frame goes out.
@@ -230,6 +236,7 @@ impl ClientWatch {
                 hold!(*sent_ms == clock, P11, "a beat of {sent_ms} at {clock}");
                 self.acknowledged(*ack, processed)?;
                 self.beat = Some(*sent_ms);
+                self.beats.push_back(*sent_ms);
                 self.beat_due = now + self.heartbeat_ms;
                 if network.is_some() && *network == self.untold {
                     self.untold = None;
