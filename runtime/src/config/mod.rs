@@ -27,5 +27,12 @@ pub const DEFAULT_FILE: &str = "rolecall.toml";
 /// The prefix of every environment variable that is read.
 pub const ENV_PREFIX: &str = "ROLECALL_";
 
+/// Where programs keep what they can make anew (XDG Base Directory Specification), if this machine says so.
+#[must_use]
+pub fn cache_home() -> Option<std::path::PathBuf> {
+    let named = std::env::var_os("XDG_CACHE_HOME").map(std::path::PathBuf::from).filter(|path| path.is_absolute());
+    named.or_else(|| std::env::var_os("HOME").map(|home| std::path::PathBuf::from(home).join(".cache")))
+}
+
 #[cfg(test)]
 mod tests;

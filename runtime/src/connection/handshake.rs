@@ -90,14 +90,18 @@ impl Handshake {
     pub(super) fn parse<B>(request: &Request<B>) -> Result<Self, Refusal> {
         let headers = request.headers();
         let accept = accept(request.method(), headers)?;
-        let hello = hello(request).map_err(Refusal)?;
         let protocols: Vec<&str> = listed(headers, &header::SEC_WEBSOCKET_PROTOCOL).collect();
         let encoding = protocols.iter().find_map(|name| Encoding::from_subprotocol(name));
         if encoding.is_none() && !protocols.is_empty() {
             let message = "offer the subprotocol `rolecall.bsp.v1` or `rolecall.json.v1`";
             return Err(Refusal(ApiError::invalid("unknown_subprotocol", message)));
         }
-        Ok(Self { hello, encoding: encoding.unwrap_or(Encoding::BspV1), offered: encoding.is_some(), accept })
+        Ok(Self {
+            hello: hello(request).map_err(Refusal)?,
+            encoding: encoding.unwrap_or(Encoding::BspV1),
+            offered: encoding.is_some(),
+            accept,
+        })
     }
 }
 

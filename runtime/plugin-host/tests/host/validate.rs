@@ -22,5 +22,5 @@ async fn findings_name_the_parameter() {
     let slow = host.validate("hostile", &mode("spin_create")).await.expect_err("a loop");
     assert!(slow[0].1.contains("`create` ran longer than 250 ms"), "{slow:?}");
     let missing = host.validate("nobody", &params("{}")).await.expect_err("missing");
-    assert!(missing[0].1.contains("not loaded"), "{missing:?}");
+    assert!(missing[0].1.contains("not in force"), "{missing:?}");
 }

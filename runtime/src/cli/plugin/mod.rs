@@ -16,6 +16,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use crate::config::cache_home;
 use crate::plugin::{HostConfig, Manifest, World};
 
 /// Arguments of `rolecall plugin`.
@@ -123,9 +124,7 @@ pub async fn run(args: PluginArgs) -> anyhow::Result<()> {
 /// A host's settings for the authors' commands: what was compiled once is not compiled again.
 fn author(dir: impl Into<PathBuf>) -> HostConfig {
     let config = HostConfig::new(dir).with_workers(1);
-    let base = std::env::var_os("XDG_CACHE_HOME").filter(|path| !path.is_empty()).map(PathBuf::from);
-    let base = base.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")));
-    match base {
+    match cache_home() {
         Some(base) => config.with_cache(base.join("rolecall/plugins")),
         None => config,
     }

@@ -19,6 +19,9 @@ impl Actor {
         if self.deps.contracts.get(&self.role).is_none() {
             return Err(SessionError::NoRole(self.role.clone()));
         }
+        // The number of a message whose commit is under way is in no replay yet: a client that starts from before it
+        // had one would give it another, and the message would take effect twice.
+        self.settle().await?;
         let resume = self.position(hello).await?;
         // Whoever is replaced is told why, so that it does not come back and take over in turn.
         self.close_attached(close::REPLACED, "another connection of this session took over");
