@@ -14,7 +14,7 @@ use crate::connection::handshake;
 use crate::gateway::ApiError;
 
 /// `GET /v1/session/events?last_seq=N&epoch=E&network=4g`: the session's frames as server-sent events (WHATWG
-/// HTML §9.2), the first of which names the connection for [`frames`](super::frames).
+/// HTML §9.2), the first of which names the connection for [`frames`](super::frames()).
 ///
 /// # Errors
 /// As for the upgrade.

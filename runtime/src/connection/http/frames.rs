@@ -69,7 +69,7 @@ pub(crate) async fn frames(
 /// `POST /v1/heartbeat`: a `ClientBeat` (`PROTOCOL.md` §6.3), for clients that send nothing else.
 ///
 /// # Errors
-/// As for [`frames`].
+/// As for [`frames()`].
 pub(crate) async fn heartbeat(
     State(app): State<Arc<App>>,
     headers: HeaderMap,

@@ -1,6 +1,6 @@
 //! Connections for networks that let no WebSocket through (`PROTOCOL.md` §12): the same machine and the same
-//! frames, as JSON. What the server says goes out as events of one long answer ([`events`]) or in answers to one
-//! request after another ([`poll`]); what the client says comes in by requests of its own ([`frames`]).
+//! frames, as JSON. What the server says goes out as events of one long answer ([`mod@events`]) or in answers to one
+//! request after another ([`mod@poll`]); what the client says comes in by requests of its own ([`mod@frames`]).
 
 mod events;
 mod frames;
