@@ -148,7 +148,8 @@ impl Actor {
                 self.stop().await?;
                 return Ok(false);
             }
-            Event::Committed(outcome) => self.committed(outcome?)?,
+            Event::Committed(Ok(committed)) => self.committed(committed)?,
+            Event::Committed(Err(error)) => return Err(self.failed(error)),
             Event::Command(command) => self.command(command).await?,
             Event::Turn(event) => self.turn(event),
             Event::Assembled(Ok(window)) => self.assembled(window),
@@ -330,11 +331,19 @@ impl Actor {
     async fn settle(&mut self) -> Result<(), StoreError> {
         self.flush();
         while let Some(flight) = &mut self.in_flight {
-            let committed = flight.commit.as_mut().await?;
-            self.committed(committed)?;
+            match flight.commit.as_mut().await {
+                Ok(committed) => self.committed(committed)?,
+                Err(error) => return Err(self.failed(error)),
+            }
             self.flush();
         }
         Ok(())
+    }
+
+    /// A commit that failed is over: nobody waits for it again.
+    fn failed(&mut self, error: StoreError) -> StoreError {
+        self.in_flight = None;
+        error
     }
 
     /// Goes down. The mark of an unfinished reply stays, and the next process goes on with it.

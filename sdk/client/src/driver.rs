@@ -171,25 +171,21 @@ impl Driver {
     }
 
     async fn incoming(&mut self, now: u64, incoming: Incoming) {
+        let incoming = self.choice.judge(incoming);
+        let was_live = self.machine.state() == State::Active;
         if let Some(input) = incoming.input() {
             self.machine.handle_input(now, input);
         }
         match incoming {
-            Incoming::Opened(link) => {
-                self.choice.answered();
-                self.link = Held::Open(link);
-            }
+            Incoming::Opened(link) => self.link = Held::Open(link),
             Incoming::Closed(_) => {
                 if let Held::Open(link) = std::mem::replace(&mut self.link, Held::None) {
                     link.answer_close().await;
                 }
             }
-            Incoming::Refused(_) => {
-                self.choice.answered();
-                self.link = Held::None;
-            }
+            Incoming::Refused(_) => self.link = Held::None,
             Incoming::Gone => {
-                if matches!(self.link, Held::Opening(_)) {
+                if !was_live {
                     self.choice.unanswered();
                 }
                 self.link = Held::None;
@@ -206,13 +202,17 @@ impl Driver {
                 Transmit::Binary(bytes) => self.write(Outgoing::Binary(bytes)).await,
                 Transmit::Text(text) => self.write(Outgoing::Text(text)).await,
                 Transmit::Close { code, reason } => {
+                    if code == HANDSHAKE_TIMEOUT {
+                        self.choice.unanswered();
+                    }
                     if let Held::Open(link) = std::mem::replace(&mut self.link, Held::None) {
                         link.close(code, reason).await;
-                    } else if code == HANDSHAKE_TIMEOUT {
-                        self.choice.unanswered();
                     }
                 }
             }
+        }
+        if self.machine.state() == State::Active {
+            self.choice.answered();
         }
         while let Some(event) = self.machine.poll_event() {
             self.answer(&event);

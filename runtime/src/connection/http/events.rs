@@ -35,10 +35,8 @@ pub(crate) async fn events(State(app): State<Arc<App>>, request: Request) -> Res
 /// JSON has no line ends, so that a frame is one line.
 fn event(said: Outgoing) -> String {
     match said {
-        Outgoing::Frame(frame) => format!("data: {frame}\n\n"),
+        Outgoing::Frame(frame, _room) => format!("data: {frame}\n\n"),
         Outgoing::Ping => ":\n\n".to_owned(),
-        Outgoing::Close { code, reason } => {
-            format!("event: close\ndata: {}\n\n", json!({"code": code, "reason": reason}))
-        }
+        Outgoing::Close(close) => format!("event: close\ndata: {}\n\n", json!(close)),
     }
 }

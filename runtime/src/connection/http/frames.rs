@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{FromRequest, Query, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use rolecall_wire::frame::Network;
 use serde::Deserialize;
@@ -17,6 +17,8 @@ use crate::gateway::{ApiError, JsonBody, session_claims};
 
 /// Frames of one request.
 const FRAMES: usize = 64;
+/// Bytes of a request: a frame of the largest size, and what stands around it.
+const MAX_BYTES: usize = rolecall_wire::limits::MAX_PAYLOAD + 1_024;
 /// How long a request waits until its frames are taken in.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -45,14 +47,21 @@ pub(crate) struct HeartbeatRequest {
 /// 404 when the connection has ended; nothing was taken in then, or what was is repeated harmlessly.
 pub(crate) async fn frames(
     State(app): State<Arc<App>>,
-    headers: HeaderMap,
     query: Result<Query<FramesQuery>, QueryRejection>,
-    JsonBody(body): JsonBody<Value>,
+    request: Request,
 ) -> Result<Response, ApiError> {
     let Query(FramesQuery { connection }) = query
         .map_err(|error| ApiError::invalid("invalid_query", format!("{}; write ?connection=ID", error.body_text())))?;
-    let claims = session_claims(&app, &headers)?;
+    let claims = session_claims(&app, request.headers())?;
     let entry = app.links.find(&connection, &claims.sid)?;
+    // Before anything of it is read: JSON takes many times its bytes.
+    let _taking = Arc::clone(&entry.taking).try_acquire_owned().map_err(|_taken| busy())?;
+    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    if length.is_none_or(|length: usize| length > MAX_BYTES) {
+        let message = format!("say the length of the body (`Content-Length`), at most {MAX_BYTES} bytes");
+        return Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message));
+    }
+    let JsonBody(body) = JsonBody::<Value>::from_request(request, &()).await?;
     let frames = match body {
         Value::Array(frames) => frames,
         frame => vec![frame],
@@ -90,8 +99,10 @@ async fn take(entry: &Entry, frames: Vec<Value>) -> Result<(), ApiError> {
         }
         Ok(())
     };
-    tokio::time::timeout(PATIENCE, taking).await.map_err(|_elapsed| {
-        let message = "the session takes nothing in now; send the same frames again";
-        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message).retry_after(Some(Duration::from_secs(1)))
-    })?
+    tokio::time::timeout(PATIENCE, taking).await.map_err(|_elapsed| busy())?
+}
+
+fn busy() -> ApiError {
+    let message = "frames of this connection are being taken in; send these again, one request at a time";
+    ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message).retry_after(Some(Duration::from_secs(1)))
 }

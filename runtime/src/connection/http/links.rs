@@ -2,13 +2,14 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use parking_lot::Mutex;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc};
 
-use super::link::{HttpLink, Outgoing};
+use super::link::{Close, HttpLink, Outgoing};
 use crate::clock;
 use crate::connection::link::Received;
 use crate::gateway::ApiError;
@@ -16,8 +17,10 @@ use crate::ids::{SessionId, random_digits};
 
 /// Connections over HTTP at once. Those that poll hold no socket between their requests.
 const MOST: usize = 100_000;
-/// What may wait to be sent; a connection that takes nothing then waits with the rest.
+/// Frames that may wait to be sent; a connection that takes nothing then waits with the rest.
 const OUTGOING: usize = 64;
+/// Connections that have ended and whose last word is kept.
+const ENDED: usize = 10_000;
 /// What may wait to be taken in; further requests wait.
 const INCOMING: usize = 64;
 /// How long the last word of a connection waits for a client that polls.
@@ -39,6 +42,10 @@ struct Table {
 pub(super) struct Entry {
     session: SessionId,
     pub(super) incoming: mpsc::Sender<Received>,
+    /// One request at a time is taken in.
+    pub(super) taking: Arc<Semaphore>,
+    /// How it ended, as far as it was told.
+    pub(super) last_word: Option<Close>,
     /// For those that poll: what is said, one request at a time.
     pub(super) polled: Option<Arc<Polled>>,
 }
@@ -47,8 +54,11 @@ pub(super) struct Entry {
 #[derive(Debug)]
 pub(super) struct Polled {
     pub(super) said: tokio::sync::Mutex<mpsc::Receiver<Outgoing>>,
-    /// A newer request has come: the older one answers with what there is.
+    /// Counts the requests: of them, only the newest waits.
+    pub(super) requests: AtomicU64,
     pub(super) newer: Notify,
+    /// When a request counted as a sign of life, in ms of the process's clock.
+    pub(super) alive_ms: AtomicU64,
 }
 
 /// A connection's place among the others, until it is dropped.
@@ -69,19 +79,26 @@ impl Links {
         let (outgoing, said) = mpsc::channel(OUTGOING);
         let mut table = self.0.lock();
         table.clear_up();
-        if table.entries.len() >= MOST {
+        if table.entries.len().saturating_sub(table.ended.len()) >= MOST {
             let message = "the server has as many connections as it can hold; try again later";
             return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message));
         }
-        table.entries.insert(id.clone(), Entry { session: session.clone(), incoming: sender, polled: None });
+        let taking = Arc::new(Semaphore::new(1));
+        let session = session.clone();
+        table.entries.insert(id.clone(), Entry { session, incoming: sender, taking, last_word: None, polled: None });
         drop(table);
         let place = Place { links: self.clone(), id: id.clone() };
-        Ok((HttpLink { incoming, outgoing: Some(outgoing), _place: place }, id, said))
+        Ok((HttpLink::new(incoming, outgoing, place), id, said))
     }
 
     /// Lets a client poll for what a connection says.
     pub(super) fn polls(&self, id: &str, said: mpsc::Receiver<Outgoing>) {
-        let polled = Arc::new(Polled { said: tokio::sync::Mutex::new(said), newer: Notify::new() });
+        let polled = Arc::new(Polled {
+            said: tokio::sync::Mutex::new(said),
+            requests: AtomicU64::new(0),
+            newer: Notify::new(),
+            alive_ms: AtomicU64::new(0),
+        });
         if let Some(entry) = self.0.lock().entries.get_mut(id) {
             entry.polled = Some(polled);
         }
@@ -96,9 +113,11 @@ impl Links {
         found.ok_or_else(no_connection)
     }
 
-    /// Forgets a connection whose last word was told.
-    pub(super) fn forget(&self, id: &str) {
-        self.0.lock().entries.remove(id);
+    /// Keeps a last word that was told, for its answer may get lost.
+    pub(super) fn told(&self, id: &str, close: Close) {
+        if let Some(entry) = self.0.lock().entries.get_mut(id) {
+            entry.last_word = Some(close);
+        }
     }
 }
 
@@ -106,21 +125,35 @@ impl Table {
     /// Forgets what nobody has asked for any more.
     fn clear_up(&mut self) {
         let now = clock::now();
-        while let Some((_, id)) = self.ended.pop_front_if(|(at, _)| now.duration_since(*at) > LAST_WORD) {
+        let many = self.ended.len() > ENDED;
+        while let Some((_, id)) = self.ended.pop_front_if(|(at, _)| many || now.duration_since(*at) > LAST_WORD) {
             self.entries.remove(&id);
+            if many {
+                break;
+            }
         }
     }
 }
 
 impl Drop for Place {
+    /// Of what nobody has asked for, only the last word is kept, and only where it may be asked for.
     fn drop(&mut self) {
         let mut table = self.links.0.lock();
         table.clear_up();
-        if table.entries.get(&self.id).is_some_and(|entry| entry.polled.is_some()) {
-            table.ended.push_back((clock::now(), self.id.clone()));
-        } else {
+        let Some(entry) = table.entries.get_mut(&self.id) else { return };
+        let Some(polled) = entry.polled.take() else {
             table.entries.remove(&self.id);
+            return;
+        };
+        // A request that waits has it: it reads to the end.
+        if let Ok(mut said) = polled.said.try_lock() {
+            while let Ok(said) = said.try_recv() {
+                if let Outgoing::Close(close) = said {
+                    entry.last_word = Some(close);
+                }
+            }
         }
+        table.ended.push_back((clock::now(), self.id.clone()));
     }
 }
 

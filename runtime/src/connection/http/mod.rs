@@ -14,6 +14,7 @@ pub(crate) use links::Links;
 pub(crate) use poll::{open, poll};
 
 use rolecall_wire::frame::Hello;
+use rolecall_wire::heartbeat::Mode;
 use rolecall_wire::server::Encoding;
 use tokio::sync::mpsc;
 
@@ -31,8 +32,12 @@ struct Started {
 
 /// Attaches the session that a request names, and starts to serve it.
 async fn start(app: &App, hello: Hello) -> Result<Started, ApiError> {
-    let opened = Opened::attach(app, hello, Encoding::JsonV1).await?;
-    let (link, id, said) = app.links.open(opened.session())?;
+    // A place first: whoever attaches ends the connection that the session has.
+    let claims = app.tokens.verify(&hello.token)?;
+    let (link, id, said) = app.links.open(&claims.sid)?;
+    let mut opened = Opened::attach(app, hello, Encoding::JsonV1).await?;
+    // What is learned of a link is how long it may be silent; requests of their own say nothing of that.
+    opened.config.mode = Mode::Table;
     opened.drive(app, async { Some(link) });
     Ok(Started { id, said })
 }

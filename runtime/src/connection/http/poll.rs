@@ -1,5 +1,6 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::extract::rejection::QueryRejection;
@@ -11,9 +12,11 @@ use serde_json::json;
 use tokio::sync::mpsc::Receiver;
 use tokio_tungstenite::tungstenite::Bytes;
 
+use super::link::Close;
 use super::links::{Polled, no_connection};
 use super::{Outgoing, Started, start};
 use crate::app::App;
+use crate::clock;
 use crate::connection::handshake;
 use crate::connection::link::Received;
 use crate::gateway::{ApiError, session_claims};
@@ -27,6 +30,11 @@ const WAIT: Duration = Duration::from_secs(20);
 /// How long it waits at most: shorter than proxies are patient, and than the silence that ends a connection.
 const LONGEST_WAIT: Duration = Duration::from_secs(25);
 
+/// What comes within so long goes in one answer.
+const GATHER: Duration = Duration::from_millis(5);
+/// How often a request counts as a sign of life.
+const ALIVE_MS: u64 = 1_000;
+
 /// `GET /v1/session/poll`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -39,7 +47,7 @@ pub(crate) struct PollQuery {
 #[derive(Debug, Default)]
 struct Batch {
     frames: Vec<String>,
-    close: Option<(u16, String)>,
+    close: Option<Close>,
 }
 
 /// `POST /v1/session/poll?last_seq=N&epoch=E&network=4g`: opens a connection whose frames are polled for.
@@ -68,30 +76,58 @@ pub(crate) async fn poll(
     })?;
     let claims = session_claims(&app, &headers)?;
     let entry = app.links.find(&connection, &claims.sid)?;
+    if let Some(close) = entry.last_word {
+        return Ok(Batch { frames: Vec::new(), close: Some(close) }.response());
+    }
     let polled = entry.polled.ok_or_else(|| {
         ApiError::invalid("not_polled", "what this connection says goes out as events; it is not polled for")
     })?;
-    // To ask is a sign of life. Where much waits to be taken in, there are signs enough.
-    let _full_or_over = entry.incoming.try_send(Received::Control(Bytes::new()));
+    // To ask is a sign of life, but no frame: once a second is enough, and many answers are no flood.
+    let now = clock::monotonic_ms();
+    if now.saturating_sub(polled.alive_ms.load(Ordering::Relaxed)) >= ALIVE_MS {
+        polled.alive_ms.store(now, Ordering::Relaxed);
+        // Where much waits to be taken in, there are signs enough.
+        let _full_or_over = entry.incoming.try_send(Received::Control(Bytes::new()));
+    }
     let wait = wait_ms.map_or(WAIT, Duration::from_millis).min(LONGEST_WAIT);
     let batch = next(&polled, wait).await?;
-    if batch.close.is_some() {
-        app.links.forget(&connection);
+    if let Some(close) = &batch.close {
+        app.links.told(&connection, close.clone());
     }
     Ok(batch.response())
 }
 
+/// Waits until there is something to say, for so long and while there is no newer request.
 async fn next(polled: &Polled, wait: Duration) -> Result<Batch, ApiError> {
+    let mine = polled.requests.fetch_add(1, Ordering::SeqCst) + 1;
     polled.newer.notify_waiters();
-    let mut said = polled.said.lock().await;
-    let newer = polled.newer.notified();
-    let first = tokio::select! {
-        biased;
-        first = said.recv() => Some(first.ok_or_else(no_connection)?),
-        () = newer => None,
-        () = tokio::time::sleep(wait) => None,
+    let outdated = async {
+        loop {
+            // It hears of what comes from here on, before the look.
+            let newer = polled.newer.notified();
+            if polled.requests.load(Ordering::SeqCst) != mine {
+                return;
+            }
+            newer.await;
+        }
     };
-    Ok(first.map(|first| Batch::gather(first, &mut said)).unwrap_or_default())
+    let something = async {
+        let mut said = polled.said.lock().await;
+        let first = said.recv().await;
+        (first, said)
+    };
+    let (first, mut said) = tokio::select! {
+        biased;
+        () = outdated => return Ok(Batch::default()),
+        () = tokio::time::sleep(wait) => return Ok(Batch::default()),
+        something = something => something,
+    };
+    let first = first.ok_or_else(no_connection)?;
+    if !matches!(first, Outgoing::Close(_)) {
+        // What comes at the same time goes with it.
+        tokio::time::sleep(GATHER).await;
+    }
+    Ok(Batch::gather(first, &mut said))
 }
 
 impl Batch {
@@ -100,13 +136,13 @@ impl Batch {
         let (mut batch, mut bytes, mut next) = (Self::default(), 0, Some(first));
         while let Some(said_now) = next {
             match said_now {
-                Outgoing::Frame(frame) => {
+                Outgoing::Frame(frame, _room) => {
                     bytes += frame.len();
                     batch.frames.push(frame);
                 }
                 Outgoing::Ping => {}
-                Outgoing::Close { code, reason } => {
-                    batch.close = Some((code, reason));
+                Outgoing::Close(close) => {
+                    batch.close = Some(close);
                     break;
                 }
             }
@@ -118,8 +154,7 @@ impl Batch {
 
     /// Frames are JSON already.
     fn response(self) -> Response {
-        let close =
-            self.close.map_or(serde_json::Value::Null, |(code, reason)| json!({"code": code, "reason": reason}));
+        let close = json!(self.close);
         let mut body = String::from("{\"frames\":[");
         body.push_str(&self.frames.join(","));
         // Writing to a string cannot fail.

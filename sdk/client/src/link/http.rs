@@ -12,6 +12,12 @@ use crate::Error;
 
 /// How long a request may take whose answer is short.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// How long a connection may wait for the next request: shorter than servers keep it.
+const IDLE: Duration = Duration::from_secs(5);
+/// How often a frame is said when the server is busy or the connection goes.
+const TRIES: u32 = 3;
+/// How long between.
+const PAUSE: Duration = Duration::from_secs(1);
 /// How long the answer of events may last; the server ends it, or the machine gives it up.
 const LONG: Duration = Duration::from_secs(365 * 24 * 3_600);
 
@@ -57,7 +63,7 @@ impl Place {
         let rest = ws_url.strip_prefix("ws").ok_or_else(|| bad("it must start with ws:// or wss://".into()))?;
         let base = format!("http{rest}");
         reqwest::Url::parse(&base).map_err(|error| bad(error.to_string()))?;
-        let http = reqwest::Client::builder().connect_timeout(PATIENCE).build();
+        let http = reqwest::Client::builder().connect_timeout(PATIENCE).pool_idle_timeout(IDLE).build();
         let http = http.map_err(|error| bad(error.to_string()))?;
         let network = network_name(hello.network);
         let query = format!("last_seq={}&epoch={}&network={network}", hello.last_seq, hello.epoch);
@@ -114,15 +120,27 @@ impl HttpLink {
             tracing::error!("a binary frame for a connection over HTTP, which speaks JSON");
             return false;
         };
-        let request = self.place.post(&format!("/frames?connection={}", self.connection));
-        let request = request.header("content-type", "application/json").body(frame);
-        match request.send().await {
-            Ok(response) => response.status().is_success(),
-            Err(error) => {
-                tracing::debug!(%error, "cannot say a frame");
-                false
+        for attempt in 1..=TRIES {
+            let request = self.place.post(&format!("/frames?connection={}", self.connection));
+            let request = request.header("content-type", "application/json").body(frame.clone());
+            // To say the same again is harmless (§12.3).
+            let again = match request.send().await {
+                Ok(response) if response.status().is_success() => return true,
+                Ok(response) => {
+                    tracing::warn!(status = response.status().as_u16(), "a frame was not taken in");
+                    matches!(response.status().as_u16(), 429 | 503)
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "cannot say a frame");
+                    !error.is_timeout()
+                }
+            };
+            if !again || attempt == TRIES {
+                break;
             }
+            tokio::time::sleep(PAUSE).await;
         }
+        false
     }
 }
 

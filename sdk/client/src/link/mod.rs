@@ -65,12 +65,25 @@ impl Choice {
         self.current
     }
 
-    /// An attempt brought an answer, good or bad: the server is reached.
+    /// What came of an attempt, as the machine is to take it: a middlebox that knows no WebSocket answers in the
+    /// server's place, or lets the server answer that this is none.
+    pub(crate) fn judge(&self, incoming: Incoming) -> Incoming {
+        match incoming {
+            Incoming::Refused(400 | 403 | 405 | 426 | 501 | 502)
+                if self.wanted == Transport::Auto && self.current == Transport::WebSocket =>
+            {
+                Incoming::Gone
+            }
+            other => other,
+        }
+    }
+
+    /// The session is there.
     pub(crate) fn answered(&mut self) {
         self.failed = 0;
     }
 
-    /// An attempt brought nothing.
+    /// An attempt did not bring the session.
     pub(crate) fn unanswered(&mut self) {
         self.failed += 1;
         if self.wanted != Transport::Auto || self.failed < ATTEMPTS {
