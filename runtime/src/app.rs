@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rolecall_dsl::diagnostic::Finding;
-use rolecall_plugin_host::{HashedEmbedder, HostConfig, Limits, LoadReport, Metering, PluginHost, StartError};
+use rolecall_plugin_host::{HashedEmbedder, HostConfig, Limits, LoadReport, PluginHost, StartError};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
@@ -211,17 +211,15 @@ pub fn host_config(config: &Config) -> HostConfig {
     HostConfig {
         dir: config.plugins.clone(),
         limits: Limits {
-            metering: Metering::Time,
-            trial: false,
             merge: config.plugin_merge_limit,
             check: config.plugin_check_limit,
             push: config.plugin_push_limit,
             memory_bytes: config.plugin_memory,
-            result_bytes: 1 << 20,
             queue: config.plugin_queue,
             wait: config.plugin_wait,
             streams: config.plugin_streams,
             stream_bytes: config.plugin_stream_memory,
+            ..Limits::default()
         },
         workers: if config.plugin_workers == 0 { cores } else { config.plugin_workers },
         cache: Some(config.data.join("plugin-cache")),

@@ -61,7 +61,7 @@ impl HostConfig {
         }
     }
 
-    /// Sets the limits.
+    /// Sets the limits, those of [`HostConfig::for_trials`] too.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;

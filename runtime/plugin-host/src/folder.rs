@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use crate::config::{MAX_FILES, MAX_PLUGINS};
-use crate::grants::{Grant, Grants};
+use crate::grants::{self, Grant, Grants};
 use crate::host::StartError;
 use crate::load::{self, Intake, Loader};
 use crate::plugin::{Plugin, Set};
@@ -215,7 +215,7 @@ impl Folder {
         self.read_again(|name| changed.contains(name));
         let names: Vec<&str> = listed.iter().filter_map(|path| load::stem(path).ok()).collect();
         for name in changed.iter().filter(|name| grants.names(name) && !names.contains(&name.as_str())) {
-            let near = names.iter().max_by(|a, b| strsim::jaro(a, name).total_cmp(&strsim::jaro(b, name)));
+            let near = grants::nearest(name, &names);
             let meant = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
             tracing::warn!("grants.toml names {name}, and there is no {name}.wasm in the folder{meant}");
         }

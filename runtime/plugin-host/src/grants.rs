@@ -101,6 +101,12 @@ pub(crate) fn names(capabilities: &BTreeSet<Capability>) -> String {
     capabilities.iter().map(|capability| capability.name()).collect::<Vec<_>>().join(", ")
 }
 
+/// The name most like one that is not there, if a slip of the finger explains the difference.
+pub(crate) fn nearest<'a>(written: &str, known: &[&'a str]) -> Option<&'a str> {
+    let distance = |name: &&str| strsim::damerau_levenshtein(written, name);
+    known.iter().copied().filter(|name| distance(name) <= (name.chars().count() / 3).max(1)).min_by_key(distance)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,6 +139,16 @@ mod tests {
             (Grant::default(), [Capability::Kv].into())
         );
         assert_eq!(wide.changed(&other), ["a".to_owned(), "c".to_owned()].into());
+    }
+
+    /// Fails when a slip of the finger is not recognized, or another word is taken for one.
+    #[test]
+    fn only_a_slip_of_the_finger_is_explained() {
+        let known = ["calm", "classical_tone"];
+        assert_eq!(nearest("clam", &known), Some("calm"));
+        assert_eq!(nearest("clasical_tome", &known), Some("classical_tone"));
+        assert_eq!(nearest("weather", &known), None);
+        assert_eq!(nearest("calm", &[]), None);
     }
 
     /// Fails when a slip of the pen is taken for nothing.

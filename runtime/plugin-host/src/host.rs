@@ -27,8 +27,8 @@ use crate::stream::Progress;
 use crate::ticker::Ticker;
 use crate::workers::Workers;
 use crate::{
-    CallError, Context, Features, HostConfig, Limits, Manifest, MergedGroup, OfflineMessage, PolicyStream,
-    PolicyViolation, Refusal, Verdict, World, clock, engine, load,
+    CallError, Context, Features, HostConfig, Manifest, MergedGroup, OfflineMessage, PolicyStream, PolicyViolation,
+    Refusal, Verdict, World, clock, engine, load,
 };
 
 /// Receives what happened, for metrics.
@@ -150,12 +150,6 @@ impl PluginHost {
         Ok(Self { inner: Arc::new(inner), pinned: None, session: None, trial: false })
     }
 
-    /// What calls may use.
-    fn limits(&self) -> Limits {
-        let limits = self.inner.limits.clone();
-        Limits { trial: limits.trial || self.trial, ..limits }
-    }
-
     /// A loaded plugin's manifest.
     #[must_use]
     pub fn manifest(&self, name: &str) -> Option<Arc<Manifest>> {
@@ -177,10 +171,8 @@ impl PluginHost {
             CallError::BadParams { param, message, .. } => vec![(param, message)],
             other => vec![(String::new(), other.to_string())],
         };
-        let (plugin, admission) =
-            self.inner.enter((&self.plugins(), self.limits().trial), name, "create", None).map_err(whole)?;
-        let (limits, params) = (self.limits(), params.clone());
-        let owner = Arc::clone(&plugin);
+        let (plugin, admission, limits) = self.enter(&self.plugins(), name, "create", None).map_err(whole)?;
+        let (params, owner) = (params.clone(), Arc::clone(&plugin));
         let created = self.inner.call(&plugin, "create", (admission, Proof::Nothing), move || {
             let params = Value::Object(params);
             let findings = load::schema_findings(&owner.schema, &params);
@@ -209,9 +201,8 @@ impl PluginHost {
         reply: &str,
     ) -> Result<Vec<PolicyViolation>, CallError> {
         self.inner.fits(name, "check", "the text", reply.len(), MAX_TEXT_BYTES)?;
-        let (plugin, admission) =
-            self.inner.enter((&self.plugins(), self.limits().trial), name, "check", Some(World::ConstraintPolicy))?;
-        let (limits, params) = (self.limits(), json(params));
+        let (plugin, admission, limits) = self.enter(&self.plugins(), name, "check", Some(World::ConstraintPolicy))?;
+        let params = json(params);
         let (context, reply, owner) = (context.clone(), reply.to_owned(), Arc::clone(&plugin));
         let (warm, session) = (Arc::clone(&self.inner.warm), self.session.clone());
         let judged = self.inner.call(&plugin, "check", (admission, Proof::Whole), move || {
@@ -220,8 +211,9 @@ impl PluginHost {
         judged.await
     }
 
-    /// Opens a stream on an instance of its own, fresh unless one waits for the session, which it holds to its end, as long as there is a place
-    /// for it ([`crate::Limits::streams`]); beyond that, each call gets a fresh one, which takes in what came before.
+    /// Opens a stream on an instance of its own, fresh unless one waits for the session, which it holds to its end,
+    /// as long as there is a place for it ([`crate::Limits::streams`]); beyond that, each call gets a fresh one, which
+    /// takes in what came before.
     /// `Ok(None)` when the plugin judges only whole replies.
     ///
     /// # Errors
@@ -237,9 +229,8 @@ impl PluginHost {
             // Nothing is called, so the breaker is not asked: a trial would be lost.
             return Ok(None);
         }
-        let (plugin, admission) =
-            self.inner.enter((&plugins, self.limits().trial), name, "open-stream", Some(World::ConstraintPolicy))?;
-        let (limits, params) = (self.limits(), json(params));
+        let (plugin, admission, limits) = self.enter(&plugins, name, "open-stream", Some(World::ConstraintPolicy))?;
+        let params = json(params);
         let (context, owner) = (context.clone(), Arc::clone(&plugin));
         let (warm, session, kept) = (Arc::clone(&self.inner.warm), self.session.clone(), limits.clone());
         let opened = self.inner.call(&plugin, "open-stream", (admission, Proof::Later), move || {
@@ -267,9 +258,8 @@ impl PluginHost {
         self.inner.fits(name, "merge", "the number of messages in the window", window.len(), MAX_WINDOW)?;
         let bytes = window.iter().map(|message| message.text.len()).sum();
         self.inner.fits(name, "merge", "the window's text", bytes, MAX_WINDOW_BYTES)?;
-        let (plugin, admission) =
-            self.inner.enter((&self.plugins(), self.limits().trial), name, "merge", Some(World::DeliveryPolicy))?;
-        let (limits, params) = (self.limits(), json(params));
+        let (plugin, admission, limits) = self.enter(&self.plugins(), name, "merge", Some(World::DeliveryPolicy))?;
+        let params = json(params);
         let (window, owner) = (window.to_vec(), Arc::clone(&plugin));
         let merged = self.inner.call(&plugin, "merge", (admission, Proof::Whole), move || {
             DeliveryGuest::create(&owner, &limits, &params)?.merge(&owner, &limits, &window)
@@ -293,9 +283,8 @@ impl PluginHost {
     ) -> Result<Verdict, CallError> {
         let bytes = a.text.len().saturating_add(b.text.len());
         self.inner.fits(name, "same", "the text of both messages", bytes, MAX_TEXT_BYTES)?;
-        let (plugin, admission) =
-            self.inner.enter((&self.plugins(), self.limits().trial), name, "same", Some(World::DeliveryPolicy))?;
-        let (limits, params) = (self.limits(), json(params));
+        let (plugin, admission, limits) = self.enter(&self.plugins(), name, "same", Some(World::DeliveryPolicy))?;
+        let params = json(params);
         let (a, b, features, owner) = (a.clone(), b.clone(), features.clone(), Arc::clone(&plugin));
         let compared = self.inner.call(&plugin, "same", (admission, Proof::Whole), move || {
             DeliveryGuest::create(&owner, &limits, &params)?.same(&owner, &limits, (&a, &b), &features)

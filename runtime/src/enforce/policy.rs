@@ -59,7 +59,10 @@ impl Judge for PolicyStream {
 impl Judges for PluginHost {
     fn pinned(self: Arc<Self>, session: Option<&str>) -> Arc<dyn Judges> {
         let pinned = Self::pinned(&self);
-        Arc::new(session.map_or_else(|| pinned.clone(), |session| pinned.in_session(session)))
+        Arc::new(match session {
+            Some(session) => pinned.in_session(session),
+            None => pinned,
+        })
     }
 
     fn streaming(&self, plugin: &str) -> Option<bool> {

@@ -30,7 +30,7 @@ pub(crate) struct Call<'a> {
 
 /// The guest has used up its ticks.
 #[derive(Debug)]
-pub(crate) struct DeadlinePassed;
+pub(super) struct DeadlinePassed;
 
 impl fmt::Display for DeadlinePassed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use super::Observer;
+use super::{Observer, PluginHost};
 use crate::breaker::{Admission, Outcome};
 use crate::folder::Folder;
 use crate::load::Loader;
@@ -41,22 +41,26 @@ pub(crate) enum Proof {
     Nothing,
 }
 
-impl Inner {
-    /// Finds the plugin and asks its breaker.
+impl PluginHost {
+    /// Finds the plugin, asks its breaker, and says what the call may use.
     pub(super) fn enter(
         &self,
-        (plugins, trial): (&Set, bool),
+        plugins: &Set,
         name: &str,
         export: &'static str,
         world: Option<World>,
-    ) -> Result<(Arc<Plugin>, Admission), CallError> {
-        let entered = admit(plugins, trial, name, world);
+    ) -> Result<(Arc<Plugin>, Admission, Limits), CallError> {
+        let mut limits = self.inner.limits.clone();
+        limits.trial |= self.trial;
+        let entered = admit(plugins, limits.trial, name, world);
         if let Err(error) = &entered {
-            self.observer.call(name, export, 0.0, Some(error.reason()));
+            self.inner.observer.call(name, export, 0.0, Some(error.reason()));
         }
-        entered
+        entered.map(|(plugin, admission)| (plugin, admission, limits))
     }
+}
 
+impl Inner {
     pub(super) fn fits(
         &self,
         name: &str,
