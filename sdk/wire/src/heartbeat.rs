@@ -11,6 +11,8 @@ pub mod learned;
 pub mod rtt;
 pub mod table;
 
+use crate::random;
+
 pub use self::adaptive::Adaptive;
 pub use self::learned::Learned;
 pub use self::table::{DEFAULT_TIMEOUT_MS, MIN_INTERVAL_MS, Rtts, Table, base_ms, probe_after};
@@ -28,13 +30,9 @@ pub enum Mode {
 /// The wait before the first regular beat: a half to the whole of the interval, by a random
 /// number, so that connections which were opened together do not beat together.
 #[must_use]
-pub const fn first_beat_ms(interval_ms: u32, seed: u64) -> u32 {
+pub const fn first_beat_ms(interval_ms: u32, mut seed: u64) -> u32 {
     let half = interval_ms / 2;
-    // SplitMix64's finaliser: neighbouring seeds give unrelated numbers.
-    let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    let [low, ..] = (z ^ (z >> 31)).to_le_bytes();
+    let [low, ..] = random::next(&mut seed).to_le_bytes();
     // 256 places are as good as any: they lie tens of milliseconds apart.
     interval_ms - half + scaled(half, low)
 }

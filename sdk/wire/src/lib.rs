@@ -17,6 +17,10 @@ pub mod close;
 
 pub mod heartbeat;
 
+pub mod sse;
+
+mod random;
+
 mod timer;
 
 pub mod server;

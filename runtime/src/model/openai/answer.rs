@@ -5,15 +5,18 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use reqwest::Response;
+use rolecall_wire::sse::Parser;
 use serde_json::Value;
 
 use super::refusal;
-use super::sse::{MAX_BYTES, Parser};
 use crate::clock;
 use crate::config::Secret;
 use crate::enforce::CallPiece;
 use crate::model::{ModelChunk, ModelError, ModelStream};
 use crate::session::turn::Usage;
+
+/// The longest line, and the longest data of one event.
+pub(super) const MAX_BYTES: usize = 1 << 20;
 
 /// What is read without any text in it, such as comments or a reasoning that is not shown.
 const MAX_SILENT_BYTES: usize = 64 << 20;
@@ -44,7 +47,7 @@ pub(super) async fn read(
     let reader = Reader {
         response: Some(response),
         key: key.cloned(),
-        parser: Parser::default(),
+        parser: Parser::new(MAX_BYTES),
         chunks: VecDeque::new(),
         finish: None,
         rest_by_ms: None,

@@ -3,7 +3,6 @@
 mod answer;
 mod refusal;
 mod request;
-mod sse;
 
 use std::sync::Once;
 use std::time::Duration;

@@ -159,7 +159,7 @@ async fn cut_and_broken_streams_have_their_own_errors() {
         ("<html>hello</html>\n\n".into(), "model_bad_stream"),
         ("data: {oops}\n\n".into(), "model_bad_stream"),
         (format!("{}data: {{\"error\":{{\"message\":\"overloaded\"}}}}\n\n", text("a")), "model_unavailable"),
-        (format!("data: {}\n\n", "x".repeat(sse::MAX_BYTES)), "model_too_large"),
+        (format!("data: {}\n\n", "x".repeat(answer::MAX_BYTES)), "model_too_large"),
     ];
     for (body, code) in cases {
         let chunks = ask(&Server::streaming(&body).await.model()).await.unwrap();

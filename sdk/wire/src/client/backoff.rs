@@ -1,6 +1,7 @@
 //! How long to wait between attempts: full jitter under a doubling bound.
 
 use super::Advice;
+use crate::random;
 
 /// Bounds of the delays. Attempts never end by themselves; their rate is what is bounded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,22 +47,13 @@ impl Retry {
     pub(super) fn delay_ms(&mut self, bounds: &Backoff, advice: Advice) -> u64 {
         let bound = bounds.base_ms.saturating_mul(1 << self.attempts.min(32)).min(bounds.cap_ms);
         self.attempts = self.attempts.saturating_add(1);
-        let jitter = self.next() % bound.saturating_add(1);
+        let jitter = self.random() % bound.saturating_add(1);
         if advice == Advice::RetryLater { bounds.later_ms.saturating_add(jitter) } else { jitter }
     }
 
-    /// A random number for other jitter than ours.
+    /// A random number, for other jitter too.
     pub(super) const fn random(&mut self) -> u64 {
-        self.next()
-    }
-
-    /// SplitMix64.
-    const fn next(&mut self) -> u64 {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.random;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        random::next(&mut self.random)
     }
 }
 

@@ -4,7 +4,7 @@
 //! Time runs from the last arrival, *life*. After [`interval_ms`](Adaptive::interval_ms) of silence
 //! the peer is *asked* (a Ping). Unless it answers within a round trip as RFC 6298 foresees it, it is
 //! asked again, after twice, four times … as long. [`patience_ms`](Adaptive::patience_ms) after the
-//! first question it is given up. Interval and patience share four fifths of the timeout: on a clean
+//! first question it is given up. Interval and patience share the timeout: on a clean
 //! link patience is short and beats are rare; on a bad one beats are frequent and patience is long.
 //! What was sent and must be acknowledged is a question of its own: see [`Adaptive::on_debt`].
 
@@ -18,7 +18,7 @@ use crate::server::Millis;
 pub struct Bounds {
     /// Silence that no peer outlives.
     pub timeout_ms: u32,
-    /// No interval is shorter; at most two fifths of the timeout count.
+    /// No interval is shorter; at most half of the timeout counts.
     pub floor_ms: u32,
 }
 

@@ -1,23 +1,28 @@
-//! Server-sent events, read as they come (WHATWG HTML, "event stream interpretation").
+//! Server-sent events, read as they come (WHATWG HTML §9.2.6, "Interpreting an event stream"): what
+//! the server says where no WebSocket gets through (`PROTOCOL.md` §12), and how models answer.
 
-/// The longest line, and the longest data of one event, in bytes.
-pub(super) const MAX_BYTES: usize = 1 << 20;
+use alloc::string::String;
+use alloc::vec::Vec;
 
-/// An event. Types and ids play no part in chat completions and are not kept.
+/// An event. Ids and `retry` are not kept: whoever reconnects here says where it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Event {
+pub struct Event {
+    /// The `event` line; empty when there is none.
+    pub name: String,
     /// The `data` lines, joined by newlines.
-    pub(super) data: String,
+    pub data: String,
 }
 
-/// A line or event beyond [`MAX_BYTES`].
+/// A line, or the data of an event, is longer than is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct TooLong;
+pub struct TooLong;
 
 /// Cuts bytes into events, however the bytes are chunked.
-#[derive(Debug, Default)]
-pub(super) struct Parser {
+#[derive(Debug)]
+pub struct Parser {
+    max_bytes: usize,
     line: Vec<u8>,
+    name: Vec<u8>,
     data: Option<Vec<u8>>,
     /// The last byte was a carriage return: a line feed now belongs to it.
     after_cr: bool,
@@ -26,14 +31,23 @@ pub(super) struct Parser {
 }
 
 impl Parser {
+    /// Takes lines, and the data of an event, of at most so many bytes.
+    #[must_use]
+    pub const fn new(max_bytes: usize) -> Self {
+        Self { max_bytes, line: Vec::new(), name: Vec::new(), data: None, after_cr: false, begun: false }
+    }
+
     /// Takes the next bytes; gives the events that they end.
-    pub(super) fn push(&mut self, bytes: &[u8]) -> Result<Vec<Event>, TooLong> {
+    ///
+    /// # Errors
+    /// More than `max_bytes`; the stream cannot be read on.
+    pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<Event>, TooLong> {
         let mut events = Vec::new();
         let mut rest = bytes;
         while !rest.is_empty() {
             let end = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
             let (part, behind) = rest.split_at(end.unwrap_or(rest.len()));
-            if self.line.len() + part.len() > MAX_BYTES {
+            if self.line.len() + part.len() > self.max_bytes {
                 return Err(TooLong);
             }
             self.line.extend_from_slice(part);
@@ -41,7 +55,7 @@ impl Parser {
                 self.after_cr = false;
                 break;
             };
-            let after_cr = std::mem::replace(&mut self.after_cr, *end == b'\r') && part.is_empty();
+            let after_cr = core::mem::replace(&mut self.after_cr, *end == b'\r') && part.is_empty();
             if !(after_cr && *end == b'\n') {
                 events.extend(self.end_line()?);
             }
@@ -52,15 +66,15 @@ impl Parser {
 
     /// The end of the stream: an event whose last line is complete counts although no blank line
     /// follows, for some servers leave it out.
-    pub(super) fn finish(&mut self) -> Option<Event> {
+    pub fn finish(&mut self) -> Option<Event> {
         self.line.clear();
         self.dispatch()
     }
 
     fn end_line(&mut self) -> Result<Option<Event>, TooLong> {
-        let line = std::mem::take(&mut self.line);
+        let line = core::mem::take(&mut self.line);
         let mut line = line.as_slice();
-        if !std::mem::replace(&mut self.begun, true) {
+        if !core::mem::replace(&mut self.begun, true) {
             line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line);
         }
         if line.is_empty() {
@@ -70,9 +84,11 @@ impl Parser {
             Some(colon) => line.split_at(colon),
             None => (line, &b""[..]),
         };
-        if field == b"data" {
-            let value = value.strip_prefix(b":").unwrap_or(value);
-            let value = value.strip_prefix(b" ").unwrap_or(value);
+        let value = value.strip_prefix(b":").unwrap_or(value);
+        let value = value.strip_prefix(b" ").unwrap_or(value);
+        if field == b"event" {
+            self.name = value.to_vec();
+        } else if field == b"data" {
             let data = match self.data.take() {
                 Some(mut data) => {
                     data.push(b'\n');
@@ -81,7 +97,7 @@ impl Parser {
                 }
                 None => value.to_vec(),
             };
-            if data.len() > MAX_BYTES {
+            if data.len() > self.max_bytes {
                 return Err(TooLong);
             }
             self.data = Some(data);
@@ -90,16 +106,23 @@ impl Parser {
     }
 
     fn dispatch(&mut self) -> Option<Event> {
+        let name = core::mem::take(&mut self.name);
         let data = self.data.take()?;
-        Some(Event { data: String::from_utf8_lossy(&data).into_owned() })
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Some(Event { name: text(&name), data: text(&data) })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use alloc::borrow::ToOwned;
+    use alloc::format;
+
     use proptest::prelude::*;
 
     use super::*;
+
+    const MAX_BYTES: usize = 1 << 10;
 
     /// The specification read literally, over the whole text at once.
     fn oracle(text: &str) -> Vec<String> {
@@ -119,7 +142,7 @@ mod tests {
     }
 
     fn parse(chunks: impl IntoIterator<Item = Vec<u8>>) -> Vec<String> {
-        let mut parser = Parser::default();
+        let mut parser = Parser::new(MAX_BYTES);
         let mut events: Vec<String> = Vec::new();
         for chunk in chunks {
             events.extend(parser.push(&chunk).unwrap().into_iter().map(|e| e.data));
@@ -146,14 +169,28 @@ mod tests {
         }
     }
 
+    /// Fails when a name is lost, goes to the next event, or outlives one that has no data.
+    #[test]
+    fn an_event_has_the_name_before_its_end() {
+        let text = ":\n\nevent: open\r\ndata: {}\n\ndata: 你好\n\nevent: nothing\n\ndata: x\nevent:close\n\n";
+        let expected = [("open", "{}"), ("", "你好"), ("close", "x")];
+        for size in 1..=text.len() {
+            let mut parser = Parser::new(MAX_BYTES);
+            let events: Vec<Event> =
+                text.as_bytes().chunks(size).flat_map(|piece| parser.push(piece).unwrap()).collect();
+            let found: Vec<_> = events.iter().map(|event| (event.name.as_str(), event.data.as_str())).collect();
+            assert_eq!(found, expected, "in pieces of {size}");
+        }
+    }
+
     /// Fails when memory for one line or event has no bound.
     #[test]
     fn endless_lines_and_events_are_refused() {
-        let mut parser = Parser::default();
+        let mut parser = Parser::new(MAX_BYTES);
         let chunk = vec![b'x'; MAX_BYTES];
         assert_eq!(parser.push(&chunk), Ok(vec![]));
         assert_eq!(parser.push(b"x"), Err(TooLong));
-        let mut parser = Parser::default();
+        let mut parser = Parser::new(MAX_BYTES);
         let line = format!("data: {}\n", "x".repeat(MAX_BYTES / 2));
         assert_eq!(parser.push(line.as_bytes()), Ok(vec![]));
         assert_eq!(parser.push(line.as_bytes()), Err(TooLong));
