@@ -1,7 +1,8 @@
 //! One connection's task: link, wire machine and session, moved along.
 //!
 //! The loop waits for one thing, gives it to the machine, then drains the machine. It pulls from the
-//! outbox only when everything before is written, so a slow client holds no memory but its cursor.
+//! outbox only when everything before is written, so a slow client holds no memory but its cursor
+//! and what its link lets wait.
 
 use std::collections::VecDeque;
 use std::time::Duration;

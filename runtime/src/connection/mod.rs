@@ -103,7 +103,8 @@ impl Opened {
             let Self { claims, attachment, mut config, encoding, hello } = self;
             let began = clock::monotonic_ms();
             let Some(link) = link.await else { return };
-            // Read now: the connection that this one replaces has left what it learned by its end.
+            // Read late: the connection that this one replaces leaves what it learned when it ends. Should it end
+            // later still, this one begins with what was known before.
             config.learned = attachment.lessons.get();
             let machine = Server::new(config, encoding, &hello, began);
             Driver::new(machine, link, attachment, metrics, stop).run(&claims.sid, hello.last_seq).await;

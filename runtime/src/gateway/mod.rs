@@ -35,6 +35,7 @@ use crate::app::App;
 pub(crate) use auth::session_claims;
 pub(crate) use body::JsonBody;
 pub use body::MAX_BODY_BYTES;
+pub(crate) use completion::{event_line, event_stream};
 pub use error::ApiError;
 pub use serve::serve;
 

@@ -13,7 +13,6 @@ use tokio::sync::{mpsc, oneshot};
 use crate::clock::Clock;
 use crate::link::{self, Choice, Incoming, Link, Opening, Outgoing, Transport};
 use crate::session::Shared;
-
 use crate::{Error, Event};
 
 /// What a handle asks for.

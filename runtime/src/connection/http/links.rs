@@ -125,11 +125,10 @@ impl Table {
     /// Forgets what nobody has asked for any more.
     fn clear_up(&mut self) {
         let now = clock::now();
-        let many = self.ended.len() > ENDED;
-        while let Some((_, id)) = self.ended.pop_front_if(|(at, _)| many || now.duration_since(*at) > LAST_WORD) {
-            self.entries.remove(&id);
-            if many {
-                break;
+        let old = |at: &Instant| now.duration_since(*at) > LAST_WORD;
+        while self.ended.len() > ENDED || self.ended.front().is_some_and(|(at, _)| old(at)) {
+            if let Some((_, id)) = self.ended.pop_front() {
+                self.entries.remove(&id);
             }
         }
     }

@@ -62,7 +62,7 @@ pub(crate) async fn open(State(app): State<Arc<App>>, request: Request) -> Resul
 
 /// `GET /v1/session/poll?connection=ID&wait_ms=N`: the frames since the last answer, as soon as there is one. A
 /// newer request of the same connection ends the wait of an older one. An answer that gets lost takes its frames
-/// with it: the client sees a hole, and reconnects.
+/// with it: a client whose request fails opens another connection (`PROTOCOL.md` §12).
 ///
 /// # Errors
 /// 404 when the connection has ended.

@@ -32,7 +32,7 @@ pub(crate) use content::{Content, instructs};
 pub(crate) use dialogue::{Dialogue, Said};
 pub(crate) use end::{End, Finish};
 pub(crate) use fields::{Fields, Neutral, is_empty};
-pub(crate) use sse::event_line;
+pub(crate) use sse::{event_line, event_stream};
 pub(crate) use stream::{Wording, respond};
 pub(crate) use told::acts;
 pub(crate) use tools::tools;

@@ -47,10 +47,15 @@ impl hyper::body::Body for Events {
 
 /// An answer of these frames. Trailers reach those who asked for them (`TE: trailers`).
 pub(super) fn response(frames: impl Stream<Item = Frame<Bytes>> + Send + 'static) -> Response {
-    let mut response = Response::new(Body::new(Events(frames.boxed())));
+    event_stream(Body::new(Events(frames.boxed())))
+}
+
+/// An answer of events that nobody keeps or collects on its way.
+pub(crate) fn event_stream(body: Body) -> Response {
+    let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     // Tells nginx not to collect the stream.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     response
