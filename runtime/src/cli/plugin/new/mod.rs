@@ -1,6 +1,7 @@
 //! `rolecall plugin new`: a project that builds and passes its tests.
 
 mod files;
+mod reserved;
 
 use std::fs;
 use std::io::Write;
@@ -15,123 +16,6 @@ use files::File;
 const PLACEHOLDER: &str = "my_policy";
 /// Bytes of a name, as the host takes it.
 const MAX_NAME: usize = 64;
-
-/// Names that no project builds under: words that one of the languages keeps for itself, the crates that
-/// projects are built from, and the modules that they import.
-const RESERVED: &[&str] = &[
-    "abstract",
-    "and",
-    "as",
-    "assert",
-    "async",
-    "auto",
-    "await",
-    "become",
-    "box",
-    "break",
-    "case",
-    "catch",
-    "char",
-    "class",
-    "const",
-    "constraint",
-    "continue",
-    "core",
-    "crate",
-    "debugger",
-    "def",
-    "default",
-    "del",
-    "delete",
-    "delivery",
-    "do",
-    "double",
-    "dyn",
-    "elif",
-    "else",
-    "enum",
-    "except",
-    "export",
-    "extends",
-    "extern",
-    "false",
-    "final",
-    "finally",
-    "float",
-    "fn",
-    "for",
-    "from",
-    "function",
-    "gen",
-    "global",
-    "goto",
-    "if",
-    "impl",
-    "import",
-    "in",
-    "inline",
-    "instanceof",
-    "int",
-    "is",
-    "lambda",
-    "let",
-    "long",
-    "loop",
-    "macro",
-    "match",
-    "mod",
-    "move",
-    "mut",
-    "new",
-    "nonlocal",
-    "not",
-    "null",
-    "or",
-    "override",
-    "pass",
-    "priv",
-    "pub",
-    "raise",
-    "ref",
-    "register",
-    "restrict",
-    "return",
-    "rolecall_plugin",
-    "self",
-    "serde",
-    "serde_json",
-    "short",
-    "signed",
-    "sizeof",
-    "static",
-    "std",
-    "struct",
-    "super",
-    "switch",
-    "test",
-    "this",
-    "throw",
-    "trait",
-    "true",
-    "try",
-    "type",
-    "typedef",
-    "typeof",
-    "union",
-    "unsafe",
-    "unsigned",
-    "unsized",
-    "use",
-    "var",
-    "virtual",
-    "void",
-    "volatile",
-    "where",
-    "while",
-    "with",
-    "wit_world",
-    "yield",
-];
 
 /// What the plugin is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -164,8 +48,8 @@ pub(super) fn run(out: &mut impl Write, folder: &Path, lang: Lang, kind: Kind) -
         "a plugin's name has 1 to {MAX_NAME} small letters, digits and `_`, a letter first; `{name}` is none"
     );
     ensure!(
-        !RESERVED.contains(&name),
-        "`{name}` is a word of Rust, Python, JavaScript or C itself; choose another name"
+        !reserved::is_reserved(name),
+        "`{name}` is a word of Rust, Python, JavaScript or C, or a name in every project of one; choose another name"
     );
     if folder.exists() {
         bail!("{} is there already; choose another name, or remove it", folder.display());
