@@ -99,6 +99,18 @@ fn put(plugins: &Path, bytes: &[u8]) -> Result<()> {
     Ok(std::fs::rename(temporary, plugins.join("classical_tone.wasm"))?)
 }
 
+// Fails when a version that the cases speak against, and that a running server would not take, comes into force
+// at a start without a word, or keeps the role out.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_tells_what_a_running_server_would_not_take() -> Result<()> {
+    let house = House::open(Some(&plugin(&[(WORD, "飞碟")])?), &contract("", "violates tone"), &[]).await?;
+    let log = house.server.log();
+    let told = log.lines().find(|line| line.contains("RC0403")).with_context(|| format!("no word of it: {log}"))?;
+    ensure!(told.contains("sage.role") && told.contains("warning"), "{told}");
+    ensure!(house.says(MODERN).await? == (200, MODERN.to_owned()), "the role is not in force");
+    Ok(())
+}
+
 // Fails when a plugin needs a restart, or a role that was refused for want of it stays refused.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plugin_comes_into_force_and_goes() -> Result<()> {
