@@ -17,13 +17,8 @@ impl World {
         let (seq, hash) = (message.seq, crate::store::hash_of(message));
         hold!(seq > device.last, P2, "message {seq} came again behind {}", device.last);
         hold!(seq == device.last + 1, P3, "message {seq} came behind {}", device.last);
-        let committed = self.store.entry(seq).is_some_and(|entry| entry.hash == hash);
-        let known = committed || self.store.lost.iter().any(|entry| entry.hash == hash);
-        hold!(
-            known || self.store.entries().any(|entry| entry.hash == hash),
-            P3,
-            "message {seq} is not the committed one"
-        );
+        let known = self.store.ever(|entry| entry.hash == hash);
+        hold!(known, P3, "message {seq} is not the committed one");
         device.last = seq;
         device.journal.push(Seen { epoch: device.client.epoch(), seq, hash });
         device.inbox.push_back(seq);
@@ -77,9 +72,7 @@ impl World {
 
     pub(crate) fn accepted(&mut self, at: usize, id: &str, seq: u64) -> Held {
         self.counts.add(Count::Accept);
-        let effect = self.store.entry(seq).is_some_and(|entry| entry.user() == Some(id))
-            || self.store.lost.iter().any(|entry| entry.message.seq == seq && entry.user() == Some(id))
-            || self.store.entries().any(|entry| entry.message.seq == seq && entry.user() == Some(id));
+        let effect = self.store.ever(|entry| entry.message.seq == seq && entry.user() == Some(id));
         hold!(effect, P8, "{id} is accepted as {seq}, which is another message");
         if let Some(device) = self.devices.get_mut(at) {
             if device.watch.by_message {

@@ -132,13 +132,12 @@ impl World {
 
     /// One direction goes silent.
     fn half_open(&mut self, device: usize) {
-        let Some(at) = self.connection_of(device) else { return };
+        let served = |at: &usize| self.connections.get(*at).is_some_and(|connection| connection.server.is_some());
+        let Some(at) = self.connection_of(device).filter(served) else { return };
         self.counts.add(Count::HalfOpen);
         self.harm(at);
         let up = self.chance.one_in(2);
-        let Some(connection) = self.connections.get_mut(at).filter(|connection| connection.server.is_some()) else {
-            return;
-        };
+        let Some(connection) = self.connections.get_mut(at) else { return };
         if up { connection.up.kill() } else { connection.down.kill() }
     }
 
@@ -272,7 +271,6 @@ impl World {
         let after_ms = u32::try_from(self.chance.spread(8_000)).unwrap_or(0);
         let (closes, down) = (self.chance.one_in(2), self.chance.spread(10_000));
         let code = self.chance.pick(close::RESTART, &[close::HANDOVER]);
-        self.counts.add(if closes { Count::Goaway } else { Count::GoawayOpen });
         let Some(node) = self.nodes.get_mut(index).filter(|node| node.stalled_until <= now) else { return };
         let clock = now + node.skew;
         for connection in self.connections.iter_mut().filter(|connection| connection.node == index) {
@@ -280,6 +278,7 @@ impl World {
             if server.state() != rolecall_wire::server::State::Active {
                 continue;
             }
+            self.counts.add(if closes { Count::Goaway } else { Count::GoawayOpen });
             server.send(clock, &ServerFrame::Goaway { after_ms });
             if closes {
                 server.close(code, "the server restarts");

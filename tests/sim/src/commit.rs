@@ -9,7 +9,7 @@ use crate::property::{Held, hold};
 use crate::world::World;
 
 impl World {
-    /// Begins the next commit of a node's actor. `true` when there was something to do.
+    /// Begins the next commit of a node's actor. `true` when it told something at once.
     pub(crate) fn begin_commit(&mut self, index: usize) -> bool {
         let now = self.now;
         let Some(node) = self.nodes.get_mut(index).filter(|node| node.stalled_until <= now) else { return false };

@@ -48,12 +48,14 @@ impl Mutant {
 /// # Errors
 /// When a list cannot be read, or two mutants have one name.
 pub fn read(folder: &Path) -> Result<Vec<Mutant>> {
-    let mut lists: Vec<_> =
-        std::fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+    let mut lists: Vec<_> = std::fs::read_dir(folder)
+        .with_context(|| format!("{} cannot be read", folder.display()))?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()?;
     lists.sort();
     let mut mutants: Vec<Mutant> = Vec::new();
     for path in lists {
-        let text = std::fs::read_to_string(&path)?;
+        let text = std::fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
         let list: List = toml::from_str(&text).with_context(|| format!("{} cannot be read", path.display()))?;
         for mutant in list.mutant {
             let unique = mutants.iter().all(|other| other.name != mutant.name);

@@ -275,8 +275,7 @@ impl World {
                 }
             }
             Event::Network(network) => {
-                let interval = connection.server.as_ref().map_or(0, Server::heartbeat_ms);
-                connection.watch.network(self.now + skew, network, interval);
+                connection.watch.network(self.now + skew, network, &self.plan.server);
             }
             Event::Unsendable { seq, .. } => hold!(false, P4, "#{id}: message {seq} is not sent"),
             Event::Ended { code, .. } => return self.server_ended(at, code),
@@ -318,8 +317,7 @@ impl World {
             Transmit::Binary(bytes) => connection.down.push(arrival, Down::Binary(bytes.to_vec())),
             Transmit::Text(text) => connection.down.push(arrival, Down::Text(text)),
             Transmit::Ping(payload) => {
-                let interval = connection.server.as_ref().map_or(0, Server::heartbeat_ms);
-                connection.watch.ping(self.now + skew, &payload, interval);
+                connection.watch.ping(self.now + skew, &payload, &self.plan.server);
                 connection.down.push(arrival, Down::Ping(payload.to_vec()));
             }
             Transmit::Close { code, .. } => connection.down.push(arrival, Down::Close(code)),

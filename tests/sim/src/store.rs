@@ -76,13 +76,11 @@ pub(crate) struct Store {
     pub(crate) fence: u64,
     /// The node that owns the session.
     pub(crate) owner: Option<usize>,
-    /// Entries up to here were dropped as old.
-    floor: u64,
     pub(crate) down_until: u64,
     /// A loss that only a client can prove: until one has, nothing is committed. What could be
     /// committed before would take numbers that the client knows otherwise, and nobody could tell.
     pub(crate) unproven: bool,
-    /// What was lost, by its hash.
+    /// What was lost.
     pub(crate) lost: Vec<Entry>,
 }
 
@@ -97,7 +95,6 @@ impl Store {
             newest: 1,
             fence: 0,
             owner: None,
-            floor: 0,
             down_until: 0,
             unproven: false,
             lost: Vec::new(),
@@ -121,14 +118,15 @@ impl Store {
         self.log.get(self.log.partition_point(|entry| entry.message.seq <= seq))
     }
 
-    /// The entry of a sequence id.
-    pub(crate) fn entry(&self, seq: u64) -> Option<&Entry> {
-        self.after(seq.saturating_sub(1)).filter(|entry| entry.message.seq == seq)
-    }
-
     /// Everything ever committed that is still in the journal, dropped or not.
     pub(crate) fn entries(&self) -> impl DoubleEndedIterator<Item = &Entry> {
         self.journal.iter().filter_map(|record| if let Record::Entry(entry) = record { Some(entry) } else { None })
+    }
+
+    /// Whether there ever was such an entry, lost or not.
+    pub(crate) fn ever(&self, such: impl Fn(&Entry) -> bool) -> bool {
+        // What is asked about is mostly new.
+        self.entries().rev().chain(&self.lost).any(such)
     }
 
     /// Makes another node the owner.
@@ -138,7 +136,7 @@ impl Store {
         self.fence
     }
 
-    /// Commits, if the writer is the owner and knows the head. The entries' hashes are returned.
+    /// Commits, if the writer is the owner and knows the head. What is committed is returned.
     pub(crate) fn commit(&mut self, fence: u64, head: u64, drafts: &[Draft]) -> Option<Vec<Entry>> {
         if fence != self.fence || head != self.head {
             return None;
@@ -251,7 +249,6 @@ impl Store {
 
     /// Drops old entries from what can be read.
     pub(crate) fn drop_old(&mut self, floor: u64) {
-        self.floor = self.floor.max(floor);
         self.log.retain(|entry| entry.message.seq > floor);
     }
 }

@@ -22,9 +22,9 @@ impl World {
     pub(crate) fn arrive_down(&mut self, at: usize) -> Held {
         let now = self.now;
         let Some(connection) = self.connections.get_mut(at) else { return Ok(()) };
-        let (id, device) = (connection.id, connection.device);
+        let (id, index) = (connection.id, connection.device);
         let Some(item) = connection.down.pop() else { return Ok(()) };
-        let Some(device) = self.devices.get_mut(device).filter(|device| device.connection == Some(id)) else {
+        let Some(device) = self.devices.get_mut(index).filter(|device| device.connection == Some(id)) else {
             return Ok(());
         };
         let clock = device.clock(now);
@@ -53,7 +53,7 @@ impl World {
             Down::Close(code) => {
                 self.trace.note("closed", id, u64::from(*code));
                 self.replaced(at, *code)?;
-                if let Some(device) = self.devices.get_mut(self.connections.get(at).map_or(0, |c| c.device)) {
+                if let Some(device) = self.devices.get_mut(index) {
                     device.watch.closed = true;
                     device.client.handle_input(clock, Input::Closed { code: *code });
                 }

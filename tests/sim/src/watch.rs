@@ -47,9 +47,9 @@ impl ServerWatch {
     }
 
     /// A Ping goes out.
-    pub(crate) fn ping(&mut self, now: u64, payload: &[u8], interval_ms: u32) {
+    pub(crate) fn ping(&mut self, now: u64, payload: &[u8], config: &server::Config) {
         if now >= self.ping_due {
-            self.ping_due = now + u64::from(interval_ms);
+            self.ping_due = now + u64::from(self.interval_ms(config));
         }
         self.pings.push_back((payload.to_vec(), now));
         if self.pings.len() > PINGS {
@@ -75,13 +75,18 @@ impl ServerWatch {
     }
 
     /// The network type is another one now.
-    pub(crate) fn network(&mut self, now: u64, network: Network, interval_ms: u32) {
+    pub(crate) fn network(&mut self, now: u64, network: Network, config: &server::Config) {
         self.network = network;
         self.rtts.clear();
-        self.ping_due = now + u64::from(interval_ms);
+        self.ping_due = now + u64::from(self.interval_ms(config));
     }
 
     /// The interval by the published formula, in floating point.
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "minutes at most, and no less than 100/200"
+    )]
     pub(crate) fn interval_ms(&self, config: &server::Config) -> u32 {
         let base = config.table.base_ms(self.network);
         if let Some(fixed) = config.heartbeat_ms {
@@ -94,8 +99,9 @@ impl ServerWatch {
         if variance < 2_500.1 {
             return base;
         }
-        let half_up = (u64::from(base) * (100 + latest).min(360) + 100) / 200;
-        u32::try_from(half_up).unwrap_or(u32::MAX).max(config.table.floor)
+        // Multiplied out, so that halves are exact.
+        let longer = f64::from(base) * (1.8f64 * 200.0).min(200.0 + (*latest as f64 - 100.0)) / 200.0;
+        (longer.round() as u32).max(config.table.floor)
     }
 }
 

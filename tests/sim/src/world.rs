@@ -194,13 +194,12 @@ impl World {
             offer(node.notice_at.map(runs), Due::Notice(index));
             let Some(actor) = &node.actor else { continue };
             if let Some(committing) = &actor.committing {
-                // The store applies it whatever becomes of the node.
+                // The store applies it also while the node is stalled.
                 offer(committing.apply_at, Due::Apply(index));
                 offer(Some(runs(committing.answer_at)), Due::Answer(index));
             }
             offer(actor.running.as_ref().map(|running| runs(running.at)), Due::Speak(index));
-            let watched = self.nodes.len() > 1 && node.actor.as_ref().is_some_and(|a| a.fence != self.store.fence);
-            offer(watched.then_some(runs(actor.lease_at)), Due::Lease(index));
+            offer((actor.fence != self.store.fence).then_some(runs(actor.lease_at)), Due::Lease(index));
         }
         for (index, post) in self.posts.iter().enumerate() {
             offer(post.at, Due::Post(index));
@@ -334,7 +333,7 @@ impl World {
         self.chance.between(least, most)
     }
 
-    /// The monotonic and the wall clock of a node.
+    /// The world's clock, and the wall clock.
     pub(crate) const fn clocks(&self) -> (u64, u64) {
         (self.now, self.wall_ms + self.now)
     }

@@ -4,7 +4,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
@@ -14,8 +14,10 @@ use rolecall_sim::mutants::{self, Mutant};
 const SOURCES: &[&str] = &["sdk/wire", "tests/sim"];
 /// How a mutant is built: quickly, and fast enough. Sums that overflow stop it.
 const PROFILE: &str = "[profile.mutant]\ninherits = \"release\"\nopt-level = 1\nlto = false\ncodegen-units = 16\noverflow-checks = true\n";
-/// A mutant that runs longer than so many tenths of a second is caught in a loop.
-const PATIENCE: u32 = 3_000;
+/// A mutant that needs so many times as long as the seeds without any is caught in a loop.
+const PATIENCE: u32 = 5;
+/// How often it is looked at.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Shows that the simulator notices every known bug of `tests/sim/mutants`.
 #[derive(Debug, Parser)]
@@ -58,7 +60,7 @@ enum Fate {
 fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
     let mut out = std::io::stdout().lock();
-    let root = arguments.root.canonicalize()?;
+    let root = arguments.root.canonicalize().with_context(|| format!("--root {}", arguments.root.display()))?;
     let mut mutants = mutants::read(&root.join("tests/sim/mutants"))?;
     let target = if arguments.target.is_absolute() { arguments.target } else { root.join(arguments.target) };
     let bench =
@@ -69,14 +71,19 @@ fn main() -> Result<ExitCode> {
     }
     if let Some(only) = &arguments.only {
         mutants.retain(|mutant| mutant.name.contains(only));
+        ensure!(!mutants.is_empty(), "no mutant's name contains {only:?}; tests/sim/mutants/*.toml name them");
     }
     bench.build()?.then_some(()).context("the sources do not build")?;
-    if let Fate::Caught(how) = bench.run(arguments.control)? {
+    let began = now();
+    if let Fate::Caught(how) = bench.run(arguments.control, Duration::MAX)? {
         bail!("without any mutant: {how}");
     }
+    let seeds = arguments.seeds.max(arguments.control);
+    let times = f64::from(PATIENCE) * seeds as f64 / arguments.control.max(1) as f64;
+    let patience = began.elapsed().max(LOOK).mul_f64(times);
     let mut missed = 0;
     for mutant in &mutants {
-        let fate = bench.judge(mutant, arguments.seeds)?;
+        let fate = bench.judge(mutant, arguments.seeds, patience)?;
         let (verdict, how) = match fate {
             Fate::Caught(how) => ("caught", how),
             Fate::Missed => {
@@ -102,7 +109,8 @@ impl Bench {
         }
         std::fs::copy(root.join("Cargo.lock"), self.tree.join("Cargo.lock"))?;
         let manifest: toml::Table = toml::from_str(&std::fs::read_to_string(root.join("Cargo.toml"))?)?;
-        let mut workspace = manifest.get("workspace").and_then(toml::Value::as_table).cloned().unwrap_or_default();
+        let workspace = manifest.get("workspace").and_then(toml::Value::as_table).cloned();
+        let mut workspace = workspace.context("Cargo.toml has no [workspace]; is --root the repository?")?;
         workspace.retain(|key, _| !["default-members", "exclude", "lints"].contains(&key));
         let sources = SOURCES.iter().map(|source| toml::Value::from(*source)).collect();
         workspace.insert("members".to_owned(), toml::Value::Array(sources));
@@ -113,12 +121,16 @@ impl Bench {
         Ok(())
     }
 
-    fn judge(&self, mutant: &Mutant, seeds: u64) -> Result<Fate> {
+    fn judge(&self, mutant: &Mutant, seeds: u64, patience: Duration) -> Result<Fate> {
         let copy = self.tree.join(&mutant.file);
         let original = std::fs::read_to_string(&copy)?;
         std::fs::write(&copy, mutant.apply(&original)?)?;
         let built = self.build()?;
-        let fate = if built { self.run(seeds) } else { Err(anyhow::anyhow!("mutant {} does not build", mutant.name)) };
+        let fate = if built {
+            self.run(seeds, patience)
+        } else {
+            Err(anyhow::anyhow!("mutant {} does not build", mutant.name))
+        };
         std::fs::write(&copy, original)?;
         fate
     }
@@ -144,11 +156,12 @@ impl Bench {
         Ok(cargo.status().context("cargo cannot be started")?.success())
     }
 
-    fn run(&self, seeds: u64) -> Result<Fate> {
+    fn run(&self, seeds: u64, patience: Duration) -> Result<Fate> {
         let mut simulator = Command::new(self.target.join("mutant/rolecall-sim"));
         simulator.args(["--quiet", "--brief", "--seeds", &seeds.to_string(), "--jobs", &self.jobs.to_string()]);
         let mut running = simulator.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
-        for _ in 0..PATIENCE {
+        let began = now();
+        while began.elapsed() < patience {
             if running.try_wait()?.is_some() {
                 let output = running.wait_with_output()?;
                 let text = String::from_utf8_lossy(&output.stdout);
@@ -159,12 +172,17 @@ impl Bench {
                 ensure!(!last.contains("second time"), "runs are not repeatable: {last}");
                 return Ok(Fate::Caught(last));
             }
-            std::thread::sleep(Duration::from_millis(100));
+            std::thread::sleep(LOOK);
         }
         running.kill()?;
         running.wait()?;
         Ok(Fate::Caught("it never ends".to_owned()))
     }
+}
+
+#[allow(clippy::disallowed_methods, reason = "how long a mutant takes decides nothing but its end")]
+fn now() -> Instant {
+    Instant::now()
 }
 
 fn copy_folder(from: &Path, to: &Path) -> Result<()> {

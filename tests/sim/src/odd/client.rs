@@ -2,10 +2,10 @@
 
 use rolecall_wire::close;
 use rolecall_wire::codec;
-use rolecall_wire::frame::{Body, ClientFrame, Hello, Message, Network, ServerFrame};
+use rolecall_wire::frame::{ClientFrame, Hello, Network, ServerFrame};
 use rolecall_wire::server::{Config, Encoding, Event, Input, Server, State, Transmit};
 
-use super::garbage;
+use super::{delta, garbage};
 use crate::chance::Chance;
 use crate::count::{Count, Counts};
 use crate::property::{Held, hold};
@@ -23,10 +23,7 @@ pub(crate) fn break_a_rule(chance: &mut Chance, counts: &mut Counts) -> Held {
     match chance.below(6) {
         0 => illegal_frame(chance),
         1 => garbage(chance),
-        2 => {
-            counts.add(Count::Flood);
-            flood(chance)
-        }
+        2 => flood(chance, counts),
         3 => early(chance),
         4 => harmless(chance),
         _ => own_bug(chance),
@@ -95,10 +92,6 @@ impl Stand {
     }
 }
 
-fn delta(seq: u64) -> ServerFrame {
-    ServerFrame::Message(Message { seq, turn: 1, at_ms: 0, body: Body::Delta { text: "曰".into() } })
-}
-
 fn illegal_frame(chance: &mut Chance) -> Held {
     let mut stand = Stand::welcomed(chance, Config::default());
     let ahead = stand.head + 1 + chance.spread(1_000);
@@ -136,7 +129,7 @@ fn garbage(chance: &mut Chance) -> Held {
 }
 
 /// More frames than the bucket has, with pauses in which it refills.
-fn flood(chance: &mut Chance) -> Held {
+fn flood(chance: &mut Chance, counts: &mut Counts) -> Held {
     let (burst, rate) = (chance.pick(3, &[20]), chance.pick(2, &[50]));
     let config = Config { frame_burst: burst, frames_per_second: rate, timeout_ms: 600_000, ..Config::default() };
     let mut stand = Stand::welcomed(chance, config);
@@ -155,6 +148,7 @@ fn flood(chance: &mut Chance) -> Held {
             let last = events.last();
             let told = matches!(last, Some(Event::Ended { code: close::TOO_MANY_FRAMES, .. }));
             hold!(told, P10, "a frame above {burst} and {rate}/s: {last:?}");
+            counts.add(Count::Flood);
             return Ok(());
         }
         left -= 1_000;

@@ -4,3 +4,9 @@
 pub(crate) mod client;
 mod garbage;
 pub(crate) mod server;
+
+use rolecall_wire::frame::{Body, Message, ServerFrame};
+
+fn delta(seq: u64) -> ServerFrame {
+    ServerFrame::Message(Message { seq, turn: 1, at_ms: 0, body: Body::Delta { text: "曰".into() } })
+}

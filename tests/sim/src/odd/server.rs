@@ -1,12 +1,12 @@
 //! Servers that break the rules, against the client's machine.
 
-use rolecall_wire::client::{Client, Config, Event, Input, Position, State, Transmit};
+use rolecall_wire::client::{Backoff, Client, Config, Event, Input, Position, State, Transmit};
 use rolecall_wire::close::{self, Advice};
 use rolecall_wire::codec;
-use rolecall_wire::frame::{Body, Message, ServerFrame};
+use rolecall_wire::frame::ServerFrame;
 use rolecall_wire::server::Encoding;
 
-use super::garbage;
+use super::{delta, garbage};
 use crate::chance::Chance;
 use crate::count::{Count, Counts};
 use crate::property::{Held, hold};
@@ -113,10 +113,6 @@ impl Stand {
     }
 }
 
-fn delta(seq: u64) -> ServerFrame {
-    ServerFrame::Message(Message { seq, turn: 1, at_ms: 0, body: Body::Delta { text: "曰".into() } })
-}
-
 fn wrong_welcome(chance: &mut Chance) -> Held {
     let mut stand = Stand::opened(chance);
     let expected = stand.last + 1;
@@ -195,14 +191,12 @@ fn close_code(chance: &mut Chance) -> Held {
     let code = chance.pick(code, &[1_001, 1_005, 1_006, 1_009, 1_011, 1_012, 1_013, 4_304]);
     stand.client.handle_input(stand.now, Input::Closed { code });
     let expected = match code {
-        1_001 | 1_005 | 1_006 | 1_011..=1_015 | 3_000..=4_099 | 4_200..=4_299 => None,
-        4_100..=4_199 => Some(Advice::Reauthenticate),
-        _ => Some(Advice::Stop),
+        1_001 | 1_005 | 1_006 | 1_012 | 4_000..=4_099 => Advice::Resume,
+        1_011 | 1_013..=1_015 | 3_000..=3_999 | 4_200..=4_299 => Advice::RetryLater,
+        4_100..=4_199 => Advice::Reauthenticate,
+        _ => Advice::Stop,
     };
-    let ended =
-        stand.drain().0.into_iter().find_map(|e| if let Event::Ended { advice, .. } = e { Some(advice) } else { None });
-    hold!(ended == expected, P13, "closed with {code}: {ended:?}, not {expected:?}");
-    Ok(())
+    goes_by(&stand.drain().0, expected, &format!("closed with {code}"))
 }
 
 /// What a client does about a refused upgrade.
@@ -213,12 +207,25 @@ fn status(chance: &mut Chance) -> Held {
     let status = chance.pick(400, &[401, 404, 408, 410, 426, 429, 500, 503]);
     client.handle_input(1, Input::Refused { status });
     let expected = match status {
-        408 | 429 | 500..=599 => None,
-        401 => Some(Advice::Reauthenticate),
-        _ => Some(Advice::Stop),
+        408 | 429 | 500..=599 => Advice::RetryLater,
+        401 => Advice::Reauthenticate,
+        _ => Advice::Stop,
     };
-    let ended = std::iter::from_fn(|| client.poll_event())
-        .find_map(|event| if let Event::Ended { advice, .. } = event { Some(advice) } else { None });
-    hold!(ended == expected, P13, "refused with {status}: {ended:?}, not {expected:?}");
+    let events: Vec<Event> = std::iter::from_fn(|| client.poll_event()).collect();
+    goes_by(&events, expected, &format!("refused with {status}"))
+}
+
+/// A client stops, or comes back when it may: the first bound of delays is that of the default.
+fn goes_by(events: &[Event], expected: Advice, what: &str) -> Held {
+    let Backoff { base_ms, later_ms, .. } = Backoff::default();
+    let as_expected = match (events, expected) {
+        ([Event::Disconnected { retry_in_ms, .. }], Advice::Resume) => (0..=base_ms).contains(retry_in_ms),
+        ([Event::Disconnected { retry_in_ms, .. }], Advice::RetryLater) => {
+            (later_ms..=later_ms + base_ms).contains(retry_in_ms)
+        }
+        ([Event::Ended { advice, .. }], Advice::Reauthenticate | Advice::Stop) => *advice == expected,
+        _ => false,
+    };
+    hold!(as_expected, P13, "{what}: expected {expected:?} and nothing else, got {events:?}");
     Ok(())
 }
