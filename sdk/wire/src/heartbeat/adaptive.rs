@@ -3,7 +3,7 @@
 //!
 //! Time runs from the last arrival, *life*. After [`interval_ms`](Adaptive::interval_ms) of silence
 //! the peer is *asked* (a Ping). Unless it answers within a round trip as RFC 6298 foresees it, it is
-//! asked again, after twice, four times … as long. [`patience_ms`](Adaptive::patience_ms) after the
+//! asked once more. [`patience_ms`](Adaptive::patience_ms) after the
 //! first question it is given up. Interval and patience share the timeout: on a clean
 //! link patience is short and beats are rare; on a bad one beats are frequent and patience is long.
 //! What was sent and must be acknowledged is a question of its own: see [`Adaptive::on_debt`].
@@ -237,8 +237,7 @@ impl Adaptive {
         let Some(asked) = self.asked else {
             return Some(self.debt_due_at().map_or(self.silent_at(), |due| due.min(self.silent_at())));
         };
-        let doubled = u64::from(self.rtt.rto_ms()) << asked.times.saturating_sub(1).min(MOST_ASKS);
-        (asked.times < MOST_ASKS).then_some(self.last_asked_at + doubled)
+        (asked.times < MOST_ASKS).then_some(self.last_asked_at + u64::from(self.rtt.rto_ms()))
     }
 
     /// When to take the peer for dead.

@@ -112,11 +112,15 @@ fn a_death_in_silence_teaches() {
         expired.handle_timeout(at);
     }
     assert_eq!(expired.state(), State::Expired);
-    let mut again = adaptive(3, expired.learned().unwrap());
-    answer(&mut again, 50);
-    again.handle_timeout(40_000);
-    again.close_at(80_000, close::REPLACED, "another connection took over");
-    assert!(interval(&again) < before, "two deaths in a row, of both kinds: {}", interval(&again));
+    assert!(interval(&expired) < before, "expired: {}", interval(&expired));
+    let mut replaced = grown();
+    let asked = replaced.poll_timeout().unwrap();
+    replaced.handle_timeout(asked);
+    replaced.close_at(asked + 1_000, close::REPLACED, "another connection took over");
+    assert!(interval(&replaced) < before, "replaced: {}", interval(&replaced));
+    let mut at_once = grown();
+    at_once.close_at(3_600_100, close::REPLACED, "another connection took over");
+    assert_eq!(interval(&at_once), before, "it was not silent for long");
     let mut closed = grown();
     closed.close(close::NORMAL, "an ordinary end");
     assert_eq!(interval(&closed), before);

@@ -32,7 +32,7 @@ pub(crate) fn run(policy: &Policy, cell: Cell, scenario: Scenario) -> Tally {
     session.tally
 }
 
-/// Something under way: when it arrives in order, which way, and when it came by itself.
+/// Something under way.
 struct Transit {
     up: bool,
     item: Item,

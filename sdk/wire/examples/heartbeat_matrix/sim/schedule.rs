@@ -2,7 +2,9 @@
 
 use super::random::Random;
 
-/// A link dies after so long, on average.
+/// A link dies after so long at least …
+const LEAST_MS: u64 = 120_000;
+/// … and so much more on average.
 const LIFE_MS: f64 = 30.0 * 60_000.0;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +21,7 @@ pub(crate) fn schedule(seed: u64, hours: u64, chats: bool) -> Vec<(u64, Happenin
     let mut random = Random::new(seed);
     let mut at = 0;
     while at < end {
-        at += 120_000 + random.wait_ms(LIFE_MS);
+        at += LEAST_MS + random.wait_ms(LIFE_MS);
         all.push((at, Happening::Death));
     }
     if chats {

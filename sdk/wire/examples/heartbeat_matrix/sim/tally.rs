@@ -39,12 +39,12 @@ impl Tally {
         self.beat_bytes += other.beat_bytes;
     }
 
-    /// Seconds within which a share of the dead peers was found.
+    /// Seconds within which a share of the dead peers was found; no number when none was.
     pub(crate) fn detection_s(&self, share: f64) -> f64 {
         let mut sorted = self.detected_ms.clone();
         sorted.sort_unstable();
         let last = sorted.len().saturating_sub(1);
-        sorted.get((share * last as f64).round() as usize).map_or(0.0, |ms| *ms as f64 / 1_000.0)
+        sorted.get((share * last as f64).round() as usize).map_or(f64::NAN, |ms| *ms as f64 / 1_000.0)
     }
 
     /// Per 1,000 connection-hours.
