@@ -110,6 +110,8 @@ impl<L: Link> Driver<L> {
 
     async fn next(&mut self) -> Happened {
         let now = clock::monotonic_ms();
+        // What the client has no room for stays in the log.
+        let room = usize::try_from(self.machine.room()).unwrap_or(BATCH).min(BATCH);
         let due = self.machine.poll_timeout().map(|at| Duration::from_millis(at.saturating_sub(now)));
         tokio::select! {
             biased;
@@ -117,7 +119,7 @@ impl<L: Link> Driver<L> {
             control = self.attachment.control.recv() => Happened::Control(control),
             received = self.link.receive() => Happened::Received(received),
             () = sleep(due.unwrap_or(WRITE_PATIENCE)) => Happened::Timeout,
-            batch = self.attachment.reader.next_batch(BATCH) => Happened::Batch(batch),
+            batch = self.attachment.reader.next_batch(room), if room > 0 => Happened::Batch(batch),
         }
     }
 

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use rolecall_dsl::contract::{BeatMode, Heartbeat};
 use rolecall_wire::frame::{Hello, Network};
 use rolecall_wire::heartbeat::Mode;
+use rolecall_wire::limits::MAX_ROLLUP_MS;
 use rolecall_wire::server::{Config, Encoding};
 use serde::Deserialize;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -44,6 +45,16 @@ struct HelloQuery {
     epoch: u32,
     #[serde(default)]
     network: Network,
+    #[serde(default)]
+    instance: u64,
+    #[serde(default)]
+    attempt: u32,
+    #[serde(default)]
+    window: u32,
+    #[serde(default)]
+    rollup_ms: u32,
+    #[serde(default)]
+    refresh: bool,
     token: Option<String>,
 }
 
@@ -56,12 +67,16 @@ pub(super) fn hello<B>(request: &Request<B>) -> Result<Hello, ApiError> {
     let headers = request.headers();
     let in_protocol =
         listed(headers, &header::SEC_WEBSOCKET_PROTOCOL).find_map(|name| name.strip_prefix(TOKEN_PROTOCOL));
-    let token = bearer(headers).or(in_protocol).map(str::to_owned).or(query.token).ok_or_else(|| {
+    let token = bearer(headers).or(in_protocol).map(str::to_owned).or_else(|| query.token.clone()).ok_or_else(|| {
         let message = "send the session token as `Authorization: Bearer TOKEN`, as the subprotocol \
                        `rolecall.token.TOKEN` of a WebSocket, or as `?token=TOKEN`";
         ApiError::new(StatusCode::UNAUTHORIZED, "token_missing", message)
     })?;
-    Ok(Hello { token, last_seq: query.last_seq, epoch: query.epoch, network: query.network })
+    if query.rollup_ms > MAX_ROLLUP_MS {
+        return Err(ApiError::invalid("invalid_query", format!("rollup_ms is at most {MAX_ROLLUP_MS}")));
+    }
+    let HelloQuery { last_seq, epoch, network, instance, attempt, window, rollup_ms, refresh, token: _ } = query;
+    Ok(Hello { token, last_seq, epoch, network, instance, attempt, window, rollup_ms, refresh })
 }
 
 /// Timers and limits of a connection, as the role's contract sets them.
@@ -176,7 +191,8 @@ mod tests {
         let bearer = request("/v1/session?last_seq=7&epoch=2&network=slow-2g").header("authorization", "bearer a.b.c");
         let handshake = Handshake::parse(&bearer.body(()).unwrap()).unwrap();
         assert_eq!(handshake.accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
-        let expected = Hello { token: "a.b.c".into(), last_seq: 7, epoch: 2, network: Network::SlowTwoG };
+        let expected =
+            Hello { token: "a.b.c".into(), last_seq: 7, epoch: 2, network: Network::SlowTwoG, ..Hello::default() };
         assert_eq!((handshake.hello, handshake.encoding, handshake.offered), (expected, Encoding::BspV1, false));
 
         let protocol =

@@ -264,7 +264,7 @@ async fn a_learned_heartbeat_follows_the_session() {
     let first = client.of("welcome").await["heartbeat_ms"].as_u64().unwrap();
     assert!((5_000..=20_000).contains(&first) && first != 12_000, "{first}");
     let sid = house.app.tokens.verify(&token).unwrap().sid;
-    let hello = Hello { token: token.clone(), last_seq: 0, epoch: 0, network: Network::ThreeG };
+    let hello = Hello { token: token.clone(), network: Network::ThreeG, ..Hello::default() };
     drop(client);
     let lessons = house.app.sessions.attach(&sid, &hello).await.unwrap().lessons;
     let learned = serde_json::from_str(r#"{"3g": {"interval_ms": 9000, "proven_ms": 9000}}"#).unwrap();

@@ -13,6 +13,7 @@ use rolecall_wire::frame::{ClientFrame, ServerFrame};
 use tokio::sync::mpsc;
 use tokio::time::{Sleep, sleep};
 
+use self::attaching::{Attached, Attempt};
 use super::attach::Control;
 use super::error::SessionError;
 use super::event::{Command, Event};
@@ -40,18 +41,13 @@ pub(super) struct Actor {
     mailbox: mpsc::Receiver<Command>,
     presence: Presence,
     attached: Option<Attached>,
+    /// The last attempt to connect that was let in.
+    latest: Option<Attempt>,
     connections: ConnectionId,
     generation: Option<Generation>,
     in_flight: Option<InFlight>,
     courier: Courier,
     idle: Option<Pin<Box<Sleep>>>,
-}
-
-struct Attached {
-    id: ConnectionId,
-    control: mpsc::Sender<Control>,
-    /// The place of a last word, which is there however many frames wait.
-    last: Option<mpsc::OwnedPermit<Control>>,
 }
 
 /// A commit under way.
@@ -85,6 +81,7 @@ impl Actor {
             mailbox,
             presence,
             attached: None,
+            latest: None,
             connections: 0,
             generation: None,
             in_flight: None,

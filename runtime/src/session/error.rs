@@ -40,6 +40,9 @@ pub enum SessionError {
         /// The epoch now.
         current: Epoch,
     },
+    /// The client has given this attempt up: a later one of the same instance is there.
+    #[error("a later attempt of this client is connected already")]
+    Superseded,
     /// The session is being moved or closed; the next attempt finds it.
     #[error("the session is busy; try again")]
     Busy,
@@ -74,6 +77,7 @@ impl SessionError {
     pub fn status(&self) -> u16 {
         match self {
             Self::NoSession(_) | Self::NoRole(_) => 404,
+            Self::Superseded => 409,
             Self::Gone { .. } | Self::Forked { .. } => 410,
             Self::Refused(_) | Self::BadMessage(_) | Self::Impossible { .. } => 400,
             Self::Violation { .. } => 422,
@@ -92,6 +96,7 @@ impl SessionError {
             Self::Gone { .. } => "messages_gone",
             Self::Forked { .. } => "epoch_forked",
             Self::Impossible { .. } => "last_seq_impossible",
+            Self::Superseded => "attempt_superseded",
             Self::Busy => "session_busy",
             Self::Refused(refused) => refusal_code(refused),
             Self::BadMessage(_) => "message_malformed",

@@ -71,7 +71,7 @@ impl Driver {
         events: mpsc::Sender<Event>,
     ) -> Result<Self, Error> {
         let position = machine.position();
-        let hello = Hello { token: position.token, last_seq: 0, epoch: 0, network: Network::Other };
+        let hello = Hello { token: position.token, ..Hello::default() };
         drop(link::open(transport, &ws_url, &hello, encoding)?);
         Ok(Self {
             machine,

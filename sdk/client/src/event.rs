@@ -70,6 +70,9 @@ pub enum Event {
         /// Last.
         to: u64,
     },
+    /// The session has a new token. [`Session::position`](crate::Session::position) has it: one that was saved
+    /// before goes out of date.
+    TokenRenewed,
     /// The server reports an error, or refused a message of ours.
     Error {
         /// Stable code.
@@ -117,6 +120,7 @@ impl Event {
             wire::Event::Error { code, message } => Self::Error { code, message, id: None },
             wire::Event::EpochChanged { from, to } => Self::EpochChanged { from, to },
             wire::Event::Skipped { from, to } => Self::Skipped { from, to },
+            wire::Event::Token { .. } => Self::TokenRenewed,
             wire::Event::Rtt { .. } => return None,
             wire::Event::Disconnected { code, reason, retry_in_ms } => {
                 Self::Disconnected { code, reason, retry_in: Duration::from_millis(retry_in_ms) }

@@ -93,6 +93,12 @@ impl Client {
             last_seq: position.last_seq,
             epoch: position.epoch,
             network: config.network,
+            // From a stream of its own, so that the jitter stays what it was.
+            instance: crate::random::next(&mut !seed) | 1,
+            attempt: 0,
+            window: config.window,
+            rollup_ms: config.rollup_ms,
+            refresh: true,
         };
         Self {
             phase: Phase::Idle,
@@ -293,6 +299,7 @@ impl Client {
         self.timers.clear_all();
         self.timers.set(Timer::Connect, now + u64::from(self.config.connect_timeout_ms));
         self.hello.last_seq = self.received;
+        self.hello.attempt = self.hello.attempt.saturating_add(1);
         self.presented = self.hello.network;
         self.transmits.push_back(Transmit::Connect(self.hello.clone()));
     }

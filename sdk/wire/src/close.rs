@@ -48,6 +48,9 @@ pub const HANDSHAKE_TIMEOUT: u16 = 4201;
 /// The session cannot serve this connection now.
 pub const BUSY: u16 = 4202;
 
+/// The client took nothing for so long that the server let go.
+pub const SLOW: u16 = 4203;
+
 /// A legal frame at an illegal moment, or with an illegal field.
 pub const PROTOCOL: u16 = 4300;
 /// Bytes that are not a frame.
@@ -87,6 +90,7 @@ pub const fn is_named(code: u16) -> bool {
             | TOO_MANY_FRAMES
             | HANDSHAKE_TIMEOUT
             | BUSY
+            | SLOW
             | PROTOCOL
             | BAD_FRAME
             | BAD_VERSION

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 /// What a client presents in the upgrade request (`PROTOCOL.md` §3).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
     /// The session token.
     pub token: String,
@@ -15,6 +15,39 @@ pub struct Hello {
     pub epoch: u32,
     /// The client's network type.
     pub network: Network,
+    /// A random number of this run of the client; 0 for none. With it, an attempt that was given up and arrives
+    /// late does not replace a later one.
+    pub instance: u64,
+    /// Which attempt to connect of this instance, from 1.
+    pub attempt: u32,
+    /// Messages that may be under way without acknowledgement; 0 for any number.
+    pub window: u32,
+    /// Longest time that pieces of a running reply may wait for each other, in milliseconds; only
+    /// version 2 puts them into one frame.
+    pub rollup_ms: u32,
+    /// Whether the client takes new tokens in band.
+    pub refresh: bool,
+}
+
+impl Hello {
+    /// The query of the upgrade, without the token, which has better places. What has its default is left out.
+    #[must_use]
+    pub fn query(&self) -> String {
+        let mut query = alloc::format!("last_seq={}&epoch={}&network={}", self.last_seq, self.epoch, self.network.name());
+        let mut add = |name: &str, value: u64| {
+            if value != 0 {
+                query.push_str(&alloc::format!("&{name}={value}"));
+            }
+        };
+        add("instance", self.instance);
+        add("attempt", self.attempt.into());
+        add("window", self.window.into());
+        add("rollup_ms", self.rollup_ms.into());
+        if self.refresh {
+            query.push_str("&refresh=true");
+        }
+        query
+    }
 }
 
 /// `navigator.connection.effectiveType`, or `other`.
@@ -36,6 +69,20 @@ pub enum Network {
     #[default]
     #[serde(rename = "other")]
     Other,
+}
+
+impl Network {
+    /// Its name in the upgrade and in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::FourG => "4g",
+            Self::ThreeG => "3g",
+            Self::TwoG => "2g",
+            Self::SlowTwoG => "slow-2g",
+            Self::Other => "other",
+        }
+    }
 }
 
 /// Client to server.
@@ -144,6 +191,11 @@ pub enum ServerFrame {
     Goaway {
         /// Milliseconds to wait before reconnecting.
         after_ms: u32,
+    },
+    /// A new session token, for the next connection; only to clients that said they take it.
+    Token {
+        /// The token. A secret.
+        token: String,
     },
 }
 

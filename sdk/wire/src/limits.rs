@@ -31,6 +31,9 @@ pub const MAX_ID: usize = 64;
 /// Most bytes of UTF-8 of a client's message; it has at least one.
 pub const MAX_TEXT: usize = 64 * 1024;
 
+/// Longest time in milliseconds that pieces of a reply may wait for each other.
+pub const MAX_ROLLUP_MS: u32 = 1_000;
+
 /// Most bytes of a close reason (RFC 6455 §5.5).
 pub const MAX_REASON: usize = 123;
 

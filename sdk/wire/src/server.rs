@@ -30,6 +30,8 @@ pub struct Server {
     encoding: Encoding,
     config: Config,
     budget: Budget,
+    /// How many messages the client lets us be ahead of its acknowledgements.
+    window: u64,
     /// What is learned, in the adaptive mode. It outlives the phases: how a connection ends is the
     /// most that is learned from it.
     adaptive: Option<Box<Adaptive>>,
@@ -57,6 +59,8 @@ enum Timer {
     /// The client has been silent for the timeout, or the application has looked for the session
     /// that long.
     Expiry,
+    /// The client has acknowledged nothing for so long that what it lets us send is used up.
+    Slow,
 }
 
 impl Server {
@@ -69,6 +73,7 @@ impl Server {
             phase: Phase::Handshaking { network: hello.network },
             encoding,
             budget: Budget::new(&config, now),
+            window: if hello.window == 0 { u64::MAX } else { hello.window.into() },
             adaptive: pulse::adaptive(&config, hello.network, now),
             now,
             config,
@@ -115,6 +120,7 @@ impl Server {
                 }
                 Timer::Probe => self.ping(now),
                 Timer::Expiry => self.expire(),
+                Timer::Slow => self.close(close::SLOW, "the client takes no more messages"),
             }
         }
     }
@@ -142,6 +148,9 @@ impl Server {
             Ok(()) => {
                 self.transmit(frame);
                 self.note_debt(now, frame);
+                if self.room() == 0 {
+                    self.timers.set_if_unset(Timer::Slow, now + u64::from(self.config.slow_ms));
+                }
             }
             Err(bug) => self.close(close::INTERNAL, bug),
         }
@@ -199,6 +208,16 @@ impl Server {
         self.config.heartbeat_ms.unwrap_or_else(|| self.config.table.base_ms(network))
     }
 
+    /// How many messages may be sent now: what the client's window leaves of them, and none but on a live
+    /// connection. The application sends no more; what is beyond stays in its log.
+    #[must_use]
+    pub const fn room(&self) -> u64 {
+        match &self.phase {
+            Phase::Active(active) => self.window.saturating_sub(active.unacknowledged()),
+            Phase::Handshaking { .. } | Phase::Over(_) => 0,
+        }
+    }
+
     /// Everything up to here was acknowledged by the client; 0 before the `Welcome`.
     #[must_use]
     pub const fn acked(&self) -> u64 {
@@ -242,6 +261,7 @@ impl Server {
         let Phase::Active(active) = &mut self.phase else { return };
         match active.take_ack(seq) {
             Ok(true) => {
+                self.timers.clear(Timer::Slow);
                 self.events.push_back(Event::Frame(ClientFrame::Ack { seq }));
                 self.note_ack();
             }

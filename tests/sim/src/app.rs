@@ -1,7 +1,7 @@
 //! What applications do: they take what they are shown, save where they are, and begin again.
 
 use rolecall_wire::client::Position;
-use rolecall_wire::frame::Message;
+use rolecall_wire::frame::{Hello, Message};
 
 use crate::count::Count;
 use crate::device::{Fate, Seen};
@@ -146,12 +146,8 @@ impl World {
     pub(crate) fn rewind(&mut self, at: usize) {
         let Some(device) = self.devices.get_mut(at) else { return };
         let position = device.client.position();
-        let hello = rolecall_wire::frame::Hello {
-            token: String::new(),
-            last_seq: device.client.last_seq(),
-            epoch: position.epoch,
-            network: rolecall_wire::frame::Network::Other,
-        };
+        let hello =
+            Hello { last_seq: device.client.last_seq(), epoch: position.epoch, ..Hello::default() };
         self.counts.add(Count::Forked);
         // By `POST /v1/reconnect`. The store may have lost more since: then the place is another one.
         let (last_seq, epoch) = match self.store.place(&hello) {

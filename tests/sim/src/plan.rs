@@ -102,6 +102,11 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
+    /// How long a client may take nothing.
+    pub(crate) fn slow_ms(&self) -> u64 {
+        self.server.slow_ms.into()
+    }
+
     pub(crate) fn draw(chance: &mut Chance) -> Self {
         let timeout_ms = chance.pick(30_000, &[3_000, 9_000, 30_000]);
         // A healthy round trip stays below the third of the timeout that follows a probe.
@@ -139,7 +144,8 @@ fn server_config(chance: &mut Chance, timeout_ms: u32) -> server::Config {
         _ => Table::default(),
     };
     let heartbeat_ms = chance.one_in(6).then_some(2_500);
-    server::Config { timeout_ms, table, heartbeat_ms, ..server::Config::default() }
+    let slow_ms = chance.pick(300_000, &[20_000]);
+    server::Config { timeout_ms, table, heartbeat_ms, slow_ms, ..server::Config::default() }
 }
 
 fn client_config(chance: &mut Chance) -> client::Config {
@@ -150,6 +156,8 @@ fn client_config(chance: &mut Chance) -> client::Config {
         max_unaccepted: chance.pick(64, &[3]),
         ack_every: chance.pick(16, &[2]),
         ack_after_ms: chance.pick(250, &[40]),
+        // Also fewer than may be acknowledged at once: then time alone brings the acknowledgement.
+        window: chance.pick(1_024, &[0, 1, 5]),
         backoff: Backoff { base_ms: chance.pick(250, &[100]), ..Backoff::default() },
         ..client::Config::default()
     }

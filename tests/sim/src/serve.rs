@@ -79,11 +79,15 @@ impl World {
         let now = self.now;
         let Some(connection) = self.connections.get_mut(at) else { return };
         let Some((began, _)) = connection.lookup.take() else { return };
-        // The protocol cannot tell a client's own abandoned attempt from another device. A node that
-        // attached it would replace the client's live connection with 4304, which stops it for good.
-        if !connection.client_open {
-            connection.server_open = false;
-            connection.server = None;
+        let (instance, attempt) = (connection.hello.instance, connection.hello.attempt);
+        if self.store.latest.is_some_and(|(latest, newer)| latest == instance && attempt < newer) {
+            self.counts.add(Count::Superseded);
+            return self.refuse(at, 409, close::REPLACED);
+        }
+        // What a process left under way when it died cannot be told from another device. A node that attached it
+        // would replace the live connection of the next process with 4304, which stops that for good.
+        if !connection.client_open && self.store.latest.is_some_and(|(latest, _)| latest != instance) {
+            (connection.server_open, connection.server) = (false, None);
             return;
         }
         if connection.hello.token != self.token.to_string() {
@@ -190,10 +194,14 @@ impl World {
             let (config, encoding) = (self.plan.server.clone(), self.plan.client.encoding);
             connection.server = Some(Server::new(config, encoding, &connection.hello, clock));
         }
+        self.store.latest = Some((connection.hello.instance, connection.hello.attempt));
+        if !connection.client_open {
+            self.counts.add(Count::Abandoned);
+        }
         let (cursor, first) = (connection.hello.last_seq, connection.hello.last_seq + 1);
         connection.attached = Some(Attached { number, fence, cursor, replaying: Some(first), head });
         connection.watch.network = connection.hello.network;
-        (connection.watch.heard, connection.watch.sent) = (clock, cursor);
+        (connection.watch.heard, connection.watch.sent, connection.watch.skipped) = (clock, cursor, cursor);
         let welcome = ServerFrame::Welcome {
             session_id: SESSION.into(),
             role: "scholar".into(),
@@ -302,6 +310,11 @@ impl World {
             close::PROTOCOL | close::BAD_FRAME | close::BAD_VERSION | close::TOO_LARGE | close::TOO_MANY_FRAMES => {
                 hold!(false, P13, "#{}: an honest client is closed with {code}", connection.id);
             }
+            close::SLOW => {
+                self.counts.add(Count::Slow);
+                let (under_way, window) = (connection.watch.under_way(), u64::from(connection.hello.window));
+                hold!(under_way >= window, P11, "#{} is called slow with {under_way} under way", connection.id);
+            }
             close::INTERNAL => hold!(false, P4, "#{}: the server had a hole to show", connection.id),
             _ => {}
         }
@@ -332,7 +345,7 @@ impl World {
         let Some(actor) = node.actor.as_ref().filter(|actor| actor.fence == attached.fence) else { return };
         let clock = self.now + node.skew;
         // One at a time, so that the backlog is what was really written.
-        if server.state() == State::Active && attached.cursor < actor.head && connection.down.len() < BACKLOG {
+        if server.room() > 0 && attached.cursor < actor.head && connection.down.len() < BACKLOG {
             let next = self.store.after(attached.cursor).filter(|entry| entry.message.seq <= actor.head);
             let frame = match next {
                 Some(entry) if entry.message.seq == attached.cursor + 1 => ServerFrame::Message(entry.message.clone()),
@@ -345,7 +358,12 @@ impl World {
                 ServerFrame::Skipped { to, .. } => *to,
                 _ => attached.cursor + 1,
             };
-            connection.watch.sent = attached.cursor;
+            (connection.watch.sent, connection.watch.full_at) = (attached.cursor, clock);
+            match frame {
+                ServerFrame::Skipped { to, .. } => connection.watch.skipped = to,
+                _ if server.room() == 1 => self.counts.add(Count::WindowFull),
+                _ => {}
+            }
             server.send(clock, &frame);
         }
         if server.state() == State::Active

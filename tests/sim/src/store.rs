@@ -77,6 +77,8 @@ pub(crate) struct Store {
     /// The node that owns the session.
     pub(crate) owner: Option<usize>,
     pub(crate) down_until: u64,
+    /// The instance and the number of the last attempt that was let in; kept with the owner.
+    pub(crate) latest: Option<(u64, u32)>,
     /// A loss that only a client can prove: until one has, nothing is committed. What could be
     /// committed before would take numbers that the client knows otherwise, and nobody could tell.
     pub(crate) unproven: bool,
@@ -96,6 +98,7 @@ impl Store {
             fence: 0,
             owner: None,
             down_until: 0,
+            latest: None,
             unproven: false,
             lost: Vec::new(),
         }

@@ -268,6 +268,7 @@ impl World {
                 let expected = device.watch.expected.take();
                 hold!(expected == Some(rtt_ms), P11, "a client measured {rtt_ms} ms, it was {expected:?} at {now}");
             }
+            Event::Token { .. } => hold!(false, P13, "a token out of nowhere"),
             Event::Error { code, .. } => {
                 // The second: an answer about a message that the log has settled in the meantime.
                 let known = ["turn_not_running", "client_seq_forgotten"].contains(&code.as_str());

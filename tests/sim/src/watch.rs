@@ -30,9 +30,18 @@ pub(crate) struct ServerWatch {
     pub(crate) expected: Option<u64>,
     pub(crate) acked: u64,
     pub(crate) sent: u64,
+    /// When the last message went out.
+    pub(crate) full_at: u64,
+    /// The end of the last skip, or where the connection began.
+    pub(crate) skipped: u64,
 }
 
 impl ServerWatch {
+    /// Messages under way.
+    pub(crate) fn under_way(&self) -> u64 {
+        self.sent - self.acked.max(self.skipped)
+    }
+
     pub(crate) const fn new() -> Self {
         Self {
             heard: 0,
@@ -43,6 +52,8 @@ impl ServerWatch {
             expected: None,
             acked: 0,
             sent: 0,
+            skipped: 0,
+            full_at: 0,
         }
     }
 
@@ -222,7 +233,7 @@ impl ClientWatch {
                 }
             }
             ServerFrame::Goaway { after_ms } => self.come_back_at = Some(now + u64::from(*after_ms)),
-            ServerFrame::Error { id: None, .. } | ServerFrame::Skipped { .. } => {}
+            ServerFrame::Error { id: None, .. } | ServerFrame::Skipped { .. } | ServerFrame::Token { .. } => {}
         }
         Ok(())
     }

@@ -278,6 +278,12 @@ impl World {
             let silent = late(watch.heard + u64::from(self.plan.server.timeout_ms));
             hold!(!silent, P11, "#{} waits to {until}, and heard nothing", connection.id);
             hold!(!late(watch.ping_due), P11, "#{} sends no Ping until {until}", connection.id);
+            let window = Some(u64::from(connection.hello.window)).filter(|window| *window > 0);
+            let under_way = watch.under_way();
+            hold!(window.is_none_or(|most| under_way <= most), P11, "#{} has {under_way} under way", connection.id);
+            // Counted from the last message at the latest, which is later than the machine counts.
+            let slow = window.is_some_and(|most| under_way >= most) && late(watch.full_at + self.plan.slow_ms());
+            hold!(!slow, P11, "#{} waits to {until} for a client that takes nothing", connection.id);
         }
         Ok(())
     }

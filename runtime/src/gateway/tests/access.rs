@@ -1,6 +1,6 @@
 //! Who is let in, and how those who are not are told.
 
-use rolecall_wire::frame::{Hello, Network};
+use rolecall_wire::frame::Hello;
 
 use super::*;
 use crate::config::Secret;
@@ -144,7 +144,7 @@ async fn a_server_that_cannot_write_is_not_ready() {
     let house = House::with(says(&["Hi."]), |config| config.store = StoreKind::Embedded).await;
     assert_eq!(house.get("/readyz").await.status, StatusCode::OK);
     let created = house.app.sessions.create("clerk", "").await.unwrap();
-    let hello = Hello { token: String::new(), last_seq: 0, epoch: 0, network: Network::Other };
+    let hello = Hello::default();
     drop(house.app.sessions.attach(&created.id, &hello).await.unwrap());
     crate::store::fill_disk(&house.app.config.data);
     house.post("/v1/sessions", &json!({"role": "clerk"})).await.refused(503, "store_unavailable");

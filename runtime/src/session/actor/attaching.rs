@@ -4,9 +4,10 @@ use rolecall_wire::close;
 use rolecall_wire::frame::Hello;
 use tokio::sync::mpsc;
 
-use super::super::attach::{Attachment, CONTROLS, Resume};
+use super::super::attach::{Attachment, CONTROLS, Control, Resume};
 use super::super::error::SessionError;
-use super::{Actor, Attached};
+use super::super::state::ConnectionId;
+use super::Actor;
 use crate::ids::{Epoch, Seq};
 
 /// How far a client may be ahead of the log. A store loses what it had not synced, never this much.
@@ -14,15 +15,43 @@ const MAX_LOST: Seq = 1_000_000;
 /// How many epochs a client may be ahead.
 const MAX_LOST_EPOCHS: Epoch = 16;
 
+/// The connection that is attached.
+pub(super) struct Attached {
+    pub(super) id: ConnectionId,
+    pub(super) control: mpsc::Sender<Control>,
+    /// The place of a last word, which is there however many frames wait.
+    pub(super) last: Option<mpsc::OwnedPermit<Control>>,
+}
+
+/// Which attempt to connect of which run of a client.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Attempt {
+    instance: u64,
+    attempt: u32,
+}
+
+impl Attempt {
+    /// `None` for a client that does not number its attempts.
+    fn of(hello: &Hello) -> Option<Self> {
+        (hello.instance != 0).then_some(Self { instance: hello.instance, attempt: hello.attempt })
+    }
+}
+
 impl Actor {
     pub(super) async fn attach(&mut self, hello: &Hello) -> Result<Attachment, SessionError> {
         if self.deps.contracts.get(&self.role).is_none() {
             return Err(SessionError::NoRole(self.role.clone()));
         }
+        // Network and load balancers may hold an upgrade back until its client has given up and come again; it would
+        // take the connection that is in use.
+        if self.latest.is_some_and(|latest| latest.instance == hello.instance && hello.attempt < latest.attempt) {
+            return Err(SessionError::Superseded);
+        }
         // The number of a message whose commit is under way is in no replay yet: a client that starts from before it
         // had one would give it another, and the message would take effect twice.
         self.settle().await?;
         let resume = self.position(hello).await?;
+        self.latest = Attempt::of(hello);
         // Whoever is replaced is told why, so that it does not come back and take over in turn.
         self.close_attached(close::REPLACED, "another connection of this session took over");
         self.detach();

@@ -68,6 +68,25 @@ async fn a_client_of_a_lost_branch_is_told() {
     on(&House::on(house.store.clone(), &["Yes."], ROLE, true)).await;
 }
 
+// Fails when an upgrade that was held back on its way takes the connection that its client has opened since, or when
+// another run of the client, or one that numbers nothing, is taken for the same.
+#[tokio::test]
+async fn an_attempt_that_comes_late_takes_nothing() {
+    let house = House::new(&["Yes."]);
+    let id = house.session().await;
+    let numbered = |instance, attempt| Hello { instance, attempt, ..hello(0, 0) };
+    let mut second = house.sessions.attach(&id, &numbered(7, 2)).await.unwrap();
+    let late = house.sessions.attach(&id, &numbered(7, 1)).await.unwrap_err();
+    assert_eq!((late.code(), late.status()), ("attempt_superseded", 409));
+    assert!(second.control.try_recv().is_err(), "the later one stays");
+    for next in [numbered(7, 2), numbered(7, 3), numbered(9, 1), hello(0, 0), numbered(7, 1)] {
+        let replacing = house.sessions.attach(&id, &next).await.unwrap();
+        let told = second.control.recv().await;
+        assert!(matches!(told, Some(Control::Close { code: close::REPLACED, .. })), "{next:?}: {told:?}");
+        second = replacing;
+    }
+}
+
 // Fails when an actor stays in memory for ever, or a session cannot be used after it left.
 #[tokio::test(start_paused = true)]
 async fn idle_sessions_leave_memory() {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
-use rolecall_wire::frame::{Body, ClientFrame, Hello, Message, Network, ServerFrame};
+use rolecall_wire::frame::{Body, ClientFrame, Hello, Message, ServerFrame};
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -134,7 +134,7 @@ impl House {
 }
 
 fn hello(last_seq: Seq, epoch: Epoch) -> Hello {
-    Hello { token: String::new(), last_seq, epoch, network: Network::Other }
+    Hello { last_seq, epoch, ..Hello::default() }
 }
 
 /// A connection without a socket.

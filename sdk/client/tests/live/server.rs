@@ -124,7 +124,7 @@ impl TestServer {
         let field = |name: &str| query.split('&').find_map(|p| p.strip_prefix(name)).unwrap().parse::<u64>().unwrap();
         let (last_seq, epoch) = (field("last_seq="), u32::try_from(field("epoch=")).unwrap());
         let protocol = request.headers()["sec-websocket-protocol"].to_str().unwrap();
-        let hello = Hello { token: "tok.en".into(), last_seq, epoch, network: Network::FourG };
+        let hello = Hello { token: "tok.en".into(), last_seq, epoch, network: Network::FourG, ..Hello::default() };
         Ok((hello, Encoding::from_subprotocol(protocol).unwrap()))
     }
 

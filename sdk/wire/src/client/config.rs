@@ -28,6 +28,12 @@ pub struct Config {
     pub ack_after_ms: u32,
     /// Longest time from `Connect` to the `Welcome`; default 10,000 ms.
     pub connect_timeout_ms: u32,
+    /// Messages that the server may send ahead of our acknowledgement; default 1,024, 0 for any number. At
+    /// least twice `ack_every`, or the server waits for acknowledgements that wait for more.
+    pub window: u32,
+    /// Longest time that the server may hold a piece of a running reply back, to put several into one frame;
+    /// default 40 ms. The first piece of a reply never waits. Only BSP version 2 does so.
+    pub rollup_ms: u32,
     /// Delays between attempts.
     pub backoff: Backoff,
 }
@@ -43,6 +49,8 @@ impl Default for Config {
             ack_every: 16,
             ack_after_ms: 250,
             connect_timeout_ms: 10_000,
+            window: 1_024,
+            rollup_ms: 40,
             backoff: Backoff::default(),
         }
     }

@@ -134,6 +134,11 @@ pub enum Event {
         /// Milliseconds.
         rtt_ms: u64,
     },
+    /// The session has a new token: a saved [`Position`](super::Position) is out of date.
+    Token {
+        /// The token. A secret.
+        token: String,
+    },
     /// The connection ended; the machine reconnects by itself.
     Disconnected {
         /// The close code that stands for what happened.

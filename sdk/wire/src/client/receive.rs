@@ -68,6 +68,10 @@ impl Client {
             (_, ServerFrame::Accepted { id, client_seq, seq, .. }) => self.on_accepted(&id, client_seq, seq),
             (_, ServerFrame::Beat { echo_ms, heartbeat_ms }) => self.on_beat(now, echo_ms, heartbeat_ms),
             (_, ServerFrame::Error { code, message, id }) => self.on_error(now, code, message, id),
+            (_, ServerFrame::Token { token }) => {
+                self.hello.token.clone_from(&token);
+                self.events.push_back(Event::Token { token });
+            }
             (_, ServerFrame::Goaway { after_ms }) => {
                 let at = now + u64::from(after_ms);
                 self.come_back_at = Some(at);

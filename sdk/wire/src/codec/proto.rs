@@ -52,6 +52,7 @@ pub(super) fn server_envelope(frame: &ServerFrame) -> Vec<u8> {
         ServerFrame::Error { code, message, id } => F::Error(schema::Error { code, message, id }),
         ServerFrame::Goaway { after_ms } => F::Goaway(schema::Goaway { after_ms }),
         ServerFrame::Skipped { from, to } => F::Skipped(schema::Skipped { from, to }),
+        ServerFrame::Token { token } => F::Token(schema::Token { token }),
     };
     schema::Envelope { frame: Some(frame) }.encode_to_vec()
 }
@@ -74,6 +75,7 @@ pub(super) fn client_frame(envelope: &[u8]) -> Result<ClientFrame, DecodeError> 
         F::Error(_) => return Err(DecodeError::WrongDirection("error")),
         F::Goaway(_) => return Err(DecodeError::WrongDirection("goaway")),
         F::Skipped(_) => return Err(DecodeError::WrongDirection("skipped")),
+        F::Token(_) => return Err(DecodeError::WrongDirection("token")),
     })
 }
 
@@ -99,6 +101,7 @@ pub(super) fn server_frame(envelope: &[u8]) -> Result<ServerFrame, DecodeError> 
         F::Error(f) => ServerFrame::Error { code: f.code, message: f.message, id: f.id },
         F::Goaway(f) => ServerFrame::Goaway { after_ms: f.after_ms },
         F::Skipped(f) => ServerFrame::Skipped { from: f.from, to: f.to },
+        F::Token(f) => ServerFrame::Token { token: f.token },
         F::Send(_) => return Err(DecodeError::WrongDirection("send")),
         F::Ack(_) => return Err(DecodeError::WrongDirection("ack")),
         F::ClientBeat(_) => return Err(DecodeError::WrongDirection("client_beat")),

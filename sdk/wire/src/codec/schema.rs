@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct Envelope {
-    #[prost(oneof = "Frame", tags = "1, 2, 3, 4, 8, 9, 10, 11, 12, 13, 14, 15")]
+    #[prost(oneof = "Frame", tags = "1, 2, 3, 4, 8, 9, 10, 11, 12, 13, 14, 15, 16")]
     pub(super) frame: Option<Frame>,
 }
 
@@ -36,6 +36,8 @@ pub(super) enum Frame {
     Goaway(Goaway),
     #[prost(message, tag = "15")]
     Skipped(Skipped),
+    #[prost(message, tag = "16")]
+    Token(Token),
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -132,6 +134,12 @@ pub(super) struct Error {
 pub(super) struct Goaway {
     #[prost(uint32, tag = "1")]
     pub(super) after_ms: u32,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Token {
+    #[prost(string, tag = "1")]
+    pub(super) token: String,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

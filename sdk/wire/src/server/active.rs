@@ -19,6 +19,8 @@ pub(super) struct Active {
     /// The highest sequence id that the client has, or that was sent to it.
     sent: u64,
     pub(super) acked: u64,
+    /// The end of the last skip. Nothing of it is under way, and what was sent before is not counted any more.
+    skipped: u64,
     pings: VecDeque<Ping>,
 }
 
@@ -37,7 +39,7 @@ impl Ping {
 impl Active {
     pub(super) fn new(network: Network, resume_from: u64) -> Self {
         let sent = resume_from.saturating_sub(1);
-        Self { network, rtts: Rtts::default(), sent, acked: sent, pings: VecDeque::new() }
+        Self { network, rtts: Rtts::default(), sent, acked: sent, skipped: sent, pings: VecDeque::new() }
     }
 
     /// Notes a message about to be sent.
@@ -54,8 +56,14 @@ impl Active {
         if Some(from) != self.sent.checked_add(1) || to < from {
             return Err("a skip that does not follow the messages sent");
         }
-        self.sent = to;
+        (self.sent, self.skipped) = (to, to);
         Ok(())
+    }
+
+    /// How many messages wait for their acknowledgement.
+    pub(super) const fn unacknowledged(&self) -> u64 {
+        let settled = if self.acked > self.skipped { self.acked } else { self.skipped };
+        self.sent - settled
     }
 
     /// Whether an acknowledgement moves the watermark; the highest sequence id sent when it is

@@ -48,6 +48,9 @@ pub struct Config {
     /// A random number, which must differ between connections: when the first regular beat of
     /// [`Mode::Adaptive`](heartbeat::Mode::Adaptive) comes follows from it.
     pub seed: u64,
+    /// How long a client may let its window be used up without an acknowledgement; default 300,000 ms. Then the
+    /// connection closes with [`close::SLOW`](crate::close::SLOW).
+    pub slow_ms: u32,
     /// Frames a client may send per second in the long run; default 50.
     pub frames_per_second: u32,
     /// Frames a client may send at once; default 200. More close the connection with
@@ -65,6 +68,7 @@ impl Default for Config {
             heartbeat_ms: None,
             learned: heartbeat::Learned::default(),
             seed: 0,
+            slow_ms: 300_000,
             frames_per_second: 50,
             frame_burst: 200,
         }

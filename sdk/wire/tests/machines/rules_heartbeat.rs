@@ -12,7 +12,7 @@ use crate::world::position;
 
 fn adaptive(seed: u64, learned: Learned) -> Server {
     let config = Config { mode: Mode::Adaptive, seed, learned, ..Config::default() };
-    let hello = Hello { token: "t".into(), last_seq: 0, epoch: 0, network: Network::FourG };
+    let hello = Hello { token: "t".into(), network: Network::FourG, ..Hello::default() };
     let mut server = Server::new(config, Encoding::BspV1, &hello, 0);
     server.send(0, &welcome(1, 1, 0));
     server
@@ -92,7 +92,7 @@ fn what_was_learned_outlives_the_connection() {
     let next = adaptive(2, serde_json::from_str(&kept).unwrap());
     // Before a round trip is known, patience is as with one of a second.
     assert!(next.heartbeat_ms() > adaptive(2, Learned::default()).heartbeat_ms());
-    let hello = Hello { token: "t".into(), last_seq: 0, epoch: 0, network: Network::FourG };
+    let hello = Hello { token: "t".into(), network: Network::FourG, ..Hello::default() };
     assert_eq!(Server::new(Config::default(), Encoding::BspV1, &hello, 0).learned(), None);
 }
 

@@ -7,7 +7,7 @@ use rolecall_wire::heartbeat::Table;
 use rolecall_wire::server::{Config, Encoding, Event, Input, Server, State, Transmit};
 
 fn hello(network: Network) -> Hello {
-    Hello { token: "t".into(), last_seq: 0, epoch: 0, network }
+    Hello { token: "t".into(), network, ..Hello::default() }
 }
 
 pub(crate) fn welcome(resume_from: u64, next_seq: u64, client_seq: u64) -> ServerFrame {
@@ -265,4 +265,38 @@ fn a_message_that_no_frame_carries_is_skipped_by_name() {
         assert_eq!(sent, [delta(1), ServerFrame::Skipped { from: 2, to: 2 }, delta(3)]);
         assert!(matches!(events(&mut server)[..], [Event::Unsendable { seq: 2, .. }]));
     }
+}
+
+/// Fails if a client's window does not bound what is under way, if a skip uses it up, or if a client that takes
+/// nothing keeps its connection for ever.
+#[test]
+fn a_window_bounds_what_is_under_way() {
+    let hello = Hello { window: 3, ..hello(Network::FourG) };
+    let mut server = Server::new(Config { slow_ms: 5_000, ..Config::default() }, Encoding::BspV1, &hello, 0);
+    assert_eq!(server.room(), 0, "nothing before the Welcome");
+    server.send(0, &welcome(1, 1, 0));
+    assert_eq!(server.room(), 3);
+    server.send(0, &ServerFrame::Skipped { from: 1, to: 1_000 });
+    assert_eq!(server.room(), 3, "numbers that never come are not under way");
+    for (seq, left) in [(1_001, 2), (1_002, 1), (1_003, 0)] {
+        server.send(1_000, &delta(seq));
+        assert_eq!(server.room(), left);
+    }
+    give(&mut server, 4_000, &ClientFrame::Ack { seq: 1_001 });
+    assert_eq!(server.room(), 1);
+    server.handle_timeout(7_000);
+    assert_eq!(server.state(), State::Active, "an acknowledgement ends the wait");
+    server.send(8_000, &delta(1_004));
+    server.handle_timeout(12_999);
+    assert_eq!(close_code(&mut server), None);
+    server.handle_timeout(13_000);
+    assert_eq!((close_code(&mut server), server.state(), server.room()), (Some(close::SLOW), State::Closed, 0));
+}
+
+/// Fails if a client without a window is held back.
+#[test]
+fn without_a_window_everything_goes() {
+    let mut server = active(Network::FourG);
+    (1..=5_000).for_each(|seq| server.send(1_000, &delta(seq)));
+    assert!(server.room() > 1 << 40);
 }

@@ -2,7 +2,7 @@
 
 use rolecall_wire::close;
 use rolecall_wire::codec;
-use rolecall_wire::frame::{ClientFrame, Hello, Network, ServerFrame};
+use rolecall_wire::frame::{ClientFrame, Hello, ServerFrame};
 use rolecall_wire::server::{Config, Encoding, Event, Input, Server, State, Transmit};
 
 use super::{delta, garbage};
@@ -33,7 +33,7 @@ pub(crate) fn break_a_rule(chance: &mut Chance, counts: &mut Counts) -> Held {
 impl Stand {
     fn new(chance: &mut Chance, config: Config) -> Self {
         let now = chance.below(1_000_000);
-        let hello = Hello { token: "t".into(), last_seq: 0, epoch: 0, network: Network::Other };
+        let hello = Hello { token: "t".into(), ..Hello::default() };
         let server = Server::new(config, Encoding::BspV1, &hello, now);
         Self { server, now, head: 0 }
     }

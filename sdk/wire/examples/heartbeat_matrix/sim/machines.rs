@@ -38,7 +38,7 @@ impl Machines {
         client.handle_input(now, client::Input::Opened);
         while client.poll_transmit().is_some() {}
         let config = server::Config { mode, timeout_ms, learned, seed: !seed, ..server::Config::default() };
-        let hello = Hello { token: "t".into(), last_seq: 0, epoch: 0, network };
+        let hello = Hello { token: "t".into(), network, ..Hello::default() };
         let mut server = Server::new(config, Encoding::BspV1, &hello, now);
         server.send(now, &welcome());
         server.send(now, &ServerFrame::Resumed { from: 1, to: 0 });
