@@ -221,7 +221,10 @@ impl World {
                 connection.down.push(now + latency, Down::Gone);
             }
         } else {
-            connection.up.push(now + latency, Up::Hello);
+            // A load balancer may hold it back for longer than its client waits.
+            let held = if !self.fair && self.chance.one_in(25) { self.chance.below(25_000) } else { 0 };
+            connection.harmed |= held > 0;
+            connection.up.push(now + latency + held, Up::Hello);
         }
         self.connections.push(connection);
         Ok(())
