@@ -67,11 +67,12 @@ pub(super) fn hello<B>(request: &Request<B>) -> Result<Hello, ApiError> {
     let headers = request.headers();
     let in_protocol =
         listed(headers, &header::SEC_WEBSOCKET_PROTOCOL).find_map(|name| name.strip_prefix(TOKEN_PROTOCOL));
-    let token = bearer(headers).or(in_protocol).map(str::to_owned).or_else(|| query.token.clone()).ok_or_else(|| {
-        let message = "send the session token as `Authorization: Bearer TOKEN`, as the subprotocol \
+    let token =
+        bearer(headers).or(in_protocol).map(str::to_owned).or_else(|| query.token.clone()).ok_or_else(|| {
+            let message = "send the session token as `Authorization: Bearer TOKEN`, as the subprotocol \
                        `rolecall.token.TOKEN` of a WebSocket, or as `?token=TOKEN`";
-        ApiError::new(StatusCode::UNAUTHORIZED, "token_missing", message)
-    })?;
+            ApiError::new(StatusCode::UNAUTHORIZED, "token_missing", message)
+        })?;
     if query.rollup_ms > MAX_ROLLUP_MS {
         return Err(ApiError::invalid("invalid_query", format!("rollup_ms is at most {MAX_ROLLUP_MS}")));
     }
@@ -108,7 +109,7 @@ impl Handshake {
         let protocols: Vec<&str> = listed(headers, &header::SEC_WEBSOCKET_PROTOCOL).collect();
         let encoding = protocols.iter().find_map(|name| Encoding::from_subprotocol(name));
         if encoding.is_none() && !protocols.is_empty() {
-            let message = "offer the subprotocol `rolecall.bsp.v1` or `rolecall.json.v1`";
+            let message = "offer the subprotocol `rolecall.bsp.v2`, `rolecall.bsp.v1` or `rolecall.json.v1`";
             return Err(Refusal(ApiError::invalid("unknown_subprotocol", message)));
         }
         Ok(Self {

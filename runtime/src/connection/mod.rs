@@ -37,7 +37,8 @@ use crate::session::Attachment;
 /// protocol (`PROTOCOL.md` §3).
 ///
 /// The token comes in `Authorization: Bearer`, as the subprotocol `rolecall.token.<token>`, or as
-/// `?token=`; the encoding as the subprotocol `rolecall.bsp.v1` (the default) or `rolecall.json.v1`.
+/// `?token=`; the encoding as the subprotocol `rolecall.bsp.v2`, `rolecall.bsp.v1` (the default) or
+/// `rolecall.json.v1`.
 ///
 /// # Errors
 /// As an HTTP status with a typed body: 400 for a malformed request, 401 for a bad token, 404 for a

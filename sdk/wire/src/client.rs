@@ -6,6 +6,7 @@
 
 mod active;
 mod backoff;
+mod coder;
 mod config;
 mod io;
 mod migrate;
@@ -19,6 +20,7 @@ use alloc::string::{String, ToString};
 
 use self::active::Active;
 pub use self::backoff::Backoff;
+use self::coder::Coder;
 pub use self::config::{Config, NotActive, SendError};
 pub use self::io::{Event, Input, State, Transmit};
 pub use self::position::{Position, Unaccepted};
@@ -34,6 +36,7 @@ use crate::timer::Timers;
 #[derive(Debug)]
 pub struct Client {
     config: Config,
+    coder: Coder,
     phase: Phase,
     hello: Hello,
     /// The network type that the attempt under way presented; it may change before the `Welcome`.
@@ -110,6 +113,7 @@ impl Client {
             hello,
             queue: Queue::new(position.next_client_seq, position.unaccepted, config.max_unaccepted),
             retry: backoff::Retry::new(seed),
+            coder: Coder::new(config.encoding),
             config,
             come_back_at: None,
             rtt_ms: None,
@@ -143,18 +147,12 @@ impl Client {
             }
             (Phase::Handshaking | Phase::Active(_), Input::Ping(payload)) => self.on_ping(now, payload),
             (Phase::Handshaking | Phase::Active(_), Input::Binary(bytes)) => {
-                let frame = match self.config.encoding {
-                    Encoding::BspV1 => codec::decode_server(bytes, self.config.max_payload),
-                    Encoding::JsonV1 => Err(codec::DecodeError::Kind("text")),
-                };
-                self.on_decoded(now, frame);
+                let frames = self.coder.binary(bytes, self.config.max_payload);
+                self.on_decoded(now, frames);
             }
             (Phase::Handshaking | Phase::Active(_), Input::Text(text)) => {
-                let frame = match self.config.encoding {
-                    Encoding::JsonV1 => codec::from_json(text, self.config.max_payload),
-                    Encoding::BspV1 => Err(codec::DecodeError::Kind("binary")),
-                };
-                self.on_decoded(now, frame);
+                let frames = self.coder.text(text, self.config.max_payload);
+                self.on_decoded(now, frames);
             }
             _ => {}
         }
@@ -295,6 +293,7 @@ impl Client {
 
     fn open(&mut self, now: Millis) {
         self.phase = Phase::Connecting;
+        self.coder = Coder::new(self.config.encoding);
         self.come_back_at = None;
         self.timers.clear_all();
         self.timers.set(Timer::Connect, now + u64::from(self.config.connect_timeout_ms));
@@ -364,7 +363,7 @@ impl Client {
 
     /// Text that is short enough may still be too long as JSON, where some characters take six bytes.
     fn check_escaped(&self, id: &str, text: &str) -> Result<(), SendError> {
-        if matches!(self.config.encoding, Encoding::BspV1) || limits::check_send(id, text).is_err() {
+        if self.config.encoding != Encoding::JsonV1 || limits::check_send(id, text).is_err() {
             return Ok(());
         }
         let frame = ClientFrame::Send { id: id.into(), client_seq: u64::MAX, text: text.into() };
@@ -375,11 +374,7 @@ impl Client {
     }
 
     fn transmit(&mut self, frame: &ClientFrame) {
-        let encoded = match self.config.encoding {
-            Encoding::BspV1 => codec::encode_client(frame).map(Transmit::Binary),
-            Encoding::JsonV1 => codec::to_json(frame).map(Transmit::Text),
-        };
-        match encoded {
+        match self.coder.encode(frame) {
             Ok(transmit) => self.transmits.push_back(transmit),
             // Every message was checked when it was queued.
             Err(error) => self.events.push_back(Event::Error { code: "internal".into(), message: error.to_string() }),

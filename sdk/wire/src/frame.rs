@@ -33,7 +33,8 @@ impl Hello {
     /// The query of the upgrade, without the token, which has better places. What has its default is left out.
     #[must_use]
     pub fn query(&self) -> String {
-        let mut query = alloc::format!("last_seq={}&epoch={}&network={}", self.last_seq, self.epoch, self.network.name());
+        let mut query =
+            alloc::format!("last_seq={}&epoch={}&network={}", self.last_seq, self.epoch, self.network.name());
         let mut add = |name: &str, value: u64| {
             if value != 0 {
                 query.push_str(&alloc::format!("&{name}={value}"));

@@ -2,9 +2,11 @@
 
 mod active;
 mod budget;
+mod coder;
 mod config;
 mod io;
 mod pulse;
+mod rollup;
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -12,9 +14,10 @@ use alloc::string::ToString;
 
 use self::active::Active;
 use self::budget::Budget;
+use self::coder::Coder;
 pub use self::config::{Config, Encoding};
 pub use self::io::{Event, Input, State, Transmit};
-use crate::codec::{self, DecodeError};
+use self::rollup::Rollup;
 use crate::frame::{ClientFrame, Hello, Message, Network, ServerFrame};
 use crate::heartbeat::Adaptive;
 use crate::timer::Timers;
@@ -27,7 +30,8 @@ pub type Millis = u64;
 #[derive(Debug)]
 pub struct Server {
     phase: Phase,
-    encoding: Encoding,
+    coder: Coder,
+    rollup: Rollup,
     config: Config,
     budget: Budget,
     /// How many messages the client lets us be ahead of its acknowledgements.
@@ -61,6 +65,8 @@ enum Timer {
     Expiry,
     /// The client has acknowledged nothing for so long that what it lets us send is used up.
     Slow,
+    /// The first piece of a reply that waits for others has waited long enough.
+    Flush,
 }
 
 impl Server {
@@ -71,7 +77,8 @@ impl Server {
         timers.set(Timer::Expiry, now + u64::from(config.timeout_ms));
         Self {
             phase: Phase::Handshaking { network: hello.network },
-            encoding,
+            coder: Coder::new(encoding),
+            rollup: Rollup::new(if encoding == Encoding::BspV2 { hello.rollup_ms } else { 0 }),
             budget: Budget::new(&config, now),
             window: if hello.window == 0 { u64::MAX } else { hello.window.into() },
             adaptive: pulse::adaptive(&config, hello.network, now),
@@ -103,7 +110,7 @@ impl Server {
         if let Input::Pong(payload) = input {
             return self.on_pong(now, payload);
         }
-        match self.decode(&input) {
+        match self.coder.decode(&input, self.config.max_payload) {
             Ok(frame) => self.on_frame(now, frame),
             Err(error) => self.close(error.close_code(), &error.to_string()),
         }
@@ -120,6 +127,7 @@ impl Server {
                 }
                 Timer::Probe => self.ping(now),
                 Timer::Expiry => self.expire(),
+                Timer::Flush => self.flush_pieces(),
                 Timer::Slow => self.close(close::SLOW, "the client takes no more messages"),
             }
         }
@@ -146,7 +154,7 @@ impl Server {
         };
         match sent {
             Ok(()) => {
-                self.transmit(frame);
+                self.transmit_in_order(now, frame);
                 self.note_debt(now, frame);
                 if self.room() == 0 {
                     self.timers.set_if_unset(Timer::Slow, now + u64::from(self.config.slow_ms));
@@ -227,15 +235,6 @@ impl Server {
         }
     }
 
-    fn decode(&self, input: &Input<'_>) -> Result<ClientFrame, DecodeError> {
-        match (self.encoding, input) {
-            (Encoding::BspV1, Input::Binary(bytes)) => codec::decode_client(bytes, self.config.max_payload),
-            (Encoding::JsonV1, Input::Text(text)) => codec::from_json(text, self.config.max_payload),
-            (Encoding::BspV1, _) => Err(DecodeError::Kind("binary")),
-            (Encoding::JsonV1, _) => Err(DecodeError::Kind("text")),
-        }
-    }
-
     fn on_frame(&mut self, now: Millis, frame: ClientFrame) {
         if let Err(illegal) = limits::check(&frame) {
             return self.close(close::PROTOCOL, &illegal.to_string());
@@ -307,6 +306,8 @@ impl Server {
     }
 
     fn ping(&mut self, now: Millis) {
+        // A Ping tells what was sent; the client takes what has not come by then for lost.
+        self.flush_pieces();
         if let Phase::Active(active) = &mut self.phase {
             self.transmits.push_back(Transmit::Ping(active.ping(now)));
             self.note_asked(now);
@@ -321,12 +322,18 @@ impl Server {
         }
     }
 
+    /// Sends a frame behind the messages before it. Answers and signs of life may overtake pieces that wait.
+    fn transmit_in_order(&mut self, now: Millis, frame: &ServerFrame) {
+        match frame {
+            ServerFrame::Message(message) => return self.transmit_message(now, message),
+            ServerFrame::Skipped { .. } | ServerFrame::Resumed { .. } => self.flush_pieces(),
+            _ => {}
+        }
+        self.transmit(frame);
+    }
+
     fn transmit(&mut self, frame: &ServerFrame) {
-        let encoded = match self.encoding {
-            Encoding::BspV1 => codec::encode_server(frame).map(Transmit::Binary),
-            Encoding::JsonV1 => codec::to_json(frame).map(Transmit::Text),
-        };
-        match (encoded, frame) {
+        match (self.coder.encode(frame), frame) {
             (Ok(transmit), _) => self.transmits.push_back(transmit),
             // Closing would bring the client back to the same message, for ever.
             (Err(error), ServerFrame::Message(Message { seq, .. })) => {
@@ -344,6 +351,7 @@ impl Server {
 
     fn end(&mut self, state: State, code: u16, reason: &str) {
         if !matches!(self.phase, Phase::Over(_)) {
+            self.flush_pieces();
             self.transmits.push_back(Transmit::Close { code, reason: limits::reason(reason) });
             self.over(state, code, reason);
         }

@@ -12,7 +12,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use rolecall_wire::codec::{self, HEADER_LEN};
+use rolecall_wire::codec::{self, ClientEnd, HEADER_LEN, ServerEnd};
 use rolecall_wire::frame::{ClientFrame, Message, ServerFrame};
 use rolecall_wire::limits::{MAX_PAYLOAD, MAX_SERVER_PAYLOAD};
 use serde_json::Value;
@@ -189,4 +189,42 @@ fn stored_messages_come_back() {
     }
     assert!(kinds >= 4);
     assert!(Message::from_bytes(&[]).is_err());
+}
+
+/// Fails if a frame of version 2 changes, or what it takes for known. The frames are those of one connection, in order:
+/// each depends on those before.
+#[test]
+fn the_conversation_of_version_2_is_golden() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors/v2.json");
+    let mut entries: Vec<Value> = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    let (mut client, mut server) = (ClientEnd::default(), ServerEnd::default());
+    for entry in &mut entries {
+        let bytes = if entry["from"] == "client" {
+            let frame: ClientFrame = serde_json::from_value(entry["frames"][0].clone()).unwrap();
+            let bytes = client.encode(&frame).unwrap();
+            assert_eq!(server.decode(&bytes, MAX_PAYLOAD).unwrap(), frame, "{}", entry["name"]);
+            bytes
+        } else {
+            let frames: Vec<ServerFrame> = serde_json::from_value(entry["frames"].clone()).unwrap();
+            let pieces: Vec<Message> = frames
+                .iter()
+                .filter_map(
+                    |frame| if let ServerFrame::Message(message) = frame { Some(message.clone()) } else { None },
+                )
+                .collect();
+            let together = frames.len() > 1;
+            let bytes =
+                if together { server.encode_pieces(&pieces).unwrap() } else { server.encode(&frames[0]).unwrap() };
+            assert_eq!(client.decode(&bytes, MAX_SERVER_PAYLOAD).unwrap(), frames, "{}", entry["name"]);
+            bytes
+        };
+        if std::env::var("UPDATE_VECTORS").is_ok() {
+            entry["bsp"] = hex(&bytes).into();
+        }
+        assert_eq!(entry["bsp"], hex(&bytes), "{}: our bytes", entry["name"]);
+    }
+    assert!(entries.len() >= 25);
+    if std::env::var("UPDATE_VECTORS").is_ok() {
+        std::fs::write(&path, serde_json::to_string_pretty(&entries).unwrap() + "\n").unwrap();
+    }
 }

@@ -146,8 +146,7 @@ impl World {
     pub(crate) fn rewind(&mut self, at: usize) {
         let Some(device) = self.devices.get_mut(at) else { return };
         let position = device.client.position();
-        let hello =
-            Hello { last_seq: device.client.last_seq(), epoch: position.epoch, ..Hello::default() };
+        let hello = Hello { last_seq: device.client.last_seq(), epoch: position.epoch, ..Hello::default() };
         self.counts.add(Count::Forked);
         // By `POST /v1/reconnect`. The store may have lost more since: then the place is another one.
         let (last_seq, epoch) = match self.store.place(&hello) {

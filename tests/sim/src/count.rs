@@ -71,6 +71,7 @@ counts! {
     Dead = "upgrades that met no node",
     Superseded = "attempts that came after a later one",
     Abandoned = "attempts attached when nobody waited",
+    Rolled = "frames of several pieces",
     WindowFull = "windows used up",
     Slow = "connections closed as slow",
     LookupLate = "lookups that took too long",

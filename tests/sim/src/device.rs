@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use rolecall_wire::client::{Client, Config, Position};
 
+use crate::ear::Ear;
 use crate::watch::ClientWatch;
 
 /// A message that the application was shown.
@@ -54,6 +55,7 @@ pub(crate) struct Device {
     pub(crate) caught_up: bool,
     /// Why it does not go on.
     pub(crate) over: Option<u16>,
+    pub(crate) ear: Ear,
     pub(crate) watch: ClientWatch,
 }
 
@@ -63,6 +65,7 @@ impl Device {
         let watch = ClientWatch::new(before, saved.epoch);
         Self {
             client: Client::new(config.clone(), saved.clone(), seed),
+            ear: Ear::new(config.encoding),
             config,
             connection: None,
             skew,

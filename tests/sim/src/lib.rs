@@ -25,6 +25,7 @@ mod commit;
 mod connection;
 pub mod count;
 mod device;
+mod ear;
 mod finish;
 pub mod mutants;
 mod odd;

@@ -149,13 +149,14 @@ fn server_config(chance: &mut Chance, timeout_ms: u32) -> server::Config {
 }
 
 fn client_config(chance: &mut Chance) -> client::Config {
-    let encoding = if chance.one_in(3) { Encoding::JsonV1 } else { Encoding::BspV1 };
+    let encoding = chance.pick(Encoding::BspV2, &[Encoding::BspV1, Encoding::JsonV1]);
     client::Config {
         encoding,
         network: network(chance),
         max_unaccepted: chance.pick(64, &[3]),
         ack_every: chance.pick(16, &[2]),
         ack_after_ms: chance.pick(250, &[40]),
+        rollup_ms: chance.pick(40, &[0, 700]),
         // Also fewer than may be acknowledged at once: then time alone brings the acknowledgement.
         window: chance.pick(1_024, &[0, 1, 5]),
         backoff: Backoff { base_ms: chance.pick(250, &[100]), ..Backoff::default() },

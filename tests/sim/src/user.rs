@@ -2,12 +2,11 @@
 
 use rolecall_wire::client::{Event, Input, State, Transmit};
 use rolecall_wire::close::{self, Advice};
-use rolecall_wire::codec;
-use rolecall_wire::frame::{ClientFrame, Hello, ServerFrame};
-use rolecall_wire::limits;
+use rolecall_wire::frame::{ClientFrame, Hello};
 
 use crate::connection::{Connection, Down, Up};
 use crate::count::Count;
+use crate::ear::Ear;
 use crate::property::{Held, Violation, hold};
 use crate::world::World;
 
@@ -36,14 +35,18 @@ impl World {
             Down::Opened => device.client.handle_input(clock, Input::Opened),
             Down::Refused(status) => device.client.handle_input(clock, Input::Refused { status: *status }),
             Down::Binary(bytes) => {
-                if let Ok(frame) = codec::decode_server(bytes, limits::MAX_SERVER_PAYLOAD) {
+                let frames = device.ear.server(bytes).unwrap_or_default();
+                if frames.len() > 1 {
+                    self.counts.add(Count::Rolled);
+                }
+                for frame in frames {
                     self.trace.bytes(id, bytes, || format!("↓ {frame:?}"));
                     device.watch.came(now, clock, &frame)?;
                 }
                 device.client.handle_input(clock, Input::Binary(bytes));
             }
             Down::Text(text) => {
-                if let Ok(frame) = codec::from_json::<ServerFrame>(text, limits::MAX_SERVER_PAYLOAD) {
+                for frame in device.ear.server(text.as_bytes()).unwrap_or_default() {
                     self.trace.bytes(id, text.as_bytes(), || format!("↓ {frame:?}"));
                     device.watch.came(now, clock, &frame)?;
                 }
@@ -141,14 +144,12 @@ impl World {
         match transmit {
             Transmit::Connect(hello) => return self.connect(at, hello),
             Transmit::Binary(bytes) => {
-                let frame = codec::decode_client(&bytes, limits::MAX_PAYLOAD);
-                if let Some(connection) = self.observe(at, &bytes, frame)? {
+                if let Some(connection) = self.observe(at, &bytes)? {
                     connection.up.push(now + latency, Up::Binary(bytes.to_vec()));
                 }
             }
             Transmit::Text(text) => {
-                let frame = codec::from_json::<ClientFrame>(&text, limits::MAX_PAYLOAD);
-                if let Some(connection) = self.observe(at, text.as_bytes(), frame)? {
+                if let Some(connection) = self.observe(at, text.as_bytes())? {
                     connection.up.push(now + latency, Up::Text(text));
                 }
             }
@@ -163,16 +164,11 @@ impl World {
     }
 
     /// Judges what a client says, and finds where it goes.
-    fn observe<E: std::fmt::Debug>(
-        &mut self,
-        at: usize,
-        bytes: &[u8],
-        frame: Result<ClientFrame, E>,
-    ) -> Result<Option<&mut Connection>, Violation> {
+    fn observe(&mut self, at: usize, bytes: &[u8]) -> Result<Option<&mut Connection>, Violation> {
         let now = self.now;
         let Some(device) = self.devices.get_mut(at) else { return Ok(None) };
         let Some(id) = device.connection else { return Ok(None) };
-        match frame {
+        match device.ear.client(bytes) {
             Ok(frame) => {
                 self.trace.bytes(id, bytes, || format!("↑ {frame:?}"));
                 let (clock, processed) = (device.clock(now), device.processed());
@@ -206,6 +202,7 @@ impl World {
         let awake = device.suspended_until != now;
         device.watch.connecting(now, awake)?;
         device.connection = Some(id);
+        device.ear = Ear::new(self.plan.client.encoding);
         device.caught_up = false;
         self.trace.note("connect", at as u64, id);
         let mut connection = Connection::new(id, at, node, hello, early);

@@ -10,7 +10,7 @@ use crate::limits;
 /// Timers and limits of a client.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Encoding of frames; the driver offers its subprotocol. Default BSP.
+    /// Encoding of frames; the driver offers its subprotocol. Default BSP version 2.
     pub encoding: Encoding,
     /// The network type at the start; default `other`.
     pub network: Network,
@@ -41,7 +41,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            encoding: Encoding::BspV1,
+            encoding: Encoding::BspV2,
             network: Network::Other,
             mode: Mode::default(),
             max_payload: limits::MAX_SERVER_PAYLOAD,

@@ -1,6 +1,7 @@
 //! What the client makes of a server's frames.
 
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 
 use super::{Active, Advice, Client, Event, Millis, Phase, Timer};
 use crate::close;
@@ -19,9 +20,16 @@ struct Welcome {
 }
 
 impl Client {
-    pub(super) fn on_decoded(&mut self, now: Millis, frame: Result<ServerFrame, DecodeError>) {
-        match frame {
-            Ok(frame) => self.on_frame(now, frame),
+    pub(super) fn on_decoded(&mut self, now: Millis, frames: Result<Vec<ServerFrame>, DecodeError>) {
+        match frames {
+            Ok(frames) => {
+                for frame in frames {
+                    // One of them may end the connection.
+                    if matches!(self.phase, Phase::Handshaking | Phase::Active(_)) {
+                        self.on_frame(now, frame);
+                    }
+                }
+            }
             Err(error) => self.stop(error.close_code(), &error.to_string()),
         }
     }

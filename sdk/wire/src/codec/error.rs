@@ -91,7 +91,7 @@ pub enum DecodeError {
     #[error("the text is not a JSON frame: {0}")]
     Json(String),
     /// An envelope without a frame this version knows.
-    #[error("the envelope holds no frame of version 1")]
+    #[error("this is no frame of the negotiated version")]
     UnknownFrame,
     /// A client's frame where a server's belongs, or the other way round.
     #[error("a `{0}` frame goes in the other direction")]

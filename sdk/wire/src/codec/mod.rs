@@ -7,11 +7,13 @@ mod bsp;
 mod error;
 mod proto;
 mod schema;
+mod v2;
 
 use alloc::string::{String, ToString};
 
 use bytes::Bytes;
 pub use error::{DecodeError, EncodeError};
+pub use v2::{ClientEnd, ServerEnd};
 
 pub use bsp::{HEADER_LEN, MAGIC, Split, VERSION, split};
 

@@ -162,7 +162,7 @@ fn open(envelope: &[u8]) -> Result<schema::Frame, DecodeError> {
     envelope.frame.ok_or(DecodeError::UnknownFrame)
 }
 
-fn network_to(network: Network) -> schema::Network {
+pub(super) fn network_to(network: Network) -> schema::Network {
     match network {
         Network::FourG => schema::Network::FourG,
         Network::ThreeG => schema::Network::ThreeG,
@@ -172,7 +172,7 @@ fn network_to(network: Network) -> schema::Network {
     }
 }
 
-fn network_from(value: i32) -> Result<Network, DecodeError> {
+pub(super) fn network_from(value: i32) -> Result<Network, DecodeError> {
     Ok(match schema::Network::try_from(value) {
         Ok(schema::Network::FourG) => Network::FourG,
         Ok(schema::Network::ThreeG) => Network::ThreeG,
@@ -183,7 +183,7 @@ fn network_from(value: i32) -> Result<Network, DecodeError> {
     })
 }
 
-fn outcome_to(outcome: Outcome) -> schema::Outcome {
+pub(super) fn outcome_to(outcome: Outcome) -> schema::Outcome {
     match outcome {
         Outcome::Complete => schema::Outcome::Complete,
         Outcome::Repaired => schema::Outcome::Repaired,
@@ -194,7 +194,7 @@ fn outcome_to(outcome: Outcome) -> schema::Outcome {
     }
 }
 
-fn outcome_from(value: i32) -> Result<Outcome, DecodeError> {
+pub(super) fn outcome_from(value: i32) -> Result<Outcome, DecodeError> {
     Ok(match schema::Outcome::try_from(value) {
         Ok(schema::Outcome::Complete) => Outcome::Complete,
         Ok(schema::Outcome::Repaired) => Outcome::Repaired,

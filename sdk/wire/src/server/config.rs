@@ -7,6 +7,8 @@ use crate::{heartbeat, limits};
 pub enum Encoding {
     /// `rolecall.bsp.v1`.
     BspV1,
+    /// `rolecall.bsp.v2`: says nothing twice. For chat this is the smallest.
+    BspV2,
     /// `rolecall.json.v1`.
     JsonV1,
 }
@@ -17,6 +19,7 @@ impl Encoding {
     pub const fn subprotocol(self) -> &'static str {
         match self {
             Self::BspV1 => "rolecall.bsp.v1",
+            Self::BspV2 => "rolecall.bsp.v2",
             Self::JsonV1 => "rolecall.json.v1",
         }
     }
@@ -24,7 +27,7 @@ impl Encoding {
     /// The encoding a subprotocol stands for.
     #[must_use]
     pub fn from_subprotocol(name: &str) -> Option<Self> {
-        [Self::BspV1, Self::JsonV1].into_iter().find(|e| e.subprotocol() == name)
+        [Self::BspV1, Self::BspV2, Self::JsonV1].into_iter().find(|e| e.subprotocol() == name)
     }
 }
 

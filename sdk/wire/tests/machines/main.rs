@@ -4,6 +4,7 @@
 
 mod rules_client;
 mod rules_heartbeat;
+mod rules_rollup;
 mod rules_server;
 mod runs;
 mod world;

@@ -6,10 +6,10 @@ use rolecall_wire::codec;
 use rolecall_wire::frame::{Body, ClientFrame, Hello, Message, Network, ServerFrame};
 
 use crate::rules_server::{delta, welcome};
-use crate::world::{World, position};
+use crate::world::{World, bsp_v1, position};
 
 fn client_at(position: Position) -> Client {
-    let mut client = Client::new(client::Config::default(), position, 1);
+    let mut client = Client::new(bsp_v1(), position, 1);
     client.connect(0);
     client.handle_input(0, client::Input::Opened);
     while client.poll_transmit().is_some() {}
@@ -218,7 +218,7 @@ fn the_client_follows_the_advice() {
     let (state, _, timer) = ended(client::Input::Closed { code: close::BUSY });
     assert!(state == client::State::Waiting && timer.unwrap() >= 1_001);
 
-    let mut refused = Client::new(client::Config::default(), position(), 1);
+    let mut refused = Client::new(bsp_v1(), position(), 1);
     refused.connect(0);
     refused.handle_input(1, client::Input::Refused { status: 401 });
     assert_eq!(refused.state(), client::State::Closed);

@@ -8,7 +8,7 @@ use rolecall_wire::heartbeat::{Learned, Mode};
 use rolecall_wire::server::{Config, Encoding, Input, Server, State, Transmit};
 
 use crate::rules_server::{delta, welcome};
-use crate::world::position;
+use crate::world::{bsp_v1, position};
 
 fn adaptive(seed: u64, learned: Learned) -> Server {
     let config = Config { mode: Mode::Adaptive, seed, learned, ..Config::default() };
@@ -127,7 +127,7 @@ fn a_death_in_silence_teaches() {
 }
 
 fn quiet_client() -> Client {
-    let config = client::Config { mode: Mode::Adaptive, ..client::Config::default() };
+    let config = client::Config { mode: Mode::Adaptive, ..bsp_v1() };
     let mut client = Client::new(config, position(), 1);
     client.connect(0);
     client.handle_input(0, client::Input::Opened);

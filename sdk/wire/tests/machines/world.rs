@@ -7,6 +7,11 @@ use rolecall_wire::frame::{Body, ClientFrame, Message, Outcome, ServerFrame};
 use rolecall_wire::server::{self, Encoding, Server};
 use rolecall_wire::{close, codec, limits};
 
+/// A client that speaks the encoding whose frames stand for themselves, so that tests can read them.
+pub(crate) fn bsp_v1() -> client::Config {
+    client::Config { encoding: Encoding::BspV1, ..client::Config::default() }
+}
+
 pub(crate) struct Rng(pub u64);
 
 impl Rng {
@@ -122,7 +127,7 @@ pub(crate) fn position() -> Position {
 
 impl World {
     pub(crate) fn new(seed: u64) -> Self {
-        let mut client = Client::new(client::Config::default(), position(), seed);
+        let mut client = Client::new(bsp_v1(), position(), seed);
         client.connect(0);
         let session = Session { epoch: 1, ..Session::default() };
         Self {
@@ -207,7 +212,7 @@ impl World {
         self.received.retain(|m| m.seq <= processed);
         self.cut(false, true);
         self.silent = false;
-        self.client = Client::new(client::Config::default(), position, seed);
+        self.client = Client::new(bsp_v1(), position, seed);
         self.client.connect(self.now);
     }
 

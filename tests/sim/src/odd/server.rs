@@ -37,7 +37,7 @@ impl Stand {
     fn opened(chance: &mut Chance) -> Self {
         let (now, last) = (chance.below(1_000_000), chance.below(5));
         let position = Position { last_seq: last, epoch: 3, ..Position::start("s_2".into(), "t".into()) };
-        let config = Config { max_payload: 4_096, ..Config::default() };
+        let config = Config { max_payload: 4_096, encoding: Encoding::BspV1, ..Config::default() };
         let mut client = Client::new(config, position, chance.any());
         client.connect(now);
         client.handle_input(now, Input::Opened);

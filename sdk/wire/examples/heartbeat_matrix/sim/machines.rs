@@ -32,7 +32,7 @@ impl Machines {
     pub(crate) fn new(cell: &Cell, setup: Setup, now: u64, out: &mut Out) -> Self {
         let Setup { mode, timeout_ms, sees_pings, learned, seed } = setup;
         let network = cell.network();
-        let config = client::Config { network, mode, ..client::Config::default() };
+        let config = client::Config { network, mode, encoding: Encoding::BspV1, ..client::Config::default() };
         let mut client = Client::new(config, Position::start("s".into(), "t".into()), seed);
         client.connect(now);
         client.handle_input(now, client::Input::Opened);
