@@ -40,11 +40,29 @@ impl Writer {
         self.uint(number.unsigned_abs().into())
     }
 
+    /// Somebody's words, as UTF-8 or as UTF-16, whichever is shorter.
+    pub(super) fn text(&mut self, text: &str) -> &mut Self {
+        let Some(units) = wide(text) else {
+            self.uint((text.len() as u64) << 1);
+            self.0.extend_from_slice(text.as_bytes());
+            return self;
+        };
+        self.uint((units as u64) << 1 | 1);
+        self.0.extend(text.encode_utf16().flat_map(u16::to_be_bytes));
+        self
+    }
+
     pub(super) fn string(&mut self, text: &str) -> &mut Self {
         self.uint(text.len() as u64);
         self.0.extend_from_slice(text.as_bytes());
         self
     }
+}
+
+/// How many UTF-16 code units a text has, where so written it is shorter than as UTF-8: Chinese is, by a third.
+fn wide(text: &str) -> Option<usize> {
+    let units = text.chars().map(char::len_utf16).sum::<usize>();
+    (2 * units < text.len()).then_some(units)
 }
 
 /// Reads a frame's fields; every length is held to the bytes that are there.
@@ -84,16 +102,33 @@ impl<'a> Reader<'a> {
         Ok(base.wrapping_add((coded >> 1) ^ (coded & 1).wrapping_neg()))
     }
 
-    pub(super) fn str(&mut self, field: &'static str) -> Result<&'a str, DecodeError> {
-        let declared = usize::try_from(self.uint(field)?).unwrap_or(usize::MAX);
+    pub(super) fn string(&mut self, field: &'static str) -> Result<String, DecodeError> {
+        let length = self.uint(field)?;
+        self.utf8(length, field)
+    }
+
+    pub(super) fn text(&mut self, field: &'static str) -> Result<String, DecodeError> {
+        let length = self.uint(field)?;
+        if length & 1 == 0 {
+            let text = self.utf8(length >> 1, field)?;
+            return if wide(&text).is_none() { Ok(text) } else { Err(DecodeError::Field(field)) };
+        }
+        let bytes = self.bytes((length >> 1).saturating_mul(2))?;
+        let units = bytes.as_chunks::<2>().0.iter().map(|unit| u16::from_be_bytes(*unit));
+        let text = char::decode_utf16(units).collect::<Result<String, _>>().map_err(|_| DecodeError::Field(field))?;
+        if wide(&text).is_some() { Ok(text) } else { Err(DecodeError::Field(field)) }
+    }
+
+    fn utf8(&mut self, length: u64, field: &'static str) -> Result<String, DecodeError> {
+        core::str::from_utf8(self.bytes(length)?).map(Into::into).map_err(|_| DecodeError::Field(field))
+    }
+
+    fn bytes(&mut self, length: u64) -> Result<&'a [u8], DecodeError> {
+        let declared = usize::try_from(length).unwrap_or(usize::MAX);
         let truncated = DecodeError::Truncated { declared, actual: self.0.len() };
         let (bytes, rest) = self.0.split_at_checked(declared).ok_or(truncated)?;
         self.0 = rest;
-        core::str::from_utf8(bytes).map_err(|_| DecodeError::Field(field))
-    }
-
-    pub(super) fn string(&mut self, field: &'static str) -> Result<String, DecodeError> {
-        self.str(field).map(Into::into)
+        Ok(bytes)
     }
 
     /// The frame ends here.

@@ -109,11 +109,11 @@ impl Down {
             if at > 0 {
                 writer.difference(piece.at_ms, before.at_ms);
             }
-            writer.uint(text.len() as u64);
+            writer.uint(text.encode_utf16().count() as u64);
             whole.push_str(text);
             before = piece;
         }
-        writer.string(&whole);
+        writer.text(&whole);
         Some(writer)
     }
 
@@ -126,14 +126,14 @@ impl Down {
                 self.head(&mut writer, message);
                 match number {
                     Some(number) => writer.uint(number),
-                    None => writer.string(id).string(text),
+                    None => writer.string(id).text(text),
                 };
                 writer
             }
             Body::Delta { text } => {
                 let mut writer = Writer::new(DELTA | place);
                 self.head(&mut writer, message);
-                writer.string(text);
+                writer.text(text);
                 writer
             }
             Body::Reply { text, outcome, hits } => {
@@ -146,7 +146,7 @@ impl Down {
                     writer.string(&hit.rule).string(&hit.action).string(&hit.message);
                 }
                 if !known {
-                    writer.string(text);
+                    writer.text(text);
                 }
                 writer
             }
@@ -157,7 +157,7 @@ impl Down {
                 for part in parts {
                     writer.string(part);
                 }
-                writer.string(text);
+                writer.text(text);
                 writer
             }
         }
@@ -230,7 +230,7 @@ impl Down {
                 let text = sent.text.clone().ok_or(DecodeError::Field("send"))?;
                 Body::User { id: sent.id.clone(), text }
             }
-            USER => Body::User { id: reader.string("id")?, text: reader.string("text")? },
+            USER => Body::User { id: reader.string("id")?, text: reader.text("text")? },
             REPLY => {
                 let outcome = outcome_from(reader.number("outcome")?)?;
                 let mut hits = Vec::new();
@@ -241,7 +241,7 @@ impl Down {
                 let text = match &self.running {
                     Some(text) if known => text.clone(),
                     None if known => return Err(DecodeError::Field("text")),
-                    _ => reader.string("text")?,
+                    _ => reader.text("text")?,
                 };
                 Body::Reply { text, outcome, hits }
             }
@@ -251,9 +251,9 @@ impl Down {
                 for _ in 0..reader.uint("parts")? {
                     parts.push(reader.string("part")?);
                 }
-                Body::Delivery { text: reader.string("text")?, intent, parts }
+                Body::Delivery { text: reader.text("text")?, intent, parts }
             }
-            _ => Body::Delta { text: reader.string("text")? },
+            _ => Body::Delta { text: reader.text("text")? },
         };
         Ok(Message { seq, turn, at_ms, body })
     }
@@ -269,19 +269,18 @@ impl Down {
             if piece > 0 {
                 at_ms = reader.difference(at_ms, "at_ms")?;
             }
-            places.push((at_ms, usize::try_from(reader.uint("length")?).unwrap_or(usize::MAX)));
+            places.push((at_ms, reader.uint("length")?));
         }
-        let mut whole = reader.str("text")?;
+        let whole = reader.text("text")?;
+        let mut rest = whole.as_str();
         let mut frames = Vec::new();
         for (at, (at_ms, length)) in places.into_iter().enumerate() {
-            let seq = seq.wrapping_add(at as u64);
-            let split = whole.split_at_checked(length).filter(|(text, _)| !text.is_empty());
-            let (text, rest) = split.ok_or(DecodeError::Field("length"))?;
-            whole = rest;
-            let body = Body::Delta { text: text.into() };
+            let (text, behind) = split(rest, length).ok_or(DecodeError::Field("length"))?;
+            rest = behind;
+            let (seq, body) = (seq.wrapping_add(at as u64), Body::Delta { text: text.into() });
             frames.push(ServerFrame::Message(Message { seq, turn, at_ms, body }));
         }
-        if !whole.is_empty() {
+        if !rest.is_empty() {
             return Err(DecodeError::Field("length"));
         }
         Ok(frames)
@@ -369,6 +368,19 @@ impl Down {
         }
         self.turn = message.turn;
     }
+}
+
+/// The first so many UTF-16 code units of a text, at least one, and what is behind them. `None` when there are fewer,
+/// or they end within a character.
+fn split(text: &str, units: u64) -> Option<(&str, &str)> {
+    let mut left = units;
+    for (at, character) in text.char_indices() {
+        if left == 0 {
+            return text.split_at_checked(at).filter(|_| units > 0);
+        }
+        left = left.checked_sub(character.len_utf16() as u64)?;
+    }
+    (left == 0 && units > 0).then_some((text, ""))
 }
 
 fn pair(kind: u8, from: u64, to: u64) -> Writer {

@@ -208,7 +208,7 @@ fn ordinary_frames_are_small() {
     });
     pair.turn(2, true, false);
     let delta = pair.next(Body::Delta { text: "曰".into() });
-    assert_eq!(pair.server.encode(&ServerFrame::Message(delta)).unwrap().len(), 1 + 1 + 1 + 3);
+    assert_eq!(pair.server.encode(&ServerFrame::Message(delta)).unwrap().len(), 1 + 1 + 1 + 2);
     pair.up(&ClientFrame::Beat { ack: 3, sent_ms: 1_000, network: None });
     let mut client = pair.client;
     assert_eq!(client.encode(&ClientFrame::Ack { seq: 5 }).unwrap().len(), 2);
@@ -231,11 +231,14 @@ fn only_pieces_of_one_reply_go_together() {
     assert!(server.encode_pieces(&many).is_none() && server.encode_pieces(&many[1..]).is_some());
     // kind and flags, at_ms, two pieces of one byte, at_ms between them; then the text.
     for (lie, why) in [
-        (&[DELTAS | FLAG_A, 0, 2, 1, 0, 1, 1, b'a'][..], "a piece without text"),
-        (&[DELTAS | FLAG_A, 0, 2, 1, 0, 1, 3, b'a', b'b', b'c'], "text without a piece"),
-        (&[DELTAS | FLAG_A, 0, 1, 1, 3, 0xe6, 0x9b, 0xb0], "half a character"),
+        (&[DELTAS | FLAG_A, 0, 2, 1, 0, 1, 2, b'a'][..], "a piece without text"),
+        (&[DELTAS | FLAG_A, 0, 2, 1, 0, 1, 6, b'a', b'b', b'c'], "text without a piece"),
+        (&[DELTAS | FLAG_A, 0, 2, 1, 0, 1, 8, 0xf0, 0x9f, 0x8c, 0x8d], "half a character"),
+        (&[DELTA | FLAG_A, 0, 6, 0xe6, 0x9b, 0xb0], "a text that is shorter as UTF-16"),
+        (&[DELTA | FLAG_A, 0, 3, 0, b'a'], "a text that is shorter as UTF-8"),
+        (&[DELTA | FLAG_A, 0, 3, 0xd8, 0x00], "half a pair"),
         (&[DELTAS | FLAG_A, 0, 0, 0], "no pieces"),
-        (&[DELTAS | FLAG_B, 0, 1, 1, 1, b'a'], "a flag that it does not have"),
+        (&[DELTAS | FLAG_A | FLAG_B, 0, 1, 1, 2, b'a'], "a flag that it does not have"),
         (&[USER | FLAG_A | FLAG_B, 0, 0], "a message that nobody sent"),
         (&[REPLY | FLAG_A | FLAG_B, 0, 1, 0], "a reply that nobody heard"),
         (&[0x80 | ACK, 0], "a flag of the future"),

@@ -24,7 +24,7 @@ impl Up {
                     Some(id) => writer.0.extend_from_slice(&id.to_be_bytes()),
                     None => drop(writer.string(id)),
                 }
-                writer.difference(*client_seq, self.client_seq).string(text);
+                writer.difference(*client_seq, self.client_seq).text(text);
                 writer
             }
             ClientFrame::Ack { seq } => {
@@ -61,7 +61,7 @@ impl Up {
                     reader.string("id")?
                 };
                 let client_seq = reader.difference(self.client_seq, "client_seq")?;
-                ClientFrame::Send { id, client_seq, text: reader.string("text")? }
+                ClientFrame::Send { id, client_seq, text: reader.text("text")? }
             }
             ACK if flags == 0 => ClientFrame::Ack { seq: reader.difference(self.ack, "seq")? },
             BEAT => {
