@@ -2,10 +2,12 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// What a client presents in the upgrade request (`PROTOCOL.md` §3).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
     /// The session token.
     pub token: String,
@@ -15,6 +17,15 @@ pub struct Hello {
     pub epoch: u32,
     /// The client's network type.
     pub network: Network,
+}
+
+impl fmt::Debug for Hello {
+    /// Without the token, which would open the session to whoever reads a log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Hello");
+        shown.field("last_seq", &self.last_seq).field("epoch", &self.epoch).field("network", &self.network);
+        shown.finish_non_exhaustive()
+    }
 }
 
 /// `navigator.connection.effectiveType`, or `other`.
