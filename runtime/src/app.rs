@@ -11,6 +11,8 @@ use crate::cli::plugin::compiler;
 use crate::config::{Config, ModelKind, ReloadKind, Route, StoreKind};
 use crate::connection::http::Links;
 use crate::contracts::{Contracts, ContractsError, Reloader};
+use crate::gateway::Allowances;
+use crate::gateway::tls::{Tls, TlsError};
 use crate::gateway::token::{TokenError, Tokens};
 use crate::model::{DEFAULT_ROUTE, Model, ModelError, Models, OpenAi, OpenAiConfig, Plan, Rehearsal};
 use crate::reload::{Place, Plugins, Reload, Watch};
@@ -42,6 +44,10 @@ pub struct App {
     pub(crate) links: Links,
     /// Session tokens.
     pub tokens: Tokens,
+    /// How much one address or session may do.
+    pub limits: Allowances,
+    /// The certificate, where it is this process that ends TLS.
+    pub tls: Option<Tls>,
     /// What operators see.
     pub metrics: Metrics,
     /// The stop signal and the tasks.
@@ -81,6 +87,9 @@ pub enum AppError {
     /// There is no token key.
     #[error(transparent)]
     Token(#[from] TokenError),
+    /// The certificate or its key cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The model cannot be set up.
     #[error(transparent)]
     Model(#[from] ModelError),
@@ -90,7 +99,7 @@ impl AppError {
     /// Whether the configuration names what is not there or cannot work, rather than a part failing.
     #[must_use]
     pub fn is_a_setting(&self) -> bool {
-        matches!(self, Self::Contracts(_) | Self::Model(ModelError::Config(_)))
+        matches!(self, Self::Contracts(_) | Self::Tls(_) | Self::Model(ModelError::Config(_)))
     }
 }
 
@@ -118,6 +127,8 @@ impl App {
 
     async fn with_models(config: Config, models: Models, metrics: Metrics) -> Result<(Arc<Self>, Report), AppError> {
         let shutdown = Shutdown::new(metrics.clone());
+        let tls = config.tls_cert.clone().zip(config.tls_key.clone());
+        let tls = tls.map(|(certificate, key)| Tls::open(certificate, key)).transpose()?;
         let (plugins, loaded) = PluginHost::start(host_config(&config), Arc::new(metrics.clone()))?;
         let (contracts, mut findings) = Contracts::load(&config.contracts)?;
         findings.extend(contracts.check_policies(&plugins).await);
@@ -140,6 +151,7 @@ impl App {
         let completions = Arc::new(Semaphore::new(config.max_completions));
         let started_at = clock::unix().as_secs();
         let app = Self {
+            limits: Allowances::new(&config),
             config,
             contracts,
             plugins,
@@ -149,6 +161,7 @@ impl App {
             sessions,
             links: Links::default(),
             tokens,
+            tls,
             metrics,
             shutdown,
             completions,
@@ -160,9 +173,10 @@ impl App {
     /// Serves until `stop` resolves, then ends in order: no new connections, what runs is finished
     /// or told to stop, the store is closed. Says whether everything ended within the patience.
     pub async fn serve(self: &Arc<Self>, listener: TcpListener, stop: impl Future<Output = ()>) -> bool {
-        let router = gateway::router(Arc::clone(self));
-        let accepting = gateway::serve(listener, router, self.config.max_connections, self.shutdown.clone());
-        self.shutdown.spawn(accepting);
+        self.shutdown.spawn(gateway::serve(listener, Arc::clone(self)));
+        if let Some(tls) = self.tls.clone().filter(|_| self.config.reload != ReloadKind::Off) {
+            self.shutdown.spawn(tls.stay_current(self.shutdown.signal()));
+        }
         if self.config.reload != ReloadKind::Off {
             let places = [Place::Tree(self.config.contracts.clone()), Place::Folder(self.config.plugins.clone())];
             let watch = Watch::new(&places, self.config.reload == ReloadKind::Poll);

@@ -217,7 +217,9 @@ impl Server {
                 self.child = None;
                 bail!("the server ended with {status} instead of becoming ready:\n{}", self.log());
             }
-            if http::get(self.address, "/readyz").await.is_ok_and(|response| response.status == 200) {
+            // One that speaks TLS says so, and accepts nobody before it is ready.
+            let ready = |answer: http::Response| answer.status == 200 || answer.text().contains("\"tls_required\"");
+            if http::get(self.address, "/readyz").await.is_ok_and(ready) {
                 return Ok(());
             }
             let patience = self.options.patience;

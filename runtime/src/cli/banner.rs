@@ -10,10 +10,14 @@ use crate::config::{ModelKind, ReloadKind, Route, StoreKind};
 use crate::model::{MISDEEDS, Share};
 
 pub(super) fn text(app: &App, report: &Report, address: SocketAddr) -> String {
-    let mut out = format!("rolecall {} on http://{address}\n", env!("CARGO_PKG_VERSION"));
+    let mut out = format!("rolecall {} on {}://{address}\n", env!("CARGO_PKG_VERSION"), scheme(app));
     // Writing to a string cannot fail.
     let _infallible = write_all(&mut out, app, report, address);
     out
+}
+
+fn scheme(app: &App) -> &'static str {
+    if app.tls.is_some() { "https" } else { "http" }
 }
 
 fn write_all(out: &mut String, app: &App, report: &Report, address: SocketAddr) -> std::fmt::Result {
@@ -132,11 +136,12 @@ fn what_to_try(out: &mut String, app: &App, address: SocketAddr) -> std::fmt::Re
     };
     let url = if address.ip().is_unspecified() { format!("127.0.0.1:{}", address.port()) } else { address.to_string() };
     let key = if app.config.api_keys.is_empty() { "" } else { " -H \"Authorization: Bearer $ROLECALL_API_KEY\"" };
-    let elsewhere = if url == "127.0.0.1:8420" { String::new() } else { format!(" --url http://{url}") };
+    let url = format!("{}://{url}", scheme(app));
+    let elsewhere = if url == "http://127.0.0.1:8420" { String::new() } else { format!(" --url {url}") };
     let role = &contract.name;
     writeln!(out, "\ntry, in another terminal:\n")?;
     writeln!(out, "  rolecall chat {role}{elsewhere}")?;
-    writeln!(out, "  curl -N http://{url}/v1/chat/completions{key} -H 'Content-Type: application/json' \\")?;
+    writeln!(out, "  curl -N {url}/v1/chat/completions{key} -H 'Content-Type: application/json' \\")?;
     writeln!(
         out,
         "    -d '{{\"model\": \"{role}\", \"stream\": true, \"messages\": [{{\"role\": \"user\", \"content\": \"你好\"}}]}}'\n"

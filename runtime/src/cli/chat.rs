@@ -21,6 +21,7 @@ use rolecall_client::{Client, Error, Event, Session};
 use self::input::{Input, Lines};
 use self::screen::Screen;
 use crate::clock;
+use crate::config::Secret;
 
 /// What to talk to, and how.
 #[derive(Debug, Clone, Args)]
@@ -32,7 +33,7 @@ pub struct ChatArgs {
     pub url: String,
     /// The server's API key
     #[arg(long, env = "ROLECALL_API_KEY", hide_env_values = true, value_name = "KEY")]
-    pub api_key: Option<String>,
+    pub api_key: Option<Secret>,
     /// Keep the session in a file, and go on from there when the file exists. The file holds a
     /// secret: the session's token
     #[arg(long, value_name = "FILE")]
@@ -71,7 +72,7 @@ pub async fn run(args: ChatArgs) -> anyhow::Result<()> {
 async fn open(args: &ChatArgs) -> anyhow::Result<Session> {
     let mut builder = Client::builder(&args.url).user("chat");
     if let Some(key) = &args.api_key {
-        builder = builder.api_key(key);
+        builder = builder.api_key(key.reveal());
     }
     let client = builder.build()?;
     if let Some(file) = &args.resume

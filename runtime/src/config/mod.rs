@@ -5,21 +5,28 @@
 //! directory, wherever they are written. Every problem is collected, so that a file with three
 //! mistakes is corrected once. This is the only module that reads the environment.
 
+mod allowance;
 mod error;
 mod file;
 mod flags;
+mod kinds;
+mod origin;
 mod resolve;
 mod routes;
 mod secret;
 mod settings;
 mod values;
 
+pub use allowance::Allowance;
 pub use error::{ConfigError, ConfigErrors, Place};
 pub use flags::SettingFlags;
+pub use kinds::{LogFormat, ModelKind, ReloadKind, StoreKind};
+pub(crate) use origin::is_loopback_name;
+pub use origin::{Origin, OriginRule};
 pub use resolve::{Resolved, Shown, Sources};
 pub use routes::Route;
 pub use secret::Secret;
-pub use settings::{Config, LogFormat, ModelKind, ReloadKind, StoreKind, misdeeds};
+pub use settings::{Config, misdeeds};
 
 /// The configuration file that is read when it exists and no other is named.
 pub const DEFAULT_FILE: &str = "rolecall.toml";

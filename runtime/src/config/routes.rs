@@ -7,7 +7,8 @@ use std::path::Path;
 use toml::de::DeValue;
 
 use super::file::line_of;
-use super::settings::{Setting, Shape, model_kind, model_time};
+use super::kinds::model_kind;
+use super::settings::{Setting, Shape, model_time};
 use super::values::{Problem, duration, masked, nearest, number, proxy, secret, text, url};
 use super::{Config, ConfigError, ModelKind, Place, Secret, Shown};
 use crate::model::{CallLimits, DEFAULT_ROUTE, Rations};

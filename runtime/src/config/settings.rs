@@ -6,8 +6,15 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
+use super::allowance::{Allowance, Unit, allowance};
+use super::kinds::{LogFormat, ModelKind, ReloadKind, StoreKind, log_format, model_kind, reload_kind, store_kind};
+use super::origin::{OriginRule, origin};
 use super::routes::{self, Route};
-use super::values::{Problem, address, duration, flag, many, maybe, number, one, path, proxy, secret, size, text, url};
+use super::values::{
+    Problem, address, duration, flag, many, maybe, network, number, one, path, proxy, secret, size, text, url,
+};
 use super::{ConfigError, ConfigErrors, Place, Secret};
 use crate::model::{CallLimits, MISDEEDS, Misbehavior, Rations, Share};
 
@@ -42,44 +49,6 @@ impl Setting {
     pub(super) fn environment(&self) -> String {
         format!("{}{}", super::ENV_PREFIX, self.key.to_uppercase().replace('-', "_"))
     }
-}
-
-/// Where sessions are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StoreKind {
-    /// In the data directory.
-    Embedded,
-    /// In memory only: a restart forgets every session.
-    Memory,
-}
-
-/// Which model answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ModelKind {
-    /// The embedded, deterministic one.
-    Rehearsal,
-    /// An OpenAI-compatible server.
-    OpenAi,
-}
-
-/// How changed contracts are noticed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReloadKind {
-    /// The system tells.
-    Auto,
-    /// By looking.
-    Poll,
-    /// Not at all.
-    Off,
-}
-
-/// How log lines look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object per line.
-    Json,
 }
 
 macro_rules! settings {
@@ -165,6 +134,31 @@ settings! {
     api_keys: Vec<Secret>, "api-keys", None, List, "KEY,…", true, |v: &[String]| many(v, |t| secret(t, 16));
     /// Serve beyond loopback without API keys: anybody who reaches the port may use it.
     insecure: bool, "insecure", Some("false"), Switch, "", false, |v: &[String]| one(v, flag);
+    /// Pages that may call from a browser: `https://HOST[:PORT]`, `loopback` (pages of the user's own machine), `null`,
+    /// or `*` for all. A page of the server's own origin always may.
+    origins: Vec<OriginRule>, "origins", Some("loopback"), List, "ORIGIN,…", false, |v: &[String]| many(v, origin);
+    /// Addresses of proxies, as networks (`10.0.0.0/8`) or one by one, whose `X-Forwarded-For` or `Forwarded` is believed.
+    trusted_proxies: Vec<IpNet>, "trusted-proxies", None, List, "NETWORK,…", false, |v: &[String]| many(v, network);
+    /// New connections from one address, as `RATE/s burst COUNT`, or `off`; trusted proxies have no limit.
+    address_connections: Option<Allowance>, "address-connections", Some("2000/s burst 50000"), Single, "RATE", false,
+        |v: &[String]| one(v, |t| allowance(t, Unit::Count));
+    /// Requests without an API key from one address.
+    address_requests: Option<Allowance>, "address-requests", Some("2000/s burst 50000"), Single, "RATE", false,
+        |v: &[String]| one(v, |t| allowance(t, Unit::Count));
+    /// Connections that one session token opens.
+    session_connections: Option<Allowance>, "session-connections", Some("5/s burst 100"), Single, "RATE", false,
+        |v: &[String]| one(v, |t| allowance(t, Unit::Count));
+    /// Bytes that are read from one connection; beyond, it is not read for as long as it is ahead.
+    connection_bytes: Option<Allowance>, "connection-bytes", Some("16MiB/s burst 64MiB"), Single, "RATE", false,
+        |v: &[String]| one(v, |t| allowance(t, Unit::Bytes));
+    /// How long a client may take to send the head of a request, and be silent before the next.
+    head_patience: Duration, "head-patience", Some("15s"), Single, "DURATION", false, |v: &[String]| one(v, patience);
+    /// How long a TLS handshake may take.
+    tls_patience: Duration, "tls-patience", Some("10s"), Single, "DURATION", false, |v: &[String]| one(v, patience);
+    /// Serve over TLS: the certificate and those that lead to its root (PEM).
+    tls_cert: Option<PathBuf>, "tls-cert", None, Single, "FILE", false, |v: &[String]| maybe(v, path);
+    /// The certificate's key (PEM).
+    tls_key: Option<PathBuf>, "tls-key", None, Single, "FILE", false, |v: &[String]| maybe(v, path);
     /// How long a session token is valid.
     token_ttl: Duration, "token-ttl", Some("7d"), Single, "DURATION", false,
         |v: &[String]| one(v, |t| duration(t, Duration::from_secs(1), Duration::from_secs(365 * 86_400)));
@@ -247,6 +241,9 @@ impl Config {
                 );
             }
         }
+        if self.tls_cert.is_some() != self.tls_key.is_some() {
+            add("tls-cert and tls-key go together, and one is missing".to_owned(), "set both, or neither");
+        }
         for error in routes::contradictions(self) {
             found.push(error);
         }
@@ -306,28 +303,6 @@ impl Config {
     }
 }
 
-fn store_kind(value: &str) -> Result<StoreKind, Problem> {
-    match value {
-        "embedded" => Ok(StoreKind::Embedded),
-        "memory" => Ok(StoreKind::Memory),
-        _ if value.starts_with("redis://") || value.starts_with("rediss://") => {
-            Err(Problem::new("the Redis store is not implemented yet", "use embedded or memory"))
-        }
-        _ => Err(Problem::new("there is no such store", "write embedded or memory")),
-    }
-}
-
-pub(super) fn model_kind(value: &str) -> Result<ModelKind, Problem> {
-    match value {
-        "rehearsal" => Ok(ModelKind::Rehearsal),
-        "openai" => Ok(ModelKind::OpenAi),
-        _ => Err(Problem::new(
-            "there is no such model",
-            "write rehearsal or openai (the model's own name goes into model-name)",
-        )),
-    }
-}
-
 /// Misdeeds as they are written.
 ///
 /// # Errors
@@ -352,23 +327,6 @@ fn misdeed(value: &str) -> Result<Share, Problem> {
     Ok((*misdeed, percent.map(|percent| number(percent, 1, 100)).transpose()?))
 }
 
-fn reload_kind(value: &str) -> Result<ReloadKind, Problem> {
-    match value {
-        "auto" => Ok(ReloadKind::Auto),
-        "poll" => Ok(ReloadKind::Poll),
-        "off" => Ok(ReloadKind::Off),
-        _ => Err(Problem::new("there is no such way", "write auto, poll or off")),
-    }
-}
-
-fn log_format(value: &str) -> Result<LogFormat, Problem> {
-    match value {
-        "text" => Ok(LogFormat::Text),
-        "json" => Ok(LogFormat::Json),
-        _ => Err(Problem::new("there is no such format", "write text or json")),
-    }
-}
-
 fn log_level(value: &str) -> Result<String, Problem> {
     match value.parse::<tracing_subscriber::filter::EnvFilter>() {
         Ok(_) if !value.is_empty() => Ok(value.to_owned()),
@@ -378,6 +336,10 @@ fn log_level(value: &str) -> Result<String, Problem> {
 
 pub(super) fn model_time(value: &str) -> Result<Duration, Problem> {
     duration(value, Duration::from_millis(10), Duration::from_secs(3_600))
+}
+
+fn patience(value: &str) -> Result<Duration, Problem> {
+    duration(value, Duration::from_millis(100), Duration::from_secs(3_600))
 }
 
 fn guest_time(value: &str) -> Result<Duration, Problem> {

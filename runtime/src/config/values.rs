@@ -1,8 +1,10 @@
 //! Readers of single values: text in, typed value or problem out.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
+
+use ipnet::IpNet;
 
 use super::Secret;
 
@@ -54,6 +56,14 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, Problem> {
         .ok()
         .and_then(|mut found| found.next())
         .ok_or_else(problem)
+}
+
+/// A network, or a single address.
+pub(super) fn network(text: &str) -> Result<IpNet, Problem> {
+    let single = || text.parse::<IpAddr>().map(IpNet::from);
+    let problem =
+        || Problem::new("not a network", "write an address such as 10.0.0.7, or a network such as 10.0.0.0/8");
+    text.parse::<IpNet>().or_else(|_| single()).map_err(|_| problem())
 }
 
 pub(super) fn path(text: &str) -> Result<PathBuf, Problem> {

@@ -36,7 +36,8 @@ pub(super) struct Handshake {
 #[derive(Debug)]
 pub(super) struct Refusal(ApiError);
 
-#[derive(Debug, Default, Deserialize)]
+/// Not `Debug`: it may hold the token.
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct HelloQuery {
     #[serde(default)]

@@ -41,9 +41,9 @@ use crate::session::Attachment;
 /// `rolecall.json.v1`.
 ///
 /// # Errors
-/// As an HTTP status with a typed body: 400 for a malformed request, 401 for a bad token, 404 for a
-/// session or role that does not exist, 426 for a request that is no WebSocket upgrade, 503 while the
-/// session cannot be served.
+/// As an HTTP status with a typed body: 400 for a malformed request, 401 for a bad token, 403 for a foreign web
+/// page, 404 for a session or role that does not exist, 426 for a request that is no WebSocket upgrade, 429 for a
+/// token that opens too many, 503 while the session cannot be served.
 pub async fn upgrade(State(app): State<Arc<App>>, mut request: Request) -> Response {
     let upgraded = hyper::upgrade::on(&mut request);
     let handshake = match Handshake::parse(&request) {
@@ -82,6 +82,7 @@ impl Opened {
     /// Finds the session of a token and attaches to it.
     async fn attach(app: &App, hello: Hello, encoding: Encoding) -> Result<Self, ApiError> {
         let claims = app.tokens.verify(&hello.token)?;
+        app.limits.session(&claims.sid)?;
         let attachment = app.sessions.attach(&claims.sid, &hello).await?;
         let heartbeat = app.contracts.get(&claims.role).map(|contract| contract.heartbeat).unwrap_or_default();
         let mut seed = [0; 8];

@@ -50,8 +50,7 @@ impl House {
         let (app, _report) = App::with_model(config, model).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let router = gateway::router(app.clone());
-        app.shutdown.spawn(gateway::serve(listener, router, 64, app.shutdown.clone()));
+        app.shutdown.spawn(gateway::serve(listener, app.clone()));
         Self { app, address, _folder: folder }
     }
 

@@ -1,6 +1,5 @@
 //! Who may call: API keys for applications, session tokens for clients, and nobody's web page.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -12,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use super::error::ApiError;
 use super::token::Claims;
 use crate::app::App;
-use crate::config::Config;
+use crate::config::{Config, is_loopback_name};
 
 /// Requires an API key where keys are configured.
 pub(super) async fn require_key(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
@@ -46,22 +45,33 @@ pub(crate) fn session_claims(app: &App, headers: &HeaderMap) -> Result<Claims, A
     Ok(app.tokens.verify(token)?)
 }
 
+/// Whether a caller has shown one of the server's API keys.
+pub(super) fn has_key(config: &Config, headers: &HeaderMap) -> bool {
+    key(headers).is_some_and(|given| is_known(config, given))
+}
+
 fn check_key(config: &Config, headers: &HeaderMap) -> Result<(), ApiError> {
     if config.api_keys.is_empty() {
         return Ok(());
     }
-    let Some(given) = bearer(headers).or_else(|| api_key(headers)) else {
+    let Some(given) = key(headers) else {
         let message = "send an API key as `Authorization: Bearer KEY` or `x-api-key: KEY`";
         return Err(ApiError::new(StatusCode::UNAUTHORIZED, "api_key_missing", message));
     };
-    // Digests compare in constant time, and every key is compared, so that the time tells nothing.
-    let given = blake3::hash(given.as_bytes());
-    let known =
-        config.api_keys.iter().fold(false, |known, key| (blake3::hash(key.reveal().as_bytes()) == given) | known);
-    if known {
+    if is_known(config, given) {
         return Ok(());
     }
     Err(ApiError::new(StatusCode::UNAUTHORIZED, "api_key_invalid", "the API key is not one of this server's"))
+}
+
+/// Digests compare in constant time, and every key is compared, so that the time tells nothing.
+fn is_known(config: &Config, given: &str) -> bool {
+    let given = blake3::hash(given.as_bytes());
+    config.api_keys.iter().fold(false, |known, key| (blake3::hash(key.reveal().as_bytes()) == given) | known)
+}
+
+fn key(headers: &HeaderMap) -> Option<&str> {
+    bearer(headers).or_else(|| api_key(headers))
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
@@ -82,7 +92,5 @@ fn names_loopback(request: &Request) -> bool {
         return true;
     };
     let Ok(authority) = authority.parse::<Authority>() else { return false };
-    let host = authority.host().trim_start_matches('[').trim_end_matches(']');
-    let name = host.trim_end_matches('.').to_ascii_lowercase();
-    name == "localhost" || name.ends_with(".localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    is_loopback_name(authority.host())
 }

@@ -2,6 +2,9 @@
 //!
 //! Applications authenticate by API key, clients by session token; `/`, `/healthz` and `/readyz`
 //! are open. What is not served is answered with a typed error, never with silence.
+//!
+//! What comes in passes [`serve`] (limits of its address, TLS, deadlines), then the layers of [`router`]: who is kept
+//! out is counted, foreign web pages are told so, requests are rationed by address, keys are asked for.
 
 mod anthropic;
 mod auth;
@@ -12,17 +15,23 @@ mod dialect;
 mod error;
 mod health;
 mod held;
+mod limits;
 mod messages;
 mod mistake;
 mod models;
 mod openapi;
+mod origins;
+mod peer;
+mod refusals;
 mod responses;
 mod routes;
 mod serve;
 mod sessions;
 mod timestamp;
+pub mod tls;
 pub mod token;
 mod traces;
+mod turned_away;
 
 use std::sync::Arc;
 
@@ -37,6 +46,7 @@ pub(crate) use body::JsonBody;
 pub use body::MAX_BODY_BYTES;
 pub(crate) use completion::{event_line, event_stream};
 pub use error::ApiError;
+pub use limits::Allowances;
 pub use serve::serve;
 
 /// Everything that is served, and an answer for everything else.
@@ -44,7 +54,12 @@ pub fn router(app: Arc<App>) -> Router {
     routes::router(&app)
         .method_not_allowed_fallback(wrong_method)
         .fallback(no_route)
+        .layer(from_fn_with_state(Arc::clone(&app), limits::ration))
         .layer(from_fn_with_state(Arc::clone(&app), auth::require_local_name))
+        // Around all that refuses: a page must be able to read why.
+        .layer(origins::cors(&app))
+        .layer(from_fn_with_state(Arc::clone(&app), origins::judge_preflight))
+        .layer(from_fn_with_state(Arc::clone(&app), refusals::count))
         .layer(from_fn(dialect::errors))
         .with_state(app)
 }

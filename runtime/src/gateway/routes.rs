@@ -8,7 +8,7 @@ use axum::http::Method;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, MethodRouter, on};
 
-use super::{anthropic, auth, chat, health, messages, models, openapi, responses, sessions, traces};
+use super::{anthropic, auth, chat, health, messages, models, openapi, origins, responses, sessions, traces};
 use crate::app::App;
 use crate::connection::{self, http};
 
@@ -69,13 +69,14 @@ pub(super) fn table() -> Vec<Route> {
     ]
 }
 
-/// The routes, those for applications behind their keys.
+/// The routes: those for applications behind their keys, those of sessions closed to foreign pages.
 pub(super) fn router(app: &Arc<App>) -> Router<Arc<App>> {
-    let (keyed, others): (Vec<Route>, Vec<Route>) = table().into_iter().partition(|route| route.access == Access::Key);
-    let keyed = collect(keyed).route_layer(from_fn_with_state(Arc::clone(app), auth::require_key));
-    keyed.merge(collect(others))
+    let of = |access| collect(table().into_iter().filter(|route| route.access == access));
+    let keyed = of(Access::Key).route_layer(from_fn_with_state(Arc::clone(app), auth::require_key));
+    let sessions = of(Access::Token).route_layer(from_fn_with_state(Arc::clone(app), origins::require_known_origin));
+    keyed.merge(sessions).merge(of(Access::Open))
 }
 
-fn collect(routes: Vec<Route>) -> Router<Arc<App>> {
-    routes.into_iter().fold(Router::new(), |router, route| router.route(route.path, route.handler))
+fn collect(routes: impl Iterator<Item = Route>) -> Router<Arc<App>> {
+    routes.fold(Router::new(), |router, route| router.route(route.path, route.handler))
 }

@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use rolecall_wire::frame::{Message, Network};
 use serde::{Deserialize, Serialize};
 
 use super::auth::session_claims;
 use super::body::JsonBody;
 use super::error::ApiError;
+use super::peer::Peer;
 use crate::app::App;
 use crate::ids::{Epoch, Seq};
 
@@ -37,7 +38,8 @@ pub(super) struct CreateRequest {
     user: String,
 }
 
-#[derive(Debug, Serialize)]
+/// Not `Debug`: it holds the token.
+#[derive(Serialize)]
 struct CreateResponse {
     session_id: String,
     session_token: String,
@@ -52,6 +54,7 @@ struct CreateResponse {
 /// Unknown and refused roles, a store that does not write.
 pub(super) async fn create(
     State(app): State<Arc<App>>,
+    peer: Option<Extension<Peer>>,
     headers: HeaderMap,
     JsonBody(request): JsonBody<CreateRequest>,
 ) -> Result<Response, ApiError> {
@@ -69,21 +72,22 @@ pub(super) async fn create(
         session_token,
         next_sequence_id: created.next_seq,
         epoch: created.epoch,
-        ws_url: ws_url(&app, &headers),
+        ws_url: ws_url(&app, peer.is_some_and(|Extension(peer)| peer.secure), &headers),
     };
     Ok((StatusCode::CREATED, Json(body)).into_response())
 }
 
-/// The WebSocket address, by the name that the caller used.
-fn ws_url(app: &App, headers: &HeaderMap) -> String {
+/// The WebSocket address, by the name that the caller used. What a proxy says of the scheme is believed of anybody: it
+/// is the caller's own answer that it changes.
+fn ws_url(app: &App, secure: bool, headers: &HeaderMap) -> String {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let host = host.map_or_else(|| app.config.listen.to_string(), str::to_owned);
-    let secure = headers.get("x-forwarded-proto").is_some_and(|proto| proto.as_bytes() == b"https");
+    let secure = secure || headers.get("x-forwarded-proto").is_some_and(|proto| proto.as_bytes() == b"https");
     format!("{}://{host}/v1/session", if secure { "wss" } else { "ws" })
 }
 
-/// `POST /v1/reconnect`.
-#[derive(Debug, Deserialize)]
+/// `POST /v1/reconnect`. Not `Debug`: it holds the token.
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ReconnectRequest {
     session_token: String,

@@ -37,6 +37,7 @@ struct Inner {
     model_in_flight: IntGaugeVec,
     model_waiting: IntGaugeVec,
     close: IntCounterVec,
+    refused: IntCounterVec,
     tasks_live: IntGauge,
 }
 
@@ -114,6 +115,7 @@ impl Metrics {
             model_in_flight: gauges(r, "model_calls_in_flight", "Turns that a model is answering", &["route"])?,
             model_waiting: gauges(r, "model_calls_waiting", "Turns that wait for a place at a model", &["route"])?,
             close: counters(r, "close_total", "Connections closed, by code", &["code"])?,
+            refused: counters(r, "refused_total", "Connections and requests kept out, by reason", &["reason"])?,
             tasks_live: register(r, IntGauge::new("tasks_live", "Tasks alive")?)?,
             registry,
         };
@@ -220,6 +222,11 @@ impl Metrics {
     pub fn closed(&self, code: u16) {
         let label = if close::is_named(code) { code.to_string() } else { "other".to_owned() };
         self.0.close.with_label_values(&[label.as_str()]).inc();
+    }
+
+    /// A connection or request was kept out. Reasons are written in the program, never by a peer.
+    pub fn refused(&self, reason: &'static str) {
+        self.0.refused.with_label_values(&[reason]).inc();
     }
 
     /// A task began.

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::clock::Clock;
 use crate::link::{self, Choice, Incoming, Link, Opening, Outgoing, Transport};
 use crate::session::Shared;
+use crate::trust::Trust;
 use crate::{Error, Event};
 
 /// What a handle asks for.
@@ -44,11 +45,19 @@ enum Wake {
     Processed,
 }
 
+/// How the session's server is reached.
+#[derive(Debug)]
+pub(crate) struct Way {
+    pub(crate) ws_url: String,
+    pub(crate) encoding: Encoding,
+    /// Whose certificates are trusted, besides the system's.
+    pub(crate) trust: Option<Trust>,
+}
+
 pub(crate) struct Driver {
     machine: wire::Client,
     clock: Clock,
-    ws_url: String,
-    encoding: Encoding,
+    way: Way,
     choice: Choice,
     link: Held,
     shared: Arc<Shared>,
@@ -64,20 +73,19 @@ pub(crate) struct Driver {
 impl Driver {
     pub(crate) fn new(
         machine: wire::Client,
-        ws_url: String,
-        (transport, encoding): (Transport, Encoding),
+        way: Way,
+        transport: Transport,
         shared: Arc<Shared>,
         commands: mpsc::Receiver<Command>,
         events: mpsc::Sender<Event>,
     ) -> Result<Self, Error> {
         let position = machine.position();
         let hello = Hello { token: position.token, ..Hello::default() };
-        drop(link::open(transport, &ws_url, &hello, encoding)?);
+        drop(link::open(transport, &way, &hello)?);
         Ok(Self {
             machine,
             clock: Clock::start(),
-            ws_url,
-            encoding,
+            way,
             choice: Choice::new(transport),
             link: Held::None,
             shared,
@@ -221,7 +229,7 @@ impl Driver {
     }
 
     fn connect(&mut self, hello: &Hello) {
-        match link::open(self.choice.current(), &self.ws_url, hello, self.encoding) {
+        match link::open(self.choice.current(), &self.way, hello) {
             Ok(opening) => self.link = Held::Opening(opening),
             // Checked at the start, and only numbers differ.
             Err(error) => tracing::error!(%error, "a session's URL went bad"),

@@ -31,6 +31,12 @@ pub enum Error {
         /// What happened.
         detail: String,
     },
+    /// A certificate that the application adds cannot be used.
+    #[error("a root certificate cannot be used: {detail}; give a PEM text with `-----BEGIN CERTIFICATE-----`")]
+    Certificate {
+        /// What is wrong with it.
+        detail: String,
+    },
     /// The message cannot be queued.
     #[error(transparent)]
     Send(#[from] SendError),

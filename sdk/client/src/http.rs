@@ -7,7 +7,9 @@ use rolecall_wire::frame::Network;
 use rolecall_wire::server::Encoding;
 use serde::{Deserialize, Serialize};
 
+use crate::secret::Secret;
 use crate::session::{Saved, Session};
+use crate::trust::Trust;
 use crate::{Error, Transport, link};
 
 /// A server to open sessions on.
@@ -15,21 +17,23 @@ use crate::{Error, Transport, link};
 pub struct Client {
     base: String,
     http: reqwest::Client,
-    api_key: Option<String>,
+    api_key: Option<Secret>,
     user: String,
     config: Config,
     transport: Transport,
+    trust: Option<Trust>,
 }
 
 /// Collects what a [`Client`] needs.
 #[derive(Debug, Clone)]
 pub struct ClientBuilder {
     base: String,
-    api_key: Option<String>,
+    api_key: Option<Secret>,
     user: String,
     config: Config,
     transport: Transport,
     timeout: Duration,
+    roots: Vec<Vec<u8>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -39,7 +43,8 @@ struct NewSession<'a> {
     network: Network,
 }
 
-#[derive(Debug, Deserialize)]
+/// Not `Debug`: it holds the token.
+#[derive(Deserialize)]
 struct Created {
     session_id: String,
     session_token: String,
@@ -68,6 +73,7 @@ impl Client {
             config: Config::default(),
             transport: Transport::default(),
             timeout: Duration::from_secs(30),
+            roots: Vec::new(),
         }
     }
 
@@ -80,7 +86,7 @@ impl Client {
         let body = NewSession { role, user: &self.user, network: self.config.network };
         let mut request = self.http.post(&url).json(&body);
         if let Some(key) = &self.api_key {
-            request = request.bearer_auth(key);
+            request = request.bearer_auth(key.reveal());
         }
         let transport = |e: reqwest::Error| Error::Transport { url: url.clone(), detail: chain(&e) };
         let response = request.send().await.map_err(transport)?;
@@ -102,7 +108,7 @@ impl Client {
     /// # Errors
     /// When the saved URL cannot be used.
     pub fn resume(&self, saved: Saved) -> Result<Session, Error> {
-        Session::start(saved, self.config.clone(), self.transport)
+        Session::start(saved, self.config.clone(), self.transport, self.trust.clone())
     }
 }
 
@@ -110,7 +116,7 @@ impl ClientBuilder {
     /// The server's API key.
     #[must_use]
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
-        self.api_key = Some(key.into());
+        self.api_key = Some(Secret::new(key.into()));
         self
     }
 
@@ -156,10 +162,18 @@ impl ClientBuilder {
         self
     }
 
+    /// Trusts servers whose certificate leads to one of these, besides those that the system trusts. For servers whose
+    /// certificate is their own or their company's. A PEM text of one certificate or several; may be called again.
+    #[must_use]
+    pub fn root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.roots.push(pem.into());
+        self
+    }
+
     /// The client.
     ///
     /// # Errors
-    /// When the URL is not `http` or `https`, or TLS cannot be set up.
+    /// When the URL is not `http` or `https`, a certificate cannot be used, or TLS cannot be set up.
     pub fn build(self) -> Result<Client, Error> {
         let base = self.base.trim_end_matches('/').to_owned();
         if !base.starts_with("http://") && !base.starts_with("https://") {
@@ -167,7 +181,8 @@ impl ClientBuilder {
             return Err(Error::Url { url: self.base, detail });
         }
         link::install_tls();
-        let http = reqwest::Client::builder().timeout(self.timeout).build();
+        let trust = (!self.roots.is_empty()).then(|| Trust::with(&self.roots)).transpose()?;
+        let http = Trust::apply(trust.as_ref(), reqwest::Client::builder()).timeout(self.timeout).build();
         let http = http.map_err(|e| Error::Url { url: base.clone(), detail: chain(&e) })?;
         Ok(Client {
             base,
@@ -176,6 +191,7 @@ impl ClientBuilder {
             user: self.user,
             config: self.config,
             transport: self.transport,
+            trust,
         })
     }
 }

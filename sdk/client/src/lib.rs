@@ -32,7 +32,9 @@ mod error;
 mod event;
 mod http;
 mod link;
+mod secret;
 mod session;
+mod trust;
 
 pub use error::Error;
 pub use event::Event;

@@ -9,7 +9,8 @@ use rolecall_wire::server::Encoding;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use crate::driver::{Command, Driver};
+use crate::driver::{Command, Driver, Way};
+use crate::trust::Trust;
 use crate::{Error, Event, Transport, link};
 
 /// Events that wait for the application. When they are this many, the socket is not read until
@@ -86,10 +87,15 @@ impl Session {
     /// # Errors
     /// When the saved URL cannot be used.
     pub fn resume(saved: Saved) -> Result<Self, Error> {
-        Self::start(saved, Config::default(), Transport::default())
+        Self::start(saved, Config::default(), Transport::default(), None)
     }
 
-    pub(crate) fn start(saved: Saved, mut config: Config, transport: Transport) -> Result<Self, Error> {
+    pub(crate) fn start(
+        saved: Saved,
+        mut config: Config,
+        transport: Transport,
+        trust: Option<Trust>,
+    ) -> Result<Self, Error> {
         link::install_tls();
         let mut seed = [0; 8];
         getrandom::fill(&mut seed)?;
@@ -103,8 +109,8 @@ impl Session {
         let shared = Arc::new(Shared { processed, moved: Notify::new(), published });
         let (commands, command_receiver) = mpsc::channel(COMMANDS);
         let (event_sender, events) = mpsc::channel(EVENTS);
-        let driver =
-            Driver::new(machine, ws_url, (transport, encoding), Arc::clone(&shared), command_receiver, event_sender)?;
+        let way = Way { ws_url, encoding, trust };
+        let driver = Driver::new(machine, way, transport, Arc::clone(&shared), command_receiver, event_sender)?;
         #[allow(
             clippy::disallowed_methods,
             reason = "the task is owned by this handle: it ends when the last clone is dropped, and `close` waits for it"

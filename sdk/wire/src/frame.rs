@@ -2,10 +2,12 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// What a client presents in the upgrade request (`PROTOCOL.md` §3).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
     /// The session token.
     pub token: String,
@@ -48,6 +50,16 @@ impl Hello {
             query.push_str("&refresh=true");
         }
         query
+    }
+}
+
+impl fmt::Debug for Hello {
+    /// Without the token, which would open the session to whoever reads a log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Hello");
+        shown.field("last_seq", &self.last_seq).field("epoch", &self.epoch).field("network", &self.network);
+        shown.field("instance", &self.instance).field("attempt", &self.attempt).field("window", &self.window);
+        shown.finish_non_exhaustive()
     }
 }
 
@@ -195,9 +207,34 @@ pub enum ServerFrame {
     },
     /// A new session token, for the next connection; only to clients that said they take it.
     Token {
-        /// The token. A secret.
-        token: String,
+        /// The token.
+        token: Secret,
     },
+}
+
+/// What no log shows.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Hides a token.
+    #[must_use]
+    pub const fn new(token: String) -> Self {
+        Self(token)
+    }
+
+    /// The token itself.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
 }
 
 /// A committed message with its place in the session.

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use anyhow::bail;
 use clap::{Args, ValueEnum};
 
-use crate::config::{SettingFlags, Sources};
+use crate::config::{Secret, SettingFlags, Sources};
 
 /// Explains a finding code, a role's delivery, or a reply.
 #[derive(Debug, Args)]
@@ -25,7 +25,7 @@ pub(super) struct ExplainArgs {
     url: Option<String>,
     /// That server's API key.
     #[arg(long, env = "ROLECALL_API_KEY", hide_env_values = true, value_name = "KEY")]
-    api_key: Option<String>,
+    api_key: Option<Secret>,
     /// The data directory that the server writes to.
     #[arg(long, value_name = "DIR", requires = "trace")]
     data: Option<PathBuf>,
@@ -50,7 +50,7 @@ pub(super) async fn run(args: ExplainArgs) -> anyhow::Result<u8> {
     let config = || anyhow::Ok(Sources::process(SettingFlags::default()).read()?.config);
     if let Some(id) = &args.trace {
         let found = match &args.url {
-            Some(url) => trace::ask(url, args.api_key.as_deref(), id).await?,
+            Some(url) => trace::ask(url, args.api_key.as_ref().map(Secret::reveal), id).await?,
             None => trace::read(&args.data.map_or_else(|| config().map(|config| config.data), Ok)?, id).await?,
         };
         return trace::show(&found, args.format);

@@ -81,3 +81,104 @@ async fn what_is_not_http_is_turned_away() {
     let mut good = TcpStream::connect(address).await.unwrap();
     assert!(ask(&mut good, HEALTH, PATIENCE).await.starts_with("HTTP/1.1 200"));
 }
+
+/// Waits until the peer has closed, whatever it said before.
+async fn closed(stream: &mut TcpStream) -> String {
+    let mut heard = Vec::new();
+    let read = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut heard)).await.expect("the server closes");
+    // A reset closes as well.
+    let _reset = read;
+    String::from_utf8_lossy(&heard).into_owned()
+}
+
+async fn until_counted(house: &House, reason: &str, count: u32) {
+    let line = format!("refused_total{{reason=\"{reason}\"}} {count}");
+    let counted = async {
+        while !house.app.metrics.render().unwrap().contains(&line) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let seen = tokio::time::timeout(PATIENCE, counted).await;
+    assert!(seen.is_ok(), "{line} is not in {}", house.app.metrics.render().unwrap());
+}
+
+// Fails when a connection that says nothing, or a head that comes byte by byte and never ends, is kept for ever; or an
+// idle connection counts as one of them.
+#[tokio::test]
+async fn a_head_that_does_not_end_is_given_up() {
+    let house = House::with(says(&["Hi."]), |config| config.head_patience = Duration::from_millis(300)).await;
+    let (address, _stop, _ended) = serve(&house).await;
+    let mut silent = TcpStream::connect(address).await.unwrap();
+    let mut idle = TcpStream::connect(address).await.unwrap();
+    assert!(ask(&mut idle, HEALTH, PATIENCE).await.starts_with("HTTP/1.1 200"));
+    let (mut reading, mut writing) = TcpStream::connect(address).await.unwrap().into_split();
+    let trickle = async {
+        let mut bytes = "GET /healthz HTTP/1.1\r\nx-slow: ".bytes().chain(std::iter::repeat(b'z'));
+        // Each byte is a sign of life, and none is reason to wait on.
+        while writing.write_all(&[bytes.next().unwrap()]).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let gone = async {
+        let mut heard = Vec::new();
+        let _reset = reading.read_to_end(&mut heard).await;
+    };
+    tokio::select! {
+        () = trickle => {}
+        () = gone => {}
+        () = tokio::time::sleep(PATIENCE) => panic!("a head without an end is waited for"),
+    }
+    closed(&mut silent).await;
+    closed(&mut idle).await;
+    until_counted(&house, "head_timeout", 2).await;
+}
+
+// Fails when a body that does not come holds its connection for ever, or one that sends much is read at once and kept.
+#[tokio::test]
+async fn a_flood_of_bytes_waits_at_its_sender() {
+    let allowance = crate::config::Allowance {
+        per_second: std::num::NonZeroU32::MIN,
+        burst: std::num::NonZeroU32::new(64 << 10).unwrap(),
+    };
+    let house = House::with(says(&["Hi."]), |config| config.connection_bytes = Some(allowance)).await;
+    let (address, stop, ended) = serve(&house).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let head = "POST /v1/sessions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 900000000\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut sent = 0;
+    // What the systems on both ends take in for it is a few megabytes.
+    let flood = async {
+        while let Ok(written) = stream.write(&[b' '; 16_384]).await {
+            sent += written;
+            assert!(sent < 64 << 20, "the server reads on");
+        }
+    };
+    let stuck = tokio::time::timeout(Duration::from_secs(1), flood).await;
+    assert!(stuck.is_err(), "the connection was closed after {sent} bytes");
+    let mut other = TcpStream::connect(address).await.unwrap();
+    assert!(ask(&mut other, HEALTH, PATIENCE).await.starts_with("HTTP/1.1 200"));
+    drop((stream, other));
+    stop.send(()).unwrap();
+    assert!(tokio::time::timeout(PATIENCE, ended).await.unwrap().unwrap(), "a task outlived its flood");
+}
+
+// Fails when a flood of connections is served, is not told why, or takes the place of others.
+#[tokio::test]
+async fn connections_beyond_the_allowance_are_told_so() {
+    let house = House::with(says(&["Hi."]), |config| {
+        let burst = std::num::NonZeroU32::new(2).unwrap();
+        config.address_connections = Some(crate::config::Allowance { per_second: std::num::NonZeroU32::MIN, burst });
+    })
+    .await;
+    let (address, _stop, _ended) = serve(&house).await;
+    for _ in 0..2 {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        assert!(ask(&mut stream, HEALTH, PATIENCE).await.starts_with("HTTP/1.1 200"));
+    }
+    let mut beyond = TcpStream::connect(address).await.unwrap();
+    beyond.write_all(HEALTH.as_bytes()).await.unwrap();
+    let answer = closed(&mut beyond).await;
+    assert!(answer.starts_with("HTTP/1.1 429") && answer.contains("retry-after: 1\r\n"), "{answer}");
+    assert!(answer.contains("too_many_connections"), "{answer}");
+    until_counted(&house, "too_many_connections", 1).await;
+}

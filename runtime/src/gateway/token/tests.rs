@@ -68,6 +68,17 @@ fn an_expired_token_is_refused_to_the_second() {
     assert!(tokens().verify(&future).is_ok());
 }
 
+// Fails when the beginning of a signature, an empty one or a longer one passes for it.
+#[test]
+fn a_part_of_a_signature_is_refused() {
+    let token = tokens().issue(&sid(), "r", 1).unwrap();
+    let (claims, signature) = token.rsplit_once('.').unwrap();
+    for length in 0..signature.len() {
+        assert!(tokens().verify(&format!("{claims}.{}", &signature[..length])).is_err(), "{length}");
+    }
+    assert!(tokens().verify(&format!("{token}AAAA")).is_err());
+}
+
 #[test]
 fn swapped_claims_are_refused() {
     let (a, b) = (tokens().issue(&sid(), "r", 1).unwrap(), tokens().issue(&sid(), "r", 1).unwrap());

@@ -9,6 +9,9 @@ use super::batches::Batches;
 use super::events::Events;
 use super::{Incoming, Link, Outgoing};
 use crate::Error;
+use crate::driver::Way;
+use crate::secret::Secret;
+use crate::trust::Trust;
 
 /// How long a request may take whose answer is short.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -27,7 +30,7 @@ pub(super) struct Place {
     http: reqwest::Client,
     /// `http://host/v1/session`
     base: String,
-    token: String,
+    token: Secret,
     query: String,
 }
 
@@ -57,23 +60,25 @@ pub(super) struct Close {
 }
 
 impl Place {
-    pub(super) fn new(ws_url: &str, hello: &Hello) -> Result<Self, Error> {
-        let bad = |detail: String| Error::Url { url: ws_url.to_owned(), detail };
+    pub(super) fn new(way: &Way, hello: &Hello) -> Result<Self, Error> {
+        let ws_url = &way.ws_url;
+        let bad = |detail: String| Error::Url { url: ws_url.clone(), detail };
         // `ws` becomes `http`, `wss` becomes `https`.
         let rest = ws_url.strip_prefix("ws").ok_or_else(|| bad("it must start with ws:// or wss://".into()))?;
         let base = format!("http{rest}");
         reqwest::Url::parse(&base).map_err(|error| bad(error.to_string()))?;
-        let http = reqwest::Client::builder().connect_timeout(PATIENCE).pool_idle_timeout(IDLE).build();
+        let http = Trust::apply(way.trust.as_ref(), reqwest::Client::builder());
+        let http = http.connect_timeout(PATIENCE).pool_idle_timeout(IDLE).build();
         let http = http.map_err(|error| bad(error.to_string()))?;
-        Ok(Self { http, base, token: hello.token.clone(), query: hello.query() })
+        Ok(Self { http, base, token: Secret::new(hello.token.clone()), query: hello.query() })
     }
 
     pub(super) fn get(&self, path: &str, patience: Duration) -> reqwest::RequestBuilder {
-        self.http.get(format!("{}{path}", self.base)).bearer_auth(&self.token).timeout(patience)
+        self.http.get(format!("{}{path}", self.base)).bearer_auth(self.token.reveal()).timeout(patience)
     }
 
     fn post(&self, path: &str) -> reqwest::RequestBuilder {
-        self.http.post(format!("{}{path}", self.base)).bearer_auth(&self.token).timeout(PATIENCE)
+        self.http.post(format!("{}{path}", self.base)).bearer_auth(self.token.reveal()).timeout(PATIENCE)
     }
 }
 

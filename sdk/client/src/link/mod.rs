@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use websocket::{absolute, install_tls};
 
 use crate::Error;
+use crate::driver::Way;
 use http::HttpLink;
 use websocket::WebSocket;
 
@@ -133,13 +134,14 @@ pub(crate) type Opening = Pin<Box<dyn Future<Output = Incoming> + Send>>;
 ///
 /// # Errors
 /// The URL or the token cannot be used.
-pub(crate) fn open(transport: Transport, ws_url: &str, hello: &Hello, encoding: Encoding) -> Result<Opening, Error> {
+pub(crate) fn open(transport: Transport, way: &Way, hello: &Hello) -> Result<Opening, Error> {
     Ok(match transport {
         Transport::WebSocket | Transport::Auto => {
-            Box::pin(websocket::open(websocket::request(ws_url, hello, encoding)?))
+            let request = websocket::request(&way.ws_url, hello, way.encoding)?;
+            Box::pin(websocket::open(request, way.trust.clone()))
         }
-        Transport::Events => Box::pin(HttpLink::open_events(http::Place::new(ws_url, hello)?)),
-        Transport::Poll => Box::pin(HttpLink::open_polling(http::Place::new(ws_url, hello)?)),
+        Transport::Events => Box::pin(HttpLink::open_events(http::Place::new(way, hello)?)),
+        Transport::Poll => Box::pin(HttpLink::open_polling(http::Place::new(way, hello)?)),
     })
 }
 

@@ -15,10 +15,11 @@ use tokio_tungstenite::tungstenite::http::header::{AUTHORIZATION, HeaderValue, S
 use tokio_tungstenite::tungstenite::protocol::frame::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message, protocol::WebSocketConfig};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
+use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
 
 use super::{Incoming, Link, Outgoing};
 use crate::Error;
+use crate::trust::Trust;
 
 /// tungstenite would take 128 KiB per connection; frames of a chat are far smaller.
 const BUFFER: usize = 4 * 1024;
@@ -34,14 +35,15 @@ const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
 pub(crate) struct WebSocket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 /// Opens a socket and presents the hello.
-pub(super) async fn open(request: Request) -> Incoming {
+pub(super) async fn open(request: Request, trust: Option<Trust>) -> Incoming {
     let mut config = WebSocketConfig::default();
     config.read_buffer_size = BUFFER;
     config.write_buffer_size = 0;
     config.max_write_buffer_size = 4 * MAX_PAYLOAD;
     config.max_message_size = Some(MAX_SERVER_PAYLOAD + HEADER_LEN);
     config.max_frame_size = Some(MAX_SERVER_PAYLOAD + HEADER_LEN);
-    match connect_async_with_config(request, Some(config), true).await {
+    let connector = trust.map(|trust| Connector::Rustls(trust.config()));
+    match connect_async_tls_with_config(request, Some(config), true, connector).await {
         Ok((stream, _)) => Incoming::Opened(Link::WebSocket(Box::new(WebSocket(stream)))),
         Err(WsError::Http(response)) => Incoming::Refused(response.status().as_u16()),
         Err(error) => {

@@ -5,7 +5,7 @@ use alloc::string::String;
 use bytes::Bytes;
 
 use crate::close::Advice;
-use crate::frame::{Hello, Message};
+use crate::frame::{Hello, Message, Secret};
 
 /// Where the client is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -136,8 +136,8 @@ pub enum Event {
     },
     /// The session has a new token: a saved [`Position`](super::Position) is out of date.
     Token {
-        /// The token. A secret.
-        token: String,
+        /// The token.
+        token: Secret,
     },
     /// The connection ended; the machine reconnects by itself.
     Disconnected {

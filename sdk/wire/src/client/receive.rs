@@ -77,7 +77,7 @@ impl Client {
             (_, ServerFrame::Beat { echo_ms, heartbeat_ms }) => self.on_beat(now, echo_ms, heartbeat_ms),
             (_, ServerFrame::Error { code, message, id }) => self.on_error(now, code, message, id),
             (_, ServerFrame::Token { token }) => {
-                self.hello.token.clone_from(&token);
+                token.reveal().clone_into(&mut self.hello.token);
                 self.events.push_back(Event::Token { token });
             }
             (_, ServerFrame::Goaway { after_ms }) => {

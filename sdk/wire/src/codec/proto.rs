@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use prost::Message as _;
 
 use super::{DecodeError, schema};
-use crate::frame::{Body, ClientFrame, Hit, Message, Network, Outcome, ServerFrame};
+use crate::frame::{Body, ClientFrame, Hit, Message, Network, Outcome, Secret, ServerFrame};
 
 pub(super) fn client_envelope(frame: &ClientFrame) -> Vec<u8> {
     let frame = match frame.clone() {
@@ -52,7 +52,7 @@ pub(super) fn server_envelope(frame: &ServerFrame) -> Vec<u8> {
         ServerFrame::Error { code, message, id } => F::Error(schema::Error { code, message, id }),
         ServerFrame::Goaway { after_ms } => F::Goaway(schema::Goaway { after_ms }),
         ServerFrame::Skipped { from, to } => F::Skipped(schema::Skipped { from, to }),
-        ServerFrame::Token { token } => F::Token(schema::Token { token }),
+        ServerFrame::Token { token } => F::Token(schema::Token { token: token.reveal().into() }),
     };
     schema::Envelope { frame: Some(frame) }.encode_to_vec()
 }
@@ -101,7 +101,7 @@ pub(super) fn server_frame(envelope: &[u8]) -> Result<ServerFrame, DecodeError> 
         F::Error(f) => ServerFrame::Error { code: f.code, message: f.message, id: f.id },
         F::Goaway(f) => ServerFrame::Goaway { after_ms: f.after_ms },
         F::Skipped(f) => ServerFrame::Skipped { from: f.from, to: f.to },
-        F::Token(f) => ServerFrame::Token { token: f.token },
+        F::Token(f) => ServerFrame::Token { token: Secret::new(f.token) },
         F::Send(_) => return Err(DecodeError::WrongDirection("send")),
         F::Ack(_) => return Err(DecodeError::WrongDirection("ack")),
         F::ClientBeat(_) => return Err(DecodeError::WrongDirection("client_beat")),

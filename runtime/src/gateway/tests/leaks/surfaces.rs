@@ -109,8 +109,7 @@ impl Rig {
         .await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let router = crate::gateway::router(Arc::clone(&house.app));
-        house.app.shutdown.spawn(crate::gateway::serve(listener, router, 64, house.app.shutdown.clone()));
+        house.app.shutdown.spawn(crate::gateway::serve(listener, Arc::clone(&house.app)));
         Self { house, told, address, talks: HashMap::new() }
     }
 

@@ -11,7 +11,7 @@ use super::{
     ACCEPTED, DELIVERY, DELTA, DELTAS, ERROR, FLAG_A, FLAG_B, GOAWAY, REPLY, RESUMED, SERVER_BEAT, SKIPPED, TOKEN,
     USER, WELCOME, kind_of,
 };
-use crate::frame::{Body, Hit, Message, ServerFrame};
+use crate::frame::{Body, Hit, Message, Secret, ServerFrame};
 
 /// A running reply beyond this many bytes is not kept: its end repeats it.
 const MOST_RUNNING: usize = 64 * 1024;
@@ -72,7 +72,7 @@ impl Down {
             }
             ServerFrame::Token { token } => {
                 let mut writer = Writer::new(TOKEN);
-                writer.string(token);
+                writer.string(token.reveal());
                 writer
             }
             ServerFrame::Welcome {
@@ -318,7 +318,7 @@ impl Down {
             RESUMED => ServerFrame::Resumed { from: reader.uint("from")?, to: reader.uint("to")? },
             SKIPPED => ServerFrame::Skipped { from: reader.uint("from")?, to: reader.uint("to")? },
             GOAWAY => ServerFrame::Goaway { after_ms: reader.uint32("after_ms")? },
-            TOKEN => ServerFrame::Token { token: reader.string("token")? },
+            TOKEN => ServerFrame::Token { token: Secret::new(reader.string("token")?) },
             WELCOME => ServerFrame::Welcome {
                 session_id: reader.string("session_id")?,
                 role: reader.string("role")?,

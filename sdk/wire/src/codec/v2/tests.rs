@@ -5,7 +5,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::frame::{Body, Hit, Network, Outcome};
+use crate::frame::{Body, Hit, Network, Outcome, Secret};
 
 fn text() -> impl Strategy<Value = String> {
     prop_oneof!["[a-z 曰天下合分]{0,12}", "[0-9a-f]{32}", "[0-9a-fA-F]{31,33}"]
@@ -65,7 +65,7 @@ fn server_frame() -> impl Strategy<Value = ServerFrame> {
             .prop_map(|(code, message, id)| ServerFrame::Error { code, message, id }),
         1 => (number(), number()).prop_map(|(from, to)| ServerFrame::Skipped { from, to }),
         1 => any::<u32>().prop_map(|after_ms| ServerFrame::Goaway { after_ms }),
-        1 => text().prop_map(|token| ServerFrame::Token { token }),
+        1 => text().prop_map(|token| ServerFrame::Token { token: Secret::new(token) }),
     ]
 }
 
