@@ -59,7 +59,7 @@ mod tests {
     use alloc::string::ToString;
 
     use super::*;
-    use crate::frame::{Hello, Network};
+    use crate::frame::Hello;
 
     // Fails when what is written to a log opens a session.
     #[test]
