@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a client presents in the upgrade request (`PROTOCOL.md` §3).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Hello {
     /// The session token.
     pub token: String,
@@ -19,6 +20,7 @@ pub struct Hello {
 
 /// `navigator.connection.effectiveType`, or `other`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum Network {
     /// 4g.
     #[serde(rename = "4g")]
@@ -38,8 +40,32 @@ pub enum Network {
     Other,
 }
 
+impl Network {
+    /// Every type.
+    pub const ALL: [Self; 5] = [Self::FourG, Self::ThreeG, Self::TwoG, Self::SlowTwoG, Self::Other];
+
+    /// Its name in queries and in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::FourG => "4g",
+            Self::ThreeG => "3g",
+            Self::TwoG => "2g",
+            Self::SlowTwoG => "slow-2g",
+            Self::Other => "other",
+        }
+    }
+
+    /// The type of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|network| network.name() == name)
+    }
+}
+
 /// Client to server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ClientFrame {
     /// A user's message. `client_seq` counts from 1 without gaps; a repeat has no second effect.
@@ -74,6 +100,7 @@ pub enum ClientFrame {
 
 /// Server to client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ServerFrame {
     /// The first frame: the session as the server knows it.
@@ -149,6 +176,7 @@ pub enum ServerFrame {
 
 /// A committed message with its place in the session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Message {
     /// Sequence id: +1 per committed message of a session, from 1.
     pub seq: u64,
@@ -162,6 +190,7 @@ pub struct Message {
 
 /// The content of a committed message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Body {
     /// What the user said.
@@ -198,6 +227,7 @@ pub enum Body {
 
 /// How a reply ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// The model's reply complied.
@@ -216,6 +246,7 @@ pub enum Outcome {
 
 /// A rule that acted on a reply.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Hit {
     /// The rule's id in the contract.
     pub rule: String,

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use rolecall_wire::frame::Hello;
+use rolecall_wire::upgrade;
 use serde::Deserialize;
 
 use super::batches::Batches;
 use super::events::Events;
-use super::{Incoming, Link, Outgoing, network_name};
+use super::{Incoming, Link, Outgoing};
 use crate::Error;
 
 /// How long a request may take whose answer is short.
@@ -65,9 +66,7 @@ impl Place {
         reqwest::Url::parse(&base).map_err(|error| bad(error.to_string()))?;
         let http = reqwest::Client::builder().connect_timeout(PATIENCE).pool_idle_timeout(IDLE).build();
         let http = http.map_err(|error| bad(error.to_string()))?;
-        let network = network_name(hello.network);
-        let query = format!("last_seq={}&epoch={}&network={network}", hello.last_seq, hello.epoch);
-        Ok(Self { http, base, token: hello.token.clone(), query })
+        Ok(Self { http, base, token: hello.token.clone(), query: upgrade::query(hello) })
     }
 
     pub(super) fn get(&self, path: &str, patience: Duration) -> reqwest::RequestBuilder {

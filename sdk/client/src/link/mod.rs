@@ -10,7 +10,7 @@ use std::pin::Pin;
 
 use bytes::Bytes;
 use rolecall_wire::client;
-use rolecall_wire::frame::{Hello, Network};
+use rolecall_wire::frame::Hello;
 use rolecall_wire::server::Encoding;
 use serde::{Deserialize, Serialize};
 
@@ -191,16 +191,6 @@ impl Link {
             Self::WebSocket(socket) => socket.answer_close().await,
             Self::Http(_) => {}
         }
-    }
-}
-
-pub(crate) const fn network_name(network: Network) -> &'static str {
-    match network {
-        Network::FourG => "4g",
-        Network::ThreeG => "3g",
-        Network::TwoG => "2g",
-        Network::SlowTwoG => "slow-2g",
-        Network::Other => "other",
     }
 }
 
