@@ -35,12 +35,12 @@ printf 'last_seq=7&epoch=2&network=slow-2g&token=q%%20x\nBearer a.b.c\nrolecall.
 
 for target in "${targets[@]}"; do
   case $target in
-    parse | format) options=(-max_len=16384 -rss_limit_mb=2048 -dict=dictionary.txt) ;;
+    parse | format) feature=language options=(-max_len=16384 -rss_limit_mb=2048 -dict=dictionary.txt) ;;
     # A frame takes a bounded multiple of its bytes.
-    codec) options=(-max_len=16384 -rss_limit_mb=512 -malloc_limit_mb=64) ;;
-    *) options=(-max_len=8192 -rss_limit_mb=512 -malloc_limit_mb=64) ;;
+    codec) feature=protocol options=(-max_len=16384 -rss_limit_mb=512 -malloc_limit_mb=64) ;;
+    *) feature=protocol options=(-max_len=8192 -rss_limit_mb=512 -malloc_limit_mb=64) ;;
   esac
   # Neither the language nor the protocol has unsafe code for an address sanitizer to watch; without it, runs are faster.
-  cargo +nightly fuzz run --sanitizer none "$target" -- -max_total_time="$seconds" -timeout=10 -print_final_stats=1 \
-    "${options[@]}"
+  cargo +nightly fuzz run --sanitizer none --no-default-features --features "$feature" "$target" -- \
+    -max_total_time="$seconds" -timeout=10 -print_final_stats=1 "${options[@]}"
 done
