@@ -38,6 +38,7 @@ struct Inner {
     model_waiting: IntGaugeVec,
     close: IntCounterVec,
     tasks_live: IntGauge,
+    tasks_runtime: IntGauge,
 }
 
 const LATENCY: &[f64] =
@@ -115,6 +116,10 @@ impl Metrics {
             model_waiting: gauges(r, "model_calls_waiting", "Turns that wait for a place at a model", &["route"])?,
             close: counters(r, "close_total", "Connections closed, by code", &["code"])?,
             tasks_live: register(r, IntGauge::new("tasks_live", "Tasks alive")?)?,
+            tasks_runtime: register(
+                r,
+                IntGauge::new("tasks_runtime", "Tasks alive as the runtime counts them, those of libraries included")?,
+            )?,
             registry,
         };
         Ok(Self(Arc::new(inner)))
@@ -125,6 +130,9 @@ impl Metrics {
     /// # Errors
     /// Never in practice: every metric is well formed.
     pub fn render(&self) -> Result<String, prometheus::Error> {
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            self.0.tasks_runtime.set(i64::try_from(runtime.metrics().num_alive_tasks()).unwrap_or(i64::MAX));
+        }
         let mut out = Vec::new();
         TextEncoder::new().encode(&self.0.registry.gather(), &mut out)?;
         Ok(String::from_utf8_lossy(&out).into_owned())

@@ -11,7 +11,7 @@ use rolecall_wire::{close, codec, upgrade};
 use serde_json::Value;
 
 /// A room with one session.
-pub struct Room {
+pub(crate) struct Room {
     config: Config,
     encoding: Encoding,
     /// Whether the session is found: a Welcome follows the upgrade.
@@ -24,7 +24,7 @@ pub struct Room {
 
 impl Room {
     /// An empty session, the machine set as a case wants it.
-    pub fn new(case: &ServerCase, encoding: Encoding) -> Self {
+    pub(crate) fn new(case: &ServerCase, encoding: Encoding) -> Self {
         let mut config = Config { seed: 7, ..Config::default() };
         if case.config.get("mode").is_some_and(|mode| mode == "adaptive") {
             config.mode = Mode::Adaptive;

@@ -167,7 +167,7 @@ impl Checked {
         let (mut said, mut lives) = (0, was_live);
         while let Some(event) = self.client.poll_event() {
             assert!(!self.ended, "{event:?} behind the end");
-            self.event(event);
+            self.event(&event);
             lives |= self.live;
             said += 1;
         }
@@ -182,18 +182,18 @@ impl Checked {
         }
     }
 
-    fn event(&mut self, event: Event) {
+    fn event(&mut self, event: &Event) {
         match event {
             Event::Message(Message { seq, .. }) => {
-                assert_eq!(Some(seq), self.shown.checked_add(1), "out of order");
-                self.shown = seq;
+                assert_eq!(Some(*seq), self.shown.checked_add(1), "out of order");
+                self.shown = *seq;
             }
             Event::Skipped { from, to } => {
-                assert!(Some(from) == self.shown.checked_add(1) && to >= from, "{from}..={to} behind {}", self.shown);
-                self.shown = to;
+                assert!(Some(*from) == self.shown.checked_add(1) && to >= from, "{from}..={to} behind {}", self.shown);
+                self.shown = *to;
             }
             Event::Connected { from, .. } => {
-                assert!(from > self.shown || from == u64::MAX, "shown again from {from}");
+                assert!(*from > self.shown || *from == u64::MAX, "shown again from {from}");
                 self.live = true;
             }
             Event::Disconnected { .. } => self.live = false,

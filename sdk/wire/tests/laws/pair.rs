@@ -76,7 +76,7 @@ pub fn live(life: Life) {
     world.drain();
     for (pause, step) in life.steps.0 {
         world.now = pause.after(world.now, world.due());
-        world.step(step);
+        world.step(&step);
         world.tick();
     }
     world.rest();
@@ -88,8 +88,8 @@ impl World {
         [self.client.poll_timeout(), server].into_iter().flatten().min()
     }
 
-    fn step(&mut self, step: Step) {
-        match step {
+    fn step(&mut self, step: &Step) {
+        match *step {
             Step::Up(count) => (0..=count).for_each(|_| self.arrive_up()),
             Step::Down(count) => (0..=count).for_each(|_| self.arrive_down()),
             Step::Cut(told) => self.cut(told),
