@@ -1,7 +1,9 @@
-//! The session protocol's conformance cases (`sdk/wire/conformance`) against a real server, over every carrier.
+//! The session protocol's conformance cases (`sdk/wire/conformance`) against a real server, over every carrier, and
+//! against the real client.
 
 #![allow(clippy::indexing_slicing, reason = "only JSON values are indexed, where a missing field is null")]
 
+mod client;
 mod events;
 mod host;
 mod link;
@@ -10,10 +12,11 @@ mod websocket;
 
 use anyhow::{Result, ensure};
 use host::Host;
-use rolecall_conformance::{Carrier, play, server_cases};
+use rolecall_client::Encoding;
+use rolecall_conformance::{Carrier, client_cases, play, server_cases};
 use rolecall_tests::server::{self, Options, Server};
 use tokio::runtime::Handle;
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinSet, spawn_blocking};
 
 // Fails when the server breaks a rule that a case holds, over any carrier.
 #[tokio::test(flavor = "multi_thread")]
@@ -35,5 +38,31 @@ async fn the_server_keeps_every_case() -> Result<()> {
     server::show("cases played", &played.to_string());
     ensure!(failed.is_empty(), "{} of {played}:\n{}", failed.len(), failed.join("\n"));
     ensure!(played > 300, "only {played}");
+    Ok(())
+}
+
+// Fails when the client breaks a rule that a case holds, in either encoding.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_client_keeps_every_case() -> Result<()> {
+    let cases = client_cases()?.into_iter().filter(|case| case.machine.is_none() && client::applies(&case.steps));
+    let mut playing = JoinSet::new();
+    for case in cases {
+        for (encoding, name) in [(Encoding::BspV1, "bsp"), (Encoding::JsonV1, "json")] {
+            if case.config.get("encoding").is_none_or(|only| only == name) {
+                let case = case.clone();
+                // Most of them wait, for a client that comes back: they are played side by side.
+                playing.spawn(async move {
+                    let title = format!("{} {} ({name})", case.section, case.name);
+                    client::run(&case, encoding).await.map_err(|what| format!("{title}: {what:#}"))
+                });
+            }
+        }
+    }
+    let played = playing.len();
+    let outcomes = playing.join_all().await;
+    let failed: Vec<String> = outcomes.into_iter().filter_map(Result::err).collect();
+    server::show("cases played", &played.to_string());
+    ensure!(failed.is_empty(), "{} of {played}:\n{}", failed.len(), failed.join("\n"));
+    ensure!(played > 200, "only {played}");
     Ok(())
 }

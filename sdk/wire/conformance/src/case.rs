@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 /// What carries frames to a server.
@@ -72,7 +72,7 @@ pub enum ServerStep {
     Pong(Value),
     /// The very next frame.
     Next(Value),
-    /// One of the following frames; those before it are passed over, but for `error` and `goaway`.
+    /// One of the following frames; those before it are passed over, but for `goaway` and an `error` with an `id`.
     Expect(Value),
     /// A Ping follows, before or behind other things: its payload as `{"clock", "seq", "payload"}`.
     Ping(Value),
@@ -106,12 +106,14 @@ pub struct Open {
     /// The query without the token; `last_seq=0` when absent.
     pub query: Option<Value>,
     /// The token; the session's own when absent. Null for none.
+    #[serde(deserialize_with = "present")]
     pub token: Option<Value>,
     /// Where the token goes: `header`, `protocol` or `query`.
     pub token_in: Option<String>,
     /// Subprotocols instead of the carrier's own.
     pub offer: Option<Vec<String>>,
     /// The subprotocol that must be answered, where `offer` is there. Null for none.
+    #[serde(deserialize_with = "present")]
     pub chosen: Option<Value>,
     /// Headers instead of those of an upgrade.
     pub headers: Option<BTreeMap<String, String>>,
@@ -256,4 +258,9 @@ pub enum Do {
     Migrate,
     /// Ends for good.
     Close,
+}
+
+/// A field that is there, null or not: what is absent means something else.
+fn present<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(value).map(Some)
 }

@@ -213,7 +213,10 @@ impl<H: ServerHost> Play<'_, H> {
             let kind = frame.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
             match self.holds(pattern, &frame) {
                 Ok(()) => return Ok(()),
-                Err(what) if kind == "error" || kind == "goaway" => return Err(what),
+                // An error that answers nothing of the client's changes nothing.
+                Err(what) if kind == "goaway" || (kind == "error" && frame.get("id").is_some_and(Value::is_string)) => {
+                    return Err(what);
+                }
                 Err(_) => passed.push(kind),
             }
         }
