@@ -126,10 +126,9 @@ impl Guest {
             4..6 => self.websocket().await?.0.close().await,
             6..9 => self.half_a_handshake().await,
             9..12 => self.bad_token().await,
-            12..15 => self.bad_frame().await,
             // What is said stays, in the store's memory too: a hundred replies, so that the rest shows beside them.
             15 if self.dice.below(4) == 0 => self.cut_within_a_reply().await,
-            15..17 => self.bad_frame().await,
+            12..17 => self.bad_frame().await,
             17..20 => self.events_that_are_cut().await,
             20..23 => self.poll_that_is_left().await,
             _ if self.dice.below(8) == 0 => self.flood().await,
