@@ -36,11 +36,11 @@ pub(super) fn hello<B>(request: &Request<B>) -> Result<Hello, ApiError> {
     let headers = request.headers();
     let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let offered = listed(headers, &header::SEC_WEBSOCKET_PROTOCOL);
-    upgrade::hello(request.uri().query().unwrap_or_default(), authorization, offered).map_err(refused)
+    upgrade::hello(request.uri().query().unwrap_or_default(), authorization, offered).map_err(|fault| refused(&fault))
 }
 
 /// The answer to a client's fault.
-fn refused(fault: Fault) -> ApiError {
+fn refused(fault: &Fault) -> ApiError {
     let message = fault.to_string();
     match fault {
         Fault::NoToken => ApiError::new(StatusCode::UNAUTHORIZED, "token_missing", message),
@@ -78,7 +78,7 @@ impl Handshake {
         let headers = request.headers();
         let accept = accept(request.method(), headers)?;
         let encoding = upgrade::encoding(listed(headers, &header::SEC_WEBSOCKET_PROTOCOL));
-        let encoding = encoding.map_err(|fault| Refusal(refused(fault)))?;
+        let encoding = encoding.map_err(|fault| Refusal(refused(&fault)))?;
         Ok(Self {
             hello: hello(request).map_err(Refusal)?,
             encoding: encoding.unwrap_or(Encoding::BspV1),
