@@ -81,7 +81,7 @@ bench-peers: deps ## Checks and plugins beside other products' (installs them in
 	@$(CARGO) build --release -q -p rolecall-tests
 	@$(TARGET)/release/rolecall-bench peers
 
-fuzz: ## Look for bytes that break the language's tools (nightly compiler, 5 minutes a target)
+fuzz: ## Look for bytes that break the language's tools or the protocol (nightly compiler, 5 minutes a target)
 	@bash fuzz/run.sh
 
 fmt: ## Format the code

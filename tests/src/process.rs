@@ -24,3 +24,30 @@ pub fn cpu(pid: i32) -> Result<f64> {
     let ticks = |at: usize| fields.get(at).context("a short stat line")?.parse::<f64>().context("not a number");
     Ok((ticks(11)? + ticks(12)?) / 100.0)
 }
+
+/// Threads of a process.
+///
+/// # Errors
+/// As [`rss`].
+pub fn threads(pid: i32) -> Result<usize> {
+    Ok(std::fs::read_dir(format!("/proc/{pid}/task"))?.count())
+}
+
+/// Sockets that a process holds open.
+///
+/// # Errors
+/// As [`rss`].
+pub fn sockets(pid: i32) -> Result<usize> {
+    let open = std::fs::read_dir(format!("/proc/{pid}/fd"))?;
+    // One that is closed meanwhile is none.
+    let places = open.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
+    Ok(places.filter(|place| place.to_string_lossy().starts_with("socket:")).count())
+}
+
+/// File descriptors that a process holds, sockets among them.
+///
+/// # Errors
+/// As [`rss`].
+pub fn descriptors(pid: i32) -> Result<usize> {
+    Ok(std::fs::read_dir(format!("/proc/{pid}/fd"))?.count())
+}

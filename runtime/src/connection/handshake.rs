@@ -2,22 +2,17 @@
 
 use std::time::Duration;
 
-use axum::extract::Query;
 use axum::http::request::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use rolecall_dsl::contract::{BeatMode, Heartbeat};
-use rolecall_wire::frame::{Hello, Network};
+use rolecall_wire::frame::Hello;
 use rolecall_wire::heartbeat::Mode;
-use rolecall_wire::limits::MAX_ROLLUP_MS;
 use rolecall_wire::server::{Config, Encoding};
-use serde::Deserialize;
+use rolecall_wire::upgrade::{self, Fault};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::gateway::ApiError;
-
-/// What the token's subprotocol begins with.
-const TOKEN_PROTOCOL: &str = "rolecall.token.";
 
 /// A well-formed upgrade request.
 #[derive(Debug)]
@@ -36,49 +31,24 @@ pub(super) struct Handshake {
 #[derive(Debug)]
 pub(super) struct Refusal(ApiError);
 
-/// Not `Debug`: it may hold the token.
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct HelloQuery {
-    #[serde(default)]
-    last_seq: u64,
-    #[serde(default)]
-    epoch: u32,
-    #[serde(default)]
-    network: Network,
-    #[serde(default)]
-    instance: u64,
-    #[serde(default)]
-    attempt: u32,
-    #[serde(default)]
-    window: u32,
-    #[serde(default)]
-    rollup_ms: u32,
-    #[serde(default)]
-    refresh: bool,
-    token: Option<String>,
-}
-
 /// What a request presents of its session: its query and the token.
 pub(super) fn hello<B>(request: &Request<B>) -> Result<Hello, ApiError> {
-    let Query(query) = Query::<HelloQuery>::try_from_uri(request.uri()).map_err(|error| {
-        let message = format!("{}; write ?last_seq=N&epoch=E&network=4g", error.body_text());
-        ApiError::invalid("invalid_query", message)
-    })?;
     let headers = request.headers();
-    let in_protocol =
-        listed(headers, &header::SEC_WEBSOCKET_PROTOCOL).find_map(|name| name.strip_prefix(TOKEN_PROTOCOL));
-    let token =
-        bearer(headers).or(in_protocol).map(str::to_owned).or_else(|| query.token.clone()).ok_or_else(|| {
-            let message = "send the session token as `Authorization: Bearer TOKEN`, as the subprotocol \
-                       `rolecall.token.TOKEN` of a WebSocket, or as `?token=TOKEN`";
-            ApiError::new(StatusCode::UNAUTHORIZED, "token_missing", message)
-        })?;
-    if query.rollup_ms > MAX_ROLLUP_MS {
-        return Err(ApiError::invalid("invalid_query", format!("rollup_ms is at most {MAX_ROLLUP_MS}")));
+    let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let offered = listed(headers, &header::SEC_WEBSOCKET_PROTOCOL);
+    upgrade::hello(request.uri().query().unwrap_or_default(), authorization, offered).map_err(|fault| refused(&fault))
+}
+
+/// The answer to a client's fault.
+fn refused(fault: &Fault) -> ApiError {
+    let message = fault.to_string();
+    match fault {
+        Fault::NoToken => ApiError::new(StatusCode::UNAUTHORIZED, "token_missing", message),
+        Fault::Subprotocol => ApiError::invalid("unknown_subprotocol", message),
+        Fault::Unknown(_) | Fault::Twice(_) | Fault::Value { .. } => {
+            ApiError::invalid("invalid_query", format!("{message}; write ?last_seq=N&epoch=E&network=4g"))
+        }
     }
-    let HelloQuery { last_seq, epoch, network, instance, attempt, window, rollup_ms, refresh, token: _ } = query;
-    Ok(Hello { token, last_seq, epoch, network, instance, attempt, window, rollup_ms, refresh })
 }
 
 /// Timers and limits of a connection, as the role's contract sets them.
@@ -107,12 +77,8 @@ impl Handshake {
     pub(super) fn parse<B>(request: &Request<B>) -> Result<Self, Refusal> {
         let headers = request.headers();
         let accept = accept(request.method(), headers)?;
-        let protocols: Vec<&str> = listed(headers, &header::SEC_WEBSOCKET_PROTOCOL).collect();
-        let encoding = protocols.iter().find_map(|name| Encoding::from_subprotocol(name));
-        if encoding.is_none() && !protocols.is_empty() {
-            let message = "offer the subprotocol `rolecall.bsp.v2`, `rolecall.bsp.v1` or `rolecall.json.v1`";
-            return Err(Refusal(ApiError::invalid("unknown_subprotocol", message)));
-        }
+        let encoding = upgrade::encoding(listed(headers, &header::SEC_WEBSOCKET_PROTOCOL));
+        let encoding = encoding.map_err(|fault| Refusal(refused(&fault)))?;
         Ok(Self {
             hello: hello(request).map_err(Refusal)?,
             encoding: encoding.unwrap_or(Encoding::BspV1),
@@ -159,18 +125,13 @@ fn accept(method: &Method, headers: &HeaderMap) -> Result<HeaderValue, Refusal> 
 /// The members of a header that is a comma-separated list, possibly over several lines.
 fn listed<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> impl Iterator<Item = &'a str> {
     let lines = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-    lines.flat_map(|line| line.split(',')).map(str::trim).filter(|member| !member.is_empty())
-}
-
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()).filter(|token| !token.is_empty())
+    lines.flat_map(upgrade::members)
 }
 
 #[cfg(test)]
 mod tests {
     use axum::http::request::Builder;
+    use rolecall_wire::frame::Network;
 
     use super::*;
 

@@ -39,6 +39,7 @@ struct Inner {
     close: IntCounterVec,
     refused: IntCounterVec,
     tasks_live: IntGauge,
+    tasks_runtime: IntGauge,
 }
 
 const LATENCY: &[f64] =
@@ -117,6 +118,10 @@ impl Metrics {
             close: counters(r, "close_total", "Connections closed, by code", &["code"])?,
             refused: counters(r, "refused_total", "Connections and requests kept out, by reason", &["reason"])?,
             tasks_live: register(r, IntGauge::new("tasks_live", "Tasks alive")?)?,
+            tasks_runtime: register(
+                r,
+                IntGauge::new("tasks_runtime", "Tasks alive as the runtime counts them, those of libraries included")?,
+            )?,
             registry,
         };
         Ok(Self(Arc::new(inner)))
@@ -127,6 +132,9 @@ impl Metrics {
     /// # Errors
     /// Never in practice: every metric is well formed.
     pub fn render(&self) -> Result<String, prometheus::Error> {
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            self.0.tasks_runtime.set(i64::try_from(runtime.metrics().num_alive_tasks()).unwrap_or(i64::MAX));
+        }
         let mut out = Vec::new();
         TextEncoder::new().encode(&self.0.registry.gather(), &mut out)?;
         Ok(String::from_utf8_lossy(&out).into_owned())

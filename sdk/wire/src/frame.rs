@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a client presents in the upgrade request (`PROTOCOL.md` §3).
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Hello {
     /// The session token.
     pub token: String,
@@ -31,28 +32,6 @@ pub struct Hello {
     pub refresh: bool,
 }
 
-impl Hello {
-    /// The query of the upgrade, without the token, which has better places. What has its default is left out.
-    #[must_use]
-    pub fn query(&self) -> String {
-        let mut query =
-            alloc::format!("last_seq={}&epoch={}&network={}", self.last_seq, self.epoch, self.network.name());
-        let mut add = |name: &str, value: u64| {
-            if value != 0 {
-                query.push_str(&alloc::format!("&{name}={value}"));
-            }
-        };
-        add("instance", self.instance);
-        add("attempt", self.attempt.into());
-        add("window", self.window.into());
-        add("rollup_ms", self.rollup_ms.into());
-        if self.refresh {
-            query.push_str("&refresh=true");
-        }
-        query
-    }
-}
-
 impl fmt::Debug for Hello {
     /// Without the token, which would open the session to whoever reads a log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -65,6 +44,7 @@ impl fmt::Debug for Hello {
 
 /// `navigator.connection.effectiveType`, or `other`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum Network {
     /// 4g.
     #[serde(rename = "4g")]
@@ -85,7 +65,10 @@ pub enum Network {
 }
 
 impl Network {
-    /// Its name in the upgrade and in JSON.
+    /// Every type.
+    pub const ALL: [Self; 5] = [Self::FourG, Self::ThreeG, Self::TwoG, Self::SlowTwoG, Self::Other];
+
+    /// Its name in queries and in JSON.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -96,10 +79,17 @@ impl Network {
             Self::Other => "other",
         }
     }
+
+    /// The type of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|network| network.name() == name)
+    }
 }
 
 /// Client to server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ClientFrame {
     /// A user's message. `client_seq` counts from 1 without gaps; a repeat has no second effect.
@@ -134,6 +124,7 @@ pub enum ClientFrame {
 
 /// Server to client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ServerFrame {
     /// The first frame: the session as the server knows it.
@@ -214,6 +205,7 @@ pub enum ServerFrame {
 
 /// What no log shows.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[serde(transparent)]
 pub struct Secret(String);
 
@@ -239,6 +231,7 @@ impl fmt::Debug for Secret {
 
 /// A committed message with its place in the session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Message {
     /// Sequence id: +1 per committed message of a session, from 1.
     pub seq: u64,
@@ -252,6 +245,7 @@ pub struct Message {
 
 /// The content of a committed message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Body {
     /// What the user said.
@@ -288,6 +282,7 @@ pub enum Body {
 
 /// How a reply ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// The model's reply complied.
@@ -306,6 +301,7 @@ pub enum Outcome {
 
 /// A rule that acted on a reply.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Hit {
     /// The rule's id in the contract.
     pub rule: String,

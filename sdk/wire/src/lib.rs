@@ -15,6 +15,8 @@ pub mod codec;
 
 pub mod close;
 
+pub mod upgrade;
+
 pub mod heartbeat;
 
 pub mod sse;

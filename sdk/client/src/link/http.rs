@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rolecall_wire::frame::Hello;
+use rolecall_wire::upgrade;
 use serde::Deserialize;
 
 use super::batches::Batches;
@@ -70,7 +71,7 @@ impl Place {
         let http = Trust::apply(way.trust.as_ref(), reqwest::Client::builder());
         let http = http.connect_timeout(PATIENCE).pool_idle_timeout(IDLE).build();
         let http = http.map_err(|error| bad(error.to_string()))?;
-        Ok(Self { http, base, token: Secret::new(hello.token.clone()), query: hello.query() })
+        Ok(Self { http, base, token: Secret::new(hello.token.clone()), query: upgrade::query(hello) })
     }
 
     pub(super) fn get(&self, path: &str, patience: Duration) -> reqwest::RequestBuilder {

@@ -8,6 +8,7 @@ use rolecall_wire::codec::HEADER_LEN;
 use rolecall_wire::frame::Hello;
 use rolecall_wire::limits::{MAX_PAYLOAD, MAX_SERVER_PAYLOAD};
 use rolecall_wire::server::Encoding;
+use rolecall_wire::upgrade;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::Request;
@@ -91,7 +92,7 @@ impl WebSocket {
 /// The upgrade request (`PROTOCOL.md` §3).
 pub(super) fn request(ws_url: &str, hello: &Hello, encoding: Encoding) -> Result<Request, Error> {
     let join = if ws_url.contains('?') { '&' } else { '?' };
-    let url = format!("{ws_url}{join}{}", hello.query());
+    let url = format!("{ws_url}{join}{}", upgrade::query(hello));
     let bad = |detail: String| Error::Url { url: ws_url.to_owned(), detail };
     let mut request = url.as_str().into_client_request().map_err(|e| bad(e.to_string()))?;
     let mut bearer = HeaderValue::from_str(&format!("Bearer {}", hello.token))

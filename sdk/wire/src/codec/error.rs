@@ -93,6 +93,12 @@ pub enum DecodeError {
     /// An envelope without a frame this version knows.
     #[error("this is no frame of the negotiated version")]
     UnknownFrame,
+    /// An envelope with more than one frame.
+    #[error("the envelope holds {found} frames; one frame per envelope")]
+    Frames {
+        /// How many.
+        found: usize,
+    },
     /// A client's frame where a server's belongs, or the other way round.
     #[error("a `{0}` frame goes in the other direction")]
     WrongDirection(&'static str),

@@ -4,25 +4,27 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use prost::Message as _;
+use prost::encoding::{DecodeContext, decode_key, skip_field};
 
+use super::schema::{CLIENT_FRAMES, Numbered, SERVER_FRAMES};
 use super::{DecodeError, schema};
 use crate::frame::{Body, ClientFrame, Hit, Message, Network, Outcome, Secret, ServerFrame};
 
 pub(super) fn client_envelope(frame: &ClientFrame) -> Vec<u8> {
     let frame = match frame.clone() {
-        ClientFrame::Send { id, client_seq, text } => schema::Frame::Send(schema::Send { id, client_seq, text }),
-        ClientFrame::Ack { seq } => schema::Frame::Ack(schema::Ack { seq }),
+        ClientFrame::Send { id, client_seq, text } => schema::ClientFrame::Send(schema::Send { id, client_seq, text }),
+        ClientFrame::Ack { seq } => schema::ClientFrame::Ack(schema::Ack { seq }),
         ClientFrame::Beat { ack, sent_ms, network } => {
             let network = network.map(|n| network_to(n) as i32);
-            schema::Frame::ClientBeat(schema::ClientBeat { ack, sent_ms, network })
+            schema::ClientFrame::ClientBeat(schema::ClientBeat { ack, sent_ms, network })
         }
-        ClientFrame::Cancel { turn } => schema::Frame::Cancel(schema::Cancel { turn }),
+        ClientFrame::Cancel { turn } => schema::ClientFrame::Cancel(schema::Cancel { turn }),
     };
-    schema::Envelope { frame: Some(frame) }.encode_to_vec()
+    schema::ClientEnvelope { frame: Some(frame) }.encode_to_vec()
 }
 
 pub(super) fn server_envelope(frame: &ServerFrame) -> Vec<u8> {
-    use schema::Frame as F;
+    use schema::ServerFrame as F;
     let frame = match frame.clone() {
         ServerFrame::Welcome {
             session_id,
@@ -54,59 +56,56 @@ pub(super) fn server_envelope(frame: &ServerFrame) -> Vec<u8> {
         ServerFrame::Skipped { from, to } => F::Skipped(schema::Skipped { from, to }),
         ServerFrame::Token { token } => F::Token(schema::Token { token: token.reveal().into() }),
     };
-    schema::Envelope { frame: Some(frame) }.encode_to_vec()
+    schema::ServerEnvelope { frame: Some(frame) }.encode_to_vec()
 }
 
 pub(super) fn client_frame(envelope: &[u8]) -> Result<ClientFrame, DecodeError> {
-    use schema::Frame as F;
-    Ok(match open(envelope)? {
-        F::Send(f) => ClientFrame::Send { id: f.id, client_seq: f.client_seq, text: f.text },
-        F::Ack(f) => ClientFrame::Ack { seq: f.seq },
-        F::ClientBeat(f) => {
-            let network = f.network.map(network_from).transpose()?;
-            ClientFrame::Beat { ack: f.ack, sent_ms: f.sent_ms, network }
-        }
-        F::Cancel(f) => ClientFrame::Cancel { turn: f.turn },
-        F::Welcome(_) => return Err(DecodeError::WrongDirection("welcome")),
-        F::Resumed(_) => return Err(DecodeError::WrongDirection("resumed")),
-        F::Accepted(_) => return Err(DecodeError::WrongDirection("accepted")),
-        F::Message(_) => return Err(DecodeError::WrongDirection("message")),
-        F::ServerBeat(_) => return Err(DecodeError::WrongDirection("server_beat")),
-        F::Error(_) => return Err(DecodeError::WrongDirection("error")),
-        F::Goaway(_) => return Err(DecodeError::WrongDirection("goaway")),
-        F::Skipped(_) => return Err(DecodeError::WrongDirection("skipped")),
-        F::Token(_) => return Err(DecodeError::WrongDirection("token")),
-    })
+    use schema::ClientFrame as F;
+    Ok(
+        match open::<schema::ClientEnvelope>(envelope, CLIENT_FRAMES, SERVER_FRAMES)?
+            .frame
+            .ok_or(DecodeError::UnknownFrame)?
+        {
+            F::Send(f) => ClientFrame::Send { id: f.id, client_seq: f.client_seq, text: f.text },
+            F::Ack(f) => ClientFrame::Ack { seq: f.seq },
+            F::ClientBeat(f) => {
+                let network = f.network.map(network_from).transpose()?;
+                ClientFrame::Beat { ack: f.ack, sent_ms: f.sent_ms, network }
+            }
+            F::Cancel(f) => ClientFrame::Cancel { turn: f.turn },
+        },
+    )
 }
 
 pub(super) fn server_frame(envelope: &[u8]) -> Result<ServerFrame, DecodeError> {
-    use schema::Frame as F;
-    Ok(match open(envelope)? {
-        F::Welcome(f) => ServerFrame::Welcome {
-            session_id: f.session_id,
-            role: f.role,
-            epoch: f.epoch,
-            next_seq: f.next_seq,
-            resume_from: f.resume_from,
-            client_seq: f.client_seq,
-            heartbeat_ms: f.heartbeat_ms,
-            timeout_ms: f.timeout_ms,
+    use schema::ServerFrame as F;
+    Ok(
+        match open::<schema::ServerEnvelope>(envelope, SERVER_FRAMES, CLIENT_FRAMES)?
+            .frame
+            .ok_or(DecodeError::UnknownFrame)?
+        {
+            F::Welcome(f) => ServerFrame::Welcome {
+                session_id: f.session_id,
+                role: f.role,
+                epoch: f.epoch,
+                next_seq: f.next_seq,
+                resume_from: f.resume_from,
+                client_seq: f.client_seq,
+                heartbeat_ms: f.heartbeat_ms,
+                timeout_ms: f.timeout_ms,
+            },
+            F::Resumed(f) => ServerFrame::Resumed { from: f.from, to: f.to },
+            F::Accepted(f) => {
+                ServerFrame::Accepted { id: f.id, client_seq: f.client_seq, seq: f.seq, duplicate: f.duplicate }
+            }
+            F::Message(f) => ServerFrame::Message(f.try_into()?),
+            F::ServerBeat(f) => ServerFrame::Beat { echo_ms: f.echo_ms, heartbeat_ms: f.heartbeat_ms },
+            F::Error(f) => ServerFrame::Error { code: f.code, message: f.message, id: f.id },
+            F::Goaway(f) => ServerFrame::Goaway { after_ms: f.after_ms },
+            F::Skipped(f) => ServerFrame::Skipped { from: f.from, to: f.to },
+            F::Token(f) => ServerFrame::Token { token: Secret::new(f.token) },
         },
-        F::Resumed(f) => ServerFrame::Resumed { from: f.from, to: f.to },
-        F::Accepted(f) => {
-            ServerFrame::Accepted { id: f.id, client_seq: f.client_seq, seq: f.seq, duplicate: f.duplicate }
-        }
-        F::Message(f) => ServerFrame::Message(f.try_into()?),
-        F::ServerBeat(f) => ServerFrame::Beat { echo_ms: f.echo_ms, heartbeat_ms: f.heartbeat_ms },
-        F::Error(f) => ServerFrame::Error { code: f.code, message: f.message, id: f.id },
-        F::Goaway(f) => ServerFrame::Goaway { after_ms: f.after_ms },
-        F::Skipped(f) => ServerFrame::Skipped { from: f.from, to: f.to },
-        F::Token(f) => ServerFrame::Token { token: Secret::new(f.token) },
-        F::Send(_) => return Err(DecodeError::WrongDirection("send")),
-        F::Ack(_) => return Err(DecodeError::WrongDirection("ack")),
-        F::ClientBeat(_) => return Err(DecodeError::WrongDirection("client_beat")),
-        F::Cancel(_) => return Err(DecodeError::WrongDirection("cancel")),
-    })
+    )
 }
 
 impl Message {
@@ -157,9 +156,29 @@ impl TryFrom<schema::Message> for Message {
     }
 }
 
-fn open(envelope: &[u8]) -> Result<schema::Frame, DecodeError> {
-    let envelope = schema::Envelope::decode(envelope).map_err(|e| DecodeError::Protobuf(e.to_string()))?;
-    envelope.frame.ok_or(DecodeError::UnknownFrame)
+/// Decodes an envelope that holds exactly one frame, of the right direction. Both are looked at before anything is
+/// decoded: in memory, a server's frame may take a hundred times what it took on the way, and no client may make
+/// the server take that.
+fn open<E: prost::Message + Default>(
+    envelope: &[u8],
+    ours: &[Numbered],
+    others: &[Numbered],
+) -> Result<E, DecodeError> {
+    let malformed = |error: prost::DecodeError| DecodeError::Protobuf(error.to_string());
+    let (mut rest, mut found) = (envelope, 0);
+    while !rest.is_empty() {
+        let (number, wire_type) = decode_key(&mut rest).map_err(malformed)?;
+        skip_field(wire_type, number, &mut rest, DecodeContext::default()).map_err(malformed)?;
+        if let Some((_, name)) = others.iter().find(|(other, _)| *other == number) {
+            return Err(DecodeError::WrongDirection(name));
+        }
+        found += usize::from(ours.iter().any(|(own, _)| *own == number));
+    }
+    match found {
+        0 => Err(DecodeError::UnknownFrame),
+        1 => E::decode(envelope).map_err(malformed),
+        _ => Err(DecodeError::Frames { found }),
+    }
 }
 
 pub(super) fn network_to(network: Network) -> schema::Network {

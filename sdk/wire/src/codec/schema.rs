@@ -1,17 +1,37 @@
 //! The Protobuf messages, as `PROTOCOL.md` §4 and `rolecall.proto` number them. A number, once
-//! given, is never used for anything else.
+//! given, is never used for anything else. The one `Envelope` is two types here, so that a side decodes only
+//! what the other may send.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
+/// A frame's number in the envelope, and its name there.
+pub(super) type Numbered = (u32, &'static str);
+
+/// What a client's envelope may hold.
+pub(super) const CLIENT_FRAMES: &[Numbered] = &[(1, "send"), (2, "ack"), (3, "client_beat"), (4, "cancel")];
+
+/// What a server's envelope may hold.
+pub(super) const SERVER_FRAMES: &[Numbered] = &[
+    (8, "welcome"),
+    (9, "resumed"),
+    (10, "accepted"),
+    (11, "message"),
+    (12, "server_beat"),
+    (13, "error"),
+    (14, "goaway"),
+    (15, "skipped"),
+    (16, "token"),
+];
+
 #[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct Envelope {
-    #[prost(oneof = "Frame", tags = "1, 2, 3, 4, 8, 9, 10, 11, 12, 13, 14, 15, 16")]
-    pub(super) frame: Option<Frame>,
+pub(super) struct ClientEnvelope {
+    #[prost(oneof = "ClientFrame", tags = "1, 2, 3, 4")]
+    pub(super) frame: Option<ClientFrame>,
 }
 
 #[derive(Clone, PartialEq, prost::Oneof)]
-pub(super) enum Frame {
+pub(super) enum ClientFrame {
     #[prost(message, tag = "1")]
     Send(Send),
     #[prost(message, tag = "2")]
@@ -20,6 +40,16 @@ pub(super) enum Frame {
     ClientBeat(ClientBeat),
     #[prost(message, tag = "4")]
     Cancel(Cancel),
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct ServerEnvelope {
+    #[prost(oneof = "ServerFrame", tags = "8, 9, 10, 11, 12, 13, 14, 15, 16")]
+    pub(super) frame: Option<ServerFrame>,
+}
+
+#[derive(Clone, PartialEq, prost::Oneof)]
+pub(super) enum ServerFrame {
     #[prost(message, tag = "8")]
     Welcome(Welcome),
     #[prost(message, tag = "9")]

@@ -1,0 +1,9 @@
+//! What holds of the protocol's code whatever it is given. The fuzzers of `fuzz/` and the smoke test share these.
+
+pub mod client;
+pub mod codec;
+mod house;
+pub mod pair;
+pub mod server;
+mod steps;
+pub mod upgrade;
