@@ -271,6 +271,7 @@ fn shown(event: Event) -> Result<Value> {
         }
         Event::Accepted { id, seq } => json!({"event": "accepted", "id": id, "seq": seq}),
         Event::Disconnected { code, .. } => json!({"event": "disconnected", "code": code}),
+        Event::TokenRenewed => json!({"event": "token"}),
         Event::EpochChanged { from, to } => json!({"event": "epoch_changed", "from": from, "to": to}),
         Event::Skipped { from, to } => json!({"event": "skipped", "from": from, "to": to}),
         Event::Error { code, id: Some(id), .. } => json!({"event": "refused", "id": id, "code": code}),
