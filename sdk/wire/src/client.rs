@@ -31,7 +31,7 @@ pub use crate::server::{Encoding, Millis};
 use crate::timer::Timers;
 
 /// The machine.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Client {
     config: Config,
     phase: Phase,
@@ -55,7 +55,7 @@ pub struct Client {
 }
 
 /// Each state with the data only it has.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Phase {
     Idle,
     Connecting,
@@ -65,7 +65,7 @@ enum Phase {
     Over,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Timer {
     /// Opening and greeting took too long.
     Connect,

@@ -8,7 +8,7 @@ use crate::heartbeat::Mode;
 use crate::limits;
 
 /// Timers and limits of a client.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Config {
     /// Encoding of frames; the driver offers its subprotocol. Default BSP.
     pub encoding: Encoding,

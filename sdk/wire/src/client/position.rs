@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// A place in a session. Save it after processing messages, and a later client goes on exactly
 /// there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Position {
     /// The session.
     pub session_id: String,
@@ -32,7 +32,7 @@ impl Position {
 }
 
 /// A message of ours that the server may or may not have.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Unaccepted {
     /// Our id of it.
     pub id: String,
