@@ -51,7 +51,7 @@ impl Report {
 pub fn check(setup: &Setup, threads: usize) -> Report {
     #[allow(clippy::disallowed_methods, reason = "how long the search takes, which no state knows")]
     let start = Instant::now();
-    let model = Protocol { setup: setup.clone() };
+    let model = Protocol::new(setup.clone());
     let properties = model.properties();
     let checker = model.checker().threads(threads).finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
     let discoveries = checker.discoveries();

@@ -1,6 +1,8 @@
 //! What happened in the last step: by this the checker sees that the accidents it is there for do happen.
 //! It is no part of a state.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 macro_rules! met {
     ($($name:ident $text:literal,)+) => {
         /// Something that a step may meet.
@@ -44,16 +46,23 @@ met! {
     Acked "an acknowledgement moves the watermark",
 }
 
-/// A set of them.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Mets(u32);
+/// A set of them, which many threads add to.
+#[derive(Debug, Default)]
+pub(crate) struct Mets(AtomicU32);
 
 impl Mets {
-    pub(crate) const fn add(&mut self, met: Met) {
-        self.0 |= 1 << met as u32;
+    pub(crate) fn join(&self, mets: &[Met]) {
+        let bits = mets.iter().fold(0, |bits, met| bits | bit(*met));
+        if bits & !self.0.load(Ordering::Relaxed) != 0 {
+            self.0.fetch_or(bits, Ordering::Relaxed);
+        }
     }
 
-    pub(crate) const fn has(self, met: Met) -> bool {
-        self.0 & (1 << met as u32) != 0
+    pub(crate) fn has(&self, met: Met) -> bool {
+        self.0.load(Ordering::Relaxed) & bit(met) != 0
     }
+}
+
+const fn bit(met: Met) -> u32 {
+    1 << met as u32
 }

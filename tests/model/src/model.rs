@@ -3,7 +3,7 @@
 use stateright::{Expectation, Model, Property};
 
 use crate::action::Action;
-use crate::met::Met;
+use crate::met::{Met, Mets};
 use crate::promise::Promise;
 use crate::rest::comes_to_rest;
 use crate::setup::Setup;
@@ -13,10 +13,20 @@ use crate::system::System;
 pub const RESTS: &str = "P1 from everywhere, what is committed and said still arrives";
 
 /// The protocol in one configuration.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Protocol {
-    /// The configuration.
-    pub setup: Setup,
+    setup: Setup,
+    /// What any step met so far. It lies beside the states: whether a thing happened on the way to one must not
+    /// make it another, and the same state may be reached without.
+    seen: Mets,
+}
+
+impl Protocol {
+    /// The protocol in this configuration.
+    #[must_use]
+    pub fn new(setup: Setup) -> Self {
+        Self { setup, seen: Mets::default() }
+    }
 }
 
 impl Model for Protocol {
@@ -36,7 +46,7 @@ impl Model for Protocol {
 
     fn next_state(&self, state: &System, action: Action) -> Option<System> {
         let mut next = state.clone();
-        next.follow(action, &self.setup);
+        self.seen.join(&next.follow(action, &self.setup));
         Some(next)
     }
 
@@ -53,12 +63,12 @@ impl Model for Protocol {
 }
 
 impl System {
-    /// Takes a step, and remembers the promise that it broke.
-    pub(crate) fn follow(&mut self, action: Action, setup: &Setup) {
-        self.mets = crate::met::Mets::default();
+    /// Takes a step, remembers the promise that it broke, and tells what it met.
+    pub(crate) fn follow(&mut self, action: Action, setup: &Setup) -> Vec<Met> {
         let held = self.step(action, setup).and_then(|()| self.check());
         self.broken = held.err();
         self.tidy(setup);
+        std::mem::take(&mut self.mets)
     }
 }
 
@@ -83,7 +93,7 @@ macro_rules! meetings {
     ($($met:ident)+) => {
         fn meeting(met: Met) -> Property<Protocol> {
             match met {
-                $(Met::$met => Property::sometimes(met.text(), |_, state: &System| state.mets.has(Met::$met)),)+
+                $(Met::$met => Property::sometimes(met.text(), |model, _| model.seen.has(Met::$met)),)+
             }
         }
     };

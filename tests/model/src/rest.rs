@@ -30,8 +30,8 @@ pub(crate) fn way_to_rest(state: &System, setup: &Setup) -> Vec<String> {
 
 fn walk(state: &System, setup: &Setup, mut seen: impl FnMut(&System, Action)) -> Result<(), &'static str> {
     let mut system = state.clone();
-    // A budget of nothing leaves only what the protocol does by itself; moves are choices, no accidents.
-    system.left = Budget { moves: u8::MAX, ..Budget::NONE };
+    // A budget of nothing leaves only what the protocol does by itself. Moves are choices; answers see below.
+    system.left = Budget { moves: u8::MAX, answers: u8::MAX, ..Budget::NONE };
     let mut actions = Vec::new();
     for _ in 0..LONGEST {
         actions.clear();
@@ -44,10 +44,17 @@ fn walk(state: &System, setup: &Setup, mut seen: impl FnMut(&System, Action)) ->
                 system.broken.map_or(Ok(()), |broken| Err(broken.detail))?;
             }
             None if system.is_at_rest() && !system.is_deserted() => return Ok(()),
-            None => match system.absent() {
-                Some(name) => system.renew(name, setup),
-                None => return Err("nothing more can happen, and something has not arrived"),
-            },
+            None => {
+                // A store that waits for the proof of its loss does not answer, and its writer waits only so long.
+                if let Some(node) = system.unanswered(setup) {
+                    seen(&system, Action::LoseAnswer(node));
+                    system.follow(Action::LoseAnswer(node), setup);
+                } else if let Some(name) = system.absent() {
+                    system.renew(name, setup);
+                } else {
+                    return Err("nothing more can happen, and something has not arrived");
+                }
+            }
         }
     }
     Err("it never comes to rest")
@@ -75,6 +82,15 @@ impl System {
     fn is_deserted(&self) -> bool {
         let active = |state| state == State::Active;
         self.latest.is_some() && !self.devices.iter().any(|(_, device)| active(device.client.state()))
+    }
+
+    /// A node whose write the store does not decide.
+    fn unanswered(&self, setup: &Setup) -> Option<Name> {
+        let waits = |node: &Name| {
+            let flight = self.nodes.of(*node).as_ref().and_then(|actor| actor.flight.as_ref());
+            flight.is_some_and(|flight| flight.taken.is_none() && self.must_wait(&flight.request, setup))
+        };
+        Name::BOTH.into_iter().find(waits)
     }
 
     /// Somebody who stopped for good, and may come back: its user opens the session again.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::actor::Actor;
 use crate::device::{App, Device};
 use crate::link::Link;
-use crate::met::{Met, Mets};
+use crate::met::Met;
 use crate::pair::{Name, Pair};
 use crate::promise::{Broken, Held, Promise, hold};
 use crate::setup::{Budget, Setup};
@@ -27,7 +27,7 @@ pub struct System {
     pub(crate) left: Budget,
     pub(crate) broken: Option<Broken>,
     /// What happened in the last step: no part of the state.
-    pub(crate) mets: Mets,
+    pub(crate) mets: Vec<Met>,
 }
 
 impl System {
@@ -42,7 +42,7 @@ impl System {
             latest: None,
             left: setup.budget,
             broken: None,
-            mets: Mets::default(),
+            mets: Vec::new(),
         }
     }
 
@@ -53,7 +53,7 @@ impl System {
     }
 
     pub(crate) fn met(&mut self, met: Met) {
-        self.mets.add(met);
+        self.mets.push(met);
     }
 
     pub(crate) fn device(&mut self, name: Name) -> &mut Device {
