@@ -24,7 +24,8 @@ impl System {
         {
             self.orphan(flight.request.clone());
         }
-        let ids: Vec<u8> = self.links.iter().filter(|link| link.node == node && link.server_open).map(|link| link.id).collect();
+        let ids: Vec<u8> =
+            self.links.iter().filter(|link| link.node == node && link.server_open).map(|link| link.id).collect();
         for id in ids {
             if let Some(link) = self.link(id) {
                 link.drop_server();

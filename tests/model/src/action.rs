@@ -209,7 +209,12 @@ impl System {
                 self.left.answers -= 1;
                 self.lose_answer(node, setup)
             }
-            Action::Rewind(_) | Action::Cut(_) | Action::Crash(_) | Action::Lose(..) | Action::Save(_) | Action::Restart(_) => {
+            Action::Rewind(_)
+            | Action::Cut(_)
+            | Action::Crash(_)
+            | Action::Lose(..)
+            | Action::Save(_)
+            | Action::Restart(_) => {
                 self.harm(action, setup);
                 Ok(())
             }
@@ -247,7 +252,8 @@ impl System {
     /// A step in words, before it is taken.
     #[must_use]
     pub fn describe(&self, action: Action) -> String {
-        let on = |id: u8| self.find(id).map_or_else(String::new, |link| format!("#{id} ({} to {})", link.device, link.node));
+        let on =
+            |id: u8| self.find(id).map_or_else(String::new, |link| format!("#{id} ({} to {})", link.device, link.node));
         match action {
             Action::Up(id) => {
                 let item = self.find(id).and_then(|link| link.up.front());
@@ -273,7 +279,9 @@ impl System {
             Action::Restart(name) => format!("client {name} begins again from where it was saved"),
             Action::Rewind(name) => format!("client {name} forgets what was lost and begins again before it"),
             Action::Speak(node) => format!("node {node} goes on with the reply"),
-            Action::Answer(node, true) => format!("node {node} hears of its write, and reads the log before it answers"),
+            Action::Answer(node, true) => {
+                format!("node {node} hears of its write, and reads the log before it answers")
+            }
             Action::Answer(node, false) => format!("node {node} hears of its write"),
             Action::LoseAnswer(node) => format!("node {node} never hears of its write"),
             Action::Notice(node) => format!("node {node} sees that it is mistaken, and lets go"),

@@ -60,12 +60,12 @@ pub fn check(setup: &Setup, threads: usize) -> Report {
         let holds = found != property.expectation.discovery_is_failure();
         Verdict { property: property.name, expectation: property.expectation.clone(), holds }
     });
-    let failed = properties.iter().find(|property| {
-        property.expectation.discovery_is_failure() && discoveries.contains_key(property.name)
-    });
+    let failed = properties
+        .iter()
+        .find(|property| property.expectation.discovery_is_failure() && discoveries.contains_key(property.name));
     let counterexample = failed.and_then(|property| {
         let path = discoveries.get(property.name)?.clone();
-        Some((property.name, words(setup, path.into_vec())))
+        Some((property.name, words(setup, &path.into_vec())))
     });
     Report {
         generated: checker.state_count(),
@@ -77,7 +77,7 @@ pub fn check(setup: &Setup, threads: usize) -> Report {
     }
 }
 
-fn words(setup: &Setup, path: Vec<(System, Option<Action>)>) -> Vec<String> {
+fn words(setup: &Setup, path: &[(System, Option<Action>)]) -> Vec<String> {
     let steps = path.iter().filter_map(|(state, action)| Some(state.describe((*action)?)));
     let mut steps: Vec<String> = steps.collect();
     if let Some(broken) = path.last().and_then(|(state, _)| state.broken()) {

@@ -63,7 +63,10 @@ impl System {
         }
         let Some(item) = item else { return Ok(()) };
         if let Down::Frame(bytes) = &item {
-            self.note_frame(codec::decode_server(bytes, limits::MAX_SERVER_PAYLOAD).ok());
+            let frame = codec::decode_server(bytes, limits::MAX_SERVER_PAYLOAD);
+            if matches!(frame, Ok(ServerFrame::Accepted { duplicate: true, .. })) {
+                self.met(Met::Duplicate);
+            }
         }
         let client = &mut self.device(name).client;
         let ends = !matches!(item, Down::Frame(_));
@@ -78,12 +81,6 @@ impl System {
             self.leave(name);
         }
         self.drain_client(name, Name::A, setup)
-    }
-
-    fn note_frame(&mut self, frame: Option<ServerFrame>) {
-        if matches!(frame, Some(ServerFrame::Accepted { duplicate: true, .. })) {
-            self.met(Met::Duplicate);
-        }
     }
 
     /// A client drops its socket.

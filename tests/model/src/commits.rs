@@ -105,7 +105,8 @@ impl System {
     fn check_number(&self, entry: &Entry) -> Held {
         for (_, device) in self.devices.iter() {
             let mut journal = device.app.journal.iter();
-            let reused = journal.any(|it| (it.epoch, it.seq) == (entry.epoch, entry.seq) && it.said != entry.said.bare());
+            let reused =
+                journal.any(|it| (it.epoch, it.seq) == (entry.epoch, entry.seq) && it.said != entry.said.bare());
             hold(!reused, Promise::P5, "a number is given out that a client knows as another message")?;
             let mut skipped = device.app.skipped.iter();
             let named = skipped.any(|(epoch, from, to)| *epoch == entry.epoch && (*from..=*to).contains(&entry.seq));

@@ -70,7 +70,7 @@ impl Device {
         (self.caught_up, self.link, self.over) = (false, None, None);
     }
 
-    /// Everything was settled or is lost: nothing of ours waits.
+    /// The epoch of its sequence ids.
     pub(crate) fn epoch(&self) -> u8 {
         u8::try_from(self.client.epoch()).unwrap_or(u8::MAX)
     }

@@ -36,7 +36,8 @@ fn walk(state: &System, setup: &Setup, mut seen: impl FnMut(&System, Action)) ->
     for _ in 0..LONGEST {
         actions.clear();
         system.possible(setup, &mut actions);
-        let next = actions.iter().copied().filter(|action| action.is_fair()).min_by_key(|action| urgency(&system, *action));
+        let next =
+            actions.iter().copied().filter(|action| action.is_fair()).min_by_key(|action| urgency(&system, *action));
         match next {
             Some(action) => {
                 seen(&system, action);

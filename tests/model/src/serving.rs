@@ -1,8 +1,8 @@
 //! What nodes do with connections: own the session, attach, read the log, and take in what is said.
 
+use rolecall_wire::close;
 use rolecall_wire::frame::{ClientFrame, ServerFrame};
 use rolecall_wire::server::{Config, Encoding, Event, Input, Server, Transmit};
-use rolecall_wire::close;
 
 use crate::actor::Actor;
 use crate::clients::NOW;
@@ -68,7 +68,7 @@ impl System {
     pub(crate) fn attach_waiting(&mut self, node: Name, setup: &Setup) -> Result<bool, crate::promise::Broken> {
         let Some(actor) = self.actor(node) else { return Ok(false) };
         let Some(id) = actor.waiting else { return Ok(false) };
-        if !actor.is_settled() && !(setup.has(Fault::NumberUnderWay) && actor.flight.is_some()) {
+        if !actor.is_settled() && !setup.has(Fault::NumberUnderWay) {
             return Ok(false);
         }
         let (epoch, head) = (actor.epoch, actor.head);

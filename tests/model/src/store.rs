@@ -47,9 +47,14 @@ pub(crate) struct Entry {
 enum Record {
     Entry(Entry),
     /// An epoch begins with a sequence id.
-    Epoch { epoch: u8, first: u8 },
+    Epoch {
+        epoch: u8,
+        first: u8,
+    },
     /// A claim: whose token the lease had before.
-    Claim { before: Token },
+    Claim {
+        before: Token,
+    },
 }
 
 /// A write on its way.
@@ -101,7 +106,8 @@ impl Store {
 
     /// Where each epoch began.
     pub(crate) fn forks(&self) -> impl Iterator<Item = (u8, u8)> {
-        let fork = |record: &Record| if let Record::Epoch { epoch, first } = record { Some((*epoch, *first)) } else { None };
+        let fork =
+            |record: &Record| if let Record::Epoch { epoch, first } = record { Some((*epoch, *first)) } else { None };
         self.journal.iter().filter_map(fork)
     }
 
@@ -142,18 +148,25 @@ impl Store {
 
     /// The tokens that a lost tail may bring back.
     pub(crate) fn earlier(&self) -> impl Iterator<Item = Token> {
-        self.journal.iter().filter_map(|record| if let Record::Claim { before } = record { Some(*before) } else { None })
+        self.journal
+            .iter()
+            .filter_map(|record| if let Record::Claim { before } = record { Some(*before) } else { None })
     }
 
-    /// Takes a write: what it appended, or `None` when it is refused.
-    pub(crate) fn take(&mut self, request: &Request, fault: Option<Fault>) -> Option<Vec<Entry>> {
+    /// Whether it would take a write.
+    pub(crate) fn takes(&self, request: &Request, fault: Option<Fault>) -> bool {
         let unfenced = match request.write {
             Write::Append(_) => fault == Some(Fault::NoFence),
             Write::Advance { .. } => matches!(fault, Some(Fault::NoFence | Fault::EpochUnfenced)),
         };
         let owned = unfenced || self.is_owner(request.token, fault);
         let placed = fault == Some(Fault::WrittenAgain) || request.head == self.head();
-        if !owned || !placed {
+        owned && placed
+    }
+
+    /// Takes a write: what it appended, or `None` when it is refused.
+    pub(crate) fn take(&mut self, request: &Request, fault: Option<Fault>) -> Option<Vec<Entry>> {
+        if !self.takes(request, fault) {
             return None;
         }
         match &request.write {

@@ -10,7 +10,7 @@ use crate::met::Met;
 use crate::pair::{Name, Pair};
 use crate::promise::{Broken, Held, Promise, hold};
 use crate::setup::{Budget, Setup};
-use crate::store::{Request, Store, Write};
+use crate::store::{Request, Said, Store};
 
 /// A state. What did not change in a step is shared with the state before.
 #[derive(Debug, Clone)]
@@ -124,7 +124,7 @@ impl System {
                 self.store().forget_claims();
             }
             let (store, fault) = (self.store.clone(), setup.fault);
-            self.late.retain(|request| store.clone().as_ref().clone().take(request, fault).is_some());
+            self.late.retain(|request| store.takes(request, fault));
         }
     }
 
@@ -147,9 +147,7 @@ impl System {
                     && device.app.last == self.store.head()
                     && device.client.unaccepted() == 0)
         };
-        let answered = |turn| {
-            self.store.entries().any(|entry| entry.turn == turn && entry.said == crate::store::Said::Reply)
-        };
+        let answered = |turn| self.store.entries().any(|entry| entry.turn == turn && entry.said == Said::Reply);
         self.devices.iter().all(|(_, device)| client(device))
             && self.store.entries().all(|entry| entry.turn == 0 || answered(entry.turn))
             && self.nodes.iter().all(|(_, actor)| actor.as_ref().is_none_or(|actor| actor.is_settled()))
@@ -157,8 +155,7 @@ impl System {
 
     /// A write is on its way without its writer.
     pub(crate) fn orphan(&mut self, request: Request) {
-        let promises_nothing = matches!(&request.write, Write::Append(drafts) if drafts.is_empty());
-        if !promises_nothing && !self.late.contains(&request) {
+        if !self.late.contains(&request) {
             self.late.push(request);
         }
     }
