@@ -13,7 +13,7 @@ LISTEN ?= 127.0.0.1:8420
 # How `verify-contracts` writes its findings: human, short, json, github, sarif or junit.
 FORMAT ?= human
 
-.PHONY: help deps build run test test-docs verify-contracts plugins laws sim mutants bench bench-peers fuzz fmt fmt-check lint clean
+.PHONY: help deps build run test test-docs verify-contracts plugins laws sim mutants model bench bench-peers fuzz fmt fmt-check lint clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,11 @@ sim: ## A million simulated lives of a session, every promise checked after ever
 mutants: ## Known bugs put into the session machines, each of which the simulation must notice
 	@$(CARGO) build --release -q -p rolecall-sim
 	@$(TARGET)/release/rolecall-mutants --target $(TARGET)
+
+model: ## Every state of the session protocol's model, and known bugs that must be found there (release build)
+	@$(CARGO) build --release -q -p rolecall-model
+	@$(TARGET)/release/rolecall-model
+	@$(TARGET)/release/rolecall-model --fault all
 
 bench: plugins ## Measure idle sessions, checks and delivery (release build)
 	@$(CARGO) build --release -q -p rolecall -p rolecall-tests

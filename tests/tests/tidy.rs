@@ -172,6 +172,12 @@ const DIRECTIONS: &[Rule] = &[
         words: &["Instant", "SystemTime", "std::time", "std::net", "std::fs", "std::env", "std::thread", "HashMap"],
         why: "a simulated run follows from its seed and from nothing else",
     },
+    Rule {
+        below: "tests/model/src",
+        except: &["tests/model/src/main.rs", "tests/model/src/check.rs"],
+        words: &["Instant", "SystemTime", "std::time", "std::net", "std::fs", "std::env", "std::thread", "HashMap"],
+        why: "a state follows from the one before and the step, and from nothing else",
+    },
 ];
 
 // Fails when a module reaches past the rooms that the design puts between them.

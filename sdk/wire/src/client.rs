@@ -33,7 +33,7 @@ pub use crate::server::{Encoding, Millis};
 use crate::timer::Timers;
 
 /// The machine.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Client {
     config: Config,
     coder: Coder,
@@ -58,7 +58,7 @@ pub struct Client {
 }
 
 /// Each state with the data only it has.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Phase {
     Idle,
     Connecting,
@@ -68,7 +68,7 @@ enum Phase {
     Over,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Timer {
     /// Opening and greeting took too long.
     Connect,
@@ -97,7 +97,7 @@ impl Client {
             epoch: position.epoch,
             network: config.network,
             // From a stream of its own, so that the jitter stays what it was.
-            instance: crate::random::next(&mut !seed) | 1,
+            instance: if config.number_attempts { crate::random::next(&mut !seed) | 1 } else { 0 },
             attempt: 0,
             window: config.window,
             rollup_ms: config.rollup_ms,
@@ -298,7 +298,9 @@ impl Client {
         self.timers.clear_all();
         self.timers.set(Timer::Connect, now + u64::from(self.config.connect_timeout_ms));
         self.hello.last_seq = self.received;
-        self.hello.attempt = self.hello.attempt.saturating_add(1);
+        if self.config.number_attempts {
+            self.hello.attempt = self.hello.attempt.saturating_add(1);
+        }
         self.presented = self.hello.network;
         self.transmits.push_back(Transmit::Connect(self.hello.clone()));
     }

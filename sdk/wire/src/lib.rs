@@ -3,6 +3,8 @@
 //!
 //! The drain rule: give a machine one input (`handle_input`, `handle_timeout` or a command), then
 //! drain `poll_transmit` and `poll_event` until both are empty, then sleep until `poll_timeout`.
+//!
+//! A machine can be cloned, compared and hashed as any value: that is how a model checker visits its states.
 #![cfg_attr(not(feature = "std"), no_std)]
 
 extern crate alloc;

@@ -27,7 +27,7 @@ use crate::{close, limits};
 pub type Millis = u64;
 
 /// The machine.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Server {
     phase: Phase,
     coder: Coder,
@@ -47,14 +47,14 @@ pub struct Server {
 }
 
 /// Each state with the data only it has.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Phase {
     Handshaking { network: Network },
     Active(Active),
     Over(State),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Timer {
     /// The next regular Ping.
     Ping,

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use crate::server::Millis;
 
 /// Deadlines by kind. Few kinds, so a vector beats a map.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Timers<K> {
     due: Vec<(K, Millis)>,
 }

@@ -31,6 +31,7 @@ impl World {
             Fault::Post => self.posts.push(Post { at: Some(self.now) }),
             Fault::Cancel => self.cancel(device),
             Fault::Network => self.change_network(device),
+            Fault::Move => self.move_on(device),
             Fault::Cut => self.cut(device),
             Fault::HalfOpen => self.half_open(device),
             Fault::Stall => self.stall(device),
@@ -95,6 +96,27 @@ impl World {
             device.watch.untold = (device.client.state() == State::Active).then_some(network);
         }
         device.client.set_network(clock, network);
+    }
+
+    /// The application leaves its connection for another, over another transport perhaps. Somebody on the way may hold
+    /// the upgrade back that it leaves.
+    fn move_on(&mut self, at: usize) {
+        if let Some(left) = self.connection_of(at)
+            && self.chance.one_in(2)
+        {
+            let until = self.now + self.chance.between(100, 20_000);
+            self.harm(left);
+            if let Some(connection) = self.connections.get_mut(left) {
+                connection.up.stall(until);
+            }
+        }
+        let Some(device) = self.devices.get_mut(at) else { return };
+        let clock = device.clock(self.now);
+        if !matches!(device.client.state(), State::Idle | State::Closed) {
+            self.counts.add(Count::Moved);
+            device.watch.left();
+            device.client.migrate(clock);
+        }
     }
 
     /// The place of a device's connection.

@@ -57,6 +57,7 @@ counts! {
     LostSilent = "fault: tail lost, store does not know",
     LogDropped = "fault: old messages dropped",
     WallClock = "fault: wall clock jumped",
+    Moved = "moved to another connection",
     NetworkChange = "network type changed",
     Goaway = "fault: node goes away, closes",
     GoawayOpen = "fault: node goes away, does not close",

@@ -18,6 +18,7 @@ pub(crate) enum Fault {
     Idle,
     Cancel,
     Network,
+    Move,
     Cut,
     HalfOpen,
     Stall,
@@ -47,6 +48,7 @@ const ALWAYS: &[Fault] = &[Fault::Send, Fault::Send, Fault::Send, Fault::Send, F
 const SOMETIMES: &[Fault] = &[
     Fault::Cancel,
     Fault::Network,
+    Fault::Move,
     Fault::Cut,
     Fault::HalfOpen,
     Fault::Stall,

@@ -191,6 +191,11 @@ impl ClientWatch {
         Ok(())
     }
 
+    /// The client leaves its connection, or its wait for one, of its own accord.
+    pub(crate) fn left(&mut self) {
+        (self.welcomed, self.reconnect_at, self.ack_due, self.untold) = (None, None, None, None);
+    }
+
     /// A frame is about to come in.
     pub(crate) fn came(&mut self, now: u64, clock: u64, frame: &ServerFrame) -> Held {
         self.by_message = matches!(frame, ServerFrame::Message(_));

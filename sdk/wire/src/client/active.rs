@@ -3,7 +3,7 @@
 use super::Millis;
 use super::pulse::Pulse;
 
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Active {
     /// When the `Welcome` came.
     pub(super) since: Millis,

@@ -4,7 +4,7 @@ use super::Advice;
 use crate::random;
 
 /// Bounds of the delays. Attempts never end by themselves; their rate is what is bounded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Backoff {
     /// Upper bound of the first delay; default 250 ms. It doubles with every attempt.
     pub base_ms: u64,
@@ -25,7 +25,7 @@ impl Default for Backoff {
 const STABLE_MS: u64 = 5_000;
 
 /// Attempts since the last stable connection, and the source of jitter.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Retry {
     attempts: u32,
     random: u64,
@@ -46,8 +46,12 @@ impl Retry {
     /// The delay before the next attempt.
     pub(super) fn delay_ms(&mut self, bounds: &Backoff, advice: Advice) -> u64 {
         let bound = bounds.base_ms.saturating_mul(1 << self.attempts.min(32)).min(bounds.cap_ms);
-        self.attempts = self.attempts.saturating_add(1);
-        let jitter = self.random() % bound.saturating_add(1);
+        // Attempts count doublings: at the cap there are no more.
+        if bound < bounds.cap_ms {
+            self.attempts = self.attempts.saturating_add(1);
+        }
+        // Without a bound there is nothing to draw; a client that waits for nothing then stays the same value.
+        let jitter = if bound == 0 { 0 } else { self.random() % bound.saturating_add(1) };
         if advice == Advice::RetryLater { bounds.later_ms.saturating_add(jitter) } else { jitter }
     }
 

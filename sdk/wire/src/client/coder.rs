@@ -8,7 +8,7 @@ use crate::codec::{self, ClientEnd, DecodeError, EncodeError};
 use crate::frame::{ClientFrame, ServerFrame};
 
 /// The encoding of one connection. Version 2 has a memory.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Coder {
     BspV1,
     BspV2(Box<ClientEnd>),

@@ -8,7 +8,7 @@ use crate::heartbeat::Mode;
 use crate::limits;
 
 /// Timers and limits of a client.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Config {
     /// Encoding of frames; the driver offers its subprotocol. Default BSP version 2.
     pub encoding: Encoding,
@@ -28,6 +28,9 @@ pub struct Config {
     pub ack_after_ms: u32,
     /// Longest time from `Connect` to the `Welcome`; default 10,000 ms.
     pub connect_timeout_ms: u32,
+    /// Whether attempts to connect are numbered, so that the server can tell one that comes late; default yes. A model
+    /// checker, for which an attempt is like another, says no.
+    pub number_attempts: bool,
     /// Messages that the server may send ahead of our acknowledgement; default 1,024, 0 for any number. At
     /// least twice `ack_every`, or the server waits for acknowledgements that wait for more.
     pub window: u32,
@@ -49,6 +52,7 @@ impl Default for Config {
             ack_every: 16,
             ack_after_ms: 250,
             connect_timeout_ms: 10_000,
+            number_attempts: true,
             window: 1_024,
             rollup_ms: 40,
             backoff: Backoff::default(),

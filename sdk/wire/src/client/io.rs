@@ -52,7 +52,7 @@ pub enum Input<'a> {
 }
 
 /// What the driver must do, in order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Transmit {
     /// Open a socket and present this.
     Connect(Hello),
@@ -70,7 +70,7 @@ pub enum Transmit {
 }
 
 /// What the application must know, in order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Event {
     /// A connection is live.
     Connected {

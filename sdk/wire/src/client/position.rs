@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// A place in a session. Save it after processing messages, and a later client goes on exactly
 /// there.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Position {
     /// The session.
@@ -44,7 +44,7 @@ impl fmt::Debug for Position {
 }
 
 /// A message of ours that the server may or may not have.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Unaccepted {
     /// Our id of it.

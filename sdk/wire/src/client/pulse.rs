@@ -8,7 +8,7 @@ use super::{Client, Millis, Phase, Timer};
 use crate::heartbeat::{self, Mode, rtt::Estimator};
 
 /// What the adaptive mode goes by.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(super) struct Pulse {
     rtt: Estimator,
     /// Whether the platform shows us Pings.

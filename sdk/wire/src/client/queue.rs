@@ -8,7 +8,7 @@ use super::{SendError, Unaccepted};
 use crate::frame::ClientFrame;
 use crate::limits;
 
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Queue {
     /// The number of the next message that has none. At most the first has one.
     next: u64,

@@ -14,7 +14,7 @@ use crate::frame::Network;
 use crate::server::Millis;
 
 /// What a configuration sets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Bounds {
     /// Silence that no peer outlives.
     pub timeout_ms: u32,
@@ -45,7 +45,7 @@ const MOST_FALSE_ALARMS: u8 = 4;
 const NEW_PATH: u8 = 3;
 
 /// The heartbeat of one connection.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Adaptive {
     bounds: Bounds,
     network: Network,
@@ -68,7 +68,7 @@ pub struct Adaptive {
     in_time: bool,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Asked {
     first_at: Millis,
     times: u8,

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The share of late answers, in 65,536ths; an exponential average over some 64 answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Lateness(u16);
 

@@ -31,7 +31,7 @@ const FIRST_HOLD: u16 = 32;
 const MOST_HOLD: u16 = 1_024;
 
 /// What was learned, by network class. A session keeps it and gives it to its next connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Learned {
     #[serde(rename = "4g")]
@@ -71,7 +71,7 @@ impl Learned {
 }
 
 /// One network class. Counts instead of times, so that it needs no clock between connections.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default, from = "Written")]
 pub struct Class {
     /// The interval in use, or being tried.

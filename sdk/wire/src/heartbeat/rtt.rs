@@ -21,13 +21,13 @@ const UNIT: u64 = 1_024;
 
 /// SRTT and RTTVAR. The pure estimator: which samples it should see is for its owner to say
 /// (Karn's rule, RFC 6298 §3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Estimator {
     /// Nothing before the first sample.
     known: Option<Smoothed>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Smoothed {
     srtt: u64,
     rttvar: u64,

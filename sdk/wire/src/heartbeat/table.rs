@@ -23,7 +23,7 @@ pub const fn base_ms(network: Network) -> u32 {
 }
 
 /// The numbers of one server: what a contract's `heartbeat {}` may set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Table {
     /// Milliseconds between beats on 4G.
     pub four_g: u32,
@@ -67,7 +67,7 @@ impl Table {
 }
 
 /// The last three round trips.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Rtts {
     last: Option<u64>,
     second: Option<u64>,

@@ -12,7 +12,7 @@ use crate::heartbeat::Rtts;
 /// Pings remembered; an older one's Pong measures nothing.
 const MAX_PINGS: usize = 8;
 
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Active {
     network: Network,
     rtts: Rtts,
@@ -24,7 +24,7 @@ pub(super) struct Active {
     pings: VecDeque<Ping>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Ping {
     sent_ms: Millis,
     seq: u64,

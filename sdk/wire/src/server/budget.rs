@@ -3,7 +3,7 @@
 use super::{Config, Millis};
 
 /// Counts in thousandths of a frame, so that a millisecond's refill is a whole number.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Budget {
     left: u64,
     full: u64,

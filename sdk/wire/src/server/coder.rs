@@ -7,7 +7,7 @@ use crate::codec::{self, DecodeError, EncodeError, ServerEnd};
 use crate::frame::{ClientFrame, Message, ServerFrame};
 
 /// The encoding of one connection. Version 2 has a memory.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Coder {
     BspV1,
     BspV2(Box<ServerEnd>),

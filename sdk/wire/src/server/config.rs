@@ -32,7 +32,7 @@ impl Encoding {
 }
 
 /// Timers and limits of a connection.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Config {
     /// Silence after which the connection expires; default 30,000 ms.
     pub timeout_ms: u32,

@@ -36,7 +36,7 @@ pub enum Input<'a> {
 }
 
 /// What the socket must send, in order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Transmit {
     /// A WebSocket binary message.
     Binary(Bytes),
@@ -54,7 +54,7 @@ pub enum Transmit {
 }
 
 /// What the application must know, in order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Event {
     /// A client's frame, well formed and legal now. (`Beat` is answered by the machine; it arrives
     /// as `Ack` when it moves the watermark.)

@@ -9,7 +9,7 @@ use crate::frame::{Body, Message, ServerFrame};
 const MOST_PIECES: usize = 64;
 const MOST_BYTES: usize = 4 * 1024;
 
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Rollup {
     wait_ms: u32,
     /// The turn whose first piece has left.

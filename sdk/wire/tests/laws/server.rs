@@ -72,7 +72,8 @@ pub fn live(life: Life) {
         seed: life.seed,
         ..Config::default()
     };
-    let hello = Hello { token: "t".into(), last_seq: life.last_seq, epoch: 1, network: life.network, ..Hello::default() };
+    let hello =
+        Hello { token: "t".into(), last_seq: life.last_seq, epoch: 1, network: life.network, ..Hello::default() };
     let encoding = if life.json { Encoding::JsonV1 } else { Encoding::BspV1 };
     let mut checked = Checked {
         server: Server::new(config, encoding, &hello, 0),

@@ -20,7 +20,7 @@ const MOST_RUNNING: usize = 64 * 1024;
 const MOST_PIECES: usize = 1_024;
 
 /// What the frames so far have said.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(super) struct Down {
     seq: u64,
     turn: u64,

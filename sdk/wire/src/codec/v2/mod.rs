@@ -49,7 +49,7 @@ const FLAG_A: u8 = 0x20;
 const FLAG_B: u8 = 0x40;
 
 /// The client's end of one connection.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ClientEnd {
     up: Up,
     down: Down,
@@ -57,7 +57,7 @@ pub struct ClientEnd {
 }
 
 /// The server's end of one connection.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ServerEnd {
     up: Up,
     down: Down,

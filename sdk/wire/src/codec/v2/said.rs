@@ -13,7 +13,7 @@ const CLIENT_KEEPS: usize = 8;
 const SERVER_TEXT: usize = 4 * 1024;
 
 /// The latest `Send`s, numbered from 0 on each connection.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Said {
     /// The number of the next.
     next: u64,
@@ -23,7 +23,7 @@ pub(super) struct Said {
 }
 
 /// A `Send`.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Sent {
     pub(super) id: String,
     pub(super) client_seq: u64,

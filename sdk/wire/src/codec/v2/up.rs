@@ -7,7 +7,7 @@ use super::{ACK, BEAT, CANCEL, FLAG_A, SEND, kind_of};
 use crate::frame::ClientFrame;
 
 /// What the frames so far have said.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(super) struct Up {
     client_seq: u64,
     ack: u64,
