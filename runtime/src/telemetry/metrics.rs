@@ -116,10 +116,7 @@ impl Metrics {
             model_waiting: gauges(r, "model_calls_waiting", "Turns that wait for a place at a model", &["route"])?,
             close: counters(r, "close_total", "Connections closed, by code", &["code"])?,
             tasks_live: register(r, IntGauge::new("tasks_live", "Tasks alive")?)?,
-            tasks_runtime: register(
-                r,
-                IntGauge::new("tasks_runtime", "Tasks alive as the runtime counts them, those of libraries included")?,
-            )?,
+            tasks_runtime: register(r, IntGauge::new("tasks_runtime", "Tasks alive, those of libraries included")?)?,
             registry,
         };
         Ok(Self(Arc::new(inner)))
