@@ -118,10 +118,7 @@ impl Metrics {
             close: counters(r, "close_total", "Connections closed, by code", &["code"])?,
             refused: counters(r, "refused_total", "Connections and requests kept out, by reason", &["reason"])?,
             tasks_live: register(r, IntGauge::new("tasks_live", "Tasks alive")?)?,
-            tasks_runtime: register(
-                r,
-                IntGauge::new("tasks_runtime", "Tasks alive as the runtime counts them, those of libraries included")?,
-            )?,
+            tasks_runtime: register(r, IntGauge::new("tasks_runtime", "Tasks alive, those of libraries included")?)?,
             registry,
         };
         Ok(Self(Arc::new(inner)))

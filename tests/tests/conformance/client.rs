@@ -24,8 +24,9 @@ const PATIENCE: Duration = Duration::from_secs(40);
 /// itself, and takes for processed what it has handed out.
 pub(crate) fn applies(steps: &[ClientStep]) -> bool {
     steps.iter().all(|step| match step {
-        ClientStep::Do(Do::Send { .. } | Do::Processed(_) | Do::Migrate) | ClientStep::Wait(_) => false,
-        ClientStep::Opens { answer: Answer::Nothing, .. } => false,
+        ClientStep::Do(Do::Send { .. } | Do::Processed(_) | Do::Migrate)
+        | ClientStep::Wait(_)
+        | ClientStep::Opens { answer: Answer::Nothing, .. } => false,
         ClientStep::Repeat { steps, .. } => applies(steps),
         _ => true,
     })

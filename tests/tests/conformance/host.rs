@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use anyhow::Result;
-use rolecall_conformance::{Arrival, Bindings, Carrier, Machine, Opening, Said, ServerHost};
+use rolecall_conformance::{Arrival, Bindings, Call, Carrier, Machine, Opening, Said, ServerHost};
 use rolecall_tests::api::{self, Session};
 use rolecall_tests::http::Request;
 use serde_json::Value;
@@ -63,13 +63,8 @@ impl ServerHost for Host {
         self.runtime.block_on(link.next()).map_err(|error| format!("{error:#}"))
     }
 
-    fn call(
-        &mut self,
-        method: &str,
-        path: &str,
-        token: Option<&str>,
-        body: Option<Value>,
-    ) -> Result<(u16, Value), String> {
+    fn call(&mut self, call: Call<'_>) -> Result<(u16, Value), String> {
+        let Call { method, path, token, body } = call;
         let mut request = Request::new(method, path);
         if let Some(body) = body.filter(|body| !body.is_null()) {
             request = request.header("content-type", "application/json").body(body.to_string().into_bytes());

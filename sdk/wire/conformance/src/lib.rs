@@ -12,4 +12,4 @@ pub use case::{Answer, Carrier, ClientCase, ClientStep, Do, Http, Open, Refused,
 pub use load::{Broken, client_cases, server_cases};
 pub use pattern::{Bindings, Mismatch};
 pub use sections::sections;
-pub use server::{Arrival, Machine, Opening, Said, ServerHost, play, unhex};
+pub use server::{Arrival, Call, Machine, Opening, Said, ServerHost, play, unhex};

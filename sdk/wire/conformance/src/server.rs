@@ -33,13 +33,7 @@ pub trait ServerHost {
     ///
     /// # Errors
     /// What went wrong.
-    fn call(
-        &mut self,
-        method: &str,
-        path: &str,
-        token: Option<&str>,
-        body: Option<Value>,
-    ) -> Result<(u16, Value), String>;
+    fn call(&mut self, call: Call<'_>) -> Result<(u16, Value), String>;
 
     /// Time passes, or the application says a frame: only where a case is for machines.
     ///
@@ -61,6 +55,19 @@ pub struct Opening {
     pub offer: Option<Vec<String>>,
     /// Headers instead of those of an upgrade.
     pub headers: Option<BTreeMap<String, String>>,
+}
+
+/// An HTTP call, filled in.
+#[derive(Debug)]
+pub struct Call<'c> {
+    /// `GET` or `POST`.
+    pub method: &'c str,
+    /// Path and query.
+    pub path: &'c str,
+    /// The bearer token, if any.
+    pub token: Option<&'c str>,
+    /// The body, if any.
+    pub body: Option<Value>,
 }
 
 /// What the client does.
@@ -259,7 +266,7 @@ impl<H: ServerHost> Play<'_, H> {
         let token = http.token.as_ref().map(|token| self.fill(token)).transpose()?;
         let body = http.body.as_ref().map(|body| self.fill(body)).transpose()?;
         let token = token.as_ref().and_then(Value::as_str);
-        let (status, answer) = self.host.call(&http.method, &path, token, body)?;
+        let (status, answer) = self.host.call(Call { method: &http.method, path: &path, token, body })?;
         if status != http.status {
             return Err(format!("{path} is answered {status} {answer}, expected {}", http.status));
         }

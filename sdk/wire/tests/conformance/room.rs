@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rolecall_conformance::{Arrival, Bindings, Machine, Opening, Said, ServerCase, ServerHost};
+use rolecall_conformance::{Arrival, Bindings, Call, Machine, Opening, Said, ServerCase, ServerHost};
 use rolecall_wire::frame::{Body, ClientFrame, Message, Outcome, ServerFrame};
 use rolecall_wire::heartbeat::Mode;
 use rolecall_wire::limits::MAX_SERVER_PAYLOAD;
@@ -149,7 +149,7 @@ impl ServerHost for Room {
         serde_json::to_value(frame).map(Arrival::Frame).map_err(|error| error.to_string())
     }
 
-    fn call(&mut self, _: &str, _: &str, _: Option<&str>, _: Option<Value>) -> Result<(u16, Value), String> {
+    fn call(&mut self, _: Call<'_>) -> Result<(u16, Value), String> {
         Err("a machine answers no HTTP call".to_owned())
     }
 
