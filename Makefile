@@ -13,7 +13,7 @@ LISTEN ?= 127.0.0.1:8420
 # How `verify-contracts` writes its findings: human, short, json, github, sarif or junit.
 FORMAT ?= human
 
-.PHONY: help deps build run test test-docs verify-contracts plugins laws sim mutants model bench bench-peers fuzz fmt fmt-check lint clean
+.PHONY: storm help deps build run test test-docs verify-contracts plugins laws sim mutants model bench bench-peers fuzz fmt fmt-check lint clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,6 +73,13 @@ model: ## Every state of the session protocol's model, and known bugs that must 
 	@$(CARGO) build --release -q -p rolecall-model
 	@$(TARGET)/release/rolecall-model
 	@$(TARGET)/release/rolecall-model --fault all
+
+# MINUTES and CLIENTS make it longer or larger.
+MINUTES ?= 5
+CLIENTS ?= 10000
+storm: ## Ten thousand real clients over failing connections for five minutes, and a ledger (release build)
+	@$(CARGO) build --release -q -p rolecall -p rolecall-storm
+	@$(TARGET)/release/rolecall-storm --clients $(CLIENTS) --minutes $(MINUTES)
 
 bench: plugins ## Measure idle sessions, checks and delivery (release build)
 	@$(CARGO) build --release -q -p rolecall -p rolecall-tests

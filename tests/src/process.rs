@@ -1,6 +1,6 @@
 //! What a process uses, as the kernel counts it.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 /// Resident memory of a process, in bytes.
 ///
@@ -50,4 +50,26 @@ pub fn sockets(pid: i32) -> Result<usize> {
 /// As [`rss`].
 pub fn descriptors(pid: i32) -> Result<usize> {
     Ok(std::fs::read_dir(format!("/proc/{pid}/fd"))?.count())
+}
+
+/// Lets this process and its children open this many files.
+///
+/// # Errors
+/// When the system's limit is lower.
+#[allow(unsafe_code, reason = "std has no safe call for resource limits")]
+pub fn open_files(wanted: u64) -> Result<()> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: getrlimit writes one rlimit through a pointer that is valid for it.
+    let read = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
+    ensure!(read == 0, "cannot read the limit of open files: {}", std::io::Error::last_os_error());
+    if limit.rlim_cur >= wanted {
+        return Ok(());
+    }
+    limit.rlim_cur = wanted;
+    limit.rlim_max = limit.rlim_max.max(wanted);
+    // SAFETY: setrlimit reads one rlimit through a pointer that is valid for it.
+    let set = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
+    let remedy = "raise the hard limit (ulimit -Hn) or ask for less";
+    ensure!(set == 0, "cannot open {wanted} files at once: {}; {remedy}", std::io::Error::last_os_error());
+    Ok(())
 }

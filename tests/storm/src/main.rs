@@ -1,0 +1,46 @@
+//! `rolecall-storm [--clients N] [--minutes M] [--seed S]`: see the library.
+
+use std::io::Write;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use rolecall_storm::Storm;
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let (mut clients, mut minutes, mut seed) = (10_000, 5.0, 1);
+    let mut args = std::env::args().skip(1);
+    while let Some(arg) = args.next() {
+        let value = args.next().with_context(|| format!("{arg} takes a number"))?;
+        match arg.as_str() {
+            "--clients" => clients = value.parse()?,
+            "--minutes" => minutes = value.parse()?,
+            "--seed" => seed = value.parse()?,
+            other => bail!("{other} is no option; there are --clients, --minutes and --seed"),
+        }
+    }
+    rolecall_tests::process::open_files(clients as u64 * 8 + 1_000)?;
+    let storm = Storm {
+        clients,
+        lasts: Duration::from_secs_f64(minutes * 60.0),
+        cut_after: Duration::from_secs(15),
+        away: Duration::from_secs(2),
+        pause: Duration::from_secs(20),
+        seed,
+    };
+    let report = storm.run().await?;
+    let account = report.account;
+    let mut out = std::io::stdout();
+    writeln!(out, "{clients} clients, {minutes} minutes, seed {seed}")?;
+    writeln!(out, "connections cut {}, gone silent {}, resumed {}", report.cut, report.silent, account.resumed)?;
+    writeln!(out, "messages accepted {}, shown {}", account.accepted, account.shown)?;
+    let (lost, duplicated, reordered) = (account.lost, account.duplicated, account.reordered);
+    writeln!(out, "lost {lost}, duplicated {duplicated}, reordered {reordered}, altered {}", account.altered)?;
+    writeln!(
+        out,
+        "everybody at rest {:.1} s after the storm; server: {:.0} s of processor time, {:.0} MiB",
+        report.calm_after_s, report.server_cpu_s, report.server_rss_mib
+    )?;
+    ensure!(account.is_clean(), "the ledger does not balance");
+    Ok(())
+}
