@@ -18,11 +18,12 @@ pub struct Allowance {
 pub(super) enum Unit {
     /// Connections or requests.
     Count,
-    /// Bytes. A burst holds at least what is read at once.
+    /// Bytes. Both hold at least what is read at once, so that a reader waits for a second at most, and sees soon after
+    /// when its peer has gone.
     Bytes,
 }
 
-/// The smallest burst of bytes: hyper reads up to this much.
+/// The smallest rate and burst of bytes: hyper reads up to this much at once.
 const LEAST_BYTES: usize = 64 << 10;
 
 /// `RATE/s burst COUNT`, or `off` for no limit.
@@ -43,7 +44,7 @@ pub(super) fn allowance(text: &str, unit: Unit) -> Result<Option<Allowance>, Pro
         Unit::Count => number::<u32>(text, 1, u32::MAX),
         Unit::Bytes => size(text, least, u32::MAX as usize).map(|bytes| u32::try_from(bytes).unwrap_or(u32::MAX)),
     };
-    let (per_second, burst) = (NonZeroU32::new(read(rate, 1)?), NonZeroU32::new(read(burst, LEAST_BYTES)?));
+    let (per_second, burst) = (NonZeroU32::new(read(rate, LEAST_BYTES)?), NonZeroU32::new(read(burst, LEAST_BYTES)?));
     Ok(per_second.zip(burst).map(|(per_second, burst)| Allowance { per_second, burst }))
 }
 
@@ -67,6 +68,8 @@ mod tests {
         {
             assert!(allowance(wrong, Unit::Count).is_err(), "{wrong}");
         }
-        assert!(allowance("1MiB/s burst 1KiB", Unit::Bytes).is_err());
+        for slow in ["1MiB/s burst 1KiB", "1KiB/s burst 1MiB"] {
+            assert!(allowance(slow, Unit::Bytes).is_err(), "{slow}");
+        }
     }
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::http::header::{self, HeaderName};
 use axum::http::request::Parts;
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -82,7 +83,7 @@ struct Target<'a> {
 impl<'a> Target<'a> {
     fn of(headers: &'a HeaderMap, uri: &'a Uri, extensions: &axum::http::Extensions) -> Self {
         let in_header = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-        let host = uri.authority().map(|authority| authority.as_str()).or(in_header).unwrap_or_default();
+        let host = uri.authority().map(Authority::as_str).or(in_header).unwrap_or_default();
         Self { host, secure: extensions.get::<Peer>().is_some_and(|peer| peer.secure) }
     }
 }
