@@ -13,7 +13,7 @@ use crate::connection::http::Links;
 use crate::contracts::{Contracts, ContractsError, Reloader};
 use crate::gateway::Allowances;
 use crate::gateway::tls::{Tls, TlsError};
-use crate::gateway::token::{TokenError, Tokens};
+use crate::gateway::token::{KEY_FILE, KeyFault, TokenError, Tokens};
 use crate::model::{DEFAULT_ROUTE, Model, ModelError, Models, OpenAi, OpenAiConfig, Plan, Rehearsal};
 use crate::reload::{Place, Plugins, Reload, Watch};
 use crate::session::Sessions;
@@ -99,7 +99,10 @@ impl AppError {
     /// Whether the configuration names what is not there or cannot work, rather than a part failing.
     #[must_use]
     pub fn is_a_setting(&self) -> bool {
-        matches!(self, Self::Contracts(_) | Self::Tls(_) | Self::Model(ModelError::Config(_)))
+        let Self::Token(error) = self else {
+            return matches!(self, Self::Contracts(_) | Self::Tls(_) | Self::Model(ModelError::Config(_)));
+        };
+        matches!(error, TokenError::Setting(_) | TokenError::Keys { fault: KeyFault::Missing, .. })
     }
 }
 
@@ -174,6 +177,7 @@ impl App {
     /// or told to stop, the store is closed. Says whether everything ended within the patience.
     pub async fn serve(self: &Arc<Self>, listener: TcpListener, stop: impl Future<Output = ()>) -> bool {
         self.shutdown.spawn(gateway::serve(listener, Arc::clone(self)));
+        self.shutdown.spawn(self.tokens.clone().stay_current(self.shutdown.signal()));
         if let Some(tls) = self.tls.clone().filter(|_| self.config.reload != ReloadKind::Off) {
             self.shutdown.spawn(tls.stay_current(self.shutdown.signal()));
         }
@@ -251,11 +255,13 @@ fn open_store(config: &Config) -> Result<Arc<dyn Store>, StoreError> {
 }
 
 fn open_tokens(config: &Config) -> Result<Tokens, TokenError> {
-    match (&config.token_key, config.store) {
-        (Some(key), _) => Ok(Tokens::with_key(key.reveal().as_bytes(), config.token_ttl)),
-        (None, StoreKind::Embedded) => Tokens::open(&config.data, config.token_ttl),
+    match (&config.token_key, &config.token_key_file, config.store) {
+        (Some(key), _, _) => Tokens::under(key, &config.token_keys_old, config.token_ttl),
+        // One that is named is shared or put there: a key of this process's own would be another.
+        (None, Some(file), _) => Tokens::open(file.clone(), config.token_ttl),
+        (None, None, StoreKind::Embedded) => Tokens::open_or_make(config.data.join(KEY_FILE), config.token_ttl),
         // Sessions in memory end with the process, and so do their tokens.
-        (None, StoreKind::Memory) => Tokens::ephemeral(config.token_ttl),
+        (None, None, StoreKind::Memory) => Tokens::ephemeral(config.token_ttl),
     }
 }
 

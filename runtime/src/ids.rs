@@ -9,6 +9,9 @@ pub type Seq = u64;
 /// Counts how often a session's sequence had to restart on a new footing; from 1.
 pub type Epoch = u32;
 
+/// Counts how often a session's token was renewed; from 0.
+pub type TokenGeneration = u32;
+
 /// A session's id: `s_` and 26 characters of Crockford base32 (128 random bits, lower case).
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionId(Box<str>);

@@ -222,6 +222,8 @@ impl<O: Write, E: Write> Chat<O, E> {
                 bail!("the saved session is with {role}, not with {}; name another file", self.args.role)
             }
             Event::CaughtUp { .. } => self.ready = true,
+            // The saved one is refused once the new one was used.
+            Event::TokenRenewed => self.keep()?,
             Event::Message(message) if matches!(message.body, rolecall_client::Body::Reply { .. }) => {
                 self.awaiting = false;
                 self.keep()?;

@@ -58,7 +58,7 @@ enum Command {
     Prompt(prompt::PromptArgs),
     /// Explain a finding code, how a role's replies go out, or why a reply is as it is.
     Explain(explain::ExplainArgs),
-    /// Issue or inspect session tokens.
+    /// Issue or inspect session tokens, rotate or revoke the keys that sign them.
     Token(token::TokenArgs),
 }
 

@@ -1,14 +1,21 @@
-//! `rolecall token`: session tokens by hand.
+//! `rolecall token`: session tokens by hand, and the keys that sign them.
 
-use anyhow::{Context, bail};
+mod keys;
+
+use anyhow::Context;
 use clap::{Args, Subcommand};
 
 use super::{DONE, ERRORS, print_line};
-use crate::config::{SettingFlags, Sources};
-use crate::gateway::token::{KEY_FILE, Tokens};
+use crate::config::{Config, SettingFlags, Sources};
+use crate::gateway::token::{Algorithm, KEY_FILE, Tokens};
 use crate::ids::SessionId;
 
-/// Issues or inspects session tokens with the server's key: `token-key`, else the data directory's.
+/// Issues and inspects session tokens, and changes the keys that sign them.
+///
+/// The server's configuration is read as the server reads it (rolecall.toml, ROLECALL_…): token-key, else token-key-file,
+/// else token.key in the data directory. A key file has a key a line, `hs256 SECRET` or `eddsa SEED`; the first signs,
+/// all verify, and one with `until=SECONDS` (since 1970) behind it verifies until then. Running servers take over what
+/// changes in it within seconds, and at once when a token names a key that they do not know.
 #[derive(Debug, Args)]
 pub(super) struct TokenArgs {
     #[command(subcommand)]
@@ -26,44 +33,72 @@ enum TokenCommand {
         /// The session's epoch.
         #[arg(long, default_value_t = 1)]
         epoch: u32,
+        /// How often its token was renewed. One below that of a token that was used is refused as `token_replayed`,
+        /// with the number to write here.
+        #[arg(long, default_value_t = 0)]
+        generation: u32,
     },
     /// Verify a token and show what it says.
     Inspect {
         /// The token.
         token: String,
     },
+    /// Let a new key sign. Those before verify until the last token that they signed has ended: no session is lost.
+    Rotate {
+        /// How the new key signs: `hs256`, or `eddsa`, which takes many times as long.
+        #[arg(long, default_value_t = Algorithm::Hs256)]
+        algorithm: Algorithm,
+    },
+    /// Take a key away at once, because it got known. Its tokens are refused (401 token_key_unknown), and connections
+    /// that were opened with one close (4101). The key that signs must be rotated first.
+    Revoke {
+        /// The key, as `keys` lists it.
+        kid: String,
+    },
+    /// List the keys: name, algorithm, what each does.
+    Keys,
 }
 
 pub(super) fn run(args: TokenArgs) -> anyhow::Result<u8> {
     let config = Sources::process(SettingFlags::default()).read()?.config;
-    let tokens = match &config.token_key {
-        Some(key) => Tokens::with_key(key.reveal().as_bytes(), config.token_ttl),
-        // Opening would make a new key, which signs nothing that a server knows.
-        None if !config.data.join(KEY_FILE).is_file() => bail!(
-            "{} has no {KEY_FILE}; name the server's data directory in ROLECALL_DATA or rolecall.toml",
-            config.data.display()
-        ),
-        None => Tokens::open(&config.data, config.token_ttl)?,
-    };
     match args.command {
-        TokenCommand::Issue { session, role, epoch } => {
+        TokenCommand::Issue { session, role, epoch, generation } => {
             let session: SessionId = session.parse().with_context(|| session.clone())?;
-            print_line(&tokens.issue(&session, &role, epoch)?)?;
+            print_line(&tokens(&config)?.issue_generation(&session, &role, epoch, generation)?.0)?;
+        }
+        TokenCommand::Inspect { token } => return inspect(&config, &token),
+        TokenCommand::Rotate { algorithm } => keys::rotate(&config, algorithm)?,
+        TokenCommand::Revoke { kid } => keys::revoke(&config, &kid)?,
+        TokenCommand::Keys => keys::list(&config)?,
+    }
+    Ok(DONE)
+}
+
+fn inspect(config: &Config, token: &str) -> anyhow::Result<u8> {
+    match tokens(config)?.verify(token) {
+        Ok(claims) => {
+            let shown = serde_json::json!({
+                "sid": claims.sid.as_str(), "role": claims.role, "epoch": claims.epoch, "gen": claims.generation,
+                "iat": claims.iat, "exp": claims.exp, "kid": claims.kid,
+            });
+            print_line(&serde_json::to_string_pretty(&shown)?)?;
             Ok(DONE)
         }
-        TokenCommand::Inspect { token } => match tokens.verify(&token) {
-            Ok(claims) => {
-                let shown = serde_json::json!({
-                    "sid": claims.sid.as_str(), "role": claims.role, "epoch": claims.epoch,
-                    "iat": claims.iat, "exp": claims.exp,
-                });
-                print_line(&serde_json::to_string_pretty(&shown)?)?;
-                Ok(DONE)
-            }
-            Err(error) => {
-                print_line(&format!("{}: {error}", error.code()))?;
-                Ok(ERRORS)
-            }
-        },
+        Err(error) => {
+            print_line(&format!("{}: {error}", error.code()))?;
+            Ok(ERRORS)
+        }
     }
+}
+
+fn tokens(config: &Config) -> anyhow::Result<Tokens> {
+    let ttl = config.token_ttl;
+    Ok(match (&config.token_key, &config.token_key_file) {
+        (Some(key), _) => Tokens::under(key, &config.token_keys_old, ttl)?,
+        (None, Some(file)) => Tokens::open(file.clone(), ttl)?,
+        (None, None) => {
+            keys::expect_data(config)?;
+            Tokens::open(config.data.join(KEY_FILE), ttl)?
+        }
+    })
 }

@@ -162,8 +162,12 @@ settings! {
     /// How long a session token is valid.
     token_ttl: Duration, "token-ttl", Some("7d"), Single, "DURATION", false,
         |v: &[String]| one(v, |t| duration(t, Duration::from_secs(1), Duration::from_secs(365 * 86_400)));
-    /// The key that signs session tokens; without one, a key is generated into the data directory.
+    /// The key that signs session tokens; without one, keys are in a file.
     token_key: Option<Secret>, "token-key", None, Single, "KEY", true, |v: &[String]| maybe(v, |t| secret(t, 32));
+    /// Keys that `token-key` has replaced: they verify for as long as they are listed.
+    token_keys_old: Vec<Secret>, "token-keys-old", None, List, "KEY,…", true, |v: &[String]| many(v, |t| secret(t, 32));
+    /// The file of the keys (`rolecall token --help`); without one, `token.key` in the data directory, made at the first start.
+    token_key_file: Option<PathBuf>, "token-key-file", None, Single, "FILE", false, |v: &[String]| maybe(v, path);
     /// Guest time of one plugin `create` or `merge`.
     plugin_merge_limit: Duration, "plugin-merge-limit", Some("250ms"), Single, "DURATION", false, |v: &[String]| one(v, guest_time);
     /// Guest time of one whole-text plugin `check`.
@@ -243,6 +247,15 @@ impl Config {
         }
         if self.tls_cert.is_some() != self.tls_key.is_some() {
             add("tls-cert and tls-key go together, and one is missing".to_owned(), "set both, or neither");
+        }
+        if self.token_key.is_some() && self.token_key_file.is_some() {
+            add("token-key and token-key-file both say which key signs".to_owned(), "set one of them");
+        }
+        if self.token_key.is_none() && !self.token_keys_old.is_empty() {
+            add(
+                "token-keys-old goes with token-key, which is missing".to_owned(),
+                "set token-key, or let `rolecall token rotate` keep old keys in the key file",
+            );
         }
         for error in routes::contradictions(self) {
             found.push(error);

@@ -14,6 +14,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::link::{Link, Received};
+use super::pass::Pass;
 use crate::clock;
 use crate::ids::{Seq, SessionId};
 use crate::outbox::Batch;
@@ -35,6 +36,7 @@ pub(super) struct Driver<L> {
     machine: Server,
     link: L,
     attachment: Attachment,
+    pass: Pass,
     metrics: Metrics,
     stop: CancellationToken,
     /// Sent messages that are not acknowledged: their place, and when they were committed.
@@ -52,6 +54,7 @@ enum Happened {
     Control(Option<Control>),
     Received(Received),
     Timeout,
+    Revoked,
     Batch(Result<Batch, StoreError>),
 }
 
@@ -60,11 +63,12 @@ impl<L: Link> Driver<L> {
         machine: Server,
         link: L,
         attachment: Attachment,
+        pass: Pass,
         metrics: Metrics,
         stop: CancellationToken,
     ) -> Self {
         let (unacked, replaying) = (VecDeque::new(), None);
-        Self { machine, link, attachment, metrics, stop, unacked, replaying, peer_code: None, ended: false }
+        Self { machine, link, attachment, pass, metrics, stop, unacked, replaying, peer_code: None, ended: false }
     }
 
     /// Serves the connection until it ends.
@@ -106,19 +110,35 @@ impl<L: Link> Driver<L> {
         self.metrics.heartbeat_interval(f64::from(self.machine.heartbeat_ms()) / 1_000.0);
         self.replaying = Some(first);
         self.end_replay(first);
+        self.renew();
+    }
+
+    /// Gives the client a newer token, when it is time.
+    fn renew(&mut self) {
+        let now = clock::monotonic_ms();
+        if let Some(token) = self.pass.renew(now, self.attachment.epoch) {
+            self.machine.send(now, &token);
+        }
     }
 
     async fn next(&mut self) -> Happened {
         let now = clock::monotonic_ms();
         // What the client has no room for stays in the log.
         let room = usize::try_from(self.machine.room()).unwrap_or(BATCH).min(BATCH);
-        let due = self.machine.poll_timeout().map(|at| Duration::from_millis(at.saturating_sub(now)));
+        let due = self
+            .machine
+            .poll_timeout()
+            .into_iter()
+            .chain(self.pass.due_ms())
+            .min()
+            .map(|at| Duration::from_millis(at.saturating_sub(now)));
         tokio::select! {
             biased;
             () = self.stop.cancelled() => Happened::Stop,
             control = self.attachment.control.recv() => Happened::Control(control),
             received = self.link.receive() => Happened::Received(received),
             () = sleep(due.unwrap_or(WRITE_PATIENCE)) => Happened::Timeout,
+            () = self.pass.revoked() => Happened::Revoked,
             batch = self.attachment.reader.next_batch(room), if room > 0 => Happened::Batch(batch),
         }
     }
@@ -134,7 +154,13 @@ impl<L: Link> Driver<L> {
             Happened::Control(Some(Control::Close { code, reason })) => self.machine.close_at(now, code, reason),
             Happened::Control(None) => self.machine.close(close::TRY_LATER, "the session let go of this connection"),
             Happened::Received(received) => self.received(now, received),
-            Happened::Timeout => self.machine.handle_timeout(now),
+            Happened::Timeout => {
+                self.machine.handle_timeout(now);
+                self.renew();
+            }
+            Happened::Revoked => {
+                self.machine.close(close::TOKEN_REFUSED, "the key of this connection's token was revoked");
+            }
             Happened::Batch(Ok(batch)) => self.batch(now, batch),
             Happened::Batch(Err(error)) => {
                 tracing::error!(session = %id, %error, "a connection cannot read its session");

@@ -9,6 +9,7 @@ mod driver;
 mod handshake;
 pub(crate) mod http;
 mod link;
+mod pass;
 mod socket;
 #[cfg(test)]
 mod tests;
@@ -26,10 +27,10 @@ use rolecall_wire::server::{Config, Encoding, Server};
 use self::driver::Driver;
 use self::handshake::Handshake;
 use self::link::Link;
+use self::pass::Pass;
 use crate::app::App;
 use crate::clock;
 use crate::gateway::ApiError;
-use crate::gateway::token::Claims;
 use crate::ids::SessionId;
 use crate::session::Attachment;
 
@@ -71,7 +72,7 @@ pub async fn upgrade(State(app): State<Arc<App>>, mut request: Request) -> Respo
 
 /// A session that is attached to, before anything is sent.
 struct Opened {
-    claims: Claims,
+    pass: Pass,
     attachment: Attachment,
     config: Config,
     encoding: Encoding,
@@ -82,34 +83,37 @@ impl Opened {
     /// Finds the session of a token and attaches to it.
     async fn attach(app: &App, hello: Hello, encoding: Encoding) -> Result<Self, ApiError> {
         let claims = app.tokens.verify(&hello.token)?;
-        app.limits.session(&claims.sid)?;
-        let attachment = app.sessions.attach(&claims.sid, &hello).await?;
-        let heartbeat = app.contracts.get(&claims.role).map(|contract| contract.heartbeat).unwrap_or_default();
+        let generation = claims.generation;
+        let pass = Pass::new(&app.tokens, claims, hello.refresh);
+        app.limits.session(pass.session())?;
+        let attachment = app.sessions.attach(pass.session(), &hello, generation).await?;
+        let heartbeat = app.contracts.get(pass.role()).map(|contract| contract.heartbeat).unwrap_or_default();
         let mut seed = [0; 8];
         // Only a first beat follows from it: without chance all come at their time.
         if let Err(error) = getrandom::fill(&mut seed) {
             tracing::warn!(%error, "no random numbers for heartbeats");
         }
         let config = Config { seed: u64::from_le_bytes(seed), ..handshake::config(&heartbeat) };
-        Ok(Self { claims, attachment, config, encoding, hello })
+        Ok(Self { pass, attachment, config, encoding, hello })
     }
 
     fn session(&self) -> &SessionId {
-        &self.claims.sid
+        self.pass.session()
     }
 
     /// Serves the connection in a task of its own, over the link that comes, if it comes.
     fn drive<L: Link + 'static>(self, app: &App, link: impl Future<Output = Option<L>> + Send + 'static) {
         let (metrics, stop) = (app.metrics.clone(), app.shutdown.signal());
         app.shutdown.spawn(Box::pin(async move {
-            let Self { claims, attachment, mut config, encoding, hello } = self;
+            let Self { pass, attachment, mut config, encoding, hello } = self;
             let began = clock::monotonic_ms();
             let Some(link) = link.await else { return };
             // Read late: the connection that this one replaces leaves what it learned when it ends. Should it end
             // later still, this one begins with what was known before.
             config.learned = attachment.lessons.get();
             let machine = Server::new(config, encoding, &hello, began);
-            Driver::new(machine, link, attachment, metrics, stop).run(&claims.sid, hello.last_seq).await;
+            let id = pass.session().clone();
+            Driver::new(machine, link, attachment, pass, metrics, stop).run(&id, hello.last_seq).await;
         }));
     }
 }

@@ -38,11 +38,22 @@ pub(super) async fn require_local_name(State(app): State<Arc<App>>, request: Req
 /// # Errors
 /// 401 when there is none, or a bad one.
 pub(crate) fn session_claims(app: &App, headers: &HeaderMap) -> Result<Claims, ApiError> {
-    let token = bearer(headers).ok_or_else(|| {
+    Ok(app.tokens.verify(session_token(headers)?)?)
+}
+
+/// The same for a request of a connection that is open, which its token need not outlive.
+///
+/// # Errors
+/// 401 when there is none, or a bad one.
+pub(crate) fn open_claims(app: &App, headers: &HeaderMap) -> Result<Claims, ApiError> {
+    Ok(app.tokens.verify_open(session_token(headers)?)?)
+}
+
+fn session_token(headers: &HeaderMap) -> Result<&str, ApiError> {
+    bearer(headers).ok_or_else(|| {
         let message = "send the session token as `Authorization: Bearer TOKEN`";
         ApiError::new(StatusCode::UNAUTHORIZED, "token_missing", message)
-    })?;
-    Ok(app.tokens.verify(token)?)
+    })
 }
 
 /// Whether a caller has shown one of the server's API keys.

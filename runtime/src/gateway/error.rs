@@ -168,10 +168,7 @@ fn seconds_value(seconds: u128) -> HeaderValue {
 
 impl From<TokenError> for ApiError {
     fn from(error: TokenError) -> Self {
-        let status = match error {
-            TokenError::Key { .. } | TokenError::Signing(_) => StatusCode::INTERNAL_SERVER_ERROR,
-            _ => StatusCode::UNAUTHORIZED,
-        };
+        let status = if error.is_ours() { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::UNAUTHORIZED };
         Self::new(status, error.code(), error.to_string())
     }
 }

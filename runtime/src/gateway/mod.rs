@@ -41,7 +41,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 
 use crate::app::App;
 
-pub(crate) use auth::session_claims;
+pub(crate) use auth::open_claims;
 pub(crate) use body::JsonBody;
 pub use body::MAX_BODY_BYTES;
 pub(crate) use completion::{event_line, event_stream};

@@ -122,13 +122,14 @@ struct Missing {
 /// Tells a returning client where it stands, and which messages it missed.
 ///
 /// # Errors
-/// 401 for a bad or expired token, 404 for a session that is gone.
+/// 401 for a bad, expired or replayed token, 404 for a session that is gone.
 pub(super) async fn reconnect(
     State(app): State<Arc<App>>,
     JsonBody(request): JsonBody<ReconnectRequest>,
 ) -> Result<Response, ApiError> {
     let claims = app.tokens.verify(&request.session_token)?;
     let position = app.sessions.position(&claims.sid).await?;
+    position.admit(claims.generation)?;
     let forked_at = app.sessions.forked(&claims.sid, request.epoch, request.last_sequence_id).await?;
     let last = forked_at.map_or(request.last_sequence_id, |first| first.saturating_sub(1));
     let from = last.saturating_add(1).max(position.floor.saturating_add(1));
@@ -194,7 +195,7 @@ struct DiffResponse {
 /// A page of committed messages.
 ///
 /// # Errors
-/// 401 for a bad token, 410 when the messages asked for are no longer kept.
+/// 401 for a bad or replayed token, 410 when the messages asked for are no longer kept.
 pub(super) async fn diff(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
@@ -211,6 +212,7 @@ pub(super) async fn diff(
         return Err(ApiError::invalid("invalid_query", message).param("limit"));
     }
     let position = app.sessions.position(&claims.sid).await?;
+    position.admit(claims.generation)?;
     if from <= position.floor {
         let message = format!("messages up to {} are no longer kept; ask from {}", position.floor, position.floor + 1);
         return Err(ApiError::new(StatusCode::GONE, "log_trimmed", message).param("from"));

@@ -1,17 +1,48 @@
 //! Session tokens: JWTs that let their bearer attach to one session.
+//!
+//! A token names the key that signed it (`kid`). The first key of the [`KeyFile`] signs, all of it verify, each by its own
+//! algorithm; what is changed there, a running server takes over. A token carries a generation, +1 with each renewal: once
+//! a connection was opened with one, the session refuses lower ones (`PROTOCOL.md` §3.6).
 
+mod error;
+mod file;
+mod key;
+mod keyring;
+
+use std::collections::VecDeque;
 use std::fmt;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jsonwebtoken::errors::ErrorKind;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
+use arc_swap::ArcSwap;
+use jsonwebtoken::decode_header;
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
+pub use self::error::{KeyFault, TokenError};
+pub use self::file::KeyFile;
+pub use self::key::Algorithm;
+pub use self::keyring::KeyInfo;
+
+use self::file::Facts;
+use self::key::{Key, refusal};
+use self::keyring::Keyring;
 use crate::clock;
-use crate::ids::{Epoch, SessionId};
+use crate::config::Secret;
+use crate::ids::{Epoch, SessionId, TokenGeneration};
+
+/// The name of the key file in the data directory.
+pub const KEY_FILE: &str = "token.key";
+
+/// The longest token that is looked at, in bytes.
+const MAX_TOKEN_BYTES: usize = 4_096;
+/// How often the key file is looked at, besides when a token names a key that is not known.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// Revoked keys that are remembered for connections which open at that moment; all others have heard of them.
+const REVOKED: usize = 64;
 
 /// What a token says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,67 +51,41 @@ pub struct Claims {
     pub sid: SessionId,
     /// The role that answers there.
     pub role: String,
-    /// The session's epoch when the token was issued.
+    /// The session's epoch when the token was issued. It tells, and decides nothing: a client whose epoch is over must be
+    /// let in to hear of the new one.
     pub epoch: Epoch,
+    /// How often it was renewed.
+    pub generation: TokenGeneration,
     /// When it was issued, seconds since the Unix epoch.
     pub iat: u64,
     /// When it ends, seconds since the Unix epoch.
     pub exp: u64,
+    /// The key that signed it.
+    pub kid: String,
 }
 
-/// Issues and verifies session tokens under one HS256 key. Cloning shares the key.
+/// Issues and verifies session tokens. Cloning shares the keys.
 #[derive(Clone)]
 pub struct Tokens(Arc<Inner>);
 
 struct Inner {
-    kid: String,
-    encoding: EncodingKey,
-    decoding: DecodingKey,
-    validation: Validation,
+    keys: ArcSwap<Keyring>,
+    file: Option<Watched>,
+    revoked: watch::Sender<VecDeque<String>>,
     ttl: Duration,
 }
 
-/// Why a token, or the key, was refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum TokenError {
-    /// Not a JWT, or not one of ours.
-    #[error("the session token is malformed; present the `session_token` that POST /v1/sessions gave")]
-    Malformed,
-    /// Another algorithm than HS256, `none` included.
-    #[error("the session token is not signed with HS256; present the `session_token` that POST /v1/sessions gave")]
-    Algorithm,
-    /// Signed by a key that this server does not have.
-    #[error("the session token was signed with another key; create a new session")]
-    UnknownKey,
-    /// The signature does not fit.
-    #[error("the session token's signature is wrong; present it exactly as it was given")]
-    Signature,
-    /// Its time is over.
-    #[error("the session token has expired; create a new session")]
-    Expired,
-    /// The key file cannot be used.
-    #[error("token key {path}: {detail}")]
-    Key {
-        /// The file.
-        path: String,
-        /// What is wrong and what to do.
-        detail: String,
-    },
-    /// The token could not be signed.
-    #[error("the session token could not be signed: {0}")]
-    Signing(String),
+/// The file that keys come from, and how it was when it was last looked into, whatever came of it.
+struct Watched {
+    file: KeyFile,
+    seen: Mutex<Option<Facts>>,
 }
 
-impl TokenError {
-    /// A stable code.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Expired => "token_expired",
-            Self::Malformed | Self::Algorithm | Self::UnknownKey | Self::Signature => "token_invalid",
-            Self::Key { .. } | Self::Signing(_) => "token_key",
-        }
-    }
+/// Hears when the key of a connection's token is revoked.
+#[derive(Debug)]
+pub struct Revocation {
+    kid: String,
+    revoked: watch::Receiver<VecDeque<String>>,
 }
 
 /// The claims as they are encoded.
@@ -89,48 +94,38 @@ struct Encoded {
     sid: String,
     role: String,
     epoch: Epoch,
+    /// Tokens of earlier releases have none.
+    #[serde(default, rename = "gen")]
+    generation: TokenGeneration,
     iat: u64,
     exp: u64,
 }
 
-/// The name of the key file in the data directory.
-pub const KEY_FILE: &str = "token.key";
-
-/// The longest token that is looked at, in bytes.
-const MAX_TOKEN_BYTES: usize = 4_096;
-
 impl Tokens {
-    /// Tokens under a given key of at least 32 bytes.
-    #[must_use]
-    pub fn with_key(key: &[u8], ttl: Duration) -> Self {
-        let mut validation = Validation::new(Algorithm::HS256);
-        // The expiry is checked below, by this process's one clock.
-        validation.validate_exp = false;
-        let kid: String = blake3::hash(key).to_hex().chars().take(8).collect();
-        let (encoding, decoding) = (EncodingKey::from_secret(key), DecodingKey::from_secret(key));
-        Self(Arc::new(Inner { kid, encoding, decoding, validation, ttl }))
-    }
-
-    /// Tokens under the key in the data directory, generated there on first use.
+    /// Tokens under a given secret, of at least 32 bytes; older ones verify.
     ///
     /// # Errors
-    /// [`TokenError::Key`] when the file cannot be read, made or used.
-    pub fn open(data: &Path, ttl: Duration) -> Result<Self, TokenError> {
-        let path = data.join(KEY_FILE);
-        let failed = |detail: String| TokenError::Key { path: path.display().to_string(), detail };
-        let text = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => create_key(data, &path)
-                .map_err(|e| failed(format!("{e}; make the data directory writable or set ROLECALL_TOKEN_KEY")))?,
-            Err(error) => return Err(failed(format!("{error}; make the file readable or set ROLECALL_TOKEN_KEY"))),
-        };
-        let key = text.trim();
-        if key.len() != 64 || !key.bytes().all(|b| b.is_ascii_hexdigit()) {
-            let detail = "damaged: 64 hex digits are expected; restore it, or delete it to start with a new key \
-                          (sessions opened before then need new tokens)";
-            return Err(failed(detail.to_owned()));
-        }
-        Ok(Self::with_key(key.as_bytes(), ttl))
+    /// [`TokenError::Setting`] when one is there twice, or there are too many.
+    pub fn under(secret: &Secret, older: &[Secret], ttl: Duration) -> Result<Self, TokenError> {
+        let older = older.iter().cloned().map(Key::hs256).collect();
+        let keys = Keyring::new(Key::hs256(secret.clone()), older).map_err(TokenError::Setting)?;
+        Ok(Self::with(keys, None, ttl))
+    }
+
+    /// Tokens under the keys of a file.
+    ///
+    /// # Errors
+    /// [`TokenError::Keys`] when the file is not there, or cannot be used.
+    pub fn open(path: PathBuf, ttl: Duration) -> Result<Self, TokenError> {
+        Self::watching(KeyFile::at(path), KeyFile::read, ttl)
+    }
+
+    /// The same; a file that is not there is made with a new key.
+    ///
+    /// # Errors
+    /// [`TokenError::Keys`] when the file cannot be made or used.
+    pub fn open_or_make(path: PathBuf, ttl: Duration) -> Result<Self, TokenError> {
+        Self::watching(KeyFile::at(path), KeyFile::read_or_make, ttl)
     }
 
     /// Tokens under a random key that ends with the process.
@@ -138,91 +133,163 @@ impl Tokens {
     /// # Errors
     /// When the system has no randomness to give.
     pub fn ephemeral(ttl: Duration) -> Result<Self, TokenError> {
-        let key = random_hex().map_err(|e| TokenError::Signing(e.to_string()))?;
-        Ok(Self::with_key(key.as_bytes(), ttl))
+        let key = Key::generate(Algorithm::Hs256).map_err(|fault| TokenError::Signing(fault.to_string()))?;
+        let keys = Keyring::new(key, Vec::new()).map_err(TokenError::Setting)?;
+        Ok(Self::with(keys, None, ttl))
     }
 
-    /// Signs a token for a session.
+    fn watching(
+        file: KeyFile,
+        read: impl FnOnce(&KeyFile) -> Result<Keyring, TokenError>,
+        ttl: Duration,
+    ) -> Result<Self, TokenError> {
+        // Before the reading: what is written meanwhile is seen to differ.
+        let seen = Mutex::new(file.facts());
+        let keys = read(&file)?;
+        Ok(Self::with(keys, Some(Watched { file, seen }), ttl))
+    }
+
+    fn with(keys: Keyring, file: Option<Watched>, ttl: Duration) -> Self {
+        let revoked = watch::Sender::new(VecDeque::new());
+        Self(Arc::new(Inner { keys: ArcSwap::from_pointee(keys), file, revoked, ttl }))
+    }
+
+    /// Signs the first token of a session.
     ///
     /// # Errors
     /// [`TokenError::Signing`], never in practice.
     pub fn issue(&self, sid: &SessionId, role: &str, epoch: Epoch) -> Result<String, TokenError> {
-        let now = clock::unix().as_secs();
-        let exp = now.saturating_add(self.0.ttl.as_secs());
-        let claims = Encoded { sid: sid.to_string(), role: role.to_owned(), epoch, iat: now, exp };
-        let mut header = Header::new(Algorithm::HS256);
-        header.kid = Some(self.0.kid.clone());
-        encode(&header, &claims, &self.0.encoding).map_err(|e| TokenError::Signing(e.to_string()))
+        self.issue_generation(sid, role, epoch, 0).map(|(token, _claims)| token)
     }
 
-    /// Verifies a token: algorithm, key, signature, shape, expiry, in this order.
+    /// Signs a token of a session, of a given generation.
+    ///
+    /// # Errors
+    /// [`TokenError::Signing`], never in practice.
+    pub fn issue_generation(
+        &self,
+        sid: &SessionId,
+        role: &str,
+        epoch: Epoch,
+        generation: TokenGeneration,
+    ) -> Result<(String, Claims), TokenError> {
+        let iat = clock::unix().as_secs();
+        let exp = iat.saturating_add(self.0.ttl.as_secs());
+        let encoded = Encoded { sid: sid.to_string(), role: role.to_owned(), epoch, generation, iat, exp };
+        let keys = self.0.keys.load();
+        let (token, kid) = (keys.signing().sign(&encoded)?, keys.signing().kid().to_owned());
+        let Encoded { role, .. } = encoded;
+        Ok((token, Claims { sid: sid.clone(), role, epoch, generation, iat, exp, kid }))
+    }
+
+    /// Verifies a token: key, algorithm, signature, shape, expiry, in this order.
     ///
     /// # Errors
     /// The bearer's fault, always.
     pub fn verify(&self, token: &str) -> Result<Claims, TokenError> {
+        let claims = self.read(token, |key| key.is_live(clock::unix().as_secs()))?;
+        if claims.exp <= clock::unix().as_secs() { Err(TokenError::Expired) } else { Ok(claims) }
+    }
+
+    /// The same for a request of a connection that is open: neither its token's time nor that of its key ends it, but
+    /// to revoke the key does.
+    ///
+    /// # Errors
+    /// The bearer's fault, always.
+    pub fn verify_open(&self, token: &str) -> Result<Claims, TokenError> {
+        self.read(token, |_key| true)
+    }
+
+    fn read(&self, token: &str, accepts: impl Fn(&Key) -> bool) -> Result<Claims, TokenError> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(TokenError::Malformed);
         }
         let header = decode_header(token).map_err(|error| refusal(error.kind()))?;
-        if header.alg != Algorithm::HS256 {
-            return Err(TokenError::Algorithm);
+        let kid = header.kid.as_deref();
+        let mut keys = self.0.keys.load_full();
+        if keys.find(kid).is_none() {
+            // Another server may sign with a key that is new here.
+            self.look();
+            keys = self.0.keys.load_full();
         }
-        if header.kid.as_deref() != Some(self.0.kid.as_str()) {
-            return Err(TokenError::UnknownKey);
-        }
-        let data = decode::<Encoded>(token, &self.0.decoding, &self.0.validation).map_err(|e| refusal(e.kind()))?;
-        let Encoded { sid, role, epoch, iat, exp } = data.claims;
-        if exp <= clock::unix().as_secs() {
-            return Err(TokenError::Expired);
-        }
+        let key = keys.find(kid).filter(|key| accepts(key)).ok_or(TokenError::UnknownKey)?;
+        let Encoded { sid, role, epoch, generation, iat, exp } = key.verify(token)?;
         let sid = sid.parse().map_err(|_| TokenError::Malformed)?;
-        Ok(Claims { sid, role, epoch, iat, exp })
+        Ok(Claims { sid, role, epoch, generation, iat, exp, kid: key.kid().to_owned() })
+    }
+
+    /// What tells when a key is revoked, also when it was just now.
+    #[must_use]
+    pub fn revocation(&self, kid: &str) -> Revocation {
+        Revocation { kid: kid.to_owned(), revoked: self.0.revoked.subscribe() }
+    }
+
+    /// Takes over what changes in the key file, until the stop signal.
+    pub(crate) async fn stay_current(self, stop: CancellationToken) {
+        if self.0.file.is_none() {
+            return;
+        }
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+            let this = self.clone();
+            // Reading files blocks, on a network's file system for long.
+            if let Err(error) = tokio::task::spawn_blocking(move || this.look()).await {
+                tracing::error!(%error, "the token keys were not looked at");
+            }
+        }
+    }
+
+    /// Takes over the key file if it has changed. That costs a caller with an unknown key no more than a look at the
+    /// file's facts, so he may come as often as he likes. What cannot be used is left, and said once.
+    fn look(&self) {
+        let Some(Watched { file, seen }) = &self.0.file else { return };
+        // Held while it is read: who comes meanwhile finds the new keys.
+        let mut seen = seen.lock();
+        let found = file.facts();
+        if found.is_none() || *seen == found {
+            return;
+        }
+        *seen = found;
+        match file.read() {
+            Ok(keys) => self.take_over(keys),
+            Err(error) => tracing::warn!(%error, "the changed token keys are not taken; those before stay"),
+        }
+    }
+
+    fn take_over(&self, keys: Keyring) {
+        let next = Arc::new(keys);
+        let before = self.0.keys.swap(Arc::clone(&next));
+        let gone = before.revoked_by(&next, clock::unix().as_secs());
+        let path = self.0.file.as_ref().map(|watched| watched.file.path());
+        tracing::info!(?path, signs = next.signing().kid(), revoked = ?gone, "changed token keys are in force");
+        self.0.revoked.send_modify(|revoked| {
+            revoked.retain(|kid| next.find(Some(kid)).is_none());
+            revoked.extend(gone);
+            let surplus = revoked.len().saturating_sub(REVOKED);
+            revoked.drain(..surplus);
+        });
+    }
+}
+
+impl Revocation {
+    /// Waits until the key is revoked; for ever while it is not. Cancel-safe.
+    pub async fn happens(&mut self) {
+        let Self { kid, revoked } = self;
+        if revoked.wait_for(|gone| gone.contains(kid)).await.is_err() {
+            // The process ends, and with it every connection.
+            std::future::pending::<()>().await;
+        }
     }
 }
 
 impl fmt::Debug for Tokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tokens").field("kid", &self.0.kid).field("ttl", &self.0.ttl).finish_non_exhaustive()
+        let Inner { keys, ttl, .. } = &*self.0;
+        f.debug_struct("Tokens").field("keys", &keys.load()).field("ttl", ttl).finish_non_exhaustive()
     }
-}
-
-fn refusal(kind: &ErrorKind) -> TokenError {
-    match kind {
-        ErrorKind::InvalidSignature => TokenError::Signature,
-        ErrorKind::InvalidAlgorithm | ErrorKind::InvalidAlgorithmName | ErrorKind::UnsupportedAlgorithm => {
-            TokenError::Algorithm
-        }
-        ErrorKind::ExpiredSignature => TokenError::Expired,
-        _ => TokenError::Malformed,
-    }
-}
-
-/// Generates the key: written beside its place, readable by its owner only, and linked into place,
-/// so that a crash or a second process starting at once leaves one whole key.
-fn create_key(data: &Path, path: &Path) -> io::Result<String> {
-    std::fs::create_dir_all(data)?;
-    let key = random_hex().map_err(io::Error::other)?;
-    let draft: PathBuf = data.join(format!("{KEY_FILE}.{}", std::process::id()));
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&draft)?;
-    writeln!(file, "{key}")?;
-    file.sync_all()?;
-    let linked = std::fs::hard_link(&draft, path);
-    std::fs::remove_file(&draft)?;
-    match linked {
-        Ok(()) => Ok(key),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => std::fs::read_to_string(path),
-        Err(error) => Err(error),
-    }
-}
-
-fn random_hex() -> Result<String, getrandom::Error> {
-    let mut bytes = [0u8; 32];
-    getrandom::fill(&mut bytes)?;
-    Ok(blake3::Hash::from_bytes(bytes).to_hex().to_string())
 }
 
 #[cfg(test)]

@@ -163,8 +163,8 @@ impl Actor {
 
     async fn command(&mut self, command: Command) -> Result<(), StoreError> {
         match command {
-            Command::Attach(hello, answer) => {
-                let outcome = self.attach(&hello).await;
+            Command::Attach(hello, generation, answer) => {
+                let outcome = self.attach(&hello, generation).await;
                 let failed = match &outcome {
                     Err(SessionError::Store(error)) => Some(error.clone()),
                     _ => None,

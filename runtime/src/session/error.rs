@@ -3,7 +3,7 @@
 use rolecall_wire::frame::Hit;
 
 use super::turn::Refused;
-use crate::ids::{Epoch, Seq, SessionId};
+use crate::ids::{Epoch, Seq, SessionId, TokenGeneration};
 use crate::store::StoreError;
 
 /// Why a session refused. Each has a stable code and an HTTP status.
@@ -43,6 +43,17 @@ pub enum SessionError {
     /// The client has given this attempt up: a later one of the same instance is there.
     #[error("a later attempt of this client is connected already")]
     Superseded,
+    /// The client's token was renewed, and the new one used: whoever has only the old one may have stolen it.
+    #[error(
+        "a token of generation {used} of this session was used already, this is {presented}; present the newest that \
+         the server gave"
+    )]
+    Replayed {
+        /// The token's.
+        presented: TokenGeneration,
+        /// The highest that a connection was opened with.
+        used: TokenGeneration,
+    },
     /// The session is being moved or closed; the next attempt finds it.
     #[error("the session is busy; try again")]
     Busy,
@@ -77,6 +88,7 @@ impl SessionError {
     pub fn status(&self) -> u16 {
         match self {
             Self::NoSession(_) | Self::NoRole(_) => 404,
+            Self::Replayed { .. } => 401,
             Self::Superseded => 409,
             Self::Gone { .. } | Self::Forked { .. } => 410,
             Self::Refused(_) | Self::BadMessage(_) | Self::Impossible { .. } => 400,
@@ -96,6 +108,7 @@ impl SessionError {
             Self::Gone { .. } => "messages_gone",
             Self::Forked { .. } => "epoch_forked",
             Self::Impossible { .. } => "last_seq_impossible",
+            Self::Replayed { .. } => "token_replayed",
             Self::Superseded => "attempt_superseded",
             Self::Busy => "session_busy",
             Self::Refused(refused) => refusal_code(refused),

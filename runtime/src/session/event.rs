@@ -7,14 +7,15 @@ use super::attach::Attachment;
 use super::error::SessionError;
 use super::state::ConnectionId;
 use super::turn::TurnEvent;
+use crate::ids::TokenGeneration;
 use crate::offline::Window;
 use crate::store::{Committed, StoreError};
 
 /// What others ask of a session's actor.
 #[derive(Debug)]
 pub(super) enum Command {
-    /// A client connects.
-    Attach(Box<Hello>, oneshot::Sender<Result<Attachment, SessionError>>),
+    /// A client connects, with a token of this generation.
+    Attach(Box<Hello>, TokenGeneration, oneshot::Sender<Result<Attachment, SessionError>>),
     /// A client's frame.
     Frame(ConnectionId, Box<ClientFrame>),
     /// A message was posted; whether it is urgent.

@@ -38,7 +38,7 @@ use turn::Turns;
 use crate::clock;
 use crate::contracts::Contracts;
 use crate::enforce;
-use crate::ids::{Epoch, Seq, SessionId};
+use crate::ids::{Epoch, Seq, SessionId, TokenGeneration};
 use crate::offline::{self, Assembly, Merger};
 use crate::outbox;
 use crate::plugin::{OfflineMessage, PluginHost};
@@ -83,6 +83,18 @@ pub struct Position {
     pub floor: Seq,
     /// The role that answers.
     pub role: String,
+    /// The highest generation of the tokens that connections were opened with.
+    pub token_generation: TokenGeneration,
+}
+
+impl Position {
+    /// Refuses a token that was renewed, once the new one was used.
+    ///
+    /// # Errors
+    /// [`SessionError::Replayed`].
+    pub fn admit(&self, generation: TokenGeneration) -> Result<(), SessionError> {
+        saved::admit(self.token_generation, generation)
+    }
 }
 
 /// What became of a posted message.
@@ -160,18 +172,23 @@ impl Sessions {
         Ok(Created { id, epoch: 1, next_seq: 1 })
     }
 
-    /// Attaches a connection, taking over from an older one. The token was checked before.
+    /// Attaches a connection, taking over from an older one. The token was verified before, and is of this generation.
     ///
     /// # Errors
-    /// When there is no such session or role, the client claims an impossible place, or the store
-    /// refuses.
-    pub async fn attach(&self, id: &SessionId, hello: &Hello) -> Result<Attachment, SessionError> {
+    /// When there is no such session or role, a newer token was used, the client claims an impossible place,
+    /// or the store refuses.
+    pub async fn attach(
+        &self,
+        id: &SessionId,
+        hello: &Hello,
+        generation: TokenGeneration,
+    ) -> Result<Attachment, SessionError> {
         // On a store that stopped writing, a session could answer nothing and would only ask the model again.
         self.0.store.healthy()?;
         for _ in 0..ATTEMPTS {
             let mailbox = self.0.actor(id).await?;
             let (answer, attached) = oneshot::channel();
-            if mailbox.send(Command::Attach(Box::new(hello.clone()), answer)).await.is_err() {
+            if mailbox.send(Command::Attach(Box::new(hello.clone()), generation, answer)).await.is_err() {
                 continue;
             }
             if let Ok(outcome) = attached.await {
@@ -187,7 +204,8 @@ impl Sessions {
     /// When there is no such session, or the store cannot be read.
     pub async fn position(&self, id: &SessionId) -> Result<Position, SessionError> {
         let row = self.0.store.session(id).await?.ok_or_else(|| SessionError::NoSession(id.clone()))?;
-        Ok(Position { epoch: row.epoch, head: row.head, floor: row.floor, role: row.created.role })
+        let token_generation = Saved::stored_generation(&row.state, id)?;
+        Ok(Position { epoch: row.epoch, head: row.head, floor: row.floor, role: row.created.role, token_generation })
     }
 
     /// The first sequence id that a client with everything up to `last_seq` of `epoch` has otherwise

@@ -3,9 +3,10 @@
 use prost::Message as _;
 use rolecall_wire::heartbeat::Learned;
 
+use super::error::SessionError;
 use super::turn::{Line, Speaker};
 use crate::dialogue::{self, Keep};
-use crate::ids::{Epoch, Seq, SessionId};
+use crate::ids::{Epoch, Seq, SessionId, TokenGeneration};
 use crate::store::StoreError;
 
 /// Answers remembered, so that a repeated send gets its first answer.
@@ -50,6 +51,24 @@ pub(super) struct Saved {
     /// What its connections have learned of their links, as JSON; nothing where they learn nothing.
     #[prost(string, tag = "9")]
     learned: String,
+    /// The highest generation of the tokens that connections were opened with.
+    #[prost(uint32, tag = "10")]
+    token_generation: TokenGeneration,
+}
+
+/// The one part of it that reading the log needs; the rest is passed over.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+struct Admission {
+    #[prost(uint32, tag = "10")]
+    token_generation: TokenGeneration,
+}
+
+/// Refuses a token of a lower generation than one that was used.
+///
+/// # Errors
+/// [`SessionError::Replayed`].
+pub(super) fn admit(used: TokenGeneration, presented: TokenGeneration) -> Result<(), SessionError> {
+    if presented < used { Err(SessionError::Replayed { presented, used }) } else { Ok(()) }
 }
 
 /// Where an epoch began: a client of an earlier one shares the log up to there.
@@ -110,12 +129,24 @@ pub(super) enum Known {
 impl Saved {
     /// Reads what the store has; nothing at all is a new session.
     pub(super) fn decode_stored(bytes: &[u8], id: &SessionId) -> Result<Self, StoreError> {
-        let damaged = |detail: String| StoreError::Corrupt { what: format!("the state of session {id}"), detail };
-        match bytes.split_first() {
-            None => Ok(Self::default()),
-            Some((&VERSION, rest)) => Self::decode(rest).map_err(|error| damaged(error.to_string())),
-            Some((other, _)) => Err(damaged(format!("format {other} is not known; it may be of a newer release"))),
-        }
+        decode(bytes, id)
+    }
+
+    /// The highest generation that was used, of what the store has.
+    pub(super) fn stored_generation(bytes: &[u8], id: &SessionId) -> Result<TokenGeneration, StoreError> {
+        decode::<Admission>(bytes, id).map(|admission| admission.token_generation)
+    }
+
+    /// The highest generation of the tokens that connections were opened with.
+    pub(super) fn token_generation(&self) -> TokenGeneration {
+        self.token_generation
+    }
+
+    /// A connection is opened with a token of this generation. Says whether that is new.
+    pub(super) fn use_token(&mut self, generation: TokenGeneration) -> bool {
+        let newer = generation > self.token_generation;
+        self.token_generation = self.token_generation.max(generation);
+        newer
     }
 
     /// What the store gets.
@@ -220,6 +251,15 @@ impl Saved {
     }
 }
 
+fn decode<T: prost::Message + Default>(bytes: &[u8], id: &SessionId) -> Result<T, StoreError> {
+    let damaged = |detail: String| StoreError::Corrupt { what: format!("the state of session {id}"), detail };
+    match bytes.split_first() {
+        None => Ok(T::default()),
+        Some((&VERSION, rest)) => T::decode(rest).map_err(|error| damaged(error.to_string())),
+        Some((other, _)) => Err(damaged(format!("format {other} is not known; it may be of a newer release"))),
+    }
+}
+
 fn drop_front<T>(items: &mut Vec<T>, kept: usize) {
     let surplus = items.len().saturating_sub(kept);
     items.drain(..surplus);
@@ -237,6 +277,7 @@ mod tests {
         saved.running = Some(Waiting { turn: 7, seq: 12, text: "问".into() });
         saved.queue.push(Waiting { turn: 8, seq: 13, text: "再问".into() });
         saved.accept("a".into(), 12);
+        assert!(saved.use_token(3) && !saved.use_token(2));
         saved.remember("你好".into(), "何以教我？".into(), Keep::NOTHING);
         let learned: Learned = serde_json::from_str(r#"{"3g": {"interval_ms": 20000, "proven_ms": 20000}}"#).unwrap();
         assert_ne!(learned, Learned::default());
@@ -244,11 +285,14 @@ mod tests {
         assert_eq!(saved.learned(), learned);
         let stored = saved.encode_stored();
         assert_eq!(Saved::decode_stored(&stored, &id).unwrap(), saved);
+        assert_eq!(Saved::stored_generation(&stored, &id).unwrap(), 3);
+        assert_eq!(Saved::stored_generation(&[], &id).unwrap(), 0);
         assert_eq!(Saved::decode_stored(&[], &id).unwrap(), Saved::default());
         // What was learned decides how often is asked, and nothing else.
         assert_eq!(Saved { learned: "{".into(), ..Saved::default() }.learned(), Learned::default());
         for damaged in [&[9][..], &[VERSION, 0xff, 0xff]] {
             assert!(matches!(Saved::decode_stored(damaged, &id), Err(StoreError::Corrupt { .. })));
+            assert!(matches!(Saved::stored_generation(damaged, &id), Err(StoreError::Corrupt { .. })));
         }
     }
 

@@ -8,12 +8,12 @@
 use rolecall_wire::frame::{Hit, Outcome, ServerFrame};
 
 use super::attach::Lessons;
-use super::error::refusal_code;
-use super::saved::{Known, Saved, Waiting};
+use super::error::{SessionError, refusal_code};
+use super::saved::{Known, Saved, Waiting, admit};
 use super::turn::{Line, Refused, TurnEnd};
 use crate::dialogue::{self, Keep};
 use crate::enforce::{Permitted, UserText};
-use crate::ids::{Epoch, Seq};
+use crate::ids::{Epoch, Seq, TokenGeneration};
 use crate::offline::{Count, Outgoing};
 use crate::outbox::{Entry, ReplyText};
 use crate::store::{Delivered, StoreError};
@@ -260,6 +260,16 @@ impl Machine {
     /// The first sequence id that a client of an earlier epoch has otherwise than the log.
     pub(super) fn forked(&self, current: Epoch, epoch: Epoch, last_seq: Seq) -> Option<Seq> {
         self.saved.forked(current, epoch, last_seq)
+    }
+
+    /// Refuses a token that was renewed, once the new one was used.
+    pub(super) fn admit(&self, generation: TokenGeneration) -> Result<(), SessionError> {
+        admit(self.saved.token_generation(), generation)
+    }
+
+    /// A connection is about to open with a token of this generation.
+    pub(super) fn use_token(&mut self, generation: TokenGeneration) {
+        self.pending.changed |= self.saved.use_token(generation);
     }
 
     /// An epoch is about to begin with this sequence id.

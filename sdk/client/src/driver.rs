@@ -102,7 +102,6 @@ impl Driver {
         self.machine.connect(self.clock.now_ms());
         loop {
             self.drain().await;
-            self.shared.publish(&self.machine);
             let over = self.machine.state() == State::Closed;
             if over && (self.closing || self.outbox.is_empty()) {
                 break;
@@ -225,6 +224,8 @@ impl Driver {
             self.answer(&event);
             self.outbox.extend(Event::from_wire(event));
         }
+        // First: who hears of a new token saves the session with it.
+        self.shared.publish(&self.machine);
         self.flush();
     }
 

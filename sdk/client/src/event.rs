@@ -70,8 +70,8 @@ pub enum Event {
         /// Last.
         to: u64,
     },
-    /// The session has a new token. [`Session::position`](crate::Session::position) has it: one that was saved
-    /// before goes out of date.
+    /// The session has a new token. [`Session::saved`](crate::Session::saved) has it. An application that saves the
+    /// session saves it now: what was saved before opens it no longer once the client has connected with the new one.
     TokenRenewed,
     /// The server reports an error, or refused a message of ours.
     Error {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::links::{Entry, no_connection};
 use crate::app::App;
 use crate::connection::link::Received;
-use crate::gateway::{ApiError, JsonBody, session_claims};
+use crate::gateway::{ApiError, JsonBody, open_claims};
 
 /// Frames of one request.
 const FRAMES: usize = 64;
@@ -52,8 +52,8 @@ pub(crate) async fn frames(
 ) -> Result<Response, ApiError> {
     let Query(FramesQuery { connection }) = query
         .map_err(|error| ApiError::invalid("invalid_query", format!("{}; write ?connection=ID", error.body_text())))?;
-    let claims = session_claims(&app, request.headers())?;
-    let entry = app.links.find(&connection, &claims.sid)?;
+    let claims = open_claims(&app, request.headers())?;
+    let entry = app.links.find(&connection, &claims)?;
     // Before anything of it is read: JSON takes many times its bytes.
     let _taking = Arc::clone(&entry.taking).try_acquire_owned().map_err(|_taken| busy())?;
     let length = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
@@ -84,9 +84,9 @@ pub(crate) async fn heartbeat(
     headers: HeaderMap,
     JsonBody(request): JsonBody<HeartbeatRequest>,
 ) -> Result<Response, ApiError> {
-    let claims = session_claims(&app, &headers)?;
+    let claims = open_claims(&app, &headers)?;
     let HeartbeatRequest { connection, ack, sent_ms, network } = request;
-    let entry = app.links.find(&connection, &claims.sid)?;
+    let entry = app.links.find(&connection, &claims)?;
     let beat = json!({"type": "beat", "ack": ack, "sent_ms": sent_ms, "network": network});
     take(&entry, vec![beat]).await?;
     Ok((StatusCode::ACCEPTED, Json(json!({"taken": 1}))).into_response())

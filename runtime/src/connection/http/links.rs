@@ -13,7 +13,9 @@ use super::link::{Close, HttpLink, Outgoing};
 use crate::clock;
 use crate::connection::link::Received;
 use crate::gateway::ApiError;
-use crate::ids::{SessionId, random_digits};
+use crate::gateway::token::Claims;
+use crate::ids::{SessionId, TokenGeneration, random_digits};
+use crate::session::SessionError;
 
 /// Connections over HTTP at once. Those that poll hold no socket between their requests.
 const MOST: usize = 100_000;
@@ -41,6 +43,8 @@ struct Table {
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
     session: SessionId,
+    /// Of the token that opened it.
+    generation: TokenGeneration,
     pub(super) incoming: mpsc::Sender<Received>,
     /// One request at a time is taken in.
     pub(super) taking: Arc<Semaphore>,
@@ -70,7 +74,7 @@ pub(super) struct Place {
 
 impl Links {
     /// A place for a further connection of a session: its link, its name, and what it says.
-    pub(super) fn open(&self, session: &SessionId) -> Result<(HttpLink, String, mpsc::Receiver<Outgoing>), ApiError> {
+    pub(super) fn open(&self, claims: &Claims) -> Result<(HttpLink, String, mpsc::Receiver<Outgoing>), ApiError> {
         let no_chance = |error: getrandom::Error| {
             ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "no_randomness", format!("the system gives none: {error}"))
         };
@@ -84,8 +88,9 @@ impl Links {
             return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message));
         }
         let taking = Arc::new(Semaphore::new(1));
-        let session = session.clone();
-        table.entries.insert(id.clone(), Entry { session, incoming: sender, taking, last_word: None, polled: None });
+        let (session, generation) = (claims.sid.clone(), claims.generation);
+        let entry = Entry { session, generation, incoming: sender, taking, last_word: None, polled: None };
+        table.entries.insert(id.clone(), entry);
         drop(table);
         let place = Place { links: self.clone(), id: id.clone() };
         Ok((HttpLink::new(incoming, outgoing, place), id, said))
@@ -104,13 +109,18 @@ impl Links {
         }
     }
 
-    /// A session's connection of this name.
+    /// A session's connection of this name. The token that opened it finds it, and any newer one.
     ///
     /// # Errors
-    /// 404 when there is none, or no longer.
-    pub(super) fn find(&self, id: &str, session: &SessionId) -> Result<Entry, ApiError> {
-        let found = self.0.lock().entries.get(id).filter(|entry| entry.session == *session).cloned();
-        found.ok_or_else(no_connection)
+    /// 404 when there is none, or no longer; 401 for an older token.
+    pub(super) fn find(&self, id: &str, claims: &Claims) -> Result<Entry, ApiError> {
+        let found = self.0.lock().entries.get(id).filter(|entry| entry.session == claims.sid).cloned();
+        let entry = found.ok_or_else(no_connection)?;
+        if claims.generation < entry.generation {
+            let (presented, used) = (claims.generation, entry.generation);
+            return Err(SessionError::Replayed { presented, used }.into());
+        }
+        Ok(entry)
     }
 
     /// Keeps a last word that was told, for its answer may get lost.

@@ -34,7 +34,7 @@ struct Started {
 async fn start(app: &App, hello: Hello) -> Result<Started, ApiError> {
     // A place first: whoever attaches ends the connection that the session has.
     let claims = app.tokens.verify(&hello.token)?;
-    let (link, id, said) = app.links.open(&claims.sid)?;
+    let (link, id, said) = app.links.open(&claims)?;
     let mut opened = Opened::attach(app, hello, Encoding::JsonV1).await?;
     // What is learned of a link is how long it may be silent; requests of their own say nothing of that.
     opened.config.mode = Mode::Table;

@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::clock;
 use crate::connection::handshake;
 use crate::connection::link::Received;
-use crate::gateway::{ApiError, session_claims};
+use crate::gateway::{ApiError, open_claims};
 
 /// Frames of one answer.
 const FRAMES: usize = 64;
@@ -74,8 +74,8 @@ pub(crate) async fn poll(
     let Query(PollQuery { connection, wait_ms }) = query.map_err(|error| {
         ApiError::invalid("invalid_query", format!("{}; write ?connection=ID&wait_ms=N", error.body_text()))
     })?;
-    let claims = session_claims(&app, &headers)?;
-    let entry = app.links.find(&connection, &claims.sid)?;
+    let claims = open_claims(&app, &headers)?;
+    let entry = app.links.find(&connection, &claims)?;
     if let Some(close) = entry.last_word {
         return Ok(Batch { frames: Vec::new(), close: Some(close) }.response());
     }

@@ -145,13 +145,13 @@ async fn a_server_that_cannot_write_is_not_ready() {
     assert_eq!(house.get("/readyz").await.status, StatusCode::OK);
     let created = house.app.sessions.create("clerk", "").await.unwrap();
     let hello = Hello::default();
-    drop(house.app.sessions.attach(&created.id, &hello).await.unwrap());
+    drop(house.app.sessions.attach(&created.id, &hello, 0).await.unwrap());
     crate::store::fill_disk(&house.app.config.data);
     house.post("/v1/sessions", &json!({"role": "clerk"})).await.refused(503, "store_unavailable");
     let message = house.get("/readyz").await.refused(503, "store_unavailable");
     assert!(message.contains("check the disk and restart"), "{message}");
     assert_eq!(house.get("/healthz").await.status, StatusCode::OK);
-    let refused = house.app.sessions.attach(&created.id, &hello).await.map(|_| ()).unwrap_err();
+    let refused = house.app.sessions.attach(&created.id, &hello, 0).await.map(|_| ()).unwrap_err();
     assert_eq!((refused.status(), refused.code()), (503, "store_unavailable"), "{refused}");
 }
 

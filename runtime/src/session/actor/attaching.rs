@@ -8,7 +8,7 @@ use super::super::attach::{Attachment, CONTROLS, Control, Resume};
 use super::super::error::SessionError;
 use super::super::state::ConnectionId;
 use super::Actor;
-use crate::ids::{Epoch, Seq};
+use crate::ids::{Epoch, Seq, TokenGeneration};
 
 /// How far a client may be ahead of the log. A store loses what it had not synced, never this much.
 const MAX_LOST: Seq = 1_000_000;
@@ -38,7 +38,11 @@ impl Attempt {
 }
 
 impl Actor {
-    pub(super) async fn attach(&mut self, hello: &Hello) -> Result<Attachment, SessionError> {
+    pub(super) async fn attach(
+        &mut self,
+        hello: &Hello,
+        generation: TokenGeneration,
+    ) -> Result<Attachment, SessionError> {
         if self.deps.contracts.get(&self.role).is_none() {
             return Err(SessionError::NoRole(self.role.clone()));
         }
@@ -47,10 +51,14 @@ impl Actor {
         if self.latest.is_some_and(|latest| latest.instance == hello.instance && hello.attempt < latest.attempt) {
             return Err(SessionError::Superseded);
         }
+        self.machine.admit(generation)?;
         // The number of a message whose commit is under way is in no replay yet: a client that starts from before it
         // had one would give it another, and the message would take effect twice.
         self.settle().await?;
         let resume = self.position(hello).await?;
+        // Durable before the client is let in: what it was told to forget must not open the session after a crash.
+        self.machine.use_token(generation);
+        self.settle().await?;
         self.latest = Attempt::of(hello);
         // Whoever is replaced is told why, so that it does not come back and take over in turn.
         self.close_attached(close::REPLACED, "another connection of this session took over");

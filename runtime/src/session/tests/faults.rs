@@ -47,7 +47,7 @@ async fn a_session_outlives_a_panic_of_its_actor() {
     };
     sessions.post(&id, message).await.unwrap();
     for _ in 0..3 {
-        let mut attachment = sessions.attach(&id, &hello(0, 0)).await.unwrap();
+        let mut attachment = sessions.attach(&id, &hello(0, 0), 0).await.unwrap();
         assert!(timeout(PATIENCE, attachment.control.recv()).await.unwrap().is_none(), "the actor is gone");
     }
     assert!(sessions.0.live(&id).is_none());
@@ -106,7 +106,7 @@ async fn replies_made_at_once_are_bounded() {
     let mut clients = Vec::new();
     for _ in 0..TURNS + 20 {
         let id = sessions.create("clerk", "u").await.unwrap().id;
-        let mut client = Client::new(sessions.attach(&id, &hello(0, 0)).await.unwrap());
+        let mut client = Client::new(sessions.attach(&id, &hello(0, 0), 0).await.unwrap());
         client.send(1, "a", "Question?").await;
         client.frame().await;
         clients.push(client);

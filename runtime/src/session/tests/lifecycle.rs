@@ -12,21 +12,21 @@ async fn a_client_that_is_ahead_begins_a_new_epoch() {
     client.send(1, "a", "One?").await;
     client.until_reply().await;
     let head = house.sessions.position(&id).await.unwrap().head;
-    let ahead = house.sessions.attach(&id, &hello(head + 7, 1)).await.unwrap();
+    let ahead = house.sessions.attach(&id, &hello(head + 7, 1), 0).await.unwrap();
     assert_eq!((ahead.epoch, ahead.head, ahead.resume), (2, head + 7, Resume::Regressed));
     let mut ahead = Client::new(ahead);
     ahead.send(2, "b", "Two?").await;
     assert_eq!(ahead.next().await.seq, head + 8);
     ahead.until_reply().await;
     // Another client of the old epoch, not as far, learns of the hole.
-    let mut behind = house.sessions.attach(&id, &hello(head, 1)).await.unwrap();
+    let mut behind = house.sessions.attach(&id, &hello(head, 1), 0).await.unwrap();
     let skipped = Batch::Skipped { from: head + 1, to: head + 7 };
     assert_eq!(timeout(PATIENCE, behind.reader.next_batch(9)).await.unwrap().unwrap(), skipped);
     // A store restored from an old backup is behind in epochs, too.
-    let far = house.sessions.attach(&id, &hello(1, 5)).await.unwrap();
+    let far = house.sessions.attach(&id, &hello(1, 5), 0).await.unwrap();
     assert_eq!(far.epoch, 6);
     for impossible in [hello(u64::MAX, 1), hello(0, u32::MAX)] {
-        let refused = house.sessions.attach(&id, &impossible).await;
+        let refused = house.sessions.attach(&id, &impossible, 0).await;
         assert!(matches!(refused, Err(SessionError::Impossible { .. })));
     }
 }
@@ -42,7 +42,7 @@ async fn a_client_of_a_lost_branch_is_told() {
     client.until_reply().await;
     let head = house.sessions.position(&id).await.unwrap().head;
     // Two clients had more than the store kept. One comes back first and begins a new epoch.
-    let mut first = Client::new(house.sessions.attach(&id, &hello(head + 2, 1)).await.unwrap());
+    let mut first = Client::new(house.sessions.attach(&id, &hello(head + 2, 1), 0).await.unwrap());
     for n in 2..=4 {
         first.send(n, &format!("m{n}"), "Again?").await;
         first.until_reply().await;
@@ -52,7 +52,7 @@ async fn a_client_of_a_lost_branch_is_told() {
     let on = async |house: &House| {
         // Also one that is further than the head, which is no new loss.
         for lost in [fork, head + 5, head + 500] {
-            let refused = house.sessions.attach(&id, &hello(lost, 1)).await.unwrap_err();
+            let refused = house.sessions.attach(&id, &hello(lost, 1), 0).await.unwrap_err();
             assert_eq!((refused.status(), refused.code()), (410, "epoch_forked"));
             assert!(refused.to_string().contains(&format!("last_seq={} with epoch=2", fork - 1)), "{refused}");
             assert_eq!(house.sessions.forked(&id, 1, lost).await.unwrap(), Some(fork));
@@ -60,7 +60,7 @@ async fn a_client_of_a_lost_branch_is_told() {
         assert_eq!(house.sessions.forked(&id, 1, fork - 1).await.unwrap(), None);
         assert_eq!(house.sessions.forked(&id, 2, fork).await.unwrap(), None);
         for good in [hello(fork - 1, 1), hello(head, 1), hello(0, 1), hello(fork, 2), hello(fork, 0)] {
-            assert_eq!(house.sessions.attach(&id, &good).await.unwrap().epoch, 2, "{good:?}");
+            assert_eq!(house.sessions.attach(&id, &good, 0).await.unwrap().epoch, 2, "{good:?}");
         }
     };
     on(&house).await;
@@ -75,12 +75,12 @@ async fn an_attempt_that_comes_late_takes_nothing() {
     let house = House::new(&["Yes."]);
     let id = house.session().await;
     let numbered = |instance, attempt| Hello { instance, attempt, ..hello(0, 0) };
-    let mut second = house.sessions.attach(&id, &numbered(7, 2)).await.unwrap();
-    let late = house.sessions.attach(&id, &numbered(7, 1)).await.unwrap_err();
+    let mut second = house.sessions.attach(&id, &numbered(7, 2), 0).await.unwrap();
+    let late = house.sessions.attach(&id, &numbered(7, 1), 0).await.unwrap_err();
     assert_eq!((late.code(), late.status()), ("attempt_superseded", 409));
     assert!(second.control.try_recv().is_err(), "the later one stays");
     for next in [numbered(7, 2), numbered(7, 3), numbered(9, 1), hello(0, 0), numbered(7, 1)] {
-        let replacing = house.sessions.attach(&id, &next).await.unwrap();
+        let replacing = house.sessions.attach(&id, &next, 0).await.unwrap();
         let told = second.control.recv().await;
         assert!(matches!(told, Some(Control::Close { code: close::REPLACED, .. })), "{next:?}: {told:?}");
         second = replacing;
@@ -126,13 +126,13 @@ async fn a_fenced_actor_ends_and_the_next_one_goes_on() {
 async fn refusals_are_typed() {
     let house = House::new(&[]);
     let stranger = SessionId::random().unwrap();
-    let refused = house.sessions.attach(&stranger, &hello(0, 0)).await.unwrap_err();
+    let refused = house.sessions.attach(&stranger, &hello(0, 0), 0).await.unwrap_err();
     assert_eq!((refused.status(), refused.code()), (404, "session_not_found"));
     let refused = house.sessions.create("nobody", "u").await.unwrap_err();
     assert_eq!((refused.status(), refused.code()), (404, "role_not_found"));
     let id = house.session().await;
     house.end().await;
-    let refused = house.sessions.attach(&id, &hello(0, 0)).await.unwrap_err();
+    let refused = house.sessions.attach(&id, &hello(0, 0), 0).await.unwrap_err();
     assert_eq!((refused.status(), refused.code()), (503, "shutting_down"));
 }
 
@@ -150,4 +150,33 @@ async fn a_stateful_role_remembers_over_restarts() {
     let saved = Saved::decode_stored(&row.state, &id).unwrap();
     let lines: Vec<String> = saved.history().into_iter().map(|line| line.text).collect();
     assert_eq!(lines, ["Remember me?", "I will."]);
+}
+
+// Fails when a token opens a session although a newer one has, after a restart as well; when one is refused before the
+// newer one was used; or when an attempt that is refused for another reason counts as a use.
+#[tokio::test]
+async fn a_token_is_good_until_a_newer_one_was_used() {
+    let house = House::new(&["ok"]);
+    let id = house.session().await;
+    let replayed = |outcome: Result<Attachment, SessionError>| match outcome {
+        Err(SessionError::Replayed { presented, used }) => (presented, used),
+        other => panic!("{other:?}"),
+    };
+    for generation in [0, 0, 2, 2] {
+        house.sessions.attach(&id, &hello(0, 0), generation).await.unwrap();
+    }
+    assert_eq!(replayed(house.sessions.attach(&id, &hello(0, 0), 1).await), (1, 2));
+    let impossible = house.sessions.attach(&id, &hello(99_999_999, 1), 5).await.unwrap_err();
+    assert_eq!(impossible.code(), "last_seq_impossible");
+    house.sessions.attach(&id, &hello(0, 0), 2).await.unwrap();
+    let position = house.sessions.position(&id).await.unwrap();
+    assert_eq!(position.token_generation, 2);
+    assert!(position.admit(2).is_ok() && position.admit(3).is_ok());
+    let refused = position.admit(1).unwrap_err();
+    assert_eq!((refused.code(), refused.status()), ("token_replayed", 401));
+    house.end().await;
+    let next = House::on(house.store.clone(), &["ok"], ROLE, true);
+    assert_eq!(replayed(next.sessions.attach(&id, &hello(0, 0), 1).await), (1, 2));
+    next.sessions.attach(&id, &hello(0, 0), 2).await.unwrap();
+    next.end().await;
 }

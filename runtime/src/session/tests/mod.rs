@@ -119,7 +119,7 @@ impl House {
     }
 
     async fn attach(&self, id: &SessionId, last_seq: Seq) -> Client {
-        Client::new(self.sessions.attach(id, &hello(last_seq, 0)).await.unwrap())
+        Client::new(self.sessions.attach(id, &hello(last_seq, 0), 0).await.unwrap())
     }
 
     async fn log(&self, id: &SessionId) -> Vec<Message> {
