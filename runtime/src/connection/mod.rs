@@ -5,6 +5,7 @@
 //! task ([`driver`]) then moves frames between the [`link`], the machine of `rolecall_wire::server` and the
 //! session. A link is a WebSocket ([`socket`]) or HTTP requests ([`http`]).
 
+mod ahead;
 mod driver;
 mod handshake;
 pub(crate) mod http;
@@ -22,6 +23,7 @@ use axum::response::{IntoResponse, Response};
 use hyper_util::rt::TokioIo;
 use rolecall_wire::frame::Hello;
 use rolecall_wire::server::{Config, Encoding, Server};
+use tokio_util::sync::CancellationToken;
 
 use self::driver::Driver;
 use self::handshake::Handshake;
@@ -29,9 +31,9 @@ use self::link::Link;
 use crate::app::App;
 use crate::clock;
 use crate::gateway::ApiError;
-use crate::gateway::token::Claims;
 use crate::ids::SessionId;
 use crate::session::Attachment;
+use crate::telemetry::Metrics;
 
 /// `GET /v1/session?last_seq=N&epoch=E&network=4g`: upgrades to a WebSocket that speaks the session
 /// protocol (`PROTOCOL.md` §3).
@@ -71,7 +73,6 @@ pub async fn upgrade(State(app): State<Arc<App>>, mut request: Request) -> Respo
 
 /// A session that is attached to, before anything is sent.
 struct Opened {
-    claims: Claims,
     attachment: Attachment,
     config: Config,
     encoding: Encoding,
@@ -91,26 +92,40 @@ impl Opened {
             tracing::warn!(%error, "no random numbers for heartbeats");
         }
         let config = Config { seed: u64::from_le_bytes(seed), ..handshake::config(&heartbeat) };
-        Ok(Self { claims, attachment, config, encoding, hello })
+        Ok(Self { attachment, config, encoding, hello })
     }
 
     fn session(&self) -> &SessionId {
-        &self.claims.sid
+        self.attachment.session()
     }
 
     /// Serves the connection in a task of its own, over the link that comes, if it comes.
     fn drive<L: Link + 'static>(self, app: &App, link: impl Future<Output = Option<L>> + Send + 'static) {
-        let (metrics, stop) = (app.metrics.clone(), app.shutdown.signal());
-        app.shutdown.spawn(Box::pin(async move {
-            let Self { claims, attachment, mut config, encoding, hello } = self;
-            let began = clock::monotonic_ms();
-            let Some(link) = link.await else { return };
-            // Read late: the connection that this one replaces leaves what it learned when it ends. Should it end
-            // later still, this one begins with what was known before.
-            config.learned = attachment.lessons.get();
-            let machine = Server::new(config, encoding, &hello, began);
-            Driver::new(machine, link, attachment, metrics, stop).run(&claims.sid, hello.last_seq).await;
-        }));
+        let opening = Box::pin(self.open(link, app.metrics.clone(), app.shutdown.signal()));
+        app.shutdown.spawn(async move {
+            // What opening takes, the token included, is given back before the connection is served: that may be for
+            // days, and one that is idle is to be small.
+            let driver = opening.await;
+            if let Some(driver) = driver {
+                driver.run().await;
+            }
+        });
+    }
+
+    async fn open<L: Link>(
+        self,
+        link: impl Future<Output = Option<L>> + Send,
+        metrics: Metrics,
+        stop: CancellationToken,
+    ) -> Option<Box<Driver<L>>> {
+        let Self { attachment, mut config, encoding, hello } = self;
+        let began = clock::monotonic_ms();
+        let link = link.await?;
+        // Read late: the connection that this one replaces leaves what it learned when it ends. Should it end
+        // later still, this one begins with what was known before.
+        config.learned = attachment.lessons.get();
+        let machine = Server::new(config, encoding, &hello, began);
+        Some(Driver::welcoming(machine, link, attachment, hello.last_seq, metrics, stop))
     }
 }
 
