@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use rolecall_tests::api;
+use rolecall_tests::http;
 use rolecall_tests::server::{Options, Server};
 use rolecall_tests::ws::{self, Hello, Socket};
 use tokio::net::{TcpSocket, TcpStream};
@@ -15,6 +16,9 @@ use tokio_tungstenite::WebSocketStream;
 use super::bare::Bare;
 use super::probe;
 use super::table::Row;
+
+/// Until then sessions in which nothing happens sleep, and the allocator has given back what handshakes took.
+const QUIET: Duration = Duration::from_secs(25);
 
 /// Handshakes in flight.
 const AT_ONCE: usize = 64;
@@ -35,16 +39,17 @@ pub(crate) async fn run(count: usize) -> Result<Vec<Row>> {
     let sockets =
         many(count, |index| attach(to, sessions.get(index).map(|session| session.token.clone()), index)).await?;
     let cpu_attached = probe::cpu(pid)?;
-    // Whatever the handshakes left to be freed is freed by now.
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    tokio::time::sleep(QUIET).await;
     let rss_idle = probe::rss(pid)?;
     ensure!(sockets.len() == count, "{} of {count} sessions are connected", sockets.len());
     let cpu_idle = probe::cpu(pid)?;
     tokio::time::sleep(Duration::from_secs(5)).await;
     let per_second = (probe::cpu(pid)? - cpu_idle) / 5.0;
+    let asleep = asleep(to).await?;
     let each = count as f64;
     Ok(vec![
         Row::new("idle sessions connected", each, ""),
+        Row::new("  of which asleep", asleep, ""),
         Row::new("server RSS per idle session", (rss_idle - rss_at_start) / each, "B")
             .against("bare echo connection", bare_rss),
         Row::new("  of which before connecting", (rss_created - rss_at_start) / each, "B"),
@@ -63,10 +68,17 @@ async fn bare(count: usize) -> Result<(f64, f64)> {
     let (rss, cpu) = (probe::rss(pid)?, probe::cpu(pid)?);
     let sockets = many(count, |index| handshake(to, index)).await?;
     let used = probe::cpu(pid)? - cpu;
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    tokio::time::sleep(QUIET).await;
     let grown = probe::rss(pid)? - rss;
     ensure!(sockets.len() == count, "{} of {count} are connected", sockets.len());
     Ok((grown / count as f64, used * 1e6 / count as f64))
+}
+
+/// How many sessions have given their actor up.
+async fn asleep(to: SocketAddr) -> Result<f64> {
+    let metrics = http::get(to, "/metrics").await?.text();
+    let gauge = metrics.lines().find_map(|line| line.strip_prefix("sessions{state=\"asleep\"} "));
+    gauge.map_or(Ok(0.0), |value| value.parse().context("a gauge is a number"))
 }
 
 async fn many<T, F: Future<Output = Result<T>>>(count: usize, one: impl Fn(usize) -> F) -> Result<Vec<T>> {

@@ -2,7 +2,7 @@
 //!
 //! The loop waits for one thing, gives it to the machine, then drains the machine. It pulls from the
 //! outbox only when everything before is written, so a slow client holds no memory but its cursor
-//! and what its link lets wait.
+//! and what its link lets wait; an idle one holds its machine, its link, and a place in its session.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -59,45 +59,59 @@ enum Happened {
 }
 
 impl<L: Link> Driver<L> {
-    pub(super) fn new(
+    /// A connection, and its first frames. Boxed: it is moved about before it is served, and its future is the smaller.
+    pub(super) fn welcoming(
         machine: Server,
         link: L,
         attachment: Attachment,
         pass: Pass,
+        last_seq: Seq,
         metrics: Metrics,
         stop: CancellationToken,
-    ) -> Self {
+    ) -> Box<Self> {
         let (unacked, replaying) = (VecDeque::new(), None);
-        Self { machine, link, attachment, pass, metrics, stop, unacked, replaying, peer_code: None, ended: false }
+        let mut driver = Box::new(Self {
+            machine,
+            link,
+            attachment,
+            pass,
+            metrics,
+            stop,
+            unacked,
+            replaying,
+            peer_code: None,
+            ended: false,
+        });
+        driver.welcome(last_seq);
+        driver
     }
 
     /// Serves the connection until it ends.
-    pub(super) async fn run(mut self, id: &SessionId, last_seq: Seq) {
-        self.welcome(id, last_seq);
+    pub(super) async fn run(mut self: Box<Self>) {
         loop {
-            let written = timeout(WRITE_PATIENCE, self.drain(id)).await;
+            let written = timeout(WRITE_PATIENCE, self.drain()).await;
             if !matches!(written, Ok(true)) {
                 // The link is broken or stuck; the machine is told, so that the end is counted.
                 self.machine.handle_input(clock::monotonic_ms(), Input::Gone);
-                self.handle_events(id).await;
+                self.handle_events().await;
             }
             if self.ended {
                 break;
             }
             let happened = self.next().await;
-            self.handle(id, happened);
+            self.handle(happened);
         }
-        let Self { attachment, link, .. } = self;
+        let Self { attachment, link, .. } = *self;
         // The session is let go before the link, which may take a while.
         drop(attachment);
-        link.linger().await;
+        Box::pin(link.linger()).await;
     }
 
-    fn welcome(&mut self, id: &SessionId, last_seq: Seq) {
+    fn welcome(&mut self, last_seq: Seq) {
         let first = last_seq.saturating_add(1);
         let welcome = ServerFrame::Welcome {
-            session_id: id.to_string(),
-            role: self.attachment.role.clone(),
+            session_id: self.attachment.session().to_string(),
+            role: std::mem::take(&mut self.attachment.role),
             epoch: self.attachment.epoch,
             next_seq: self.attachment.head.saturating_add(1),
             resume_from: first,
@@ -143,11 +157,11 @@ impl<L: Link> Driver<L> {
         }
     }
 
-    fn handle(&mut self, id: &SessionId, happened: Happened) {
+    fn handle(&mut self, happened: Happened) {
         let now = clock::monotonic_ms();
         match happened {
             Happened::Stop => {
-                self.machine.send(now, &ServerFrame::Goaway { after_ms: spread(id) });
+                self.machine.send(now, &ServerFrame::Goaway { after_ms: spread(self.attachment.session()) });
                 self.machine.close(close::RESTART, "the server restarts");
             }
             Happened::Control(Some(Control::Frame(frame))) => self.machine.send(now, &frame),
@@ -163,7 +177,7 @@ impl<L: Link> Driver<L> {
             }
             Happened::Batch(Ok(batch)) => self.batch(now, batch),
             Happened::Batch(Err(error)) => {
-                tracing::error!(session = %id, %error, "a connection cannot read its session");
+                tracing::error!(session = %self.attachment.session(), %error, "a connection cannot read its session");
                 self.machine.close(close::TRY_LATER, "the session cannot be read now");
             }
         }
@@ -213,9 +227,9 @@ impl<L: Link> Driver<L> {
     }
 
     /// Sends and reports what the machine has. Says whether the link took it.
-    async fn drain(&mut self, id: &SessionId) -> bool {
+    async fn drain(&mut self) -> bool {
         loop {
-            self.handle_events(id).await;
+            self.handle_events().await;
             let Some(transmit) = self.machine.poll_transmit() else { break };
             if self.link.feed(transmit).await.is_err() {
                 return false;
@@ -225,7 +239,7 @@ impl<L: Link> Driver<L> {
         self.link.flush().await.is_ok() || self.ended
     }
 
-    async fn handle_events(&mut self, id: &SessionId) {
+    async fn handle_events(&mut self) {
         while let Some(event) = self.machine.poll_event() {
             match event {
                 Event::Frame(ClientFrame::Ack { seq }) => self.acked(seq),
@@ -236,7 +250,7 @@ impl<L: Link> Driver<L> {
                     self.metrics.heartbeat_interval(f64::from(self.machine.heartbeat_ms()) / 1_000.0);
                 }
                 Event::Unsendable { seq, reason } => {
-                    tracing::error!(session = %id, seq, reason, "a message is larger than any frame and is skipped");
+                    tracing::error!(session = %self.attachment.session(), seq, reason, "a message is larger than any frame and is skipped");
                 }
                 Event::Network(_) => {
                     self.metrics.heartbeat_interval(f64::from(self.machine.heartbeat_ms()) / 1_000.0);
@@ -251,7 +265,7 @@ impl<L: Link> Driver<L> {
                     }
                     let code = self.peer_code.unwrap_or(code);
                     self.metrics.closed(code);
-                    tracing::debug!(session = %id, code, reason, "a connection ended");
+                    tracing::debug!(session = %self.attachment.session(), code, reason, "a connection ended");
                 }
             }
         }

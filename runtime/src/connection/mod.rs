@@ -5,6 +5,7 @@
 //! task ([`driver`]) then moves frames between the [`link`], the machine of `rolecall_wire::server` and the
 //! session. A link is a WebSocket ([`socket`]) or HTTP requests ([`http`]).
 
+mod ahead;
 mod driver;
 mod handshake;
 pub(crate) mod http;
@@ -23,6 +24,7 @@ use axum::response::{IntoResponse, Response};
 use hyper_util::rt::TokioIo;
 use rolecall_wire::frame::Hello;
 use rolecall_wire::server::{Config, Encoding, Server};
+use tokio_util::sync::CancellationToken;
 
 use self::driver::Driver;
 use self::handshake::Handshake;
@@ -33,6 +35,7 @@ use crate::clock;
 use crate::gateway::ApiError;
 use crate::ids::SessionId;
 use crate::session::Attachment;
+use crate::telemetry::Metrics;
 
 /// `GET /v1/session?last_seq=N&epoch=E&network=4g`: upgrades to a WebSocket that speaks the session
 /// protocol (`PROTOCOL.md` §3).
@@ -98,23 +101,36 @@ impl Opened {
     }
 
     fn session(&self) -> &SessionId {
-        self.pass.session()
+        self.attachment.session()
     }
 
     /// Serves the connection in a task of its own, over the link that comes, if it comes.
     fn drive<L: Link + 'static>(self, app: &App, link: impl Future<Output = Option<L>> + Send + 'static) {
-        let (metrics, stop) = (app.metrics.clone(), app.shutdown.signal());
-        app.shutdown.spawn(Box::pin(async move {
-            let Self { pass, attachment, mut config, encoding, hello } = self;
-            let began = clock::monotonic_ms();
-            let Some(link) = link.await else { return };
-            // Read late: the connection that this one replaces leaves what it learned when it ends. Should it end
-            // later still, this one begins with what was known before.
-            config.learned = attachment.lessons.get();
-            let machine = Server::new(config, encoding, &hello, began);
-            let id = pass.session().clone();
-            Driver::new(machine, link, attachment, pass, metrics, stop).run(&id, hello.last_seq).await;
-        }));
+        let opening = Box::pin(self.open(link, app.metrics.clone(), app.shutdown.signal()));
+        app.shutdown.spawn(async move {
+            // What opening takes, the token included, is given back before the connection is served: that may be for
+            // days, and one that is idle is to be small.
+            let driver = opening.await;
+            if let Some(driver) = driver {
+                driver.run().await;
+            }
+        });
+    }
+
+    async fn open<L: Link>(
+        self,
+        link: impl Future<Output = Option<L>> + Send,
+        metrics: Metrics,
+        stop: CancellationToken,
+    ) -> Option<Box<Driver<L>>> {
+        let Self { pass, attachment, mut config, encoding, hello } = self;
+        let began = clock::monotonic_ms();
+        let link = link.await?;
+        // Read late: the connection that this one replaces leaves what it learned when it ends. Should it end
+        // later still, this one begins with what was known before.
+        config.learned = attachment.lessons.get();
+        let machine = Server::new(config, encoding, &hello, began);
+        Some(Driver::welcoming(machine, link, attachment, pass, hello.last_seq, metrics, stop))
     }
 }
 

@@ -13,10 +13,12 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::error::{CapacityError, Error, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 
+use super::ahead::Ahead;
 use super::link::{Gone, Link, Received};
 
-/// Bytes of the read buffer. It is allocated for each connection and kept; larger frames grow it.
-const READ_BUFFER: usize = 1_024;
+/// Bytes of the read buffer. It is allocated for each connection and kept; larger frames grow it. Beats and
+/// acknowledgements fit, and [`Ahead`] reads more at once.
+const READ_BUFFER: usize = 128;
 /// Bytes that are gathered before they are written.
 const WRITE_BUFFER: usize = 8 * 1_024;
 /// Bytes that may wait to be written: one full frame behind a full buffer.
@@ -29,7 +31,7 @@ const CLOSE_PATIENCE: Duration = Duration::from_millis(300);
 
 /// A WebSocket.
 #[derive(Debug)]
-pub(super) struct Socket<S>(WebSocketStream<S>);
+pub(super) struct Socket<S>(WebSocketStream<Ahead<S>>);
 
 /// The server's side of a WebSocket whose upgrade is done.
 pub(super) async fn accept<S: AsyncRead + AsyncWrite + Unpin>(stream: S) -> Socket<S> {
@@ -39,7 +41,7 @@ pub(super) async fn accept<S: AsyncRead + AsyncWrite + Unpin>(stream: S) -> Sock
         .max_write_buffer_size(MAX_WRITE_BUFFER)
         .max_message_size(Some(MAX_FRAME))
         .max_frame_size(Some(MAX_FRAME));
-    Socket(WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await)
+    Socket(WebSocketStream::from_raw_socket(Ahead::new(stream), Role::Server, Some(config)).await)
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Link for Socket<S> {

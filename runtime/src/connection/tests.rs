@@ -265,7 +265,7 @@ async fn a_learned_heartbeat_follows_the_session() {
     let sid = house.app.tokens.verify(&token).unwrap().sid;
     let hello = Hello { token: token.clone(), network: Network::ThreeG, ..Hello::default() };
     drop(client);
-    let lessons = house.app.sessions.attach(&sid, &hello, 0).await.unwrap().lessons;
+    let lessons = house.app.sessions.attach(&sid, &hello, 0).await.unwrap().lessons.clone();
     let learned = serde_json::from_str(r#"{"3g": {"interval_ms": 9000, "proven_ms": 9000}}"#).unwrap();
     lessons.set(learned);
     let mut client = house.connect("?network=3g", &token).await.unwrap();

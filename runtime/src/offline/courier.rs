@@ -70,6 +70,11 @@ impl Courier {
         self.again = false;
     }
 
+    /// Whether nothing is under way or gathered.
+    pub(crate) fn is_idle(&self) -> bool {
+        matches!(self.phase, Phase::Idle)
+    }
+
     /// Waits for the next window, which `assemble` makes. Cancel-safe.
     pub(crate) async fn next(&mut self, assemble: impl FnOnce() -> Assembling) -> Result<Window, StoreError> {
         if let Phase::Gathering { until, .. } = &mut self.phase {

@@ -14,12 +14,13 @@ mod ring;
 mod tests;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
 use rolecall_wire::frame::Message;
 use rolecall_wire::limits::MAX_MESSAGE;
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 pub use entry::{Entry, REPLY_BYTES, ReplyText};
 pub use reader::{Batch, Reader, decode, within};
@@ -49,7 +50,10 @@ pub struct Outbox(Arc<Shared>);
 struct Shared {
     id: SessionId,
     store: Arc<dyn Store>,
-    head: watch::Sender<Seq>,
+    /// The last message that readers may see. Every session has one, so it is a number and a list of who waits, not a
+    /// channel of ten times the size.
+    head: AtomicU64,
+    moved: Notify,
     ring: Mutex<Ring>,
 }
 
@@ -57,7 +61,7 @@ impl Outbox {
     /// The outbox of a session whose last committed message is `head`.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, id: SessionId, head: Seq) -> Self {
-        Self(Arc::new(Shared { id, store, head: watch::Sender::new(head), ring: Mutex::default() }))
+        Self(Arc::new(Shared { id, store, head: AtomicU64::new(head), moved: Notify::new(), ring: Mutex::default() }))
     }
 
     /// Makes a step durable, then shows it to the readers. Steps must not overlap: the caller waits
@@ -77,25 +81,52 @@ impl Outbox {
             Commit { entries, delivered: step.delivered, state: step.state.map(Into::into), running: step.running };
         let committed = self.0.store.commit(&self.0.id, epoch, commit).await?;
         self.0.ring.lock().push(committed.first, messages);
-        self.0.head.send_if_modified(|head| std::mem::replace(head, committed.head) != committed.head);
+        self.0.show(committed.head);
         Ok(committed)
     }
 
     /// The sequence id of the last message that readers may see.
     #[must_use]
     pub fn head(&self) -> Seq {
-        *self.0.head.borrow()
+        self.0.head.load(Ordering::Acquire)
     }
 
     /// Continues behind a tail that the store lost: the next message gets `head + 1`.
     pub fn skip_to(&self, head: Seq) {
+        self.forget();
+        self.0.show(head);
+    }
+
+    /// Gives back the memory of recent messages; readers find them in the store.
+    pub fn forget(&self) {
         self.0.ring.lock().clear();
-        self.0.head.send_replace(head);
     }
 
     /// A reader whose first message is `from`.
     #[must_use]
     pub fn reader(&self, from: Seq) -> Reader {
         Reader::new(self.0.clone(), from)
+    }
+}
+
+impl Shared {
+    /// Lets readers see everything up to here.
+    fn show(&self, head: Seq) {
+        if self.head.swap(head, Ordering::AcqRel) != head {
+            self.moved.notify_waiters();
+        }
+    }
+
+    /// Waits until readers may see this message, and says how far they may. Cancel-safe.
+    async fn reached(&self, seq: Seq) -> Seq {
+        loop {
+            // It hears of what is shown from here on, before the look.
+            let moved = self.moved.notified();
+            let head = self.head.load(Ordering::Acquire);
+            if head >= seq {
+                return head;
+            }
+            moved.await;
+        }
     }
 }

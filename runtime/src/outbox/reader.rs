@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use rolecall_wire::frame::Message;
-use tokio::sync::watch;
 
 use super::Shared;
 use super::entry::text_len;
-use crate::ids::Seq;
+use crate::ids::{Seq, SessionId};
 use crate::store::{LogEntry, StoreError};
 
 /// Bytes of text in one batch, unless its first message alone has more.
@@ -33,14 +32,18 @@ pub enum Batch {
 #[derive(Debug)]
 pub struct Reader {
     shared: Arc<Shared>,
-    head: watch::Receiver<Seq>,
     next: Seq,
 }
 
 impl Reader {
     pub(super) fn new(shared: Arc<Shared>, next: Seq) -> Self {
-        let head = shared.head.subscribe();
-        Self { shared, head, next }
+        Self { shared, next }
+    }
+
+    /// Whose story it is.
+    #[must_use]
+    pub fn session(&self) -> &SessionId {
+        &self.shared.id
     }
 
     /// The sequence id of the message that comes next.
@@ -56,8 +59,7 @@ impl Reader {
     /// When the store cannot be read.
     pub async fn next_batch(&mut self, limit: usize) -> Result<Batch, StoreError> {
         let next = self.next;
-        // The sender lives as long as `shared`, so this cannot fail.
-        let head = self.head.wait_for(|head| *head >= next).await.map_or(next, |head| *head);
+        let head = self.shared.reached(next).await;
         let recent = self.shared.ring.lock().read(next, limit.max(1)).filter(|messages| !messages.is_empty());
         let mut messages = match recent {
             Some(messages) => messages,

@@ -1,23 +1,23 @@
 //! One session's task: it takes in what happens, lets the state decide, and carries out.
 
 mod attaching;
+mod leaving;
 
 use std::future::{self, Future};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use rolecall_dsl::Contract;
 use rolecall_wire::close;
 use rolecall_wire::frame::{ClientFrame, ServerFrame};
 use tokio::sync::mpsc;
-use tokio::time::{Sleep, sleep};
+use tokio::time::Sleep;
 
-use self::attaching::{Attached, Attempt};
 use super::attach::Control;
 use super::error::SessionError;
 use super::event::{Command, Event};
 use super::generation::Generation;
+use super::places::{Asleep, Attached, Attempt};
 use super::registry::{Deps, Loaded, Presence};
 use super::state::{ConnectionId, Machine, Send, Start};
 use super::turn::TurnEvent;
@@ -28,8 +28,6 @@ use crate::offline::{self, Count, Courier, Window};
 use crate::outbox::{Outbox, REPLY_BYTES, Step};
 use crate::store::{Committed, StoreError};
 
-/// How long a session without client and without work stays in memory.
-const IDLE: Duration = Duration::from_secs(60);
 /// A session's actor.
 pub(super) struct Actor {
     deps: Arc<Deps>,
@@ -43,7 +41,6 @@ pub(super) struct Actor {
     attached: Option<Attached>,
     /// The last attempt to connect that was let in.
     latest: Option<Attempt>,
-    connections: ConnectionId,
     generation: Option<Generation>,
     in_flight: Option<InFlight>,
     courier: Courier,
@@ -64,6 +61,7 @@ impl Actor {
         loaded: Loaded,
         mailbox: mpsc::Receiver<Command>,
         presence: Presence,
+        asleep: Option<Box<Asleep>>,
     ) -> (Self, Option<Start>) {
         deps.metrics.session_entered("detached");
         let Loaded { row, saved, said } = loaded;
@@ -71,7 +69,7 @@ impl Actor {
         let outbox = Outbox::new(deps.store.clone(), id.clone(), row.head);
         let mut machine = Machine::new(saved, row.head);
         let start = machine.recover(said);
-        let actor = Self {
+        let mut actor = Self {
             deps,
             id,
             role: row.created.role,
@@ -82,12 +80,14 @@ impl Actor {
             presence,
             attached: None,
             latest: None,
-            connections: 0,
             generation: None,
             in_flight: None,
             courier: Courier::default(),
             idle: None,
         };
+        if let Some(asleep) = asleep {
+            actor.resume(*asleep);
+        }
         (actor, start)
     }
 
@@ -114,16 +114,12 @@ impl Actor {
         if let Some(flight) = self.in_flight.take() {
             let _ = flight.commit.await;
         }
+        self.pass_on().await;
     }
 
     /// Only classifies.
     async fn next(&mut self) -> Event {
-        let is_busy = self.in_flight.is_some() || self.generation.is_some() || self.attached.is_some();
-        if is_busy || !self.machine.is_settled() {
-            self.idle = None;
-        } else if self.idle.is_none() {
-            self.idle = Some(Box::pin(sleep(IDLE)));
-        }
+        self.watch_idleness();
         let stop = self.deps.stop.clone();
         let (deps, id, role) = (&self.deps, &self.id, &self.role);
         tokio::select! {
@@ -140,6 +136,8 @@ impl Actor {
 
     /// Says whether the actor goes on.
     async fn handle(&mut self, event: Event) -> Result<bool, StoreError> {
+        // Whatever happens, it is not idle.
+        self.idle = None;
         match event {
             Event::Stop => {
                 self.stop().await?;
@@ -155,8 +153,8 @@ impl Actor {
                 tracing::error!(session = %self.id, %error, "the waiting messages cannot be read and stay where they are");
                 self.settle_courier();
             }
-            Event::Detached => self.detach(),
-            Event::Idle => return Ok(!self.deps.unload(&self.id, &mut self.mailbox)),
+            Event::Detached => drop(self.detach()),
+            Event::Idle => return Ok(!self.leave()),
         }
         Ok(true)
     }
@@ -310,9 +308,8 @@ impl Actor {
         for (to, frame) in answers {
             let Some(attached) = self.attached.as_ref().filter(|attached| attached.id == to) else { continue };
             // A connection that takes nothing is let go.
-            if attached.control.try_send(Control::Frame(Box::new(frame))).is_err() {
+            if attached.teller.tell(Control::Frame(Box::new(frame))).is_err() {
                 self.close_attached(close::TRY_LATER, "the connection does not take what it is told");
-                self.detach();
             }
         }
     }
@@ -350,18 +347,19 @@ impl Actor {
         self.settle().await
     }
 
+    /// Lets go of the connection with a last word.
     fn close_attached(&mut self, code: u16, reason: &'static str) {
-        if let Some(last) = self.attached.as_mut().and_then(|attached| attached.last.take()) {
-            last.send(Control::Close { code, reason });
+        if let Some(attached) = self.detach() {
+            attached.teller.hang_up(code, reason);
         }
     }
 
-    fn detach(&mut self) {
-        if self.attached.take().is_some() {
-            self.courier.detached();
-            self.deps.metrics.session_left("attached");
-            self.deps.metrics.session_entered("detached");
-        }
+    fn detach(&mut self) -> Option<Attached> {
+        let attached = self.attached.take()?;
+        self.courier.detached();
+        self.deps.metrics.session_left("attached");
+        self.deps.metrics.session_entered("detached");
+        Some(attached)
     }
 }
 
@@ -389,7 +387,7 @@ async fn report(generation: Option<&mut Generation>) -> Option<TurnEvent> {
 
 async fn gone(attached: Option<&Attached>) {
     match attached {
-        Some(attached) => attached.control.closed().await,
+        Some(attached) => attached.teller.alone().await,
         None => future::pending().await,
     }
 }

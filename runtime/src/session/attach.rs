@@ -1,21 +1,18 @@
 //! A connection's hold on a session.
 
+use std::fmt;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use rolecall_wire::frame::{ClientFrame, ServerFrame};
 use rolecall_wire::heartbeat::Learned;
-use tokio::sync::mpsc;
 
 use super::event::Command;
-use super::state::{ConnectionId, PENDING_ANSWERS};
-use crate::ids::{Epoch, Seq};
+use super::line::Listener;
+use super::registry::Deps;
+use super::state::ConnectionId;
+use crate::ids::{Epoch, Seq, SessionId};
 use crate::outbox::Reader;
-
-/// Frames that may wait for a connection besides what it reads from the outbox: the answers of a commit
-/// under way, of the next one, and to what waits in the mailbox, however a client pipelines its sends;
-/// and one place for a last word. A connection that takes none of so many is cut.
-pub(super) const CONTROLS: usize = 4 * PENDING_ANSWERS;
 
 /// What a session tells its connection besides committed messages.
 #[derive(Debug)]
@@ -55,29 +52,32 @@ impl Resume {
 }
 
 /// What a session's connections have learned of their links (`PROTOCOL.md` §6), from one to the next. Cloning
-/// shares it.
+/// shares it. Most have learned nothing, and that takes no room.
 #[derive(Debug, Clone)]
-pub struct Lessons(Arc<Mutex<Learned>>);
+pub struct Lessons(Arc<Mutex<Option<Box<Learned>>>>);
 
 impl Lessons {
     pub(super) fn new(learned: Learned) -> Self {
-        Self(Arc::new(Mutex::new(learned)))
+        Self(Arc::new(Mutex::new(something(learned))))
     }
 
     /// What is known now.
     #[must_use]
     pub fn get(&self) -> Learned {
-        *self.0.lock()
+        self.0.lock().as_deref().copied().unwrap_or_default()
     }
 
     /// Takes over what a connection knew at its end.
     pub fn set(&self, learned: Learned) {
-        *self.0.lock() = learned;
+        *self.0.lock() = something(learned);
     }
 }
 
+fn something(learned: Learned) -> Option<Box<Learned>> {
+    (learned != Learned::default()).then(|| Box::new(learned))
+}
+
 /// A connection's hold on its session. Dropping it lets go; a running reply goes on.
-#[derive(Debug)]
 pub struct Attachment {
     /// The role that answers.
     pub role: String,
@@ -94,17 +94,37 @@ pub struct Attachment {
     pub reader: Reader,
     /// What its connections have learned.
     pub lessons: Lessons,
-    /// What the session says besides. Closed when the session's actor is gone.
-    pub control: mpsc::Receiver<Control>,
+    /// What the session says besides. It ends when the session lets go of the connection.
+    pub control: Listener,
     pub(super) id: ConnectionId,
-    pub(super) mailbox: mpsc::Sender<Command>,
+    pub(super) deps: Arc<Deps>,
 }
 
 impl Attachment {
-    /// Hands a client's frame to the session. Waits while its mailbox is full. A frame that comes
-    /// after the session's actor ended is lost, and the client sends it again after reconnecting.
+    /// The session.
+    #[must_use]
+    pub fn session(&self) -> &SessionId {
+        self.reader.session()
+    }
+
+    /// Hands a client's frame to the session, which is woken if it sleeps. Waits while its mailbox is full. A frame
+    /// that comes after the session let go of the connection is lost, and the client sends it again after
+    /// reconnecting.
     pub async fn submit(&self, frame: ClientFrame) {
-        let command = Command::Frame(self.id, Box::new(frame));
-        let _ = self.mailbox.send(command).await;
+        self.deps.hand_over(self.session(), Command::Frame(self.id, Box::new(frame))).await;
+    }
+}
+
+impl Drop for Attachment {
+    fn drop(&mut self) {
+        // In this order: a session that falls asleep just now sees one or the other.
+        self.control.close();
+        self.deps.gone(self.reader.session(), self.id);
+    }
+}
+
+impl fmt::Debug for Attachment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attachment").field("session", self.session()).field("id", &self.id).finish_non_exhaustive()
     }
 }

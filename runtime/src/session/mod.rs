@@ -3,14 +3,17 @@
 //! A session lives in the store; while it is used, an actor in memory owns it. The actor's `select!`
 //! only classifies ([`event`]), a plain value decides ([`state`]), and effects follow: commits through
 //! the [`crate::outbox`], turns in tasks of their own ([`generation`]), frames to the one
-//! attached connection ([`attach`]). A newer connection takes over from an older one. Idle actors
-//! leave memory.
+//! attached connection ([`attach`], [`line`]). A newer connection takes over from an older one. Idle actors
+//! leave memory, also under an attached connection, whose hold on the session stays ([`places`]) and wakes it
+//! ([`registry`]).
 
 mod actor;
 mod attach;
 mod error;
 mod event;
 mod generation;
+mod line;
+mod places;
 mod registry;
 mod saved;
 mod state;
@@ -18,9 +21,9 @@ mod state;
 mod tests;
 pub mod turn;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use parking_lot::Mutex;
 use rolecall_dsl::Contract;
@@ -31,6 +34,8 @@ use tokio::sync::{Semaphore, oneshot};
 pub use attach::{Attachment, Control, Resume};
 pub use error::SessionError;
 use event::Command;
+pub use line::Listener;
+use places::Places;
 use registry::Deps;
 use saved::Saved;
 use turn::Turns;
@@ -134,8 +139,8 @@ impl Sessions {
     ) -> Self {
         let assembly = Assembly { store: store.clone(), merger, turns: turns.clone(), metrics: metrics.clone() };
         let slots = Arc::new(Semaphore::new(TURNS));
-        let (stop, actors) = (shutdown.signal(), Mutex::new(HashMap::new()));
-        Self(Arc::new(Deps { store, turns, contracts, assembly, metrics, shutdown, stop, slots, actors }))
+        let (stop, places, connections) = (shutdown.signal(), Mutex::new(Places::default()), AtomicU64::new(0));
+        Self(Arc::new(Deps { store, turns, contracts, assembly, metrics, shutdown, stop, slots, places, connections }))
     }
 
     /// Goes on with the replies that an earlier process left unfinished, and says how many. Sessions
@@ -262,10 +267,8 @@ impl Sessions {
         self.0.metrics.offline(offline::bucket(message.created_at_ms, now_ms), outcome);
         Ok(match enqueued {
             Enqueued::Fresh => {
-                if let Some(mailbox) = self.0.live(id) {
-                    // An actor that is leaving memory has no client; the next one finds the message.
-                    let _ = mailbox.send(Command::Posted(message.priority >= URGENT)).await;
-                }
+                // A session that is not in memory has no client; the next one finds the message.
+                self.0.hand_over(id, Command::Posted(message.priority >= URGENT)).await;
                 Posted::Queued
             }
             Enqueued::Waiting => Posted::Waiting,
@@ -288,6 +291,6 @@ impl Sessions {
 
 impl fmt::Debug for Sessions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sessions").field("in_memory", &self.0.actors.lock().len()).finish_non_exhaustive()
+        f.debug_struct("Sessions").field("in_memory", &self.0.places.lock().len()).finish_non_exhaustive()
     }
 }

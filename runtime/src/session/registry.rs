@@ -1,18 +1,21 @@
-//! What sessions share, and which of them are in memory.
+//! What sessions share, and how they come into memory and leave it.
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
+use tokio::sync::mpsc::error::SendError;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::actor::Actor;
 use super::error::SessionError;
 use super::event::Command;
+use super::places::{Asleep, Found, Nap, Places};
 use super::saved::Saved;
+use super::state::ConnectionId;
 use super::turn::Turns;
 use crate::contracts::Contracts;
 use crate::ids::{Seq, SessionId};
@@ -22,7 +25,7 @@ use crate::shutdown::Shutdown;
 use crate::store::{SessionRow, Store, StoreError};
 use crate::telemetry::Metrics;
 
-/// Sessions in memory at once. More are refused as busy.
+/// Sessions with an actor at once. More are refused as busy. Those that sleep are bounded by their connections.
 const ACTORS: usize = 100_000;
 /// Commands that may wait for an actor; further ones wait in their callers.
 const MAILBOX: usize = 32;
@@ -40,7 +43,9 @@ pub(super) struct Deps {
     pub(super) stop: CancellationToken,
     /// Replies being made at once; others wait.
     pub(super) slots: Arc<Semaphore>,
-    pub(super) actors: Mutex<HashMap<SessionId, mpsc::Sender<Command>>>,
+    pub(super) places: Mutex<Places>,
+    /// Counts the connections of all sessions: one that its session has forgotten is no other's.
+    pub(super) connections: AtomicU64,
 }
 
 /// A session as an actor begins with it.
@@ -55,63 +60,117 @@ pub(super) struct Loaded {
 pub(super) struct Presence {
     deps: Arc<Deps>,
     id: SessionId,
-    /// Lent to attachments.
-    pub(super) sender: mpsc::WeakSender<Command>,
+    sender: mpsc::WeakSender<Command>,
 }
 
 impl Drop for Presence {
     fn drop(&mut self) {
         // Without a sender it has left already.
         let Some(sender) = self.sender.upgrade() else { return };
-        let mut actors = self.deps.actors.lock();
-        if actors.get(&self.id).is_some_and(|current| current.same_channel(&sender)) {
-            actors.remove(&self.id);
-        }
+        self.deps.places.lock().leave(&self.id, &sender);
     }
 }
 
 impl Deps {
     /// The mailbox of a session's actor, which is started if there is none.
     pub(super) async fn actor(self: &Arc<Self>, id: &SessionId) -> Result<mpsc::Sender<Command>, SessionError> {
-        if let Some(sender) = self.live(id) {
-            return Ok(sender);
+        loop {
+            let found = self.places.lock().find(id);
+            let nap = match found {
+                Found::Awake(mailbox) => return Ok(mailbox),
+                Found::Asleep(nap) => Some(nap),
+                Found::Nowhere => None,
+            };
+            if self.stop.is_cancelled() {
+                return Err(SessionError::ShuttingDown);
+            }
+            let loaded = self.load(id).await?;
+            if let Some(mailbox) = self.start(id, nap, loaded)? {
+                return Ok(mailbox);
+            }
         }
-        if self.stop.is_cancelled() {
-            return Err(SessionError::ShuttingDown);
-        }
-        let loaded = self.load(id).await?;
-        let mut actors = self.actors.lock();
-        // Another caller may have loaded it meanwhile; there is one actor per session.
-        if let Some(sender) = actors.get(id).filter(|sender| !sender.is_closed()) {
-            return Ok(sender.clone());
-        }
-        if actors.len() >= ACTORS {
-            return Err(SessionError::Busy);
-        }
-        let (sender, mailbox) = mpsc::channel(MAILBOX);
-        actors.insert(id.clone(), sender.clone());
-        drop(actors);
-        let presence = Presence { deps: self.clone(), id: id.clone(), sender: sender.downgrade() };
-        let (actor, start) = Actor::new(self.clone(), loaded, mailbox, presence);
-        self.shutdown.spawn(Box::pin(actor.run(start)));
-        Ok(sender)
     }
 
-    /// The mailbox of a session's actor, if it is in memory.
-    pub(super) fn live(&self, id: &SessionId) -> Option<mpsc::Sender<Command>> {
-        self.actors.lock().get(id).filter(|sender| !sender.is_closed()).cloned()
+    /// Hands a command to a session's actor, wherever the session is in memory; one that sleeps is woken. Waits while
+    /// the mailbox is full. The command is dropped when the session is not in memory: it has no client then.
+    pub(super) async fn hand_over(self: &Arc<Self>, id: &SessionId, mut command: Command) {
+        loop {
+            let found = self.places.lock().find(id);
+            let mailbox = match found {
+                Found::Awake(mailbox) => mailbox,
+                Found::Asleep(nap) => match self.actor(id).await {
+                    Ok(mailbox) => mailbox,
+                    Err(error) => return self.give_up(id, nap, &error),
+                },
+                Found::Nowhere => return,
+            };
+            match mailbox.send(command).await {
+                Ok(()) => return,
+                // It fell asleep, or ended, just then.
+                Err(SendError(back)) => command = back,
+            }
+        }
+    }
+
+    /// [`hand_over`](Self::hand_over) for an actor, whose own future must not contain those of others.
+    pub(super) fn pass_on(
+        self: Arc<Self>,
+        id: SessionId,
+        command: Command,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(async move { self.hand_over(&id, command).await })
+    }
+
+    /// Whether a session has an actor.
+    #[cfg(test)]
+    pub(super) fn is_awake(&self, id: &SessionId) -> bool {
+        matches!(self.places.lock().find(id), Found::Awake(_))
+    }
+
+    /// The next connection's number.
+    pub(super) fn next_connection(&self) -> ConnectionId {
+        self.connections.fetch_add(1, Ordering::Relaxed).wrapping_add(1)
     }
 
     /// Takes a session out of memory, unless somebody asks for it just now. Says whether it did.
-    pub(super) fn unload(&self, id: &SessionId, mailbox: &mut mpsc::Receiver<Command>) -> bool {
-        let mut actors = self.actors.lock();
+    pub(super) fn unload(&self, presence: &Presence, mailbox: &mut mpsc::Receiver<Command>) -> bool {
+        let mut places = self.places.lock();
         if !mailbox.is_empty() {
             return false;
         }
-        actors.remove(id);
+        if let Some(sender) = presence.sender.upgrade() {
+            places.leave(&presence.id, &sender);
+        }
         // Whoever holds a sender finds it closed, and asks for the session again.
         mailbox.close();
         true
+    }
+
+    /// Leaves of a session only the hold that its connection has, unless somebody asks for it just now: then what
+    /// was to stay comes back.
+    pub(super) fn sleep(
+        &self,
+        id: &SessionId,
+        mailbox: &mut mpsc::Receiver<Command>,
+        asleep: Box<Asleep>,
+    ) -> Result<(), Box<Asleep>> {
+        let mut places = self.places.lock();
+        // A connection that is gone looks for its session here behind this look, or is seen by it.
+        if !mailbox.is_empty() || asleep.attached.teller.is_alone() {
+            return Err(asleep);
+        }
+        places.sleep(id, asleep);
+        mailbox.close();
+        self.metrics.session_entered("asleep");
+        Ok(())
+    }
+
+    /// A connection is gone. Where its session sleeps, nobody else sees to it.
+    pub(super) fn gone(&self, id: &SessionId, connection: ConnectionId) {
+        let left = self.places.lock().take_asleep(id, |_, asleep| asleep.attached.id == connection);
+        if left.is_some() {
+            self.metrics.session_left("asleep");
+        }
     }
 
     /// Makes a session's waiting messages ready for delivery.
@@ -128,6 +187,56 @@ impl Deps {
                 None => Ok(Window::default()),
             }
         })
+    }
+
+    /// Starts the actor of a session that was loaded while it was as `nap` says, or finds the one that another caller
+    /// has started meanwhile. `None` when it was used and left memory in between: what was loaded is old then.
+    fn start(
+        self: &Arc<Self>,
+        id: &SessionId,
+        nap: Option<Nap>,
+        loaded: Loaded,
+    ) -> Result<Option<mpsc::Sender<Command>>, SessionError> {
+        let mut places = self.places.lock();
+        match (places.find(id), nap) {
+            (Found::Awake(mailbox), _) => return Ok(Some(mailbox)),
+            (Found::Asleep(now), Some(then)) if now == then => {}
+            (Found::Nowhere, None) => {}
+            (Found::Asleep(_) | Found::Nowhere, _) => return Ok(None),
+        }
+        if places.awake() >= ACTORS {
+            return Err(SessionError::Busy);
+        }
+        let (sender, mailbox) = mpsc::channel(MAILBOX);
+        let asleep = places.wake(id, sender.clone());
+        drop(places);
+        let asleep = asleep.and_then(|asleep| self.resume(asleep, &loaded.row));
+        let presence = Presence { deps: self.clone(), id: id.clone(), sender: sender.downgrade() };
+        let (actor, start) = Actor::new(self.clone(), loaded, mailbox, presence, asleep);
+        self.shutdown.spawn(Box::pin(actor.run(start)));
+        Ok(Some(sender))
+    }
+
+    /// What a session goes on with that slept, if nobody else has written to it.
+    fn resume(&self, asleep: Box<Asleep>, row: &SessionRow) -> Option<Box<Asleep>> {
+        if asleep.is_of(row) {
+            return Some(asleep);
+        }
+        tracing::error!(session = %row.created.id, head = row.head, "somebody else wrote to a session while it slept");
+        asleep.let_go(&self.metrics);
+        None
+    }
+
+    /// A session that sleeps cannot be woken: its client is told to come back.
+    fn give_up(&self, id: &SessionId, nap: Nap, error: &SessionError) {
+        // A process that goes down tells its connections itself.
+        if !self.stop.is_cancelled() {
+            tracing::error!(session = %id, %error, "a session cannot be woken");
+        }
+        let asleep = self.places.lock().take_asleep(id, |now, _| now == nap);
+        if let Some(asleep) = asleep {
+            asleep.let_go(&self.metrics);
+        }
     }
 
     async fn load(&self, id: &SessionId) -> Result<Loaded, SessionError> {

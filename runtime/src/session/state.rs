@@ -25,7 +25,7 @@ const PENDING_BYTES: usize = 32 * 1_024;
 /// Answers in a pending step beyond which no more commands are taken in.
 pub(super) const PENDING_ANSWERS: usize = 64;
 
-/// A connection of the session, counted by its actor.
+/// A connection, counted over all sessions.
 pub(super) type ConnectionId = u64;
 
 /// A user's message as it arrives.
@@ -98,6 +98,11 @@ impl Machine {
     pub(super) fn new(saved: Saved, head: Seq) -> Self {
         let learned = Lessons::new(saved.learned());
         Self { saved, head, pending: Pending::default(), said: ReplyText::default(), keep: Keep::NOTHING, learned }
+    }
+
+    /// Goes on with where the connection leaves what it learns.
+    pub(super) fn resume(&mut self, lessons: Lessons) {
+        self.learned = lessons;
     }
 
     /// Where connections leave what they learn.

@@ -152,7 +152,8 @@ impl Metrics {
         self.0.heartbeat_interval.set(seconds);
     }
 
-    /// A session entered a state: `attached`, `detached`.
+    /// A session entered a state: `attached`, `detached`, or `asleep`: its client is there, nothing happens, and no
+    /// actor is in memory.
     pub fn session_entered(&self, state: &str) {
         self.0.sessions.with_label_values(&[state]).inc();
     }

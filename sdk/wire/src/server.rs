@@ -178,12 +178,12 @@ impl Server {
 
     /// The next thing to send.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
-        self.transmits.pop_front()
+        pop(&mut self.transmits)
     }
 
     /// The next thing to know.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        pop(&mut self.events)
     }
 
     /// When `handle_timeout` must be called, on the caller's clock.
@@ -363,4 +363,13 @@ impl Server {
         self.timers.clear_all();
         self.events.push_back(Event::Ended { code, reason: reason.into() });
     }
+}
+
+/// The first in a queue. One that is drained gives its memory back, for most connections are idle.
+fn pop<T>(queue: &mut VecDeque<T>) -> Option<T> {
+    let first = queue.pop_front();
+    if first.is_none() {
+        *queue = VecDeque::new();
+    }
+    first
 }

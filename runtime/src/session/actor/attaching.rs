@@ -2,11 +2,11 @@
 
 use rolecall_wire::close;
 use rolecall_wire::frame::Hello;
-use tokio::sync::mpsc;
 
-use super::super::attach::{Attachment, CONTROLS, Control, Resume};
+use super::super::attach::{Attachment, Resume};
 use super::super::error::SessionError;
-use super::super::state::ConnectionId;
+use super::super::line::line;
+use super::super::places::{Attached, Attempt};
 use super::Actor;
 use crate::ids::{Epoch, Seq, TokenGeneration};
 
@@ -14,21 +14,6 @@ use crate::ids::{Epoch, Seq, TokenGeneration};
 const MAX_LOST: Seq = 1_000_000;
 /// How many epochs a client may be ahead.
 const MAX_LOST_EPOCHS: Epoch = 16;
-
-/// The connection that is attached.
-pub(super) struct Attached {
-    pub(super) id: ConnectionId,
-    pub(super) control: mpsc::Sender<Control>,
-    /// The place of a last word, which is there however many frames wait.
-    pub(super) last: Option<mpsc::OwnedPermit<Control>>,
-}
-
-/// Which attempt to connect of which run of a client.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Attempt {
-    instance: u64,
-    attempt: u32,
-}
 
 impl Attempt {
     /// `None` for a client that does not number its attempts.
@@ -62,11 +47,9 @@ impl Actor {
         self.latest = Attempt::of(hello);
         // Whoever is replaced is told why, so that it does not come back and take over in turn.
         self.close_attached(close::REPLACED, "another connection of this session took over");
-        self.detach();
-        self.connections = self.connections.saturating_add(1);
-        let (control, controls) = mpsc::channel(CONTROLS);
-        let last = control.clone().try_reserve_owned().ok();
-        self.attached = Some(Attached { id: self.connections, control, last });
+        let id = self.deps.next_connection();
+        let (teller, listener) = line();
+        self.attached = Some(Attached { id, teller });
         self.deps.metrics.session_left("detached");
         self.deps.metrics.session_entered("attached");
         self.courier.attached();
@@ -81,9 +64,9 @@ impl Actor {
             resume,
             reader: self.outbox.reader(first),
             lessons: self.machine.lessons(),
-            control: controls,
-            id: self.connections,
-            mailbox: self.presence.sender.upgrade().ok_or(SessionError::Busy)?,
+            control: listener,
+            id,
+            deps: self.deps.clone(),
         })
     }
 

@@ -50,7 +50,7 @@ async fn a_session_outlives_a_panic_of_its_actor() {
         let mut attachment = sessions.attach(&id, &hello(0, 0), 0).await.unwrap();
         assert!(timeout(PATIENCE, attachment.control.recv()).await.unwrap().is_none(), "the actor is gone");
     }
-    assert!(sessions.0.live(&id).is_none());
+    assert!(!sessions.0.is_awake(&id));
     assert!(!metrics.render().unwrap().contains("-1"), "no gauge counts twice");
     house.end().await;
 }

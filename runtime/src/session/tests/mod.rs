@@ -1,3 +1,4 @@
+mod asleep;
 mod faults;
 mod lifecycle;
 mod machine;
