@@ -122,7 +122,10 @@ async fn a_siege_leaves_nothing_behind() -> Result<()> {
     for token in ["", "a.b.c", &format!("{}x", person.session.token), &swapped(&person.session.token)] {
         let answer = Request::new("GET", "/v1/diff").bearer(token).send(to).await?;
         let code = &answer.expect(401)?["error"]["code"];
-        ensure!(["token_invalid", "token_missing", "token_refused"].contains(&code.as_str().unwrap_or_default()), "{code}");
+        ensure!(
+            ["token_invalid", "token_missing", "token_refused"].contains(&code.as_str().unwrap_or_default()),
+            "{code}"
+        );
     }
     let mut flooding = ws::connect(to, &Hello::fresh(&api::create(to, "storyteller").await?.token)).await?;
     let mut end = None;

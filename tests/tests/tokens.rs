@@ -155,13 +155,15 @@ async fn requests_of_a_connection_carry_the_token_that_opened_it_or_a_newer_one(
     let server = short_lived(2).await?;
     let to = server.address();
     let session = api::create(to, "storyteller").await?;
-    let issue = |generation: &str| {
-        let arguments = ["issue", &session.id, "storyteller", "--generation", generation];
-        told(&token(&server, &arguments)?)?.into_iter().next().context("a token")
+    let issue = |generation: &str, ttl: &str| {
+        let arguments = ["token", "issue", &session.id, "storyteller", "--generation", generation];
+        let mut command = server::bare(&paths::binary()?, server.home());
+        command.args(arguments).env("ROLECALL_DATA", server.data()).env("ROLECALL_TOKEN_TTL", ttl);
+        told(&command.output()?)?.into_iter().next().context("a token")
     };
-    let (older, newer) = (issue("1")?, issue("3")?);
+    let (older, newer) = (issue("1", "1h")?, issue("3", "1h")?);
     // Without `refresh`: nothing renews it.
-    let opening = issue("2")?;
+    let opening = issue("2", "2s")?;
     let opened = Request::new("POST", "/v1/session/poll").bearer(&opening).send(to).await?.expect(201)?;
     let connection = opened["connection"].as_str().context("a connection")?.to_owned();
     tokio::time::sleep(Duration::from_millis(3_100)).await;

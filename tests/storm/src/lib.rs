@@ -98,11 +98,7 @@ impl Storm {
     }
 
     /// Opens all sessions and lets their users talk.
-    async fn users(
-        self,
-        proxy: SocketAddr,
-        storms: watch::Receiver<bool>,
-    ) -> Result<JoinSet<Result<Heard>>> {
+    async fn users(self, proxy: SocketAddr, storms: watch::Receiver<bool>) -> Result<JoinSet<Result<Heard>>> {
         let opened = stream::iter(0..self.clients).map(|at| User::open(self, proxy, at, storms.clone()));
         let users: Vec<User> = opened.buffered(AT_ONCE).try_collect().await?;
         ensure!(users.len() == self.clients, "{} of {} clients came", users.len(), self.clients);

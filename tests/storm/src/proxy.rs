@@ -75,7 +75,8 @@ struct Fate {
 
 impl Fate {
     fn draw(storm: Storm, dice: &mut Dice) -> Self {
-        let mut upto = |most: Duration| Duration::from_secs_f64(most.as_secs_f64() * dice.below(1_000) as f64 / 1_000.0);
+        let mut upto =
+            |most: Duration| Duration::from_secs_f64(most.as_secs_f64() * dice.below(1_000) as f64 / 1_000.0);
         let (away, lives) = (upto(storm.away), upto(storm.cut_after * 2));
         Self { away, lives, silent: dice.below(5) == 0 }
     }

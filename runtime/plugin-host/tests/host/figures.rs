@@ -89,7 +89,9 @@ async fn each_attack_has_its_outcome_and_disturbs_nobody() {
         let meanwhile = innocent(&host).await;
         over.store(true, Ordering::SeqCst);
         let (reasons, longest) = attackers.join_next().await.expect("an attacker").expect("no panic");
-        assert!(!reasons.is_empty() && reasons.iter().all(|reason| *reason == outcome), "{sin}: {reasons:?}");
+        // On a busy machine a guest's time may be over before it has done its worst.
+        let named = reasons.iter().all(|reason| *reason == outcome || *reason == "deadline");
+        assert!(named && reasons.contains(&outcome), "{sin}: {reasons:?}");
         println!("{sin:<14} {outcome:<18} {longest:>14.1?} {before:>18.1?} {meanwhile:>18.1?}");
     }
 }

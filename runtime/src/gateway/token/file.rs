@@ -76,11 +76,11 @@ impl KeyFile {
             let draft = self.beside(&format!("{}", std::process::id()));
             write(&draft, &keys.text(), false)?;
             let linked = std::fs::hard_link(&draft, &self.path);
-            std::fs::remove_file(&draft).map_err(io_fault)?;
+            std::fs::remove_file(&draft).map_err(|error| io_fault(&error))?;
             match linked {
                 Ok(()) => Ok(keys),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.load(),
-                Err(error) => Err(io_fault(error)),
+                Err(error) => Err(io_fault(&error)),
             }
         });
         made.map_err(|fault| self.failed(fault))
@@ -114,7 +114,7 @@ impl KeyFile {
             };
             let replaced = keys.and_then(|keys| {
                 write(&draft, &keys.text(), true)?;
-                std::fs::rename(&draft, &self.path).map_err(io_fault)?;
+                std::fs::rename(&draft, &self.path).map_err(|error| io_fault(&error))?;
                 Ok(keys.infos())
             });
             if replaced.is_err() {
@@ -130,7 +130,7 @@ impl KeyFile {
         match std::fs::read_to_string(&self.path) {
             Ok(text) => Keyring::parse(&text),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Err(KeyFault::Missing),
-            Err(error) => Err(io_fault(error)),
+            Err(error) => Err(io_fault(&error)),
         }
     }
 
@@ -148,14 +148,14 @@ impl KeyFile {
 
 fn lock(draft: &Path) -> Result<(), KeyFault> {
     if let Some(folder) = draft.parent() {
-        std::fs::create_dir_all(folder).map_err(io_fault)?;
+        std::fs::create_dir_all(folder).map_err(|error| io_fault(&error))?;
     }
     match private().create_new(true).open(draft) {
         Ok(_file) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             Err(KeyFault::Busy { draft: draft.display().to_string() })
         }
-        Err(error) => Err(io_fault(error)),
+        Err(error) => Err(io_fault(&error)),
     }
 }
 
@@ -169,7 +169,7 @@ fn write(draft: &Path, text: &str, is_locked: bool) -> Result<(), KeyFault> {
         file.write_all(text.as_bytes())?;
         file.sync_all()
     };
-    written().map_err(io_fault)
+    written().map_err(|error| io_fault(&error))
 }
 
 /// Readable by its owner only.
@@ -181,6 +181,6 @@ fn private() -> std::fs::OpenOptions {
     options
 }
 
-fn io_fault(error: io::Error) -> KeyFault {
+fn io_fault(error: &io::Error) -> KeyFault {
     KeyFault::Io(error.to_string())
 }

@@ -114,7 +114,8 @@ fn a_part_of_a_signature_is_refused() {
         let token = tokens.issue(&sid(), "r", 1).unwrap();
         let (claims, signature) = token.rsplit_once('.').unwrap();
         for length in 0..signature.len() {
-            assert!(tokens.verify(&format!("{claims}.{}", &signature[..length])).is_err(), "{length}");
+            let part: String = signature.chars().take(length).collect();
+            assert!(tokens.verify(&format!("{claims}.{part}")).is_err(), "{length}");
         }
         assert!(tokens.verify(&format!("{token}AAAA")).is_err());
     }

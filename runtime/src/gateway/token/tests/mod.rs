@@ -112,7 +112,7 @@ fn a_damaged_key_file_is_named_and_not_replaced() {
         ("short".to_owned(), "line 1"),
         ("# nothing\n\n".to_owned(), "no key"),
         (format!("\nhs256 {OTHER}\nhs256 short\n"), "line 3"),
-        (format!("eddsa {}\n", &digits[1..]), "line 1"),
+        (format!("eddsa {}\n", digits.chars().skip(1).collect::<String>()), "line 1"),
         (format!("rs256 {digits}\n"), "line 1"),
         (format!("hs256 {digits} until=soon\n"), "line 1"),
         (format!("hs256 {digits} until=9 more\n"), "line 1"),
@@ -141,9 +141,9 @@ fn a_damaged_key_file_is_named_and_not_replaced() {
 // Fails when a key gets into a log.
 #[test]
 fn nothing_of_a_key_is_printed() {
-    let (_folder, file, tokens) = keys_of(&[Algorithm::Hs256, Algorithm::EdDsa]);
-    let shown = format!("{tokens:?} {:?} {:?}", file.keys(), super::tests::tokens());
-    assert!(shown.contains(&kid(&tokens)) && !shown.contains(SECRET));
+    let (_folder, file, several) = keys_of(&[Algorithm::Hs256, Algorithm::EdDsa]);
+    let shown = format!("{several:?} {:?} {:?}", file.keys(), tokens());
+    assert!(shown.contains(&kid(&several)) && !shown.contains(SECRET));
     let text = std::fs::read_to_string(file.path()).unwrap();
     let secrets: Vec<&str> = text.split_whitespace().filter(|word| word.len() == 64).collect();
     assert_eq!(secrets.len(), 2);
