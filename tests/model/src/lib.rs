@@ -47,7 +47,7 @@
 //!
 //! It is a list of steps, the first at the top. `#1 (B to A)` is the second connection, client B's to node A; "client gets"
 //! and "node gets" say which frame arrives. The last line says what was seen that must not be. Where the way to rest is
-//! what fails, the steps behind "nothing else happens to it" are that way. `--threads 1` finds the shortest.
+//! what fails, the steps behind "nothing else happens to it" are that way. `--threads 1` finds a short one.
 
 mod accidents;
 mod action;

@@ -21,7 +21,7 @@ struct Arguments {
     /// Hunt a known bug instead, and show how it comes about; `all` for each of them.
     #[arg(long)]
     fault: Option<String>,
-    /// Threads; by default one per processor. With one, a counterexample is the shortest there is.
+    /// Threads; by default one per processor. With one, a counterexample is among the shortest.
     #[arg(long)]
     threads: Option<usize>,
 }
