@@ -3,7 +3,7 @@
 //! Applications authenticate by API key, clients by session token; `/`, `/healthz` and `/readyz`
 //! are open. What is not served is answered with a typed error, never with silence.
 //!
-//! What comes in passes [`serve`] (limits of its address, TLS, deadlines), then the layers of [`router`]: who is kept
+//! What comes in passes [`mod@serve`] (limits of its address, TLS, deadlines), then the layers of [`router`]: who is kept
 //! out is counted, foreign web pages are told so, requests are rationed by address, keys are asked for.
 
 mod anthropic;

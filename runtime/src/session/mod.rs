@@ -3,7 +3,7 @@
 //! A session lives in the store; while it is used, an actor in memory owns it. The actor's `select!`
 //! only classifies ([`event`]), a plain value decides ([`state`]), and effects follow: commits through
 //! the [`crate::outbox`], turns in tasks of their own ([`generation`]), frames to the one
-//! attached connection ([`attach`], [`line`]). A newer connection takes over from an older one. Idle actors
+//! attached connection ([`attach`], [`mod@line`]). A newer connection takes over from an older one. Idle actors
 //! leave memory, also under an attached connection, whose hold on the session stays ([`places`]) and wakes it
 //! ([`registry`]).
 
