@@ -12,10 +12,23 @@ use governor::clock::Clock;
 use governor::middleware::NoOpMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
 use super::buckets::{HouseClock, quota};
 use crate::config::Allowance;
+
+/// A stream that knows of its end before everything is read that came before.
+pub(crate) trait Ends {
+    /// Why it has ended, if it has.
+    fn ended(&self) -> Option<io::Error>;
+}
+
+impl Ends for TcpStream {
+    fn ended(&self) -> Option<io::Error> {
+        self.take_error().unwrap_or_else(Some)
+    }
+}
 
 /// A stream with its meter, if there is one.
 #[derive(Debug)]
@@ -69,11 +82,16 @@ impl Meter {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
+impl<S: AsyncRead + Ends + Unpin> AsyncRead for Metered<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let Self { stream, meter } = &mut *self;
         let Some(meter) = meter else { return Pin::new(stream).poll_read(cx, buf) };
         ready!(meter.poll_paid(cx));
+        // What a peer sent before it reset the connection is still there to be read, at this rate for minutes; nobody
+        // waits for the answer.
+        if let Some(error) = stream.ended() {
+            return Poll::Ready(Err(error));
+        }
         let before = buf.filled().len();
         ready!(Pin::new(stream).poll_read(cx, buf))?;
         let read = buf.filled().len().saturating_sub(before);
@@ -116,6 +134,12 @@ mod tests {
 
     use super::*;
     use crate::clock;
+
+    impl Ends for tokio::io::DuplexStream {
+        fn ended(&self) -> Option<io::Error> {
+            None
+        }
+    }
 
     // Fails when more is read than the burst and the rate allow, or what is sent beyond gets lost. Time is paused, so
     // what is asserted is the meter's arithmetic.
