@@ -20,13 +20,12 @@ use alloc::string::{String, ToString};
 
 use self::active::Active;
 pub use self::backoff::Backoff;
-use self::coder::Coder;
 pub use self::config::{Config, NotActive, SendError};
 pub use self::io::{Event, Input, State, Transmit};
 pub use self::position::{Position, Unaccepted};
 use self::queue::Queue;
 use crate::close::{self, Advice};
-use crate::codec;
+use crate::codec::{self, ClientEnd, Coder};
 use crate::frame::{ClientFrame, Hello, Network};
 use crate::limits;
 pub use crate::server::{Encoding, Millis};
@@ -36,7 +35,7 @@ use crate::timer::Timers;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Client {
     config: Config,
-    coder: Coder,
+    coder: Coder<ClientEnd>,
     phase: Phase,
     hello: Hello,
     /// The network type that the attempt under way presented; it may change before the `Welcome`.

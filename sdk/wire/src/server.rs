@@ -14,10 +14,10 @@ use alloc::string::ToString;
 
 use self::active::Active;
 use self::budget::Budget;
-use self::coder::Coder;
 pub use self::config::{Config, Encoding};
 pub use self::io::{Event, Input, State, Transmit};
 use self::rollup::Rollup;
+use crate::codec::{Coder, ServerEnd};
 use crate::frame::{ClientFrame, Hello, Message, Network, ServerFrame};
 use crate::heartbeat::Adaptive;
 use crate::timer::Timers;
@@ -30,7 +30,7 @@ pub type Millis = u64;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Server {
     phase: Phase,
-    coder: Coder,
+    coder: Coder<ServerEnd>,
     rollup: Rollup,
     config: Config,
     budget: Budget,
@@ -325,8 +325,8 @@ impl Server {
     /// Sends a frame behind the messages before it. Answers and signs of life may overtake pieces that wait.
     fn transmit_in_order(&mut self, now: Millis, frame: &ServerFrame) {
         match frame {
-            ServerFrame::Message(message) => return self.transmit_message(now, message),
-            ServerFrame::Skipped { .. } | ServerFrame::Resumed { .. } => self.flush_pieces(),
+            ServerFrame::Message(message) if self.waits(now, message) => return,
+            ServerFrame::Message(_) | ServerFrame::Skipped { .. } | ServerFrame::Resumed { .. } => self.flush_pieces(),
             _ => {}
         }
         self.transmit(frame);

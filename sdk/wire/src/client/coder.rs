@@ -1,29 +1,12 @@
-//! Frames to and from what the socket carries, in the encoding that was negotiated.
+//! Frames to and from what the socket carries, at the client's end.
 
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::{Encoding, Transmit};
-use crate::codec::{self, ClientEnd, DecodeError, EncodeError};
+use super::Transmit;
+use crate::codec::{self, ClientEnd, Coder, DecodeError, EncodeError};
 use crate::frame::{ClientFrame, ServerFrame};
 
-/// The encoding of one connection. Version 2 has a memory.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum Coder {
-    BspV1,
-    BspV2(Box<ClientEnd>),
-    JsonV1,
-}
-
-impl Coder {
-    pub(super) fn new(encoding: Encoding) -> Self {
-        match encoding {
-            Encoding::BspV1 => Self::BspV1,
-            Encoding::BspV2 => Self::BspV2(Box::default()),
-            Encoding::JsonV1 => Self::JsonV1,
-        }
-    }
-
+impl Coder<ClientEnd> {
     pub(super) fn encode(&mut self, frame: &ClientFrame) -> Result<Transmit, EncodeError> {
         match self {
             Self::BspV1 => codec::encode_client(frame).map(Transmit::Binary),

@@ -4,6 +4,7 @@
 //! for it, and to the bytes that are really there after.
 
 mod bsp;
+mod coder;
 mod error;
 mod proto;
 mod schema;
@@ -14,6 +15,8 @@ use alloc::string::{String, ToString};
 use bytes::Bytes;
 pub use error::{DecodeError, EncodeError};
 pub use v2::{ClientEnd, ServerEnd};
+
+pub(crate) use coder::Coder;
 
 pub use bsp::{HEADER_LEN, MAGIC, Split, VERSION, split};
 

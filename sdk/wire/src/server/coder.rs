@@ -1,28 +1,10 @@
-//! Frames to and from what the socket carries, in the encoding that was negotiated.
+//! Frames to and from what the socket carries, at the server's end.
 
-use alloc::boxed::Box;
-
-use super::{Encoding, Input, Transmit};
-use crate::codec::{self, DecodeError, EncodeError, ServerEnd};
+use super::{Input, Transmit};
+use crate::codec::{self, Coder, DecodeError, EncodeError, ServerEnd};
 use crate::frame::{ClientFrame, Message, ServerFrame};
 
-/// The encoding of one connection. Version 2 has a memory.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum Coder {
-    BspV1,
-    BspV2(Box<ServerEnd>),
-    JsonV1,
-}
-
-impl Coder {
-    pub(super) fn new(encoding: Encoding) -> Self {
-        match encoding {
-            Encoding::BspV1 => Self::BspV1,
-            Encoding::BspV2 => Self::BspV2(Box::default()),
-            Encoding::JsonV1 => Self::JsonV1,
-        }
-    }
-
+impl Coder<ServerEnd> {
     pub(super) fn encode(&mut self, frame: &ServerFrame) -> Result<Transmit, EncodeError> {
         match self {
             Self::BspV1 => codec::encode_server(frame).map(Transmit::Binary),

@@ -33,18 +33,17 @@ impl Rollup {
 }
 
 impl Server {
-    /// Sends a message, now or with the next pieces of its reply.
-    pub(super) fn transmit_message(&mut self, now: Millis, message: &Message) {
-        let Some(bytes) = self.rollup.takes(message) else {
-            self.flush_pieces();
-            return self.transmit(&ServerFrame::Message(message.clone()));
-        };
+    /// Lets a message wait for the next pieces of its reply, if it may. Says whether it does, or has left with them.
+    pub(super) fn waits(&mut self, now: Millis, message: &Message) -> bool {
+        let Some(bytes) = self.rollup.takes(message) else { return false };
         self.rollup.bytes += bytes;
         self.rollup.pieces.push(message.clone());
         if self.rollup.pieces.len() >= MOST_PIECES || self.rollup.bytes >= MOST_BYTES {
-            return self.flush_pieces();
+            self.flush_pieces();
+        } else {
+            self.timers.set_if_unset(Timer::Flush, now + u64::from(self.rollup.wait_ms));
         }
-        self.timers.set_if_unset(Timer::Flush, now + u64::from(self.rollup.wait_ms));
+        true
     }
 
     /// Lets the pieces go that wait. Whatever speaks of what was sent goes behind them.

@@ -352,7 +352,7 @@ impl Down {
         }
     }
 
-    fn note_message(&mut self, message: &Message) {
+    pub(super) fn note_message(&mut self, message: &Message) {
         (self.seq, self.at_ms) = (message.seq, message.at_ms);
         match &message.body {
             Body::User { .. } => self.running = Some(String::new()),

@@ -116,7 +116,7 @@ impl ServerEnd {
     pub fn encode_pieces(&mut self, pieces: &[Message]) -> Option<Bytes> {
         let bytes = finish(self.down.pieces(pieces)?, MAX_SERVER_PAYLOAD).ok()?;
         for piece in pieces {
-            self.down.note(&ServerFrame::Message(piece.clone()));
+            self.down.note_message(piece);
         }
         Some(bytes)
     }
