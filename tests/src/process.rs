@@ -52,12 +52,12 @@ pub fn descriptors(pid: i32) -> Result<usize> {
     Ok(std::fs::read_dir(format!("/proc/{pid}/fd"))?.count())
 }
 
-/// Lets this process and its children open this many files.
+/// Lets this process and its children open this many files; `option` is how the caller's user asks for less.
 ///
 /// # Errors
 /// When the system's limit is lower.
 #[allow(unsafe_code, reason = "std has no safe call for resource limits")]
-pub fn open_files(wanted: u64) -> Result<()> {
+pub fn open_files(wanted: u64, option: &str) -> Result<()> {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: getrlimit writes one rlimit through a pointer that is valid for it.
     let read = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
@@ -69,7 +69,7 @@ pub fn open_files(wanted: u64) -> Result<()> {
     limit.rlim_max = limit.rlim_max.max(wanted);
     // SAFETY: setrlimit reads one rlimit through a pointer that is valid for it.
     let set = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
-    let remedy = "raise the hard limit (ulimit -Hn) or ask for less";
+    let remedy = format!("raise the hard limit (ulimit -Hn) or use {option} with a smaller number");
     ensure!(set == 0, "cannot open {wanted} files at once: {}; {remedy}", std::io::Error::last_os_error());
     Ok(())
 }

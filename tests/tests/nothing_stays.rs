@@ -34,8 +34,16 @@ const GROWTH: f64 = 16.0 * 1024.0 * 1024.0;
 /// How long the server may take to see the last ones off: it waits 15 s for the head of a request.
 const REST: Duration = Duration::from_secs(90);
 
+/// Sessions that fall asleep under their connections.
+const SLEEPERS: i64 = 16;
+
+/// Its connections expire soon, those that are half open too: before their sessions would sleep.
 const ROLE: &str = "role storyteller {\n version 1.0.0\n language zh\n persona \"说书人。\"\n heartbeat { timeout 6s }\n \
                     constraints { max_chars 100000 }\n}\n";
+
+/// Its connections live long enough to sleep.
+const SLEEPER: &str = "role sleeper {\n version 1.0.0\n language zh\n persona \"梦中人。\"\n \
+                       constraints { max_chars 100000 }\n}\n";
 
 /// What the server holds.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +51,7 @@ struct Held {
     /// Tasks by the server's own count, and by the runtime's.
     tasks: (i64, i64),
     attached: i64,
+    asleep: i64,
     sockets: usize,
     descriptors: usize,
     threads: usize,
@@ -61,6 +70,7 @@ impl Held {
         Ok(Self {
             tasks: (gauge("tasks_live")?, gauge("tasks_runtime")?),
             attached: gauge("sessions{state=\"attached\"}")?,
+            asleep: gauge("sessions{state=\"asleep\"}")?,
             sockets: process::sockets(pid)?,
             descriptors: process::descriptors(pid)?,
             threads: process::threads(pid)?,
@@ -73,6 +83,7 @@ impl Held {
         self.tasks.0 <= base.tasks.0
             && self.tasks.1 <= base.tasks.1
             && self.attached == base.attached
+            && self.asleep == base.asleep
             && self.sockets <= base.sockets
             // The store's own files come and go.
             && self.descriptors <= base.descriptors + 8
@@ -267,6 +278,30 @@ async fn half_open(to: SocketAddr, sessions: &[Session]) -> Result<Vec<TcpStream
     Ok(open)
 }
 
+/// Sessions that sleep under connections on which nothing happens: some are cut in their sleep, others wake first.
+async fn sleepers(server: &Server, story: &str) -> Result<()> {
+    let (to, mut sockets) = (server.address(), Vec::new());
+    for _ in 0..SLEEPERS {
+        let session = api::create(to, "sleeper").await?;
+        let mut socket = ws::connect(to, &Hello::fresh(&session.token)).await?;
+        socket.until("resumed", |_| Ok(())).await?;
+        sockets.push(socket);
+    }
+    let began = clock::now();
+    while Held::by(server).await?.asleep < SLEEPERS {
+        ensure!(began.elapsed() < REST, "they do not sleep: {:?}", Held::by(server).await?);
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+    for (at, mut socket) in sockets.into_iter().enumerate() {
+        if at % 2 == 0 {
+            socket.say(1, "m1", story).await?;
+            socket.until("accepted", |_| Ok(())).await?;
+        }
+        socket.cut()?;
+    }
+    Ok(())
+}
+
 /// Lets all guests make so many connections between them.
 async fn crowd(guests: Vec<Guest>, connections: u64) -> Result<Vec<Guest>> {
     let left = Arc::new(AtomicU64::new(connections));
@@ -294,6 +329,7 @@ async fn nothing_stays_of_ten_thousand_connections() -> Result<()> {
     let upstream = Upstream::loopback().await?;
     let contracts = tempfile::TempDir::with_prefix("rolecall-roles-")?;
     std::fs::write(contracts.path().join("storyteller.role"), ROLE)?;
+    std::fs::write(contracts.path().join("sleeper.role"), SLEEPER)?;
     // A few sessions open all the connections here, far more often than any client would.
     let options = Options { contracts: contracts.path().to_owned(), ..Options::upstream(&upstream.url()) };
     let options = options.flag("--session-connections", "off");
@@ -324,6 +360,7 @@ async fn nothing_stays_of_ten_thousand_connections() -> Result<()> {
 
     let held_open = half_open(to, &sessions).await?;
     let guests = crowd(guests, CONNECTIONS - CONNECTIONS / 20).await?;
+    sleepers(&server, &story).await?;
     let after = rests(&server, &base).await?;
     server::show("held", &format!("before {base:?}\nafter  {after:?}"));
     drop(held_open);

@@ -28,6 +28,8 @@ pub struct Account {
     pub reordered: u64,
     /// Shown otherwise than the log has it.
     pub altered: u64,
+    /// Shown, and not in the log: sent before it was durable.
+    pub invented: u64,
 }
 
 impl Account {
@@ -39,12 +41,13 @@ impl Account {
         self.duplicated += other.duplicated;
         self.reordered += other.reordered;
         self.altered += other.altered;
+        self.invented += other.invented;
     }
 
     /// Whether nothing was wrong.
     #[must_use]
     pub const fn is_clean(&self) -> bool {
-        self.lost + self.duplicated + self.reordered + self.altered == 0
+        self.lost + self.duplicated + self.reordered + self.altered + self.invented == 0
     }
 }
 
@@ -108,11 +111,12 @@ impl Heard {
             account.duplicated += u64::from(seen.insert(*seq, *what).is_some());
         }
         for (seq, what, _) in &log {
-            match seen.get(seq) {
+            match seen.remove(seq) {
                 None => account.lost += 1,
-                Some(shown) => account.altered += u64::from(shown != what),
+                Some(shown) => account.altered += u64::from(shown != *what),
             }
         }
+        account.invented = seen.len() as u64;
         for (seq, text) in &self.said {
             let times = log.iter().filter(|(_, _, said)| said.as_ref() == Some(text)).count() as u64;
             let there = log.iter().any(|(at, _, said)| at == seq && said.as_ref() == Some(text));

@@ -15,6 +15,7 @@ use anyhow::{Context, Result, ensure};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use rolecall_tests::clock;
 use rolecall_tests::server::{Options, Server};
+use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -39,6 +40,8 @@ pub struct Storm {
     pub away: Duration,
     /// The mean pause between two things that a user says.
     pub pause: Duration,
+    /// After how much silence a connection is given up.
+    pub timeout: Duration,
     /// All choices follow from it, but not their times.
     pub seed: u64,
 }
@@ -67,7 +70,9 @@ impl Storm {
     /// When the server or a client cannot be started, a client's session ends, or somebody does not come to rest.
     pub async fn run(self) -> Result<Report> {
         // Every client comes from one address here, and is not rationed by it.
-        let options = Options { quiet: true, ..Options::default() }
+        let contracts = TempDir::with_prefix("rolecall-storm-")?;
+        std::fs::write(contracts.path().join("storyteller.role"), self.role())?;
+        let options = Options { quiet: true, contracts: contracts.path().to_owned(), ..Options::default() }
             .flag("--log-level", "error")
             .flag("--rehearsal-pace", "30ms")
             .flag("--address-connections", "off")
@@ -95,6 +100,15 @@ impl Storm {
             server_cpu_s: rolecall_tests::process::cpu(pid)?,
             server_rss_mib,
         })
+    }
+
+    /// Who answers.
+    fn role(self) -> String {
+        let seconds = self.timeout.as_secs();
+        format!(
+            "role storyteller {{\n version 1.0.0\n language zh\n persona \"说书人。\"\n heartbeat {{ timeout {seconds}s }}\n \
+             constraints {{ max_chars 500 }}\n}}\n"
+        )
     }
 
     /// Opens all sessions and lets their users talk.

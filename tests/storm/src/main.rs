@@ -19,13 +19,14 @@ async fn main() -> Result<()> {
             other => bail!("{other} is no option; there are --clients, --minutes and --seed"),
         }
     }
-    rolecall_tests::process::open_files(clients as u64 * 8 + 1_000)?;
+    rolecall_tests::process::open_files(clients as u64 * 8 + 1_000, "--clients")?;
     let storm = Storm {
         clients,
         lasts: Duration::from_secs_f64(minutes * 60.0),
         cut_after: Duration::from_secs(15),
         away: Duration::from_secs(2),
         pause: Duration::from_secs(20),
+        timeout: Duration::from_secs(30),
         seed,
     };
     let report = storm.run().await?;
@@ -35,7 +36,11 @@ async fn main() -> Result<()> {
     writeln!(out, "connections cut {}, gone silent {}, resumed {}", report.cut, report.silent, account.resumed)?;
     writeln!(out, "messages accepted {}, shown {}", account.accepted, account.shown)?;
     let (lost, duplicated, reordered) = (account.lost, account.duplicated, account.reordered);
-    writeln!(out, "lost {lost}, duplicated {duplicated}, reordered {reordered}, altered {}", account.altered)?;
+    let (altered, invented) = (account.altered, account.invented);
+    writeln!(
+        out,
+        "lost {lost}, duplicated {duplicated}, reordered {reordered}, altered {altered}, invented {invented}"
+    )?;
     writeln!(
         out,
         "everybody at rest {:.1} s after the storm; server: {:.0} s of processor time, {:.0} MiB",

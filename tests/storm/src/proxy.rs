@@ -18,6 +18,9 @@ use crate::Storm;
 /// How long a silent connection stays open: longer than either side waits.
 const SILENCE: Duration = Duration::from_secs(45);
 
+/// The pause behind an accept that fails.
+const BACKOFF: Duration = Duration::from_millis(50);
+
 /// A proxy on loopback.
 pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
@@ -42,12 +45,15 @@ impl Proxy {
         let mut accepts = JoinSet::new();
         accepts.spawn(async move {
             let (mut dice, mut carried) = (Dice::new(storm.seed), JoinSet::new());
-            // A failed accept is one connection that was cut early.
             loop {
                 tokio::select! {
                     Some(_) = carried.join_next() => {}
                     accepted = listener.accept() => {
-                        let Ok((client, _)) = accepted else { continue };
+                        let Ok((client, _)) = accepted else {
+                            // No file is free, perhaps; the next one comes when a connection ends.
+                            sleep(BACKOFF).await;
+                            continue;
+                        };
                         let fate = Fate::draw(storm, &mut dice);
                         carried.spawn(carry(client, to, fate, calm.clone(), Arc::clone(&counted)));
                     }

@@ -15,6 +15,8 @@ async fn nothing_is_lost_in_a_small_storm() -> Result<()> {
         cut_after: Duration::from_secs(2),
         away: Duration::from_millis(300),
         pause: Duration::from_millis(1_500),
+        // Twice and more within the storm: silence must be noticed, not only waited out.
+        timeout: Duration::from_secs(6),
         seed: 1,
     };
     let report = storm.run().await?;
