@@ -134,7 +134,7 @@ impl ClientBuilder {
         self
     }
 
-    /// The encoding of frames; default BSP.
+    /// The encoding of frames; default BSP version 2.
     #[must_use]
     pub const fn encoding(mut self, encoding: Encoding) -> Self {
         self.config.encoding = encoding;

@@ -114,7 +114,7 @@ pub fn advice(code: u16) -> Advice {
 #[must_use]
 pub fn advice_for_status(status: u16) -> Advice {
     match status {
-        401 | 403 => Advice::Reauthenticate,
+        401 => Advice::Reauthenticate,
         408 | 425 | 429 | 500..=599 => Advice::RetryLater,
         _ => Advice::Stop,
     }

@@ -12,7 +12,7 @@ pub const MAX_PAYLOAD: usize = 256 * 1024;
 pub const MAX_SERVER_PAYLOAD: usize = 8 * 1024 * 1024;
 
 /// Most bytes of a committed message in Protobuf. JSON writes a byte with six at worst (`\u0001`),
-/// so that such a message fits [`MAX_SERVER_PAYLOAD`] in both encodings.
+/// so that such a message fits [`MAX_SERVER_PAYLOAD`] in every encoding.
 pub const MAX_MESSAGE: usize = 1_280 * 1024;
 
 /// Most bytes a payload may decompress to, whatever its ratio.

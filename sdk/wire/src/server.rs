@@ -157,6 +157,8 @@ impl Server {
                 self.transmit_in_order(now, frame);
                 self.note_debt(now, frame);
                 if self.room() == 0 {
+                    // Nothing more comes that pieces could wait for.
+                    self.flush_pieces();
                     self.timers.set_if_unset(Timer::Slow, now + u64::from(self.config.slow_ms));
                 }
             }
@@ -338,6 +340,9 @@ impl Server {
             // Closing would bring the client back to the same message, for ever.
             (Err(error), ServerFrame::Message(Message { seq, .. })) => {
                 self.events.push_back(Event::Unsendable { seq: *seq, reason: error.to_string() });
+                if let Phase::Active(active) = &mut self.phase {
+                    active.note_unsendable(*seq);
+                }
                 self.transmit(&ServerFrame::Skipped { from: *seq, to: *seq });
             }
             (Err(error), _) => self.close(close::INTERNAL, &error.to_string()),

@@ -91,7 +91,9 @@ pub fn hello<'a>(
             unknown => return Err(Fault::Unknown(unknown.to_owned())),
         }
     }
-    let in_protocol = offered.into_iter().find_map(|name| name.strip_prefix(TOKEN_PROTOCOL));
+    let said = |token: &&str| !token.is_empty();
+    let in_protocol = offered.into_iter().find_map(|name| name.strip_prefix(TOKEN_PROTOCOL).filter(said));
+    let token = token.filter(|token: &String| !token.is_empty());
     let token = authorization.and_then(bearer).or(in_protocol).map(str::to_owned).or(token).ok_or(Fault::NoToken)?;
     Ok(Hello {
         token,
@@ -201,6 +203,8 @@ mod tests {
         assert_eq!(token(Some("Basic h"), &protocol, "token=q"), Ok("p".into()));
         assert_eq!(token(Some("Bearer "), &[], "token=%71"), Ok("q".into()));
         assert_eq!(token(Some("Bearer"), &[], ""), Err(Fault::NoToken));
+        assert_eq!(token(None, &["rolecall.token."], "token=q"), Ok("q".into()));
+        assert_eq!(token(None, &["rolecall.token."], "token="), Err(Fault::NoToken));
         assert_eq!(encoding(protocol), Ok(Some(Encoding::JsonV1)));
         assert_eq!(encoding([]), Ok(None));
         assert_eq!(members(" a,,b , c").collect::<Vec<_>>(), ["a", "b", "c"]);

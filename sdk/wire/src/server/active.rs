@@ -60,6 +60,11 @@ impl Active {
         Ok(())
     }
 
+    /// A message that was noted as sent is skipped instead: nothing up to it is under way any more.
+    pub(super) fn note_unsendable(&mut self, seq: u64) {
+        self.skipped = self.skipped.max(seq);
+    }
+
     /// How many messages wait for their acknowledgement.
     pub(super) const fn unacknowledged(&self) -> u64 {
         let settled = if self.acked > self.skipped { self.acked } else { self.skipped };

@@ -51,8 +51,7 @@ impl Server {
         self.timers.clear(Timer::Flush);
         self.rollup.bytes = 0;
         let pieces = core::mem::take(&mut self.rollup.pieces);
-        let together = if pieces.len() > 1 { self.coder.encode_pieces(&pieces) } else { None };
-        match together {
+        match self.coder.encode_pieces(&pieces) {
             Some(transmit) => self.transmits.push_back(transmit),
             None => pieces.into_iter().for_each(|piece| self.transmit(&ServerFrame::Message(piece))),
         }

@@ -95,7 +95,7 @@ impl Down {
 
     /// Pieces of one reply, one after the other, as one frame. `None` when they are not that.
     pub(super) fn pieces(&self, pieces: &[Message]) -> Option<Writer> {
-        let first = pieces.first().filter(|_| pieces.len() <= MOST_PIECES)?;
+        let first = pieces.first().filter(|_| (2..=MOST_PIECES).contains(&pieces.len()))?;
         let mut writer = Writer::new(DELTAS | self.place(first));
         self.head(&mut writer, first);
         writer.uint(pieces.len() as u64);
@@ -262,7 +262,7 @@ impl Down {
         let (seq, turn, mut at_ms) = self.read_head(DELTAS, flags, reader)?;
         let mut places = Vec::new();
         let count = reader.uint("pieces")?;
-        if !(1..=MOST_PIECES as u64).contains(&count) {
+        if !(2..=MOST_PIECES as u64).contains(&count) {
             return Err(DecodeError::Field("pieces"));
         }
         for piece in 0..count {

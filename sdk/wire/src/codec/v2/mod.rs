@@ -111,7 +111,7 @@ impl ServerEnd {
         Ok(bytes)
     }
 
-    /// The bytes of pieces of one reply that follow each other, as the next frame to send. `None` when they are
+    /// The bytes of pieces of one reply that follow each other, two or more, as the next frame to send. `None` when they are
     /// not that, or too large together; nothing was sent then.
     pub fn encode_pieces(&mut self, pieces: &[Message]) -> Option<Bytes> {
         let bytes = finish(self.down.pieces(pieces)?, MAX_SERVER_PAYLOAD).ok()?;
