@@ -178,7 +178,7 @@ impl App {
     pub async fn serve(self: &Arc<Self>, listener: TcpListener, stop: impl Future<Output = ()>) -> bool {
         self.shutdown.spawn(gateway::serve(listener, Arc::clone(self)));
         self.shutdown.spawn(self.tokens.clone().stay_current(self.shutdown.signal()));
-        if let Some(tls) = self.tls.clone().filter(|_| self.config.reload != ReloadKind::Off) {
+        if let Some(tls) = self.tls.clone() {
             self.shutdown.spawn(tls.stay_current(self.shutdown.signal()));
         }
         if self.config.reload != ReloadKind::Off {

@@ -88,7 +88,7 @@ impl Opened {
         let claims = app.tokens.verify(&hello.token)?;
         let generation = claims.generation;
         let pass = Pass::new(&app.tokens, claims, hello.refresh);
-        app.limits.session(pass.session())?;
+        app.limits.session(pass.session(), generation)?;
         let attachment = app.sessions.attach(pass.session(), &hello, generation).await?;
         let heartbeat = app.contracts.get(pass.role()).map(|contract| contract.heartbeat).unwrap_or_default();
         let mut seed = [0; 8];

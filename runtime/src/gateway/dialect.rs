@@ -30,7 +30,14 @@ pub(super) async fn errors(request: Request, next: Next) -> Response {
     let dialect = Dialect::of(request.uri().path(), request.headers());
     let mut response = next.run(request).await;
     match response.extensions_mut().remove::<ApiError>() {
-        Some(error) if dialect == Dialect::Anthropic => error.response(dialect),
+        Some(error) if dialect == Dialect::Anthropic => {
+            let mut told = error.response(dialect);
+            // What the layers within have added stays, such as what lets a page of another origin read it.
+            let (own, headers) = (told.headers().clone(), told.headers_mut());
+            let added = response.headers().iter().filter(|(name, _)| !own.contains_key(*name));
+            headers.extend(added.map(|(name, value)| (name.clone(), value.clone())));
+            told
+        }
         _ => response,
     }
 }

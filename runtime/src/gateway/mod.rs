@@ -25,6 +25,7 @@ mod peer;
 mod refusals;
 mod responses;
 mod routes;
+mod seen;
 mod serve;
 mod sessions;
 mod timestamp;

@@ -30,6 +30,7 @@ pub use self::keyring::KeyInfo;
 use self::file::Facts;
 use self::key::{Key, refusal};
 use self::keyring::Keyring;
+use super::seen::Seen;
 use crate::clock;
 use crate::config::Secret;
 use crate::ids::{Epoch, SessionId, TokenGeneration};
@@ -78,7 +79,7 @@ struct Inner {
 /// The file that keys come from, and how it was when it was last looked into, whatever came of it.
 struct Watched {
     file: KeyFile,
-    seen: Mutex<Option<Facts>>,
+    seen: Mutex<Seen<Facts>>,
 }
 
 /// Hears when the key of a connection's token is revoked.
@@ -144,7 +145,7 @@ impl Tokens {
         ttl: Duration,
     ) -> Result<Self, TokenError> {
         // Before the reading: what is written meanwhile is seen to differ.
-        let seen = Mutex::new(file.facts());
+        let seen = Mutex::new(Seen::at_start(file.facts()));
         let keys = read(&file)?;
         Ok(Self::with(keys, Some(Watched { file, seen }), ttl))
     }
@@ -209,7 +210,7 @@ impl Tokens {
         let mut keys = self.0.keys.load_full();
         if keys.find(kid).is_none() {
             // Another server may sign with a key that is new here.
-            self.look();
+            self.look(false);
             keys = self.0.keys.load_full();
         }
         let key = keys.find(kid).filter(|key| accepts(key)).ok_or(TokenError::UnknownKey)?;
@@ -236,26 +237,29 @@ impl Tokens {
             }
             let this = self.clone();
             // Reading files blocks, on a network's file system for long.
-            if let Err(error) = tokio::task::spawn_blocking(move || this.look()).await {
+            if let Err(error) = tokio::task::spawn_blocking(move || this.look(true)).await {
                 tracing::error!(%error, "the token keys were not looked at");
             }
         }
     }
 
     /// Takes over the key file if it has changed. That costs a caller with an unknown key no more than a look at the
-    /// file's facts, so he may come as often as he likes. What cannot be used is left, and said once.
-    fn look(&self) {
+    /// file's facts, so he may come as often as he likes. What cannot be used is left, said once, and tried `again`
+    /// every time by those who are not callers.
+    fn look(&self, again: bool) {
         let Some(Watched { file, seen }) = &self.0.file else { return };
         // Held while it is read: who comes meanwhile finds the new keys.
         let mut seen = seen.lock();
         let found = file.facts();
-        if found.is_none() || *seen == found {
+        if !seen.calls_for(found.as_ref(), again) {
             return;
         }
-        *seen = found;
-        match file.read() {
+        let read = file.read();
+        let news = seen.note(found, read.is_ok());
+        match read {
             Ok(keys) => self.take_over(keys),
-            Err(error) => tracing::warn!(%error, "the changed token keys are not taken; those before stay"),
+            Err(error) if news => tracing::warn!(%error, "the changed token keys are not taken; those before stay"),
+            Err(_) => {}
         }
     }
 
@@ -265,11 +269,14 @@ impl Tokens {
         let gone = before.revoked_by(&next, clock::unix().as_secs());
         let path = self.0.file.as_ref().map(|watched| watched.file.path());
         tracing::info!(?path, signs = next.signing().kid(), revoked = ?gone, "changed token keys are in force");
-        self.0.revoked.send_modify(|revoked| {
+        self.0.revoked.send_if_modified(|revoked| {
+            let revokes = !gone.is_empty();
             revoked.retain(|kid| next.find(Some(kid)).is_none());
             revoked.extend(gone);
             let surplus = revoked.len().saturating_sub(REVOKED);
             revoked.drain(..surplus);
+            // Nobody is woken to learn that its key is still good.
+            revokes
         });
     }
 }

@@ -54,22 +54,37 @@ impl Resume {
 /// What a session's connections have learned of their links (`PROTOCOL.md` §6), from one to the next. Cloning
 /// shares it. Most have learned nothing, and that takes no room.
 #[derive(Debug, Clone)]
-pub struct Lessons(Arc<Mutex<Option<Box<Learned>>>>);
+pub struct Lessons(Arc<Mutex<Known>>);
+
+#[derive(Debug)]
+struct Known {
+    learned: Option<Box<Learned>>,
+    /// Whether a connection has learned it since the session was loaded.
+    new: bool,
+}
 
 impl Lessons {
     pub(super) fn new(learned: Learned) -> Self {
-        Self(Arc::new(Mutex::new(something(learned))))
+        Self(Arc::new(Mutex::new(Known { learned: something(learned), new: false })))
     }
 
     /// What is known now.
     #[must_use]
     pub fn get(&self) -> Learned {
-        self.0.lock().as_deref().copied().unwrap_or_default()
+        self.0.lock().learned.as_deref().copied().unwrap_or_default()
     }
 
     /// Takes over what a connection knew at its end.
     pub fn set(&self, learned: Learned) {
-        *self.0.lock() = something(learned);
+        let mut known = self.0.lock();
+        let learned = something(learned);
+        known.new |= known.learned != learned;
+        known.learned = learned;
+    }
+
+    /// Whether a connection has learned something since the session was loaded.
+    pub(super) fn are_new(&self) -> bool {
+        self.0.lock().new
     }
 }
 

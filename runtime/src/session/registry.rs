@@ -25,7 +25,8 @@ use crate::shutdown::Shutdown;
 use crate::store::{SessionRow, Store, StoreError};
 use crate::telemetry::Metrics;
 
-/// Sessions with an actor at once. More are refused as busy. Those that sleep are bounded by their connections.
+/// Sessions with an actor at once. More are refused as busy; one that sleeps and cannot be woken for it loses its
+/// connection, and its client comes back later. Those that sleep are bounded by their connections.
 const ACTORS: usize = 100_000;
 /// Commands that may wait for an actor; further ones wait in their callers.
 const MAILBOX: usize = 32;
@@ -84,6 +85,8 @@ impl Deps {
             if self.stop.is_cancelled() {
                 return Err(SessionError::ShuttingDown);
             }
+            // On a store that stopped writing, a session could answer nothing and would only ask the model again.
+            self.store.healthy()?;
             let loaded = self.load(id).await?;
             if let Some(mailbox) = self.start(id, nap, loaded)? {
                 return Ok(mailbox);
@@ -100,7 +103,9 @@ impl Deps {
                 Found::Awake(mailbox) => mailbox,
                 Found::Asleep(nap) => match self.actor(id).await {
                     Ok(mailbox) => mailbox,
-                    Err(error) => return self.give_up(id, nap, &error),
+                    Err(error) if self.give_up(id, nap, &error) => return,
+                    // Another caller has woken it meanwhile.
+                    Err(_) => continue,
                 },
                 Found::Nowhere => return,
             };
@@ -165,11 +170,22 @@ impl Deps {
         Ok(())
     }
 
-    /// A connection is gone. Where its session sleeps, nobody else sees to it.
-    pub(super) fn gone(&self, id: &SessionId, connection: ConnectionId) {
-        let left = self.places.lock().take_asleep(id, |_, asleep| asleep.attached.id == connection);
+    /// A connection is gone. Where its session sleeps, nobody else sees to it. What the connection has learned meanwhile,
+    /// such as that silence killed it, is for the next one: then the session wakes, and waits for that as if it had
+    /// been awake.
+    pub(super) fn gone(self: &Arc<Self>, id: &SessionId, connection: ConnectionId) {
+        let mut places = self.places.lock();
+        let mut learned = false;
+        let left = places.take_asleep(id, |_, asleep| {
+            let theirs = asleep.attached.id == connection;
+            learned = theirs && asleep.lessons.are_new();
+            theirs && !learned
+        });
+        drop(places);
         if left.is_some() {
             self.metrics.session_left("asleep");
+        } else if learned && !self.stop.is_cancelled() {
+            self.shutdown.spawn(self.clone().pass_on(id.clone(), Command::Wake));
         }
     }
 
@@ -227,16 +243,16 @@ impl Deps {
         None
     }
 
-    /// A session that sleeps cannot be woken: its client is told to come back.
-    fn give_up(&self, id: &SessionId, nap: Nap, error: &SessionError) {
+    /// A session that sleeps cannot be woken: its client is told to come back. Says whether it still slept.
+    fn give_up(&self, id: &SessionId, nap: Nap, error: &SessionError) -> bool {
+        let asleep = self.places.lock().take_asleep(id, |now, _| now == nap);
+        let Some(asleep) = asleep else { return false };
         // A process that goes down tells its connections itself.
         if !self.stop.is_cancelled() {
             tracing::error!(session = %id, %error, "a session cannot be woken");
         }
-        let asleep = self.places.lock().take_asleep(id, |now, _| now == nap);
-        if let Some(asleep) = asleep {
-            asleep.let_go(&self.metrics);
-        }
+        asleep.let_go(&self.metrics);
+        true
     }
 
     async fn load(&self, id: &SessionId) -> Result<Loaded, SessionError> {

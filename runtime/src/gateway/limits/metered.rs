@@ -1,5 +1,6 @@
 //! A stream that is read no faster than allowed. Who sends more waits, as on a slow network: nothing of it is lost,
-//! nothing of it is kept here, and an honest client with much to say is not turned away.
+//! nothing of it is kept here, and an honest client with much to say is not turned away. Only what a peer that has reset
+//! the connection sent beyond its rate is dropped.
 
 use std::io;
 use std::num::NonZeroU32;
@@ -46,6 +47,8 @@ struct Meter {
     owed: Option<NonZeroU32>,
     /// Runs while the bucket has too few.
     waits: Option<Pin<Box<Sleep>>>,
+    /// Whether the last read had to wait.
+    waited: bool,
 }
 
 impl<S> Metered<S> {
@@ -55,6 +58,7 @@ impl<S> Metered<S> {
             most: allowance.burst,
             owed: None,
             waits: None,
+            waited: false,
         });
         Self { stream, meter }
     }
@@ -72,7 +76,7 @@ impl Meter {
                 Ok(Err(until)) => {
                     // At least a tick of the clock, which counts in milliseconds.
                     let wait = until.wait_time_from(HouseClock.now()).max(Duration::from_millis(1));
-                    self.waits = Some(Box::pin(sleep(wait)));
+                    (self.waits, self.waited) = (Some(Box::pin(sleep(wait))), true);
                 }
                 // More than the bucket holds, which would be an error, is never owed.
                 Ok(Ok(())) | Err(_) => self.owed = None,
@@ -87,9 +91,11 @@ impl<S: AsyncRead + Ends + Unpin> AsyncRead for Metered<S> {
         let Self { stream, meter } = &mut *self;
         let Some(meter) = meter else { return Pin::new(stream).poll_read(cx, buf) };
         ready!(meter.poll_paid(cx));
-        // What a peer sent before it reset the connection is still there to be read, at this rate for minutes; nobody
-        // waits for the answer.
-        if let Some(error) = stream.ended() {
+        // What a flooding peer sent before it reset the connection is still there to be read, at this rate for minutes;
+        // nobody waits for the answer.
+        if std::mem::take(&mut meter.waited)
+            && let Some(error) = stream.ended()
+        {
             return Poll::Ready(Err(error));
         }
         let before = buf.filled().len();

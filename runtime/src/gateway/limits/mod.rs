@@ -20,7 +20,7 @@ use super::error::ApiError;
 use super::peer::{Peer, caller, is_trusted};
 use crate::app::App;
 use crate::config::{Allowance, Config};
-use crate::ids::SessionId;
+use crate::ids::{SessionId, TokenGeneration};
 
 /// Addresses, and sessions, that are remembered at once: a few megabytes.
 const REMEMBERED: usize = 65_536;
@@ -33,7 +33,7 @@ pub struct Allowances(Arc<Inner>);
 struct Inner {
     connections: Option<Buckets<Household>>,
     requests: Option<Buckets<Household>>,
-    sessions: Option<Buckets<SessionId>>,
+    sessions: Option<Buckets<(SessionId, TokenGeneration)>>,
 }
 
 /// What one party has of addresses: one of IPv4; a network of 64 bits of IPv6, of which it has every address.
@@ -85,12 +85,14 @@ impl Allowances {
             .map_err(|wait| beyond("too_many_requests", "too many requests without an API key from this address", wait))
     }
 
-    /// Lets a session's token open a connection.
+    /// Lets a session's token of some generation open a connection. Each has an allowance of its own: whoever holds one
+    /// that was replaced spends nothing of its owner's.
     ///
     /// # Errors
     /// It has opened too many; a typed answer says when to come back.
-    pub(crate) fn session(&self, session: &SessionId) -> Result<(), ApiError> {
-        let taken = self.0.sessions.as_ref().map_or(Ok(()), |buckets| buckets.take(session));
+    pub(crate) fn session(&self, session: &SessionId, generation: TokenGeneration) -> Result<(), ApiError> {
+        let key = (session.clone(), generation);
+        let taken = self.0.sessions.as_ref().map_or(Ok(()), |buckets| buckets.take(&key));
         taken.map_err(|wait| beyond("too_many_resumes", "this session opens too many connections", wait))
     }
 }

@@ -110,6 +110,12 @@ async fn listed_pages_may_read_the_answers() {
     let refused = house.send(from_page("GET", "/v1/diff", APP)).await;
     refused.refused(401, "token_missing");
     assert_eq!(refused.header(allowed), APP);
+    // Anthropic's clients get errors in another shape, and must be able to read them as well.
+    let mut message = post("/v1/messages", "{}".to_owned());
+    message.headers_mut().extend(from_page("GET", "/", APP).headers().clone());
+    let refused = house.send(message).await;
+    assert_eq!((refused.status, refused.header(allowed)), (StatusCode::BAD_REQUEST, APP));
+    assert!(refused.header("vary").contains("origin"));
     assert_eq!(house.send(from_page("GET", "/v1/models", "https://evil.example")).await.header(allowed), "");
 }
 

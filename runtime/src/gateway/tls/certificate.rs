@@ -12,6 +12,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
+use super::super::seen::Seen;
 use super::TlsError;
 use crate::clock;
 
@@ -22,7 +23,7 @@ pub(super) struct Certificate {
     key: PathBuf,
     current: ArcSwap<CertifiedKey>,
     /// The files as they were last looked into, whatever came of it.
-    seen: Mutex<Option<Facts>>,
+    seen: Mutex<Seen<Facts>>,
 }
 
 /// What shows that a file was written or replaced: when, and how long it is now. Of both files.
@@ -30,7 +31,7 @@ type Facts = [(SystemTime, u64); 2];
 
 impl Certificate {
     pub(super) fn open(path: PathBuf, key: PathBuf) -> Result<Self, TlsError> {
-        let seen = Mutex::new(facts(&path, &key));
+        let seen = Mutex::new(Seen::at_start(facts(&path, &key)));
         let current = ArcSwap::from_pointee(load(&path, &key)?);
         Ok(Self { path, key, current, seen })
     }
@@ -54,17 +55,18 @@ impl Certificate {
 
     fn look(&self) {
         let found = facts(&self.path, &self.key);
-        // A file that is gone for a moment is being replaced.
-        if found.is_none() || *self.seen.lock() == found {
+        if !self.seen.lock().calls_for(found.as_ref(), true) {
             return;
         }
-        *self.seen.lock() = found;
-        match load(&self.path, &self.key) {
+        let loaded = load(&self.path, &self.key);
+        let news = self.seen.lock().note(found, loaded.is_ok());
+        match loaded {
             Ok(renewed) => {
                 self.current.store(Arc::new(renewed));
                 tracing::info!(certificate = %self.path.display(), "a renewed certificate is in force");
             }
-            Err(error) => tracing::warn!(%error, "the changed certificate is not taken; the one before stays"),
+            Err(error) if news => tracing::warn!(%error, "the changed certificate is not taken; the one before stays"),
+            Err(_) => {}
         }
     }
 }

@@ -73,7 +73,7 @@ impl KeyFile {
             read => return read.map_err(|fault| self.failed(fault)),
         }
         let made = Key::generate(Algorithm::Hs256).and_then(|key| Keyring::new(key, Vec::new())).and_then(|keys| {
-            let draft = self.beside(&format!("{}", std::process::id()));
+            let draft = beside(&self.path, &format!("{}", std::process::id()));
             write(&draft, &keys.text(), false)?;
             let linked = std::fs::hard_link(&draft, &self.path);
             std::fs::remove_file(&draft).map_err(|error| io_fault(&error))?;
@@ -105,7 +105,9 @@ impl KeyFile {
         &self,
         next: impl FnOnce(Option<Keyring>) -> Result<Keyring, KeyFault>,
     ) -> Result<Vec<KeyInfo>, TokenError> {
-        let draft = self.beside("next");
+        // Where the file is a link, what it leads to is replaced.
+        let path = std::fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
+        let draft = beside(&path, "next");
         let changed = lock(&draft).and_then(|()| {
             let keys = match self.load() {
                 Ok(keys) => next(Some(keys)),
@@ -114,7 +116,10 @@ impl KeyFile {
             };
             let replaced = keys.and_then(|keys| {
                 write(&draft, &keys.text(), true)?;
-                std::fs::rename(&draft, &self.path).map_err(|error| io_fault(&error))?;
+                if path.exists() {
+                    inherit(&path, &draft).map_err(|error| io_fault(&error))?;
+                }
+                std::fs::rename(&draft, &path).map_err(|error| io_fault(&error))?;
                 Ok(keys.infos())
             });
             if replaced.is_err() {
@@ -134,16 +139,16 @@ impl KeyFile {
         }
     }
 
-    fn beside(&self, suffix: &str) -> PathBuf {
-        let mut path = self.path.clone().into_os_string();
-        path.push(".");
-        path.push(suffix);
-        path.into()
-    }
-
     fn failed(&self, fault: KeyFault) -> TokenError {
         TokenError::Keys { path: self.path.display().to_string(), fault }
     }
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut path = path.to_owned().into_os_string();
+    path.push(".");
+    path.push(suffix);
+    path.into()
 }
 
 fn lock(draft: &Path) -> Result<(), KeyFault> {
@@ -170,6 +175,23 @@ fn write(draft: &Path, text: &str, is_locked: bool) -> Result<(), KeyFault> {
         file.sync_all()
     };
     written().map_err(|error| io_fault(&error))
+}
+
+/// Gives a draft the owner and the rights of the file that it replaces: who could read the keys still can, the server
+/// above all, whoever changes them.
+#[cfg(unix)]
+fn inherit(from: &Path, draft: &Path) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, chown};
+    let (old, new) = (std::fs::metadata(from)?, std::fs::metadata(draft)?);
+    if (old.uid(), old.gid()) != (new.uid(), new.gid()) {
+        chown(draft, Some(old.uid()), Some(old.gid()))?;
+    }
+    std::fs::set_permissions(draft, old.permissions())
+}
+
+#[cfg(not(unix))]
+fn inherit(_from: &Path, _draft: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 /// Readable by its owner only.

@@ -65,6 +65,27 @@ async fn a_frame_wakes_a_session_that_sleeps() {
     assert_eq!(house.gauges(), (0, 0, 0));
 }
 
+// Fails when what a connection learned of its link while its session slept, of its own death above all, is lost to the
+// next connection.
+#[tokio::test(start_paused = true)]
+async fn what_is_learned_in_sleep_is_kept() {
+    let house = House::new(&["Yes."]);
+    let id = house.session().await;
+    let learned = serde_json::from_str(r#"{"3g": {"interval_ms": 9000, "proven_ms": 9000}}"#).unwrap();
+    let client = house.attach(&id, 0).await;
+    house.asleep(&id).await;
+    client.attachment.lessons.set(learned);
+    drop(client);
+    let next = house.attach(&id, 0).await;
+    assert_eq!(next.attachment.lessons.get(), learned);
+    // One that learned nothing more is gone with its connection.
+    house.asleep(&id).await;
+    next.attachment.lessons.set(learned);
+    drop(next);
+    house.end().await;
+    assert_eq!(house.gauges(), (0, 0, 0));
+}
+
 // Fails when a session falls asleep while a reply is made, or while its client talks.
 #[tokio::test(start_paused = true)]
 async fn a_session_at_work_stays_awake() {

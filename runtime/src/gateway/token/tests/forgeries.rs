@@ -161,7 +161,7 @@ proptest::proptest! {
                 },
                 Step::Issue => issued.push(tokens.issue_generation(&sid(), "r", 1, 0).unwrap()),
             }
-            tokens.look();
+            tokens.look(true);
         }
         let live = kids(&tokens);
         for (token, claims) in issued {

@@ -13,13 +13,28 @@ fn a_running_server_takes_over_a_rotated_key() {
     for algorithm in [Algorithm::EdDsa, Algorithm::Hs256] {
         file.rotate(algorithm, 60).unwrap();
         // Another server has looked already.
-        elsewhere.look();
+        elsewhere.look(true);
         let new = elsewhere.issue(&sid(), "r", 1).unwrap();
         assert_ne!(kid(&tokens), kid(&elsewhere));
         assert!(tokens.verify(&new).is_ok());
         assert_eq!(kid(&tokens), kid(&elsewhere));
         assert!(tokens.verify(&old).is_ok() && elsewhere.verify(&old).is_ok());
     }
+}
+
+// Fails when a rotation takes the file from those who could read it, or puts a file in the place of a link to one.
+#[cfg(unix)]
+#[test]
+fn a_rotated_file_keeps_its_rights_and_its_place() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let (folder, file, _tokens) = keys_of(&[Algorithm::Hs256]);
+    std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(0o640)).unwrap();
+    let link = folder.path().join("link.key");
+    symlink(file.path(), &link).unwrap();
+    KeyFile::at(link.clone()).rotate(Algorithm::Hs256, 60).unwrap();
+    assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(std::fs::metadata(file.path()).unwrap().permissions().mode() & 0o777, 0o640);
+    assert_eq!(file.keys().unwrap().len(), 2);
 }
 
 // Fails when a rotated key ends before its last token, verifies for ever, or is kept for ever.
@@ -37,12 +52,12 @@ fn a_rotated_key_ends_with_its_last_token() {
     let older = Tokens::under(&Secret::new(SECRET), &[], MINUTE).unwrap();
     let text = std::fs::read_to_string(file.path()).unwrap();
     std::fs::write(file.path(), format!("{text}hs256 {SECRET} until=1\n")).unwrap();
-    tokens.look();
+    tokens.look(true);
     let token = older.issue(&sid(), "r", 1).unwrap();
     assert_eq!(tokens.verify(&token), Err(TokenError::UnknownKey));
     assert!(tokens.verify_open(&token).is_ok(), "what is open goes on");
     file.rotate(Algorithm::Hs256, 60).unwrap();
-    tokens.look();
+    tokens.look(true);
     assert_eq!(kids(&tokens).len(), 2, "what has ended is dropped");
     assert_eq!(tokens.verify_open(&token), Err(TokenError::UnknownKey));
 }
@@ -58,12 +73,12 @@ async fn to_revoke_a_key_is_heard() {
     assert!(hears.happens().now_or_never().is_none());
     assert!(matches!(file.revoke(&first), Err(TokenError::Keys { fault: KeyFault::Signs(_), .. })));
     file.rotate(Algorithm::EdDsa, 60).unwrap();
-    tokens.look();
+    tokens.look(true);
     assert!(hears.happens().now_or_never().is_none(), "rotated, it still verifies");
     let mut other = tokens.revocation(&kid(&tokens));
     file.revoke(&first).unwrap();
     // The next token of it tells the server.
-    tokens.look();
+    tokens.look(true);
     assert_eq!(tokens.verify(&token), Err(TokenError::UnknownKey));
     assert_eq!(tokens.verify_open(&token), Err(TokenError::UnknownKey));
     hears.happens().now_or_never().expect("it is told");
@@ -79,13 +94,13 @@ fn keys_stay_while_their_file_is_broken() {
     let token = tokens.issue(&sid(), "r", 1).unwrap();
     let text = std::fs::read_to_string(file.path()).unwrap();
     std::fs::write(file.path(), "hs256").unwrap();
-    tokens.look();
+    tokens.look(true);
     assert!(tokens.verify(&token).is_ok());
     std::fs::remove_file(file.path()).unwrap();
-    tokens.look();
+    tokens.look(true);
     assert!(tokens.verify(&token).is_ok());
     std::fs::write(file.path(), format!("hs256 {OTHER}\n{text}")).unwrap();
-    tokens.look();
+    tokens.look(true);
     assert!(tokens.verify(&token).is_ok());
     assert_eq!(kids(&tokens).len(), 2);
 }
