@@ -40,7 +40,9 @@
 //!   come that saw what was lost. Without it no protocol can tell (`commits-unproven`).
 //! - Replies are a piece and an end, or an end; contracts, models, `Goaway`, cancelling, refusals for load, forgotten answers
 //!   and dropped logs do not occur. Applications process what they are shown at once, and save themselves with their position.
-//! - One client's own abandoned attempt is not attached: a node that attached it would replace the live one.
+//! - One client's own abandoned attempt is not attached. Attempts are not numbered here, which is how nodes tell it (`PROTOCOL.md`
+//!   §7.7): the checker would take each attempt for another client.
+//! - Windows, pieces that wait for each other, BSP version 2, tokens and sleeping sessions do not occur.
 //! - States are told apart by 64 bits: with a million of them, two are taken for one with a chance below one in ten million.
 //!
 //! # Reading a counterexample
