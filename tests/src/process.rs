@@ -56,20 +56,41 @@ pub fn descriptors(pid: i32) -> Result<usize> {
 ///
 /// # Errors
 /// When the system's limit is lower.
-#[allow(unsafe_code, reason = "std has no safe call for resource limits")]
 pub fn open_files(wanted: u64, option: &str) -> Result<()> {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: getrlimit writes one rlimit through a pointer that is valid for it.
-    let read = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
-    ensure!(read == 0, "cannot read the limit of open files: {}", std::io::Error::last_os_error());
+    let mut limit = limit()?;
     if limit.rlim_cur >= wanted {
         return Ok(());
     }
     limit.rlim_cur = wanted;
     limit.rlim_max = limit.rlim_max.max(wanted);
+    let remedy = format!("raise the hard limit (ulimit -Hn) or use {option} with a smaller number");
+    set(limit).with_context(|| format!("cannot open {wanted} files at once; {remedy}"))
+}
+
+/// Lets this process and its children open as many files as the system allows them, and says how many.
+///
+/// # Errors
+/// When the system does not tell.
+pub fn open_all_files() -> Result<u64> {
+    let mut limit = limit()?;
+    limit.rlim_cur = limit.rlim_max;
+    set(limit)?;
+    Ok(limit.rlim_cur)
+}
+
+#[allow(unsafe_code, reason = "std has no safe call for resource limits")]
+fn limit() -> Result<libc::rlimit> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: getrlimit writes one rlimit through a pointer that is valid for it.
+    let read = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
+    ensure!(read == 0, "cannot read the limit of open files: {}", std::io::Error::last_os_error());
+    Ok(limit)
+}
+
+#[allow(unsafe_code, reason = "std has no safe call for resource limits")]
+fn set(limit: libc::rlimit) -> Result<()> {
     // SAFETY: setrlimit reads one rlimit through a pointer that is valid for it.
     let set = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
-    let remedy = format!("raise the hard limit (ulimit -Hn) or use {option} with a smaller number");
-    ensure!(set == 0, "cannot open {wanted} files at once: {}; {remedy}", std::io::Error::last_os_error());
+    ensure!(set == 0, "cannot change the limit of open files: {}", std::io::Error::last_os_error());
     Ok(())
 }

@@ -120,7 +120,7 @@ impl World {
     }
 
     /// The place of a device's connection.
-    fn connection_of(&self, at: usize) -> Option<usize> {
+    pub(crate) fn connection_of(&self, at: usize) -> Option<usize> {
         self.devices.get(at).and_then(|device| device.connection).and_then(|id| self.find(id))
     }
 
@@ -135,7 +135,7 @@ impl World {
     }
 
     /// The connection goes; each side learns of it or not.
-    fn cut(&mut self, device: usize) {
+    pub(crate) fn cut(&mut self, device: usize) {
         let Some(at) = self.connection_of(device) else { return };
         self.counts.add(Count::Cut);
         self.harm(at);

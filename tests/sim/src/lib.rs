@@ -15,6 +15,7 @@
 //! - [`chaos`], [`odd`]: what is done to it all, and peers that break the rules;
 //! - [`watch`], [`property`], [`finish`]: what must hold, after every step and at the end;
 //! - [`run`], [`sweep`], [`count`], [`trace`]: a seed, many seeds, and what was met;
+//! - [`quiet`]: hours and days in which nothing happens, and what comes behind them;
 //! - [`mutants`]: known bugs, put into copies of the machines, each of which must be noticed.
 
 mod actor;
@@ -31,6 +32,7 @@ pub mod mutants;
 mod odd;
 mod plan;
 pub mod property;
+pub mod quiet;
 pub mod run;
 mod serve;
 mod store;

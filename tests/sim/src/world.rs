@@ -163,7 +163,7 @@ impl World {
     }
 
     /// What is due first; of several, the first in this order.
-    fn next(&self) -> Option<(u64, Due)> {
+    pub(crate) fn next(&self) -> Option<(u64, Due)> {
         let mut first: Option<(u64, Due)> = None;
         let mut offer = |at: Option<u64>, due: Due| {
             if let Some(at) = at

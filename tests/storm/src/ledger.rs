@@ -7,12 +7,13 @@ use std::net::SocketAddr;
 use anyhow::{Context, Result, bail, ensure};
 use rolecall_client::{Body, Event, Session};
 use rolecall_tests::http::Request;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::user::ended;
 
 /// Sums over all clients.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     /// Messages shown to applications.
     pub shown: u64,

@@ -4,31 +4,26 @@
 //!
 //! `make storm` runs ten thousand clients for five minutes; every test run has a small one.
 
+pub mod crowd;
 mod ledger;
 mod proxy;
 mod user;
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
-use futures_util::{StreamExt, TryStreamExt, stream};
+use anyhow::{Context, Result};
 use rolecall_tests::clock;
 use rolecall_tests::server::{Options, Server};
+use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use self::crowd::{Crowd, Outcome};
 pub use self::ledger::Account;
-use self::ledger::Heard;
-use self::proxy::Proxy;
-use self::user::User;
-
-/// Sessions opened at once.
-const AT_ONCE: usize = 32;
 
 /// What kind of storm.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Storm {
     /// Clients, each with a session of its own.
     pub clients: usize,
@@ -64,11 +59,23 @@ pub struct Report {
 }
 
 impl Storm {
-    /// Runs it.
+    /// Runs it, with all clients in this process.
     ///
     /// # Errors
     /// When the server or a client cannot be started, a client's session ends, or somebody does not come to rest.
     pub async fn run(self) -> Result<Report> {
+        self.run_over(None).await
+    }
+
+    /// Runs it with so many clients a process at most, each process this program with the argument [`crowd::CROWD`].
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub async fn run_apart(self, most: usize) -> Result<Report> {
+        self.run_over(Some(most.max(1))).await
+    }
+
+    async fn run_over(self, apart: Option<usize>) -> Result<Report> {
         // Every client comes from one address here, and is not rationed by it.
         let contracts = TempDir::with_prefix("rolecall-storm-")?;
         std::fs::write(contracts.path().join("storyteller.role"), self.role())?;
@@ -79,23 +86,33 @@ impl Storm {
             .flag("--address-requests", "off");
         let server = Server::start(options).await?;
         let (to, pid) = (server.address(), server.pid()?);
-        let (calm, storms) = watch::channel(false);
-        let proxy = Proxy::start(to, self, storms.clone()).await?;
-        let mut users = self.users(proxy.address, storms).await?;
-        tokio::time::sleep(self.lasts).await;
-        let server_rss_mib = rolecall_tests::process::rss(pid)? / f64::from(1 << 20);
-        calm.send_replace(true);
-        let since = clock::now();
-        let mut account = Account::default();
-        while let Some(user) = users.join_next().await {
-            let heard = user.context("a user's task panicked")??;
-            account.add(heard.settle(to).await?);
+        let (says, calm) = watch::channel(false);
+        let mut crowds = JoinSet::<Result<Outcome>>::new();
+        let most = apart.unwrap_or(self.clients);
+        for first in (0..self.clients).step_by(most) {
+            let clients = first..self.clients.min(first + most);
+            let crowd = Crowd { storm: self, clients, server: to };
+            match apart {
+                Some(_) => crowds.spawn(crowd.live_apart(calm.clone())),
+                None => crowds.spawn(crowd.live(calm.clone())),
+            };
         }
-        let (cut, silent) = proxy.counts();
+        let mut outcome = Outcome::default();
+        tokio::select! {
+            () = tokio::time::sleep(self.lasts) => {}
+            // Before it is calm, a crowd ends by failing.
+            Some(early) = crowds.join_next() => outcome.add(early.context("a crowd panicked")??),
+        }
+        let server_rss_mib = rolecall_tests::process::rss(pid)? / f64::from(1 << 20);
+        says.send_replace(true);
+        let since = clock::now();
+        while let Some(ended) = crowds.join_next().await {
+            outcome.add(ended.context("a crowd panicked")??);
+        }
         Ok(Report {
-            account,
-            cut,
-            silent,
+            account: outcome.account,
+            cut: outcome.cut,
+            silent: outcome.silent,
             calm_after_s: since.elapsed().as_secs_f64(),
             server_cpu_s: rolecall_tests::process::cpu(pid)?,
             server_rss_mib,
@@ -109,17 +126,5 @@ impl Storm {
             "role storyteller {{\n version 1.0.0\n language zh\n persona \"说书人。\"\n heartbeat {{ timeout {seconds}s }}\n \
              constraints {{ max_chars 500 }}\n}}\n"
         )
-    }
-
-    /// Opens all sessions and lets their users talk.
-    async fn users(self, proxy: SocketAddr, storms: watch::Receiver<bool>) -> Result<JoinSet<Result<Heard>>> {
-        let opened = stream::iter(0..self.clients).map(|at| User::open(self, proxy, at, storms.clone()));
-        let users: Vec<User> = opened.buffered(AT_ONCE).try_collect().await?;
-        ensure!(users.len() == self.clients, "{} of {} clients came", users.len(), self.clients);
-        let mut tasks = JoinSet::new();
-        for user in users {
-            tasks.spawn(user.live());
-        }
-        Ok(tasks)
     }
 }

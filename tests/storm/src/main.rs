@@ -1,16 +1,26 @@
-//! `rolecall-storm [--clients N] [--minutes M] [--seed S]`: see the library.
+//! `rolecall-storm [--clients N] [--minutes M] [--seed S]`: see the library. Its clients live in as many processes as the
+//! limit of open files asks for.
 
 use std::io::Write;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use rolecall_storm::Storm;
+use rolecall_storm::{Storm, crowd};
+
+/// Files that a client needs with its part of the proxy, those included that have gone silent.
+const FILES: usize = 8;
+
+/// Files of a process besides.
+const SPARE: usize = 1_000;
 
 #[tokio::main]
 async fn main() -> Result<()> {
     let (mut clients, mut minutes, mut seed) = (10_000, 5.0, 1);
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
+        if arg == crowd::CROWD {
+            return crowd::main().await;
+        }
         let value = args.next().with_context(|| format!("{arg} takes a number"))?;
         match arg.as_str() {
             "--clients" => clients = value.parse()?,
@@ -19,7 +29,8 @@ async fn main() -> Result<()> {
             other => bail!("{other} is no option; there are --clients, --minutes and --seed"),
         }
     }
-    rolecall_tests::process::open_files(clients as u64 * 8 + 1_000, "--clients")?;
+    let files = usize::try_from(rolecall_tests::process::open_all_files()?)?;
+    ensure!(files > SPARE + FILES, "a process may open {files} files only: raise the limit (ulimit -Hn)");
     let storm = Storm {
         clients,
         lasts: Duration::from_secs_f64(minutes * 60.0),
@@ -29,7 +40,7 @@ async fn main() -> Result<()> {
         timeout: Duration::from_secs(30),
         seed,
     };
-    let report = storm.run().await?;
+    let report = storm.run_apart((files - SPARE) / FILES).await?;
     let account = report.account;
     let mut out = std::io::stdout();
     writeln!(out, "{clients} clients, {minutes} minutes, seed {seed}")?;
