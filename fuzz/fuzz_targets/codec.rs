@@ -7,4 +7,7 @@ use libfuzzer_sys::fuzz_target;
 #[path = "../../sdk/wire/tests/laws/mod.rs"]
 mod laws;
 
-fuzz_target!(|bytes: &[u8]| laws::codec::bytes(bytes));
+fuzz_target!(|bytes: &[u8]| {
+    laws::codec::bytes(bytes);
+    laws::talk::talk(bytes);
+});

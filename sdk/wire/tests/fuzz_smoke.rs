@@ -135,6 +135,12 @@ fn mutated_frames_survive() {
     });
 }
 
+/// Fails when the two ends of version 2 part, or what could not be said leaves a trace.
+#[test]
+fn a_conversation_is_heard_as_it_was_said() {
+    smoke(|dice| laws::talk::talk(&dice.bytes(2_048)));
+}
+
 /// Fails when a request near a good one panics, or a place changes on its way.
 #[test]
 fn mutated_requests_survive() {

@@ -1,12 +1,12 @@
 //! Laws of the client's machine, whatever its server does.
 
 use arbitrary::Arbitrary;
-use rolecall_wire::client::{Client, Config, Encoding, Event, Input, Position, State, Transmit};
-use rolecall_wire::codec;
+use rolecall_wire::client::{Client, Config, Event, Input, Position, State, Transmit};
 use rolecall_wire::frame::{Body, ClientFrame, Message, Network, ServerFrame};
 use rolecall_wire::heartbeat::Mode;
-use rolecall_wire::limits::{self, MAX_PAYLOAD, MAX_REASON};
+use rolecall_wire::limits::{self, MAX_REASON};
 
+use super::far::{FarServer, Wording};
 use super::steps::Steps;
 
 /// What one call may make the machine say; a driver drains it in between.
@@ -16,8 +16,10 @@ const MOST_SAID: usize = 8;
 #[derive(Debug, Arbitrary)]
 pub struct Life {
     position: Option<Position>,
-    json: bool,
+    wording: Wording,
     adaptive: bool,
+    window: u8,
+    rollup_ms: u16,
     steps: Steps<Step>,
 }
 
@@ -59,7 +61,8 @@ enum Step {
 
 struct Checked {
     client: Client,
-    json: bool,
+    wording: Wording,
+    server: FarServer,
     session: String,
     epoch: u32,
     now: u64,
@@ -75,14 +78,21 @@ pub fn live(life: Life) {
     // A position was saved by a client, which queued no message that it could not send.
     position.unaccepted.retain(|waiting| limits::check_send(&waiting.id, &waiting.text).is_ok());
     let mode = if life.adaptive { Mode::Adaptive } else { Mode::Table };
-    let encoding = if life.json { Encoding::JsonV1 } else { Encoding::BspV1 };
     let most = Config::default().max_unaccepted.max(position.unaccepted.len());
+    let config = Config {
+        encoding: life.wording.into(),
+        mode,
+        window: life.window.into(),
+        rollup_ms: life.rollup_ms.into(),
+        ..Config::default()
+    };
     let mut checked = Checked {
         session: position.session_id.clone(),
         epoch: position.epoch,
         shown: position.last_seq,
-        client: Client::new(Config { encoding, mode, ..Config::default() }, position, 1),
-        json: life.json,
+        client: Client::new(config, position, 1),
+        wording: life.wording,
+        server: FarServer::new(life.wording),
         now: 0,
         live: false,
         ended: false,
@@ -153,13 +163,7 @@ impl Checked {
     }
 
     fn frame(&mut self, frame: &ServerFrame) {
-        if self.json {
-            let Ok(text) = codec::to_json(frame) else { return };
-            self.client.handle_input(self.now, Input::Text(&text));
-        } else {
-            let Ok(bytes) = codec::encode_server(frame) else { return };
-            self.client.handle_input(self.now, Input::Binary(&bytes));
-        }
+        self.server.say(self.now, frame, &mut self.client);
     }
 
     fn drain(&mut self) {
@@ -206,12 +210,11 @@ impl Checked {
         let frame = match transmit {
             Transmit::Connect(hello) => {
                 self.live = false;
+                self.server = FarServer::new(self.wording);
                 return assert_eq!(hello.last_seq, self.shown, "the place presented");
             }
             Transmit::Close { reason, .. } => return assert!(reason.len() <= MAX_REASON),
-            Transmit::Binary(bytes) if !self.json => codec::decode_client(bytes, MAX_PAYLOAD),
-            Transmit::Text(text) if self.json => codec::from_json::<ClientFrame>(text, MAX_PAYLOAD),
-            Transmit::Binary(_) | Transmit::Text(_) => panic!("the other encoding: {transmit:?}"),
+            Transmit::Binary(_) | Transmit::Text(_) => self.server.hear(transmit),
         };
         assert!(live, "{frame:?} without a connection");
         match frame {

@@ -13,13 +13,25 @@ pub struct House {
     mode: Mode,
     learned: Learned,
     log: Vec<Message>,
+    /// The last message that was given to the connection: what it has no room for stays in the log.
+    cursor: u64,
+    /// What is said when the cursor reaches the end of what was missed: from, to.
+    missed: Option<(u64, u64)>,
     /// What each number of the client had for an outcome: its id and sequence id.
     outcomes: Vec<(String, u64)>,
 }
 
 impl House {
     pub fn new(mode: Mode) -> Self {
-        Self { server: None, mode, learned: Learned::default(), log: Vec::new(), outcomes: Vec::new() }
+        Self {
+            server: None,
+            mode,
+            learned: Learned::default(),
+            log: Vec::new(),
+            cursor: 0,
+            missed: None,
+            outcomes: Vec::new(),
+        }
     }
 
     /// The highest sequence id.
@@ -63,11 +75,22 @@ impl House {
                 timeout_ms: 0,
             },
         );
-        for message in self.log.iter().filter(|message| message.seq >= from) {
+        (self.server, self.cursor, self.missed) = (Some(server), hello.last_seq, Some((from, head)));
+        self.go_on(now);
+    }
+
+    /// Gives the connection what it has room for.
+    fn go_on(&mut self, now: u64) {
+        let Some(server) = &mut self.server else { return };
+        loop {
+            if let Some((from, to)) = self.missed.take_if(|(_, to)| self.cursor >= *to) {
+                server.send(now, &ServerFrame::Resumed { from, to });
+            }
+            let next = usize::try_from(self.cursor).ok().and_then(|at| self.log.get(at));
+            let Some(message) = next.filter(|_| server.room() > 0) else { return };
             server.send(now, &ServerFrame::Message(message.clone()));
+            self.cursor = message.seq;
         }
-        server.send(now, &ServerFrame::Resumed { from, to: head });
-        self.server = Some(server);
     }
 
     pub fn input(&mut self, now: u64, input: Input<'_>) {
@@ -82,13 +105,21 @@ impl House {
             match event {
                 Event::Frame(ClientFrame::Send { id, client_seq, text }) => self.take(now, id, client_seq, text),
                 Event::Ended { code, reason } => {
-                    let fair = [close::EXPIRED, close::ABNORMAL, close::HANDSHAKE_TIMEOUT, close::TOO_MANY_FRAMES];
+                    let fair = [
+                        close::EXPIRED,
+                        close::ABNORMAL,
+                        close::HANDSHAKE_TIMEOUT,
+                        close::TOO_MANY_FRAMES,
+                        close::SLOW,
+                    ];
                     assert!(fair.contains(&code), "the server accuses the client: {code} {reason}");
                     self.learned = self.server.as_ref().and_then(Server::learned).unwrap_or_default();
                 }
                 _ => {}
             }
         }
+        // An acknowledgement has made room.
+        self.go_on(now);
         while let Some(transmit) = self.server.as_mut().and_then(Server::poll_transmit) {
             down.push_back(transmit);
         }
@@ -111,9 +142,7 @@ impl House {
 
     fn append(&mut self, now: u64, body: Body) {
         let message = Message { seq: self.head() + 1, turn: 1, at_ms: now, body };
-        self.log.push(message.clone());
-        if let Some(server) = &mut self.server {
-            server.send(now, &ServerFrame::Message(message));
-        }
+        self.log.push(message);
+        self.go_on(now);
     }
 }

@@ -2,8 +2,10 @@
 
 pub mod client;
 pub mod codec;
+mod far;
 mod house;
 pub mod pair;
 pub mod server;
 mod steps;
+pub mod talk;
 pub mod upgrade;

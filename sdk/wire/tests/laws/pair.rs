@@ -10,6 +10,7 @@ use rolecall_wire::frame::Network;
 use rolecall_wire::heartbeat::Mode;
 use rolecall_wire::server;
 
+use super::far::Wording;
 use super::house::House;
 use super::steps::Steps;
 
@@ -19,7 +20,9 @@ const ROUNDS: usize = 2_000;
 /// A session, and what happens to it.
 #[derive(Debug, Arbitrary)]
 pub struct Life {
-    json: bool,
+    wording: Wording,
+    window: u8,
+    rollup_ms: u8,
     adaptive: [bool; 2],
     seed: u64,
     steps: Steps<Step>,
@@ -58,9 +61,15 @@ struct World {
 
 /// Lives it, then lets it come to rest.
 pub fn live(life: Life) {
-    let encoding = if life.json { Encoding::JsonV1 } else { Encoding::BspV1 };
+    let encoding = life.wording.into();
     let [client_mode, server_mode] = life.adaptive.map(|adaptive| if adaptive { Mode::Adaptive } else { Mode::Table });
-    let config = client::Config { encoding, mode: client_mode, ..client::Config::default() };
+    let config = client::Config {
+        encoding,
+        mode: client_mode,
+        window: life.window.into(),
+        rollup_ms: life.rollup_ms.into(),
+        ..client::Config::default()
+    };
     let mut world = World {
         client: Client::new(config, Position::start("s".into(), "t".into()), life.seed),
         house: House::new(server_mode),
@@ -130,6 +139,8 @@ impl World {
                 self.tick();
             }
             while !self.up.is_empty() || !self.down.is_empty() {
+                // The application keeps up from now on.
+                self.client.processed(self.now, self.shown);
                 self.arrive_up();
                 self.arrive_down();
             }

@@ -1,12 +1,12 @@
 //! Laws of the server's machine, whatever its client and its application do.
 
 use arbitrary::Arbitrary;
-use rolecall_wire::codec;
 use rolecall_wire::frame::{Body, ClientFrame, Hello, Message, Network, ServerFrame};
 use rolecall_wire::heartbeat::{Learned, Mode, Table};
-use rolecall_wire::limits::{self, MAX_REASON, MAX_SERVER_PAYLOAD};
-use rolecall_wire::server::{Config, Encoding, Event, Input, Server, State, Transmit};
+use rolecall_wire::limits::{self, MAX_REASON};
+use rolecall_wire::server::{Config, Event, Input, Server, State, Transmit};
 
+use super::far::{FarClient, Wording};
 use super::steps::Steps;
 
 /// What one call may make the machine say; a driver drains it in between.
@@ -15,7 +15,7 @@ const MOST_SAID: usize = 8;
 /// A connection, and what happens to it.
 #[derive(Debug, Arbitrary)]
 pub struct Life {
-    json: bool,
+    wording: Wording,
     adaptive: bool,
     seed: u64,
     network: Network,
@@ -23,6 +23,8 @@ pub struct Life {
     floor: u32,
     timeout_ms: u32,
     last_seq: u64,
+    window: u8,
+    rollup_ms: u16,
     steps: Steps<Step>,
 }
 
@@ -47,7 +49,7 @@ enum Step {
 
 struct Checked {
     server: Server,
-    json: bool,
+    client: FarClient,
     now: u64,
     first: u64,
     /// The highest sequence id sent.
@@ -74,10 +76,10 @@ pub fn live(life: Life) {
     };
     let hello =
         Hello { token: "t".into(), last_seq: life.last_seq, epoch: 1, network: life.network, ..Hello::default() };
-    let encoding = if life.json { Encoding::JsonV1 } else { Encoding::BspV1 };
+    let hello = Hello { window: life.window.into(), rollup_ms: life.rollup_ms.into(), ..hello };
     let mut checked = Checked {
-        server: Server::new(config, encoding, &hello, 0),
-        json: life.json,
+        server: Server::new(config, life.wording.into(), &hello, 0),
+        client: FarClient::new(life.wording),
         now: 0,
         first: life.last_seq.saturating_add(1),
         sent: life.last_seq,
@@ -89,6 +91,10 @@ pub fn live(life: Life) {
     for (pause, step) in life.steps.0 {
         checked.now = pause.after(checked.now, checked.server.poll_timeout());
         checked.step(step);
+        if checked.client.is_lost() {
+            // Whoever spoke in the client's name alone knows what it is told now.
+            return;
+        }
         checked.drain();
         if checked.server.poll_timeout().is_some_and(|at| at <= checked.now) {
             checked.server.handle_timeout(checked.now);
@@ -126,7 +132,7 @@ impl Checked {
                 server.handle_input(now, Input::Pong(&payload));
             }
             Step::Pong(payload) => server.handle_input(now, Input::Pong(&payload)),
-            Step::Binary(bytes) => server.handle_input(now, Input::Binary(&bytes)),
+            Step::Binary(bytes) => self.client.say_bytes(now, &bytes, server),
             Step::Text(text) => server.handle_input(now, Input::Text(&text)),
             Step::Gone => server.handle_input(now, Input::Gone),
             Step::Ack(behind) => self.frame(&ClientFrame::Ack { seq: self.sent.saturating_sub(u64::from(behind)) }),
@@ -148,13 +154,7 @@ impl Checked {
     }
 
     fn frame(&mut self, frame: &ClientFrame) {
-        if self.json {
-            let Ok(text) = codec::to_json(frame) else { return };
-            self.server.handle_input(self.now, Input::Text(&text));
-        } else {
-            let Ok(bytes) = codec::encode_client(frame) else { return };
-            self.server.handle_input(self.now, Input::Binary(&bytes));
-        }
+        self.client.say(self.now, frame, &mut self.server);
     }
 
     fn drain(&mut self) {
@@ -177,32 +177,35 @@ impl Checked {
     }
 
     fn transmit(&mut self, transmit: Transmit) {
-        let frame = match transmit {
+        let frames = match transmit {
             Transmit::Ping(payload) => {
                 assert!(self.greeted && payload.len() == 16, "a Ping of {} bytes", payload.len());
                 assert!(payload.ends_with(&self.sent.to_be_bytes()), "another sequence id than was sent");
                 return self.pings.push(payload.to_vec());
             }
             Transmit::Close { reason, .. } => return assert!(reason.len() <= MAX_REASON),
-            Transmit::Binary(bytes) if !self.json => codec::decode_server(&bytes, MAX_SERVER_PAYLOAD),
-            Transmit::Text(text) if self.json => codec::from_json(&text, MAX_SERVER_PAYLOAD),
-            other => panic!("the other encoding: {other:?}"),
+            other => self.client.hear(&other),
         };
-        let frame = frame.expect("a frame that reads");
+        for frame in frames.expect("a frame that reads") {
+            self.said(&frame);
+        }
+    }
+
+    fn said(&mut self, frame: &ServerFrame) {
         assert_ne!(self.greeted, matches!(frame, ServerFrame::Welcome { .. }), "one Welcome, and first: {frame:?}");
         match frame {
             ServerFrame::Welcome { resume_from, heartbeat_ms, timeout_ms, .. } => {
-                assert!(heartbeat_ms > 0 && timeout_ms > 0);
+                assert!(*heartbeat_ms > 0 && *timeout_ms > 0);
                 self.greeted = true;
                 self.sent = resume_from.saturating_sub(1);
             }
             ServerFrame::Message(Message { seq, .. }) => {
-                assert_eq!(Some(seq), self.sent.checked_add(1), "a hole");
-                self.sent = seq;
+                assert_eq!(Some(*seq), self.sent.checked_add(1), "a hole");
+                self.sent = *seq;
             }
             ServerFrame::Skipped { from, to } => {
-                assert!(Some(from) == self.sent.checked_add(1) && to >= from, "a hole");
-                self.sent = to;
+                assert!(Some(*from) == self.sent.checked_add(1) && to >= from, "a hole");
+                self.sent = *to;
             }
             _ => {}
         }
