@@ -91,6 +91,7 @@ async fn waits(server: &Server, transport: Transport, encoding: Encoding, quiet:
 // loses or repeats anything.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_drop_behind_a_quiet_while_resumes_at_the_exact_place() -> Result<()> {
+    #[allow(clippy::disallowed_methods, reason = "the setting of one test, not of the program")]
     let quiet = std::env::var("ROLECALL_QUIET_S").map_or(Ok(QUIET_S), |seconds| seconds.parse())?;
     let contracts = tempfile::TempDir::with_prefix("rolecall-roles-")?;
     std::fs::write(contracts.path().join("storyteller.role"), ROLE)?;

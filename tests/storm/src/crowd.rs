@@ -114,12 +114,16 @@ pub async fn main() -> Result<()> {
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     let crowd: Crowd = serde_json::from_str(&lines.next_line().await?.context("nobody says who this crowd is")?)?;
     let (says, calm) = watch::channel(false);
-    tokio::spawn(async move {
+    let mut lives = std::pin::pin!(crowd.live(calm));
+    let outcome = tokio::select! {
+        outcome = &mut lives => outcome?,
         // The end of the input too: whoever started this is gone.
-        let _ = lines.next_line().await;
-        says.send_replace(true);
-    });
-    let outcome = serde_json::to_string(&crowd.live(calm).await?)?;
+        _ = lines.next_line() => {
+            says.send_replace(true);
+            lives.await?
+        }
+    };
+    let outcome = serde_json::to_string(&outcome)?;
     tokio::io::stdout().write_all(outcome.as_bytes()).await?;
     Ok(tokio::io::stdout().flush().await?)
 }

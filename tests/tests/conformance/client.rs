@@ -6,19 +6,30 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use futures_util::{SinkExt, StreamExt};
 use rolecall_client::{Advice, Body, Client, Encoding, Event, Saved, Session};
 use rolecall_conformance::{Answer, Bindings, ClientCase, ClientStep, Do, unhex};
-use rolecall_wire::codec;
+use rolecall_tests::clock;
 use rolecall_wire::frame::{ClientFrame, ServerFrame};
-use rolecall_wire::limits::MAX_PAYLOAD;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
+use crate::far::{FarServer, Payload};
+
 /// How long anything expected may take.
 const PATIENCE: Duration = Duration::from_secs(40);
+
+/// How long nothing must come where nothing may. A client that does what it must not does it at once.
+const QUIET: Duration = Duration::from_millis(300);
+
+/// How long a client that must stay away is waited for: far longer than its first delay.
+const AWAY: Duration = Duration::from_secs(3);
+
+/// What the client knows may have reached it so much before it is counted here.
+const EARLY: Duration = Duration::from_millis(20);
 
 /// Whether a case asks only for what this client lets an application do and see: it numbers and names what is sent by
 /// itself, and takes for processed what it has handed out.
@@ -36,7 +47,11 @@ struct Room {
     listener: TcpListener,
     session: Session,
     encoding: Encoding,
+    /// What is opposite to the client on this connection.
+    server: FarServer,
     socket: Option<WebSocketStream<TcpStream>>,
+    /// What the server closed this connection with.
+    closed_with: Option<u16>,
     bound: Bindings,
 }
 
@@ -52,8 +67,19 @@ pub(crate) async fn run(case: &ClientCase, encoding: Encoding) -> Result<()> {
     let to = listener.local_addr()?;
     let saved = Saved { ws_url: format!("ws://{to}/v1/session"), position: serde_json::from_value(position)? };
     let session = Client::builder(format!("http://{to}")).encoding(encoding).build()?.resume(saved)?;
-    let mut room = Room { listener, session, encoding, socket: None, bound: Bindings::default() };
-    let played = room.steps(&case.steps).await;
+    let mut room = Room {
+        listener,
+        session,
+        encoding,
+        server: FarServer::new(encoding),
+        socket: None,
+        closed_with: None,
+        bound: Bindings::default(),
+    };
+    let mut played = room.steps(&case.steps).await;
+    if played.is_ok() {
+        played = room.nothing_is_left().await.context("at the end");
+    }
     room.session.close().await;
     played
 }
@@ -68,7 +94,7 @@ impl Room {
                 }
                 continue;
             }
-            let done = tokio::time::timeout(PATIENCE, self.step(step)).await;
+            let done = timeout(PATIENCE, self.step(step)).await;
             done.unwrap_or_else(|_| bail!("nothing comes")).with_context(|| format!("step {}", at + 1))?;
         }
         Ok(())
@@ -77,7 +103,14 @@ impl Room {
     async fn step(&mut self, step: &ClientStep) -> Result<()> {
         match step {
             ClientStep::Live(fields) => self.live(fields).await,
-            ClientStep::Opens { hello, answer, .. } => self.opens(hello, answer).await,
+            ClientStep::Opens { hello, answer, within_ms } => {
+                let began = clock::now();
+                self.opens(hello, answer).await?;
+                // That it comes in time is asked in virtual time; here the machine may be busy.
+                let least = Duration::from_millis(within_ms.map_or(0, |[least, _]| least));
+                ensure!(began.elapsed() + EARLY >= least, "it came after {:?}", began.elapsed());
+                Ok(())
+            }
             ClientStep::Tell(frame) => {
                 let frame = self.bound.fill(frame)?;
                 self.tell(frame).await
@@ -110,11 +143,12 @@ impl Room {
             ClientStep::Says(pattern) => self.says(pattern).await,
             ClientStep::Shows(pattern) => self.shows(pattern).await,
             ClientStep::Closes(pattern) => self.closes(pattern).await,
-            // What comes too much shows as the wrong thing at the next step.
-            ClientStep::Silence => Ok(()),
+            ClientStep::Silence => self.nothing_is_left().await,
             ClientStep::StaysAway => {
                 let event = self.session.next_event().await;
                 ensure!(event.is_none(), "it is not over: {event:?}");
+                let came = timeout(AWAY, self.listener.accept()).await;
+                ensure!(came.is_err(), "it comes back: {came:?}");
                 Ok(())
             }
             ClientStep::Repeat { .. } | ClientStep::Wait(_) | ClientStep::Do(_) => bail!("not played to this client"),
@@ -150,6 +184,7 @@ impl Room {
             }
         };
         let mut presented = Value::Null;
+        (self.server, self.closed_with) = (FarServer::new(self.encoding), None);
         let offered = self.encoding.subprotocol();
         #[allow(clippy::result_large_err, reason = "the type of the WebSocket library")]
         let answered = |request: &Request, mut response: Response| {
@@ -180,10 +215,9 @@ impl Room {
 
     async fn tell(&mut self, frame: Value) -> Result<()> {
         let frame: ServerFrame = serde_json::from_value(frame)?;
-        let message = match self.encoding {
-            Encoding::BspV1 => Message::Binary(codec::encode_server(&frame)?),
-            Encoding::JsonV1 => Message::text(codec::to_json(&frame)?),
-            Encoding::BspV2 => bail!("the cases are run in version 1 and in JSON"),
+        let message = match self.server.say(&frame)? {
+            Payload::Binary(bytes) => Message::Binary(bytes),
+            Payload::Text(text) => Message::text(text),
         };
         self.send(message).await
     }
@@ -194,6 +228,7 @@ impl Room {
 
     async fn close(&mut self, code: &Value) -> Result<()> {
         let code = self.bound.fill(code)?.as_u64().and_then(|code| u16::try_from(code).ok()).context("no code")?;
+        self.closed_with = Some(code);
         // Two stand for what was not said, and are never sent.
         match code {
             1005 => self.send(Message::Close(None)).await,
@@ -209,18 +244,36 @@ impl Room {
     async fn hear(&mut self, beats: bool) -> Result<Result<Value, u16>> {
         let socket = self.socket.as_mut().context("no connection")?;
         loop {
-            let frame: ClientFrame = match socket.next().await.context("the client is gone")?? {
-                Message::Binary(bytes) => codec::decode_client(&bytes, MAX_PAYLOAD)?,
-                Message::Text(text) => codec::from_json(&text, MAX_PAYLOAD)?,
+            let message = match socket.next().await.context("the client is gone")?? {
+                Message::Binary(bytes) => Payload::Binary(bytes),
+                Message::Text(text) => Payload::Text(text.to_string()),
                 Message::Close(close) => return Ok(Err(close.map_or(1005, |close| close.code.into()))),
                 Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => continue,
             };
-            match frame {
+            match self.server.hear(message).map_err(|fault| anyhow!(fault))? {
                 ClientFrame::Ack { .. } => {}
                 ClientFrame::Beat { .. } if !beats => {}
                 frame => return Ok(Ok(serde_json::to_value(frame)?)),
             }
         }
+    }
+
+    /// It neither says nor shows anything that no step has asked for.
+    async fn nothing_is_left(&mut self) -> Result<()> {
+        if let Ok(Some(event)) = timeout(QUIET, self.session.next_event()).await {
+            bail!("it shows {:?}", shown(event)?);
+        }
+        if self.socket.is_some()
+            && let Ok(said) = timeout(QUIET, self.hear(false)).await
+        {
+            // Whoever has closed is gone; and a close is echoed.
+            match said {
+                Err(_) => {}
+                Ok(Err(code)) if self.closed_with == Some(code) => {}
+                Ok(said) => bail!("it says {said:?}"),
+            }
+        }
+        Ok(())
     }
 
     async fn says(&mut self, pattern: &Value) -> Result<()> {

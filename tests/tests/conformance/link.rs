@@ -28,6 +28,7 @@ impl Link {
     pub(crate) async fn open(to: SocketAddr, carrier: Carrier, opening: &Opening, token: &str) -> Result<Opened> {
         match carrier {
             Carrier::WebsocketBsp => WebSocket::open(to, opening, "rolecall.bsp.v1").await,
+            Carrier::WebsocketBsp2 => WebSocket::open(to, opening, "rolecall.bsp.v2").await,
             Carrier::WebsocketJson => WebSocket::open(to, opening, "rolecall.json.v1").await,
             Carrier::Events => Events::open(to, opening, token).await,
             Carrier::Poll => Poll::open(to, opening, token).await,

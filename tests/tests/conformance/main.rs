@@ -5,6 +5,8 @@
 
 mod client;
 mod events;
+#[path = "../../../sdk/wire/tests/far/mod.rs"]
+mod far;
 mod host;
 mod link;
 mod poll;
@@ -41,13 +43,13 @@ async fn the_server_keeps_every_case() -> Result<()> {
     Ok(())
 }
 
-// Fails when the client breaks a rule that a case holds, in either encoding.
+// Fails when the client breaks a rule that a case holds, in any encoding.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_client_keeps_every_case() -> Result<()> {
     let cases = client_cases()?.into_iter().filter(|case| case.machine.is_none() && client::applies(&case.steps));
     let mut playing = JoinSet::new();
     for case in cases {
-        for (encoding, name) in [(Encoding::BspV1, "bsp"), (Encoding::JsonV1, "json")] {
+        for (encoding, name) in [(Encoding::BspV1, "bsp"), (Encoding::BspV2, "bsp2"), (Encoding::JsonV1, "json")] {
             if case.config.get("encoding").is_none_or(|only| only == name) {
                 let case = case.clone();
                 // Most of them wait, for a client that comes back: they are played side by side.

@@ -1,5 +1,6 @@
 //! A WebSocket, with frames in either encoding.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -7,9 +8,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use futures_util::{SinkExt, StreamExt};
 use rolecall_conformance::{Arrival, Opening, Said};
 use rolecall_tests::http::Request;
-use rolecall_wire::codec;
 use rolecall_wire::frame::{ClientFrame, ServerFrame};
-use rolecall_wire::limits::MAX_SERVER_PAYLOAD;
 use rolecall_wire::server::Encoding;
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
@@ -17,6 +16,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
+use crate::far::{FarClient, Payload};
 use crate::link::{Link, Opened, bearer, query, refused};
 
 /// How long anything expected may take.
@@ -26,6 +26,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct WebSocket {
     stream: Option<WebSocketStream<TcpStream>>,
     encoding: Encoding,
+    client: FarClient,
+    /// Frames of the last message that were not taken yet.
+    heard: VecDeque<ServerFrame>,
     /// The subprotocol that was answered.
     pub(crate) chosen: Option<String>,
 }
@@ -58,7 +61,9 @@ impl WebSocket {
                 let encoding = chosen.map_or(Some(Encoding::BspV1), Encoding::from_subprotocol);
                 let encoding = encoding.with_context(|| format!("the server chose {chosen:?}"))?;
                 let chosen = chosen.map(str::to_owned);
-                Ok(Opened::Live(Link::WebSocket(Box::new(Self { stream: Some(stream), encoding, chosen }))))
+                let (client, heard) = (FarClient::new(encoding), VecDeque::new());
+                let socket = Self { stream: Some(stream), encoding, client, heard, chosen };
+                Ok(Opened::Live(Link::WebSocket(Box::new(socket))))
             }
             Err(Error::Http(response)) => {
                 Ok(refused(response.status().as_u16(), &response.body().clone().unwrap_or_default()))
@@ -72,7 +77,10 @@ impl WebSocket {
             Said::Frame(frame) if self.encoding == Encoding::JsonV1 => Message::text(frame.to_string()),
             Said::Frame(frame) => {
                 let frame: ClientFrame = serde_json::from_value(frame)?;
-                Message::Binary(codec::encode_client(&frame)?)
+                match self.client.say(&frame)? {
+                    Payload::Binary(bytes) => Message::Binary(bytes),
+                    Payload::Text(text) => Message::text(text),
+                }
             }
             Said::Binary(bytes) => Message::binary(bytes),
             Said::Text(text) => Message::text(text),
@@ -94,23 +102,22 @@ impl WebSocket {
     pub(crate) async fn next(&mut self) -> Result<Arrival> {
         let stream = self.stream.as_mut().context("the connection was cut")?;
         loop {
+            if let Some(frame) = self.heard.pop_front() {
+                return Ok(Arrival::Frame(serde_json::to_value(frame)?));
+            }
             let arrived = tokio::time::timeout(PATIENCE, stream.next()).await.map_err(|_| anyhow!("nothing comes"))?;
-            let frame: ServerFrame = match arrived.context("the stream ended")?? {
+            let message = match arrived.context("the stream ended")?? {
                 Message::Ping(payload) => return Ok(Arrival::Ping(payload.to_vec())),
                 Message::Pong(_) => continue,
                 Message::Close(close) => {
                     let (code, reason) = close.map_or((1005, String::new()), |c| (c.code.into(), c.reason.to_string()));
                     return Ok(Arrival::Closed(code, reason));
                 }
-                Message::Binary(bytes) if self.encoding == Encoding::BspV1 => {
-                    codec::decode_server(&bytes, MAX_SERVER_PAYLOAD)?
-                }
-                Message::Text(text) if self.encoding == Encoding::JsonV1 => {
-                    codec::from_json(&text, MAX_SERVER_PAYLOAD)?
-                }
-                other => bail!("of the other encoding: {other:?}"),
+                Message::Binary(bytes) => Payload::Binary(bytes),
+                Message::Text(text) => Payload::Text(text.to_string()),
+                other @ Message::Frame(_) => bail!("no message: {other:?}"),
             };
-            return Ok(Arrival::Frame(serde_json::to_value(frame)?));
+            self.heard.extend(self.client.hear(message).map_err(|fault| anyhow!(fault))?);
         }
     }
 }

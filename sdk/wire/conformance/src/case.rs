@@ -11,6 +11,8 @@ use serde_json::Value;
 pub enum Carrier {
     /// A WebSocket with `rolecall.bsp.v1`.
     WebsocketBsp,
+    /// A WebSocket with `rolecall.bsp.v2`.
+    WebsocketBsp2,
     /// A WebSocket with `rolecall.json.v1`.
     WebsocketJson,
     /// Server-sent events and `POST`.
@@ -21,7 +23,7 @@ pub enum Carrier {
 
 impl Carrier {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::WebsocketBsp, Self::WebsocketJson, Self::Events, Self::Poll];
+    pub const ALL: [Self; 5] = [Self::WebsocketBsp, Self::WebsocketBsp2, Self::WebsocketJson, Self::Events, Self::Poll];
 }
 
 /// What a client does, and what the server must answer.

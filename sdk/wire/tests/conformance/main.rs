@@ -4,5 +4,7 @@
 
 mod client;
 mod coverage;
+#[path = "../far/mod.rs"]
+mod far;
 mod room;
 mod server;

@@ -1,14 +1,15 @@
 //! The server's machine with a session behind it: as much of one as shows what the machine does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use rolecall_conformance::{Arrival, Bindings, Call, Machine, Opening, Said, ServerCase, ServerHost};
 use rolecall_wire::frame::{Body, ClientFrame, Message, Outcome, ServerFrame};
 use rolecall_wire::heartbeat::Mode;
-use rolecall_wire::limits::MAX_SERVER_PAYLOAD;
 use rolecall_wire::server::{Config, Encoding, Event, Input, Server, Transmit};
-use rolecall_wire::{close, codec, upgrade};
+use rolecall_wire::{close, upgrade};
 use serde_json::Value;
+
+use crate::far::FarClient;
 
 /// A room with one session.
 pub(crate) struct Room {
@@ -18,6 +19,8 @@ pub(crate) struct Room {
     greets: bool,
     now: u64,
     machines: BTreeMap<String, Server>,
+    /// What is opposite to each, and the frames of its last message that were not taken yet.
+    clients: BTreeMap<String, (FarClient, VecDeque<ServerFrame>)>,
     log: Vec<Message>,
     outcomes: Vec<(String, u64)>,
 }
@@ -30,7 +33,16 @@ impl Room {
             config.mode = Mode::Adaptive;
         }
         let greets = case.config.get("welcome").is_none_or(|welcome| *welcome != false);
-        Self { config, encoding, greets, now: 5_000, machines: BTreeMap::new(), log: Vec::new(), outcomes: Vec::new() }
+        Self {
+            config,
+            encoding,
+            greets,
+            now: 5_000,
+            machines: BTreeMap::new(),
+            clients: BTreeMap::new(),
+            log: Vec::new(),
+            outcomes: Vec::new(),
+        }
     }
 
     fn head(&self) -> u64 {
@@ -95,6 +107,7 @@ impl ServerHost for Room {
         for machine in self.machines.values_mut() {
             machine.close_at(now, close::REPLACED, "another connection took over");
         }
+        self.clients.insert(name.to_owned(), (FarClient::new(self.encoding), VecDeque::new()));
         self.machines.insert(name.to_owned(), Server::new(self.config.clone(), self.encoding, &hello, now));
         if !self.greets {
             return Ok(None);
@@ -126,8 +139,9 @@ impl ServerHost for Room {
             }
             Said::Frame(frame) => {
                 let frame: ClientFrame = serde_json::from_value(frame).map_err(|error| error.to_string())?;
-                let bytes = codec::encode_client(&frame).map_err(|error| error.to_string())?;
-                machine.handle_input(now, Input::Binary(&bytes));
+                let (client, _) = self.clients.get_mut(name).ok_or("no such connection")?;
+                let said = client.say(&frame).map_err(|error| error.to_string())?;
+                self.machine_of(name).handle_input(now, (&said).into());
             }
             Said::Binary(bytes) => machine.handle_input(now, Input::Binary(&bytes)),
             Said::Text(text) => machine.handle_input(now, Input::Text(&text)),
@@ -139,13 +153,16 @@ impl ServerHost for Room {
     }
 
     fn next(&mut self, name: &str) -> Result<Arrival, String> {
-        let transmit = self.machine_of(name).poll_transmit().ok_or("nothing comes")?;
-        let frame: ServerFrame = match transmit {
-            Transmit::Ping(payload) => return Ok(Arrival::Ping(payload.to_vec())),
-            Transmit::Close { code, reason } => return Ok(Arrival::Closed(code, reason)),
-            Transmit::Binary(bytes) => codec::decode_server(&bytes, MAX_SERVER_PAYLOAD).map_err(|e| e.to_string())?,
-            Transmit::Text(text) => codec::from_json(&text, MAX_SERVER_PAYLOAD).map_err(|e| e.to_string())?,
-        };
+        let machine = self.machines.get_mut(name).ok_or("no such connection")?;
+        let (client, heard) = self.clients.get_mut(name).ok_or("no such connection")?;
+        if heard.is_empty() {
+            match machine.poll_transmit().ok_or("nothing comes")? {
+                Transmit::Ping(payload) => return Ok(Arrival::Ping(payload.to_vec())),
+                Transmit::Close { code, reason } => return Ok(Arrival::Closed(code, reason)),
+                message => heard.extend(client.hear(message.try_into().map_err(|other| format!("{other:?}"))?)?),
+            }
+        }
+        let frame = heard.pop_front().ok_or("a message without a frame")?;
         serde_json::to_value(frame).map(Arrival::Frame).map_err(|error| error.to_string())
     }
 
@@ -170,6 +187,10 @@ impl ServerHost for Room {
                 self.send(name, &frame);
             }
             Machine::Silence => {
+                let unread = self.clients.get(name).is_some_and(|(_, heard)| !heard.is_empty());
+                if unread {
+                    return Err("also: frames of the last message".to_owned());
+                }
                 if let Some(transmit) = self.machine_of(name).poll_transmit() {
                     return Err(format!("also: {transmit:?}"));
                 }

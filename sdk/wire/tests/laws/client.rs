@@ -1,13 +1,14 @@
 //! Laws of the client's machine, whatever its server does.
 
 use arbitrary::Arbitrary;
-use rolecall_wire::client::{Client, Config, Event, Input, Position, State, Transmit};
+use rolecall_wire::client::{Client, Config, Encoding, Event, Input, Position, State, Transmit};
 use rolecall_wire::frame::{Body, ClientFrame, Message, Network, ServerFrame};
 use rolecall_wire::heartbeat::Mode;
 use rolecall_wire::limits::{self, MAX_REASON};
 
-use super::far::{FarServer, Wording};
+use super::far::FarServer;
 use super::steps::Steps;
+use super::wording::Wording;
 
 /// What one call may make the machine say; a driver drains it in between.
 const MOST_SAID: usize = 8;
@@ -61,7 +62,7 @@ enum Step {
 
 struct Checked {
     client: Client,
-    wording: Wording,
+    encoding: Encoding,
     server: FarServer,
     session: String,
     epoch: u32,
@@ -91,8 +92,8 @@ pub fn live(life: Life) {
         epoch: position.epoch,
         shown: position.last_seq,
         client: Client::new(config, position, 1),
-        wording: life.wording,
-        server: FarServer::new(life.wording),
+        encoding: life.wording.into(),
+        server: FarServer::new(life.wording.into()),
         now: 0,
         live: false,
         ended: false,
@@ -163,7 +164,9 @@ impl Checked {
     }
 
     fn frame(&mut self, frame: &ServerFrame) {
-        self.server.say(self.now, frame, &mut self.client);
+        if let Ok(said) = self.server.say(frame) {
+            self.client.handle_input(self.now, (&said).into());
+        }
     }
 
     fn drain(&mut self) {
@@ -177,7 +180,7 @@ impl Checked {
         }
         while let Some(transmit) = self.client.poll_transmit() {
             assert!(!was_ended, "{transmit:?} behind the end");
-            self.transmit(&transmit, lives);
+            self.transmit(transmit, lives);
             said += 1;
         }
         assert!(said <= MOST_SAID, "{said} things at once");
@@ -206,15 +209,15 @@ impl Checked {
         }
     }
 
-    fn transmit(&mut self, transmit: &Transmit, live: bool) {
+    fn transmit(&mut self, transmit: Transmit, live: bool) {
         let frame = match transmit {
             Transmit::Connect(hello) => {
                 self.live = false;
-                self.server = FarServer::new(self.wording);
+                self.server = FarServer::new(self.encoding);
                 return assert_eq!(hello.last_seq, self.shown, "the place presented");
             }
             Transmit::Close { reason, .. } => return assert!(reason.len() <= MAX_REASON),
-            Transmit::Binary(_) | Transmit::Text(_) => self.server.hear(transmit),
+            said => self.server.hear(said.try_into().expect("a message")),
         };
         assert!(live, "{frame:?} without a connection");
         match frame {

@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod codec;
+#[path = "../far/mod.rs"]
 mod far;
 mod house;
 pub mod pair;
@@ -9,3 +10,4 @@ pub mod server;
 mod steps;
 pub mod talk;
 pub mod upgrade;
+mod wording;

@@ -10,9 +10,9 @@ use rolecall_wire::frame::Network;
 use rolecall_wire::heartbeat::Mode;
 use rolecall_wire::server;
 
-use super::far::Wording;
 use super::house::House;
 use super::steps::Steps;
+use super::wording::Wording;
 
 /// Rounds in which two machines that nobody disturbs any more find each other. Each brings a delivery or a timer.
 const ROUNDS: usize = 2_000;

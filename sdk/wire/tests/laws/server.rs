@@ -6,8 +6,9 @@ use rolecall_wire::heartbeat::{Learned, Mode, Table};
 use rolecall_wire::limits::{self, MAX_REASON};
 use rolecall_wire::server::{Config, Event, Input, Server, State, Transmit};
 
-use super::far::{FarClient, Wording};
+use super::far::{FarClient, FarServer, Payload};
 use super::steps::Steps;
+use super::wording::Wording;
 
 /// What one call may make the machine say; a driver drains it in between.
 const MOST_SAID: usize = 8;
@@ -50,6 +51,10 @@ enum Step {
 struct Checked {
     server: Server,
     client: FarClient,
+    /// Reads what anybody says in the client's name: in version 2 the server may refer to it.
+    others: FarServer,
+    /// Somebody else said what the client would have said otherwise: it cannot follow any more.
+    lost: bool,
     now: u64,
     first: u64,
     /// The highest sequence id sent.
@@ -79,7 +84,9 @@ pub fn live(life: Life) {
     let hello = Hello { window: life.window.into(), rollup_ms: life.rollup_ms.into(), ..hello };
     let mut checked = Checked {
         server: Server::new(config, life.wording.into(), &hello, 0),
-        client: FarClient::new(life.wording),
+        client: FarClient::new(life.wording.into()),
+        others: FarServer::new(life.wording.into()),
+        lost: false,
         now: 0,
         first: life.last_seq.saturating_add(1),
         sent: life.last_seq,
@@ -91,7 +98,7 @@ pub fn live(life: Life) {
     for (pause, step) in life.steps.0 {
         checked.now = pause.after(checked.now, checked.server.poll_timeout());
         checked.step(step);
-        if checked.client.is_lost() {
+        if checked.lost {
             // Whoever spoke in the client's name alone knows what it is told now.
             return;
         }
@@ -132,7 +139,7 @@ impl Checked {
                 server.handle_input(now, Input::Pong(&payload));
             }
             Step::Pong(payload) => server.handle_input(now, Input::Pong(&payload)),
-            Step::Binary(bytes) => self.client.say_bytes(now, &bytes, server),
+            Step::Binary(bytes) => self.others_say(&Payload::Binary(bytes.into())),
             Step::Text(text) => server.handle_input(now, Input::Text(&text)),
             Step::Gone => server.handle_input(now, Input::Gone),
             Step::Ack(behind) => self.frame(&ClientFrame::Ack { seq: self.sent.saturating_sub(u64::from(behind)) }),
@@ -154,7 +161,16 @@ impl Checked {
     }
 
     fn frame(&mut self, frame: &ClientFrame) {
-        self.client.say(self.now, frame, &mut self.server);
+        let Ok(said) = self.client.say(frame) else { return };
+        assert_eq!(self.others.hear(said.clone()).as_ref(), Ok(frame));
+        self.server.handle_input(self.now, (&said).into());
+    }
+
+    fn others_say(&mut self, said: &Payload) {
+        if let Ok(frame) = self.others.hear(said.clone()) {
+            self.lost |= self.client.say(&frame).as_ref() != Ok(said);
+        }
+        self.server.handle_input(self.now, said.into());
     }
 
     fn drain(&mut self) {
@@ -184,7 +200,7 @@ impl Checked {
                 return self.pings.push(payload.to_vec());
             }
             Transmit::Close { reason, .. } => return assert!(reason.len() <= MAX_REASON),
-            other => self.client.hear(&other),
+            said => self.client.hear(said.try_into().expect("a message")),
         };
         for frame in frames.expect("a frame that reads") {
             self.said(&frame);
