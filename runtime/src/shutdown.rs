@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -34,11 +35,10 @@ impl Shutdown {
         let metrics = self.metrics.clone();
         metrics.task_started();
         #[allow(clippy::disallowed_methods, reason = "this is where tasks get their owner")]
-        self.tasks.spawn(async move {
-            // Counted down by a guard, so that a panicking task is counted too.
-            let _guard = TaskGuard(metrics);
-            task.await;
-        });
+        // Counted down by a guard, so that a panicking task is counted too. An async block would hold the task twice: as
+        // what it captures, and as what it waits for.
+        let guard = TaskGuard(metrics);
+        self.tasks.spawn(task.map(move |()| drop(guard)));
     }
 
     /// Gives the stop signal and waits for the tasks, at most `patience`. Says whether all ended.

@@ -83,7 +83,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Link for Socket<S> {
 fn broken(error: &Error) -> Received {
     match error {
         Error::Capacity(CapacityError::MessageTooLong { .. }) => {
-            Received::Broken(close::TOO_LARGE, format!("a frame has at most {MAX_FRAME} bytes"))
+            Received::Broken(close::TOO_LARGE, format!("a frame has at most {MAX_PAYLOAD} bytes of payload"))
         }
         // The link was cut: what a lost network looks like, and nobody's breach of the protocol.
         Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Received::Closed(None),

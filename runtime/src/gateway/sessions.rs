@@ -218,11 +218,12 @@ pub(super) async fn diff(
         return Err(ApiError::new(StatusCode::GONE, "log_trimmed", message).param("from"));
     }
     let messages = app.sessions.read(&claims.sid, from, limit).await?;
-    let last = messages.last().map_or(from.saturating_sub(1), |message| message.seq);
+    let last = messages.last().map_or(0, |message| message.seq);
     let body = DiffResponse {
         session_id: claims.sid.to_string(),
         epoch: position.epoch,
         next: (last < position.head && !messages.is_empty()).then(|| last + 1),
+        // What was committed since the position was read counts.
         head: position.head.max(last),
         skipped: holes(from, &messages, position.head),
         messages,

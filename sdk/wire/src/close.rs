@@ -4,7 +4,7 @@
 //! | range | the client |
 //! |---|---|
 //! | 4000–4099 | reconnects with jitter and resumes |
-//! | 4100–4199 | gets a new token first |
+//! | 4100–4199 | goes on with a newer token, if it has one |
 //! | 4200–4299 | waits longer, then resumes |
 //! | 4300–4399 | stops: trying again cannot help |
 

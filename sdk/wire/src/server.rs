@@ -245,7 +245,12 @@ impl Server {
             return self.close(close::PROTOCOL, "a frame before the Welcome");
         };
         match frame {
-            ClientFrame::Ack { seq } => self.on_ack(seq),
+            ClientFrame::Ack { seq } => {
+                // There are no more of these than messages were sent, and whoever replays a long log sends many at once.
+                if self.on_ack(seq) {
+                    self.budget.give_back();
+                }
+            }
             ClientFrame::Beat { ack, sent_ms, network } => {
                 let changed = network.filter(|n| active.change_network(*n));
                 self.note_beat(changed);
@@ -258,9 +263,11 @@ impl Server {
         }
     }
 
-    fn on_ack(&mut self, seq: u64) {
-        let Phase::Active(active) = &mut self.phase else { return };
-        match active.take_ack(seq) {
+    /// Says whether it acknowledges anything new.
+    fn on_ack(&mut self, seq: u64) -> bool {
+        let Phase::Active(active) = &mut self.phase else { return false };
+        let taken = active.take_ack(seq);
+        match taken {
             Ok(true) => {
                 self.timers.clear(Timer::Slow);
                 self.events.push_back(Event::Frame(ClientFrame::Ack { seq }));
@@ -272,6 +279,7 @@ impl Server {
                 self.close(close::PROTOCOL, &reason);
             }
         }
+        taken == Ok(true)
     }
 
     fn on_beat(&mut self, now: Millis, echo_ms: u64, changed: Option<Network>) {

@@ -326,6 +326,12 @@ impl World {
         let Some(connection) = self.connections.get_mut(at) else { return };
         let arrival = self.now + latency;
         let skew = self.nodes.get(connection.node).map_or(0, |node| node.skew);
+        // Of the frames of version 2, `Skipped` and these carry what has a sequence id (`PROTOCOL.md` §13.5).
+        let other = |bytes: &[u8]| bytes.first().is_some_and(|kind| !matches!(kind & 0x1f, 11 | 15 | 17..=20));
+        let is_v2 = self.plan.client.encoding == rolecall_wire::server::Encoding::BspV2;
+        if !matches!(&transmit, Transmit::Binary(bytes) if is_v2 && other(bytes)) {
+            connection.watch.waits_since = None;
+        }
         match transmit {
             Transmit::Binary(bytes) => connection.down.push(arrival, Down::Binary(bytes.to_vec())),
             Transmit::Text(text) => connection.down.push(arrival, Down::Text(text)),
@@ -359,6 +365,7 @@ impl World {
                 _ => attached.cursor + 1,
             };
             (connection.watch.sent, connection.watch.full_at) = (attached.cursor, clock);
+            connection.watch.waits_since.get_or_insert(clock);
             match frame {
                 ServerFrame::Skipped { to, .. } => connection.watch.skipped = to,
                 _ if server.room() == 1 => self.counts.add(Count::WindowFull),

@@ -32,6 +32,8 @@ pub(crate) struct ServerWatch {
     pub(crate) sent: u64,
     /// When the last message went out.
     pub(crate) full_at: u64,
+    /// Since when a message waits in the machine for others to come with it.
+    pub(crate) waits_since: Option<u64>,
     /// The end of the last skip, or where the connection began.
     pub(crate) skipped: u64,
 }
@@ -54,6 +56,7 @@ impl ServerWatch {
             sent: 0,
             skipped: 0,
             full_at: 0,
+            waits_since: None,
         }
     }
 

@@ -281,6 +281,9 @@ impl World {
             let window = Some(u64::from(connection.hello.window)).filter(|window| *window > 0);
             let under_way = watch.under_way();
             hold!(window.is_none_or(|most| under_way <= most), P11, "#{} has {under_way} under way", connection.id);
+            let together = u64::from(connection.hello.rollup_ms);
+            let waits = watch.waits_since.is_some_and(|since| late(since + together));
+            hold!(!waits, P11, "#{} lets a piece wait to {until}", connection.id);
             // Counted from the last message at the latest, which is later than the machine counts.
             let slow = window.is_some_and(|most| under_way >= most) && late(watch.full_at + self.plan.slow_ms());
             hold!(!slow, P11, "#{} waits to {until} for a client that takes nothing", connection.id);

@@ -199,6 +199,26 @@ fn faults_of_the_client_close_with_their_code() {
     assert_eq!(close_code(&mut server), Some(close::TOO_MANY_FRAMES));
 }
 
+/// Fails if a client that is shown a long log, and acknowledges it as it must, counts as a flood; or if saying the same
+/// again does not.
+#[test]
+fn acknowledgements_of_what_was_sent_are_no_flood() {
+    let mut server = active(Network::Other);
+    for seq in 1..=1_000 {
+        let body = Body::Delta { text: "话".into() };
+        server.send(1_001, &ServerFrame::Message(Message { seq, turn: 1, at_ms: 1, body }));
+        give(&mut server, 1_001, &ClientFrame::Ack { seq });
+        while server.poll_transmit().is_some() {}
+        while server.poll_event().is_some() {}
+        assert_eq!((server.state(), server.acked()), (State::Active, seq));
+    }
+    let flood = (0..1_000).find(|_| {
+        give(&mut server, 1_001, &ClientFrame::Ack { seq: 1_000 });
+        server.state() == State::Closed
+    });
+    assert_eq!(flood, Some(200));
+}
+
 /// Fails if our own side can show a client a hole, or greet it twice or late.
 #[test]
 fn the_server_cannot_send_a_hole() {
