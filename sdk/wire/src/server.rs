@@ -104,14 +104,12 @@ impl Server {
             return self.gone();
         }
         self.note_life(now);
-        if !self.budget.take(now) {
-            return self.close(close::TOO_MANY_FRAMES, "more frames than the limit");
-        }
         if let Input::Pong(payload) = input {
-            return self.on_pong(now, payload);
+            return if self.budget.take(now) { self.on_pong(now, payload) } else { self.flooded() };
         }
         match self.coder.decode(&input, self.config.max_payload) {
-            Ok(frame) => self.on_frame(now, frame),
+            Ok(frame) if self.is_free(&frame) || self.budget.take(now) => self.on_frame(now, frame),
+            Ok(_) => self.flooded(),
             Err(error) => self.close(error.close_code(), &error.to_string()),
         }
     }
@@ -237,6 +235,18 @@ impl Server {
         }
     }
 
+    /// Whether a frame counts towards no limit: whoever replays a long log acknowledges much at once, as it must.
+    fn is_free(&self, frame: &ClientFrame) -> bool {
+        match (&self.phase, frame) {
+            (Phase::Active(active), ClientFrame::Ack { seq }) => active.settles(*seq),
+            _ => false,
+        }
+    }
+
+    fn flooded(&mut self) {
+        self.close(close::TOO_MANY_FRAMES, "more frames than the limit");
+    }
+
     fn on_frame(&mut self, now: Millis, frame: ClientFrame) {
         if let Err(illegal) = limits::check(&frame) {
             return self.close(close::PROTOCOL, &illegal.to_string());
@@ -245,12 +255,7 @@ impl Server {
             return self.close(close::PROTOCOL, "a frame before the Welcome");
         };
         match frame {
-            ClientFrame::Ack { seq } => {
-                // There are no more of these than messages were sent, and whoever replays a long log sends many at once.
-                if self.on_ack(seq) {
-                    self.budget.give_back();
-                }
-            }
+            ClientFrame::Ack { seq } => self.on_ack(seq),
             ClientFrame::Beat { ack, sent_ms, network } => {
                 let changed = network.filter(|n| active.change_network(*n));
                 self.note_beat(changed);
@@ -263,11 +268,9 @@ impl Server {
         }
     }
 
-    /// Says whether it acknowledges anything new.
-    fn on_ack(&mut self, seq: u64) -> bool {
-        let Phase::Active(active) = &mut self.phase else { return false };
-        let taken = active.take_ack(seq);
-        match taken {
+    fn on_ack(&mut self, seq: u64) {
+        let Phase::Active(active) = &mut self.phase else { return };
+        match active.take_ack(seq) {
             Ok(true) => {
                 self.timers.clear(Timer::Slow);
                 self.events.push_back(Event::Frame(ClientFrame::Ack { seq }));
@@ -279,7 +282,6 @@ impl Server {
                 self.close(close::PROTOCOL, &reason);
             }
         }
-        taken == Ok(true)
     }
 
     fn on_beat(&mut self, now: Millis, echo_ms: u64, changed: Option<Network>) {

@@ -76,14 +76,14 @@ pub fn hello<'a>(
     let (mut instance, mut attempt, mut window, mut rollup_ms, mut refresh) = (None, None, None, None, None);
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         match &*name {
-            "last_seq" => once(&mut last_seq, "last_seq", &value, value.parse().ok())?,
-            "epoch" => once(&mut epoch, "epoch", &value, value.parse().ok())?,
+            "last_seq" => once(&mut last_seq, "last_seq", &value, number(&value))?,
+            "epoch" => once(&mut epoch, "epoch", &value, number(&value))?,
             "network" => once(&mut network, "network", &value, Network::from_name(&value))?,
-            "instance" => once(&mut instance, "instance", &value, value.parse().ok())?,
-            "attempt" => once(&mut attempt, "attempt", &value, value.parse().ok())?,
-            "window" => once(&mut window, "window", &value, value.parse().ok())?,
+            "instance" => once(&mut instance, "instance", &value, number(&value))?,
+            "attempt" => once(&mut attempt, "attempt", &value, number(&value))?,
+            "window" => once(&mut window, "window", &value, number(&value))?,
             "rollup_ms" => {
-                let wait = value.parse().ok().filter(|wait| *wait <= MAX_ROLLUP_MS);
+                let wait = number(&value).filter(|wait| *wait <= MAX_ROLLUP_MS);
                 once(&mut rollup_ms, "rollup_ms", &value, wait)?;
             }
             "refresh" => once(&mut refresh, "refresh", &value, value.parse().ok())?,
@@ -106,6 +106,11 @@ pub fn hello<'a>(
         rollup_ms: rollup_ms.unwrap_or(0),
         refresh: refresh.unwrap_or(false),
     })
+}
+
+/// A decimal number, without a sign.
+fn number<T: core::str::FromStr>(value: &str) -> Option<T> {
+    value.bytes().all(|digit| digit.is_ascii_digit()).then(|| value.parse().ok()).flatten()
 }
 
 /// The encoding of a WebSocket that offers these subprotocols: the first that is known. `None` when it offers

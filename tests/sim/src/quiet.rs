@@ -30,8 +30,8 @@ pub struct Returned {
     pub steps: u64,
 }
 
-/// Lives a seed to its end, lets `quiet_ms` pass, cuts the connection if there still is one, has somebody post meanwhile,
-/// and waits until everything is at rest again.
+/// Lives a seed to its end, and lets `quiet_ms` pass: without a connection, while somebody posts in the middle of it; or with one, that
+/// is cut behind it, and somebody posts then. Waits until everything is at rest again.
 ///
 /// # Errors
 /// When a property does not hold: nothing is given up in the quiet, and what comes back goes on where it was.
@@ -49,14 +49,15 @@ pub fn quiet(seed: u64, how: Quiet, quiet_ms: u64) -> Result<Returned, Violation
     let head = world.store.head();
     if how == Quiet::Away {
         world.sleep(at, quiet_ms);
+        world.posts.push(Post { at: Some(world.now + quiet_ms / 2) });
     }
     world.pass(quiet_ms)?;
     let steps = world.trace.steps() - before.2;
     if how == Quiet::Connected {
         hold!(world.connected(at) == before.0, P11, "the quiet connection was given up");
         world.sleep(at, 5_000);
+        world.posts.push(Post { at: Some(world.now) });
     }
-    world.posts.push(Post { at: Some(world.now) });
     world.settle()?;
     let (after, last) = (world.connected(at), world.last(at));
     hold!(after != before.0, P1, "the connection that was cut is still there");

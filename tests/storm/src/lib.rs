@@ -27,7 +27,7 @@ pub use self::ledger::Account;
 pub struct Storm {
     /// Clients, each with a session of its own.
     pub clients: usize,
-    /// How long connections fail.
+    /// How long connections fail, from the first session that is opened on.
     pub lasts: Duration,
     /// The mean life of a connection, after which it is cut or goes silent.
     pub cut_after: Duration,

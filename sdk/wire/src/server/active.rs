@@ -71,6 +71,12 @@ impl Active {
         self.sent - settled
     }
 
+    /// Whether an acknowledgement is of a message under way. There are no more of these than messages were sent: what was
+    /// skipped does not count.
+    pub(super) const fn settles(&self, seq: u64) -> bool {
+        seq <= self.sent && seq > self.acked && seq > self.skipped
+    }
+
     /// Whether an acknowledgement moves the watermark; the highest sequence id sent when it is
     /// above it.
     pub(super) fn take_ack(&mut self, seq: u64) -> Result<bool, u64> {

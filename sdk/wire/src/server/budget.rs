@@ -30,11 +30,6 @@ impl Budget {
         }
         enough
     }
-
-    /// Gives back the frame that was taken last.
-    pub(super) fn give_back(&mut self) {
-        self.left = self.left.saturating_add(FRAME).min(self.full);
-    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,8 @@ enum Act {
     Server(ServerFrame),
     /// The pieces of a reply, as a server says them that keeps its numbers.
     Pieces(u8, u8),
+    /// What no frame carries: pieces with a hole between them, or of two turns, or one alone; a text above the limit.
+    Unsayable(u8),
     /// Bytes that neither has said, at either end. They end the connection, or are what somebody could have said.
     ToServer(Vec<u8>),
     ToClient(Vec<u8>),
@@ -56,8 +58,30 @@ pub fn talk(input: &[u8]) {
                     None => assert_eq!(server, before),
                 }
             }
+            Act::Unsayable(what) => unsayable(what, seq, &mut client, &mut server),
             Act::ToServer(bytes) => return drop(server.decode(&bytes, MAX_PAYLOAD)),
             Act::ToClient(bytes) => return drop(client.decode(&bytes, MAX_SERVER_PAYLOAD)),
         }
     }
+}
+
+fn unsayable(what: u8, seq: u64, client: &mut ClientEnd, server: &mut ServerEnd) {
+    let before = (client.clone(), server.clone());
+    let piece = |seq, turn, text: &str| Message { seq, turn, at_ms: seq, body: Body::Delta { text: text.into() } };
+    let pieces = match what % 8 {
+        0 => vec![piece(seq + 1, 1, "a"), piece(seq + 3, 1, "b")],
+        1 => vec![piece(seq + 1, 1, "a"), piece(seq + 2, 2, "b")],
+        2 => vec![piece(seq + 1, 1, "a")],
+        3 => vec![piece(seq + 1, 1, "a"), piece(seq + 2, 1, "")],
+        // It takes long to make, and is tried seldom.
+        4 if what == 4 => {
+            let text = "x".repeat(MAX_PAYLOAD);
+            let refused = client.encode(&ClientFrame::Send { id: "a".into(), client_seq: 1, text });
+            assert!(refused.is_err(), "a frame above the limit");
+            Vec::new()
+        }
+        _ => Vec::new(),
+    };
+    assert_eq!(server.encode_pieces(&pieces), None, "{pieces:?}");
+    assert_eq!((&*client, &*server), (&before.0, &before.1), "what was not said left a trace");
 }

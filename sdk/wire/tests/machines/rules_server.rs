@@ -204,6 +204,8 @@ fn faults_of_the_client_close_with_their_code() {
 #[test]
 fn acknowledgements_of_what_was_sent_are_no_flood() {
     let mut server = active(Network::Other);
+    // Nothing is left of what else may be sent.
+    (0..200).for_each(|_| give(&mut server, 1_001, &ClientFrame::Ack { seq: 0 }));
     for seq in 1..=1_000 {
         let body = Body::Delta { text: "话".into() };
         server.send(1_001, &ServerFrame::Message(Message { seq, turn: 1, at_ms: 1, body }));
@@ -212,11 +214,20 @@ fn acknowledgements_of_what_was_sent_are_no_flood() {
         while server.poll_event().is_some() {}
         assert_eq!((server.state(), server.acked()), (State::Active, seq));
     }
-    let flood = (0..1_000).find(|_| {
-        give(&mut server, 1_001, &ClientFrame::Ack { seq: 1_000 });
+    give(&mut server, 1_001, &ClientFrame::Ack { seq: 1_000 });
+    assert_eq!(close_code(&mut server), Some(close::TOO_MANY_FRAMES));
+}
+
+/// Fails if a hole in the log, however large, lets a client send as many frames as it has numbers.
+#[test]
+fn acknowledgements_of_what_was_skipped_count() {
+    let mut server = active(Network::Other);
+    server.send(1_001, &ServerFrame::Skipped { from: 1, to: 1_000_000 });
+    let flood = (1..1_000).find(|seq| {
+        give(&mut server, 1_001, &ClientFrame::Ack { seq: *seq });
         server.state() == State::Closed
     });
-    assert_eq!(flood, Some(200));
+    assert_eq!(flood, Some(201));
 }
 
 /// Fails if our own side can show a client a hole, or greet it twice or late.
