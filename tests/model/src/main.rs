@@ -94,6 +94,13 @@ fn hunt(out: &mut impl Write, label: &str, threads: usize) -> Result<bool> {
         good &= named;
         let verdict = found.unwrap_or("NOT FOUND");
         writeln!(out, "{:<22} {} states: {verdict}", fault.label(), report.unique)?;
+        // The bug was found, and not the configuration wrong.
+        let without = check(&Setup { fault: None, ..setups::hunt(*fault) }, threads);
+        if !without.is_good() {
+            good = false;
+            writeln!(out, "  and without the bug:")?;
+            write_steps(out, &without)?;
+        }
         if chosen.len() == 1 || !named {
             writeln!(out, "  {}", fault.text())?;
             write_steps(out, &report)?;

@@ -14,7 +14,8 @@ pub(crate) fn message(entry: &Entry) -> ServerFrame {
         Said::Reply => Body::Reply { text: String::new(), outcome: Outcome::Complete, hits: Vec::new() },
         Said::Delivery => Body::Delivery { text: "z".into(), intent: String::new(), parts: Vec::new() },
     };
-    ServerFrame::Message(Message { seq: entry.seq.into(), turn: entry.turn.into(), at_ms: 0, body })
+    // Clocks stand still here; by the time it is told in which epoch it was written, for messages may look alike.
+    ServerFrame::Message(Message { seq: entry.seq.into(), turn: entry.turn.into(), at_ms: entry.epoch.into(), body })
 }
 
 /// What a message says, as far as it shows.

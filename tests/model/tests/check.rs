@@ -31,8 +31,9 @@ fn every_known_bug_is_found_by_the_promise_it_breaks() {
 // Fails when a bug is found where none was put in: its configuration alone must be sound.
 #[test]
 fn without_its_bug_a_hunt_finds_nothing() {
-    for fault in Fault::ALL {
-        let mut setup = hunt(*fault);
+    // The others take a while: `make model` does it for all.
+    for fault in [Fault::NoFence, Fault::TurnForgotten, Fault::LossUnnoticed, Fault::ResumedEarly] {
+        let mut setup = hunt(fault);
         setup.fault = None;
         let report = check(&setup, 2);
         assert!(report.is_good(), "{}: {:#?}", fault.label(), report.counterexample);

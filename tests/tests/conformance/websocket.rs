@@ -1,4 +1,4 @@
-//! A WebSocket, with frames in either encoding.
+//! A WebSocket, with frames in any encoding.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
