@@ -84,6 +84,8 @@ impl System {
         let device = self.device(name);
         let mut app = device.app.clone();
         app.journal.retain(|seen| seen.seq < first);
+        // The store may not have these either: whoever was told of another branch was told of the loss.
+        app.journal.iter_mut().for_each(|seen| seen.told = true);
         app.last = app.last.min(first - 1);
         let position = Position { last_seq: app.last.into(), epoch: now.into(), ..device.client.position() };
         device.restart(setup.acks, position, app);
