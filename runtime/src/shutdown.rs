@@ -34,7 +34,6 @@ impl Shutdown {
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let metrics = self.metrics.clone();
         metrics.task_started();
-        #[allow(clippy::disallowed_methods, reason = "this is where tasks get their owner")]
         // Counted down by a guard, so that a panicking task is counted too. An async block would hold the task twice: as
         // what it captures, and as what it waits for.
         let guard = TaskGuard(metrics);
