@@ -44,7 +44,7 @@ pub(crate) async fn run(count: usize) -> Result<Vec<Row>> {
     // Pings are answered by whoever reads; frames are none of interest.
     let mut clients = JoinSet::new();
     for mut socket in connected {
-        clients.spawn(async move { while let Ok(Arrival::Frame(_)) = socket.next().await {} });
+        clients.spawn(async move { while let Ok(None | Some(Arrival::Frame(_))) = socket.within(QUIET).await {} });
     }
     tokio::time::sleep(QUIET).await;
     let rss_idle = probe::rss(pid)?;

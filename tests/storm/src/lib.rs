@@ -11,7 +11,7 @@ mod user;
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use rolecall_tests::clock;
 use rolecall_tests::server::{Options, Server};
 use serde::{Deserialize, Serialize};
@@ -100,8 +100,10 @@ impl Storm {
         let mut outcome = Outcome::default();
         tokio::select! {
             () = tokio::time::sleep(self.lasts) => {}
-            // Before it is calm, a crowd ends by failing.
-            Some(early) = crowds.join_next() => outcome.add(early.context("a crowd panicked")??),
+            Some(early) = crowds.join_next() => {
+                early.context("a crowd panicked")??;
+                bail!("a crowd was at rest before the storm was over");
+            }
         }
         let server_rss_mib = rolecall_tests::process::rss(pid)? / f64::from(1 << 20);
         says.send_replace(true);
