@@ -12,6 +12,7 @@ use rolecall_tests::server::{self, Options, Server};
 use rolecall_tests::upstream::{Script, Upstream, directive};
 use rolecall_tests::ws::{self, Arrival, Hello, Opened, Socket};
 use rolecall_tests::{dirs, http};
+use serde_json::json;
 
 /// Rounds of each kind of accident.
 const ROUNDS: u64 = 24;
@@ -260,6 +261,9 @@ async fn a_stale_sequence_gets_exactly_the_missing_range() -> Result<()> {
         }
         ensure!(replayed.len() == missing.len(), "from {last}: {} of {}", replayed.len(), missing.len());
     }
+    let beyond =
+        Request::new("GET", &format!("/v1/diff?from={}", head + 10)).bearer(&token).send(to).await?.expect(200)?;
+    ensure!(beyond["head"] == head && beyond["messages"] == json!([]) && beyond["next"].is_null(), "{beyond}");
     Ok(())
 }
 

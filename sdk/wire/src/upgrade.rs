@@ -210,6 +210,8 @@ mod tests {
         assert_eq!(token(Some("Bearer"), &[], ""), Err(Fault::NoToken));
         assert_eq!(token(None, &["rolecall.token."], "token=q"), Ok("q".into()));
         assert_eq!(token(None, &["rolecall.token."], "token="), Err(Fault::NoToken));
+        let signed = hello("last_seq=%2B5&token=q", None, []);
+        assert_eq!(signed, Err(Fault::Value { name: "last_seq", value: "+5".into() }));
         assert_eq!(encoding(protocol), Ok(Some(Encoding::JsonV1)));
         assert_eq!(encoding([]), Ok(None));
         assert_eq!(members(" a,,b , c").collect::<Vec<_>>(), ["a", "b", "c"]);

@@ -189,8 +189,9 @@ impl System {
         hold(!reused, Promise::P5, "two clients are shown different messages under one number of one epoch")?;
         let there = |seq: u8, said: Said| store.entries().any(|entry| entry.seq == seq && entry.said.bare() == said);
         // What was under way when the store lost it comes all the same: another one may have its number and its text now.
-        let is_it = |entry: &Entry| entry.seq == seq && u64::from(entry.epoch) == message.at_ms;
-        if there(seq, said) && store.entries().any(is_it) {
+        let is_it =
+            |entry: &Entry| entry.seq == seq && entry.said.bare() == said && u64::from(entry.epoch) == message.at_ms;
+        if store.entries().any(is_it) {
             let untold = device.app.journal.iter().any(|seen| !seen.told && !there(seen.seq, seen.said));
             hold(!untold, Promise::P5, "a client is shown what follows a message that was lost, and is not told")?;
         }
