@@ -13,7 +13,7 @@ LISTEN ?= 127.0.0.1:8420
 # How `verify-contracts` writes its findings: human, short, json, github, sarif or junit.
 FORMAT ?= human
 
-.PHONY: storm help deps build run test test-docs verify-contracts plugins laws sim mutants model bench bench-peers fuzz fmt fmt-check lint clean
+.PHONY: bench-million storm help deps build run test test-docs verify-contracts plugins laws sim mutants model bench bench-peers fuzz fmt fmt-check lint clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -84,6 +84,13 @@ storm: ## Ten thousand real clients over failing connections for five minutes, a
 bench: plugins ## Measure idle sessions, checks and delivery (release build)
 	@$(CARGO) build --release -q -p rolecall -p rolecall-tests
 	@$(TARGET)/release/rolecall-bench
+
+# SESSIONS and BEAT make it smaller, or its beats more frequent.
+SESSIONS ?= 1000000
+BEAT     ?= 240
+bench-million: ## A million idle sessions in one server: needs a limit of open files above that, and 24 GiB (release build)
+	@$(CARGO) build --release -q -p rolecall -p rolecall-tests
+	@$(TARGET)/release/rolecall-bench idle --sessions $(SESSIONS) --beat $(BEAT)
 
 bench-peers: PEER = --manifest-path tests/peers/extism/Cargo.toml --target-dir $(TARGET)/extism -q
 bench-peers: deps ## Checks and plugins beside other products' (installs them into the target folder)

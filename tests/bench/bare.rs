@@ -1,4 +1,4 @@
-//! The baseline of the idle bench: WebSocket connections that carry nothing but an echo.
+//! Baselines that do nothing of their own: WebSocket connections that carry an echo, and a relay that carries bytes.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
@@ -7,7 +7,8 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context, Result};
 use futures_util::{SinkExt, StreamExt};
 use rolecall_tests::ws;
-use tokio::net::TcpListener;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
 
 /// Echoes on a free loopback port, which it prints first, until it is killed.
 pub(crate) async fn serve() -> Result<()> {
@@ -30,6 +31,21 @@ pub(crate) async fn serve() -> Result<()> {
     }
 }
 
+/// Carries bytes between whoever connects and a server, until it is killed: what any hop between them costs.
+pub(crate) async fn relay(to: SocketAddr) -> Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    writeln!(std::io::stdout(), "{}", listener.local_addr()?)?;
+    loop {
+        let (mut client, _) = listener.accept().await?;
+        #[allow(clippy::disallowed_methods, reason = "the tasks end with this process, which its parent kills")]
+        tokio::spawn(async move {
+            let Ok(mut server) = TcpStream::connect(to).await else { return };
+            let _ = (client.set_nodelay(true), server.set_nodelay(true));
+            let _ended = copy_bidirectional(&mut client, &mut server).await;
+        });
+    }
+}
+
 /// A server of this program's own as a process.
 #[derive(Debug)]
 pub(crate) struct Bare {
@@ -38,10 +54,10 @@ pub(crate) struct Bare {
 }
 
 impl Bare {
-    /// Starts the one of this name.
-    pub(crate) fn start(name: &str) -> Result<Self> {
+    /// Starts the one of this name, with what it is to know.
+    pub(crate) fn start(name: &str, told: &[String]) -> Result<Self> {
         let exe = std::env::current_exe()?;
-        let mut child = Command::new(exe).arg(name).stdout(Stdio::piped()).spawn()?;
+        let mut child = Command::new(exe).arg(name).args(told).stdout(Stdio::piped()).spawn()?;
         let out = child.stdout.take().context("no output")?;
         let mut line = String::new();
         BufReader::new(out).read_line(&mut line)?;

@@ -6,12 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, Result, bail, ensure};
-use rolecall_tests::clock;
 use rolecall_tests::server::{Options, Server};
+use rolecall_tests::{clock, process};
 use serde_json::json;
 
 use super::bare::Bare;
-use super::probe;
 use super::table::Row;
 
 /// Requests timed each way, after as many again that warm up.
@@ -22,27 +21,46 @@ const CALLERS: usize = 4;
 const ASKED: usize = 1_000;
 
 pub(crate) async fn run() -> Result<Vec<Row>> {
-    let upstream = Bare::start("instant-upstream")?;
+    let upstream = Bare::start("instant-upstream", &[])?;
+    let relay = Bare::start("bare-relay", &[upstream.address.to_string()])?;
     let options = Options { quiet: true, ..Options::upstream(&format!("http://{}/v1", upstream.address)) };
     let server = Server::start(options.flag("--log-level", "warn")).await?;
-    let (direct, through, pid) = (upstream.address, server.address(), server.pid()?);
-    tokio::task::spawn_blocking(move || measure(direct, through, pid)).await?
+    let pid = server.pid()?;
+    let ways = [upstream.address, relay.address, server.address()];
+    tokio::task::spawn_blocking(move || measure(ways, pid)).await?
 }
 
-fn measure(direct: SocketAddr, through: SocketAddr, pid: i32) -> Result<Vec<Row>> {
-    let (mut direct, mut through) = (Caller::new(direct)?, Caller::new(through)?);
-    let (mut straight, mut gone_through) = (Vec::new(), Vec::new());
+/// What comes of asking the model directly, through a relay, and through the gateway.
+fn measure(ways: [SocketAddr; 3], pid: i32) -> Result<Vec<Row>> {
+    let [mut direct, mut relayed, mut through] = [Caller::new(ways[0])?, Caller::new(ways[1])?, Caller::new(ways[2])?];
+    let mut times = [Vec::new(), Vec::new(), Vec::new()];
     for round in 0..REQUESTS * 2 {
-        // In turn, so that both meet the machine in the same state.
-        let pair = (direct.ask()?, through.ask()?);
+        // In turn, so that all meet the machine in the same state.
+        let asked = [direct.ask()?, relayed.ask()?, through.ask()?];
         if round >= REQUESTS {
-            straight.push(pair.0);
-            gone_through.push(pair.1);
+            times.iter_mut().zip(asked).for_each(|(times, time)| times.push(time));
         }
     }
     let opened = direct.connections()?;
-    let cpu = probe::cpu(pid)?;
-    let to = through.to;
+    let (cpu, asked) = flood(through.to, pid)?;
+    let [straight, relay, gateway] = times.each_mut().map(|times| (at(times, 50), at(times, 99)));
+    Ok(vec![
+        Row::new("first character through the gateway, p50", gateway.0, "µs")
+            .against("the model called directly", straight.0),
+        Row::new("the same, p99", gateway.1, "µs").against("the model called directly", straight.1),
+        Row::new("  added by the gateway, p50 (limit 150)", gateway.0 - straight.0, "µs")
+            .against("added by a bare relay", relay.0 - straight.0),
+        Row::new("  added by the gateway, p99", gateway.1 - straight.1, "µs")
+            .against("added by a bare relay", relay.1 - straight.1),
+        Row::new("completions per server CPU second", asked / cpu, "1/s"),
+        Row::new("connections to the model, of one caller", opened - 2.0, "")
+            .against("requests", (REQUESTS * 2) as f64),
+    ])
+}
+
+/// Several callers at once: processor time of the server, and how often it was asked.
+fn flood(to: SocketAddr, pid: i32) -> Result<(f64, f64)> {
+    let cpu = process::cpu(pid)?;
     let callers: Vec<_> = (0..CALLERS)
         .map(|_| {
             std::thread::spawn(move || {
@@ -54,19 +72,8 @@ fn measure(direct: SocketAddr, through: SocketAddr, pid: i32) -> Result<Vec<Row>
     for caller in callers {
         caller.join().map_err(|_| anyhow::anyhow!("a caller panicked"))??;
     }
-    let cpu = (probe::cpu(pid)? - cpu).max(0.01);
-    let asked = (CALLERS * ASKED) as f64;
-    let (p50, p99) =
-        ((at(&mut straight, 50), at(&mut gone_through, 50)), (at(&mut straight, 99), at(&mut gone_through, 99)));
-    Ok(vec![
-        Row::new("first character through the gateway, p50", p50.1, "µs").against("the model called directly", p50.0),
-        Row::new("the same, p99", p99.1, "µs").against("the model called directly", p99.0),
-        Row::new("  added by the gateway, p50", p50.1 - p50.0, "µs").against("the limit", 150.0),
-        Row::new("  added by the gateway, p99", p99.1 - p99.0, "µs"),
-        Row::new("completions per server CPU second", asked / cpu, "1/s"),
-        Row::new("connections to the model, of one caller", opened - 1.0, "")
-            .against("requests", (REQUESTS * 2) as f64),
-    ])
+    let cpu = (process::cpu(pid)? - cpu).max(0.01);
+    Ok((cpu, (CALLERS * ASKED) as f64))
 }
 
 /// The value below which this share of a hundred lies.

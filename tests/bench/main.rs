@@ -1,5 +1,5 @@
-//! `rolecall-bench [idle|check|held|saved|deliver|verify|gateway|peers]… [--sessions N]`: what rolecall costs, each
-//! figure beside a baseline measured in the same run. `make bench` runs all of them on a release build, but for `peers`,
+//! `rolecall-bench [idle|check|held|saved|deliver|verify|gateway|peers]… [--sessions N] [--beat SECONDS]`: what rolecall costs,
+//! each figure beside a baseline measured in the same run. `make bench` runs all of them on a release build, but for `peers`,
 //! which installs other products first: `make bench-peers`.
 
 #![allow(clippy::indexing_slicing, reason = "only JSON values are indexed, where a missing field is null")]
@@ -11,39 +11,52 @@ mod counting;
 mod deliver;
 mod gateway;
 mod held;
+mod holders;
 mod idle;
 mod peers;
-mod probe;
+mod plan;
 mod saved;
 mod table;
 mod verify;
 mod vocabulary;
 
+use std::io::Write;
+
 use anyhow::{Context, Result, bail};
+use idle::Idle;
 use table::Row;
 
 /// Sessions of the idle bench.
 const SESSIONS: usize = 10_000;
 
+/// Sessions of the second idle bench of `make bench`, where the machine allows it.
+const MORE_SESSIONS: usize = 100_000;
+
 #[tokio::main]
 async fn main() -> Result<()> {
     let mut args = std::env::args().skip(1);
     let mut chosen = Vec::new();
-    let mut sessions = SESSIONS;
+    let mut idle = Idle { sessions: SESSIONS, beat_s: None };
     while let Some(arg) = args.next() {
         match arg.as_str() {
             // The baseline's own server process; started by the idle bench.
             "bare-server" => return bare::serve().await,
+            // A hop of the gateway bench that does nothing.
+            "bare-relay" => return bare::relay(args.next().context("a relay to where?")?.parse()?).await,
             // The model of the gateway bench.
             "instant-upstream" => return gateway::serve(),
-            "--sessions" => sessions = args.next().context("--sessions takes a number")?.parse()?,
+            // Clients of the idle bench.
+            holders::HOLDER => return holders::main().await,
+            "--sessions" => idle.sessions = args.next().context("--sessions takes a number")?.parse()?,
+            "--beat" => idle.beat_s = Some(args.next().context("--beat takes seconds")?.parse()?),
             "idle" | "check" | "held" | "saved" | "deliver" | "verify" | "gateway" | "peers" => chosen.push(arg),
             other => {
                 bail!("{other} is no bench; there are idle, check, held, saved, deliver, verify, gateway and peers")
             }
         }
     }
-    if chosen.is_empty() {
+    let everything = chosen.is_empty();
+    if everything {
         chosen = ["check", "held", "saved", "verify", "gateway", "deliver", "idle"].map(str::to_owned).to_vec();
     }
     let mut rows: Vec<Row> = Vec::new();
@@ -56,8 +69,14 @@ async fn main() -> Result<()> {
             "gateway" => gateway::run().await?,
             "deliver" => deliver::run().await?,
             "peers" => peers::run()?,
-            _ => idle::run(sessions).await?,
+            _ => idle::run(idle).await?,
         });
+    }
+    if everything && idle.sessions < MORE_SESSIONS {
+        match plan::clients_per_process(MORE_SESSIONS) {
+            Ok(_) => rows.extend(idle::run(Idle { sessions: MORE_SESSIONS, ..idle }).await?),
+            Err(why) => writeln!(std::io::stdout(), "idle sessions, {MORE_SESSIONS}: not measured: {why:#}")?,
+        }
     }
     table::print(&rows)
 }

@@ -171,6 +171,11 @@ impl Socket {
         }
     }
 
+    /// Waits for whatever comes next, however long, and says whether the connection goes on. Pings are answered in passing.
+    pub async fn next_or_end(&mut self) -> bool {
+        matches!(self.stream.next().await, Some(Ok(message)) if !message.is_close())
+    }
+
     /// The next frame of a type; others before it are handed to `seen`.
     ///
     /// # Errors

@@ -111,7 +111,7 @@ impl<L: Link> Driver<L> {
         let first = last_seq.saturating_add(1);
         let welcome = ServerFrame::Welcome {
             session_id: self.attachment.session().to_string(),
-            role: std::mem::take(&mut self.attachment.role),
+            role: self.attachment.role.clone(),
             epoch: self.attachment.epoch,
             next_seq: self.attachment.head.saturating_add(1),
             resume_from: first,
@@ -130,7 +130,8 @@ impl<L: Link> Driver<L> {
     /// Gives the client a newer token, when it is time.
     fn renew(&mut self) {
         let now = clock::monotonic_ms();
-        if let Some(token) = self.pass.renew(now, self.attachment.epoch) {
+        let Attachment { role, epoch, .. } = &self.attachment;
+        if let Some(token) = self.pass.renew(now, self.attachment.session(), role, *epoch) {
             self.machine.send(now, &token);
         }
     }

@@ -86,11 +86,10 @@ impl Opened {
     /// Finds the session of a token and attaches to it.
     async fn attach(app: &App, hello: Hello, encoding: Encoding) -> Result<Self, ApiError> {
         let claims = app.tokens.verify(&hello.token)?;
-        let generation = claims.generation;
-        let pass = Pass::new(&app.tokens, claims, hello.refresh);
-        app.limits.session(pass.session(), generation)?;
-        let attachment = app.sessions.attach(pass.session(), &hello, generation).await?;
-        let heartbeat = app.contracts.get(pass.role()).map(|contract| contract.heartbeat).unwrap_or_default();
+        let pass = Pass::new(&app.tokens, &claims, hello.refresh);
+        app.limits.session(&claims.sid, claims.generation)?;
+        let attachment = app.sessions.attach(&claims.sid, &hello, claims.generation).await?;
+        let heartbeat = app.contracts.get(&attachment.role).map(|contract| contract.heartbeat).unwrap_or_default();
         let mut seed = [0; 8];
         // Only a first beat follows from it: without chance all come at their time.
         if let Err(error) = getrandom::fill(&mut seed) {

@@ -63,7 +63,8 @@ impl Reader {
         let recent = self.shared.ring.lock().read(next, limit.max(1)).filter(|messages| !messages.is_empty());
         let mut messages = match recent {
             Some(messages) => messages,
-            None => self.read_store(head, limit.clamp(1, PAGE)).await?,
+            // Boxed: what an idle connection waits in is the smaller.
+            None => Box::pin(self.read_store(head, limit.clamp(1, PAGE))).await?,
         };
         within(&mut messages, BATCH_BYTES);
         let first = messages.first().map_or(head.saturating_add(1), |first| first.seq);

@@ -101,7 +101,8 @@ impl Deps {
             let found = self.places.lock().find(id);
             let mailbox = match found {
                 Found::Awake(mailbox) => mailbox,
-                Found::Asleep(nap) => match self.actor(id).await {
+                // Boxed: every connection's future has a place for this one, and hardly ever needs it.
+                Found::Asleep(nap) => match Box::pin(self.actor(id)).await {
                     Ok(mailbox) => mailbox,
                     Err(error) if self.give_up(id, nap, &error) => return,
                     // Another caller has woken it meanwhile.

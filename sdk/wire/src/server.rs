@@ -14,6 +14,7 @@ use alloc::string::ToString;
 
 use self::active::Active;
 use self::budget::Budget;
+use self::config::Standing;
 pub use self::config::{Config, Encoding};
 pub use self::io::{Event, Input, State, Transmit};
 use self::rollup::Rollup;
@@ -32,7 +33,7 @@ pub struct Server {
     phase: Phase,
     coder: Coder<ServerEnd>,
     rollup: Rollup,
-    config: Config,
+    config: Standing,
     budget: Budget,
     /// How many messages the client lets us be ahead of its acknowledgements.
     window: u64,
@@ -83,7 +84,7 @@ impl Server {
             window: if hello.window == 0 { u64::MAX } else { hello.window.into() },
             adaptive: pulse::adaptive(&config, hello.network, now),
             now,
-            config,
+            config: config.into(),
             timers,
             transmits: VecDeque::new(),
             events: VecDeque::new(),

@@ -5,7 +5,8 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::{Config, Millis};
+use super::Millis;
+use super::config::Standing;
 use crate::frame::Network;
 use crate::heartbeat::Rtts;
 
@@ -99,7 +100,7 @@ impl Active {
         changed
     }
 
-    pub(super) fn interval_ms(&self, config: &Config) -> u32 {
+    pub(super) fn interval_ms(&self, config: &Standing) -> u32 {
         let table = &config.table;
         config.heartbeat_ms.unwrap_or_else(|| self.rtts.interval_above(table.base_ms(self.network), table.floor))
     }

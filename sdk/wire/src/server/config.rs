@@ -77,3 +77,21 @@ impl Default for Config {
         }
     }
 }
+
+/// What of a [`Config`] is asked for as long as a connection lives. The rest is used up when it begins; a machine may live
+/// for days, and most of them are idle.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Standing {
+    pub(super) timeout_ms: u32,
+    pub(super) slow_ms: u32,
+    pub(super) heartbeat_ms: Option<u32>,
+    pub(super) table: heartbeat::Table,
+    pub(super) max_payload: usize,
+}
+
+impl From<Config> for Standing {
+    fn from(config: Config) -> Self {
+        let Config { timeout_ms, slow_ms, heartbeat_ms, table, max_payload, .. } = config;
+        Self { timeout_ms, slow_ms, heartbeat_ms, table, max_payload }
+    }
+}
