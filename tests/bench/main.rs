@@ -1,6 +1,6 @@
-//! `rolecall-bench [idle|check|held|saved|deliver|verify|gateway|peers]… [--sessions N]`: what rolecall costs, each
-//! figure beside a baseline measured in the same run. `make bench` runs all of them on a release build, but for `peers`,
-//! which installs other products first: `make bench-peers`.
+//! `rolecall-bench [idle|check|held|saved|deliver|resume|verify|gateway|peers|sessions-peers]… [--sessions N] [--clients N]`:
+//! what rolecall costs, each figure beside a baseline measured in the same run. `make bench` runs all of them on a release
+//! build, but for `peers` and `sessions-peers`, which install other products first: `make bench-peers`.
 
 #![allow(clippy::indexing_slicing, reason = "only JSON values are indexed, where a missing field is null")]
 
@@ -15,6 +15,7 @@ mod idle;
 mod peers;
 mod probe;
 mod saved;
+mod sessions;
 mod table;
 mod verify;
 mod vocabulary;
@@ -25,11 +26,15 @@ use table::Row;
 /// Sessions of the idle bench.
 const SESSIONS: usize = 10_000;
 
+/// Clients of the resume bench.
+const CLIENTS: usize = 2_000;
+
 #[tokio::main]
 async fn main() -> Result<()> {
     let mut args = std::env::args().skip(1);
     let mut chosen = Vec::new();
     let mut sessions = SESSIONS;
+    let mut clients = CLIENTS;
     while let Some(arg) = args.next() {
         match arg.as_str() {
             // The baseline's own server process; started by the idle bench.
@@ -37,14 +42,18 @@ async fn main() -> Result<()> {
             // The model of the gateway bench.
             "instant-upstream" => return gateway::serve(),
             "--sessions" => sessions = args.next().context("--sessions takes a number")?.parse()?,
-            "idle" | "check" | "held" | "saved" | "deliver" | "verify" | "gateway" | "peers" => chosen.push(arg),
-            other => {
-                bail!("{other} is no bench; there are idle, check, held, saved, deliver, verify, gateway and peers")
-            }
+            "--clients" => clients = args.next().context("--clients takes a number")?.parse()?,
+            "idle" | "check" | "held" | "saved" | "deliver" | "resume" | "verify" | "gateway" | "peers"
+            | "sessions-peers" => chosen.push(arg),
+            other => bail!(
+                "{other} is no bench; there are idle, check, held, saved, deliver, resume, verify, gateway, peers and \
+                 sessions-peers"
+            ),
         }
     }
     if chosen.is_empty() {
-        chosen = ["check", "held", "saved", "verify", "gateway", "deliver", "idle"].map(str::to_owned).to_vec();
+        chosen =
+            ["check", "held", "saved", "verify", "gateway", "deliver", "resume", "idle"].map(str::to_owned).to_vec();
     }
     let mut rows: Vec<Row> = Vec::new();
     for bench in &chosen {
@@ -55,7 +64,9 @@ async fn main() -> Result<()> {
             "verify" => verify::run()?,
             "gateway" => gateway::run().await?,
             "deliver" => deliver::run().await?,
+            "resume" => sessions::resume(clients).await?,
             "peers" => peers::run()?,
+            "sessions-peers" => sessions::peers(sessions, clients).await?,
             _ => idle::run(sessions).await?,
         });
     }
