@@ -13,13 +13,16 @@ LISTEN ?= 127.0.0.1:8420
 # How `verify-contracts` writes its findings: human, short, json, github, sarif or junit.
 FORMAT ?= human
 
-.PHONY: bench-million storm help deps build run test test-docs verify-contracts plugins laws sim mutants model bench bench-peers fuzz fmt fmt-check lint clean
+.PHONY: bench-million storm help deps deps-peers build run test test-docs verify-contracts plugins laws sim mutants model bench bench-peers fuzz fmt fmt-check lint clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 deps: ## Install what is missing: wasm target, cargo-nextest, python3-venv, nodejs, npm
 	@bash tests/deps.sh
+
+deps-peers: deps ## Install what is missing for bench-peers: mosquitto, Go and the Centrifuge library
+	@bash tests/deps-peers.sh
 
 # What `build` builds. `make test` widens it to what its tests need, because Cargo unites the
 # features of everything built together: two different sets would build the heavy crates twice.
@@ -81,7 +84,7 @@ storm: ## Ten thousand real clients over failing connections for five minutes, a
 	@$(CARGO) build --release -q -p rolecall -p rolecall-storm
 	@$(TARGET)/release/rolecall-storm --clients $(CLIENTS) --minutes $(MINUTES)
 
-bench: plugins ## Measure idle sessions, checks and delivery (release build)
+bench: plugins ## Measure idle sessions, checks, delivery and resumes (release build)
 	@$(CARGO) build --release -q -p rolecall -p rolecall-tests
 	@$(TARGET)/release/rolecall-bench
 
@@ -93,12 +96,12 @@ bench-million: ## A million idle sessions in one server: needs a limit of open f
 	@$(TARGET)/release/rolecall-bench idle --sessions $(SESSIONS) --beat $(BEAT)
 
 bench-peers: PEER = --manifest-path tests/peers/extism/Cargo.toml --target-dir $(TARGET)/extism -q
-bench-peers: deps ## Checks and plugins beside other products' (installs them into the target folder)
+bench-peers: deps-peers ## Checks, plugins and sessions beside other products' (installs them into the target folder)
 	@$(CARGO) build $(PEER) --profile plugin --target wasm32-unknown-unknown \
 		-p rolecall-peer-component -p rolecall-peer-plugin
 	@$(CARGO) build $(PEER) --release
-	@$(CARGO) build --release -q -p rolecall-tests
-	@$(TARGET)/release/rolecall-bench peers
+	@$(CARGO) build --release -q -p rolecall -p rolecall-tests
+	@$(TARGET)/release/rolecall-bench peers sessions-peers
 
 fuzz: ## Look for bytes that break the language's tools or the protocol (nightly compiler, 5 minutes a target)
 	@bash fuzz/run.sh

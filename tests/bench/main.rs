@@ -1,6 +1,6 @@
-//! `rolecall-bench [idle|check|held|saved|deliver|verify|gateway|peers]… [--sessions N] [--beat SECONDS]`: what rolecall costs,
-//! each figure beside a baseline measured in the same run. `make bench` runs all of them on a release build, but for `peers`,
-//! which installs other products first: `make bench-peers`.
+//! `rolecall-bench [idle|check|held|saved|deliver|resume|verify|gateway|peers|sessions-peers]… [--sessions N] [--beat SECONDS]
+//! [--clients N]`: what rolecall costs, each figure beside a baseline measured in the same run. `make bench` runs all of them on
+//! a release build, but for `peers` and `sessions-peers`, which install other products first: `make bench-peers`.
 
 #![allow(clippy::indexing_slicing, reason = "only JSON values are indexed, where a missing field is null")]
 
@@ -16,6 +16,7 @@ mod idle;
 mod peers;
 mod plan;
 mod saved;
+mod sessions;
 mod table;
 mod verify;
 mod vocabulary;
@@ -32,11 +33,15 @@ const SESSIONS: usize = 10_000;
 /// Sessions of the second idle bench of `make bench`, where the machine allows it.
 const MORE_SESSIONS: usize = 100_000;
 
+/// Clients of the resume bench.
+const CLIENTS: usize = 2_000;
+
 #[tokio::main]
 async fn main() -> Result<()> {
     let mut args = std::env::args().skip(1);
     let mut chosen = Vec::new();
     let mut idle = Idle { sessions: SESSIONS, beat_s: None };
+    let mut clients = CLIENTS;
     while let Some(arg) = args.next() {
         match arg.as_str() {
             // The baseline's own server process; started by the idle bench.
@@ -49,15 +54,19 @@ async fn main() -> Result<()> {
             holders::HOLDER => return holders::main().await,
             "--sessions" => idle.sessions = args.next().context("--sessions takes a number")?.parse()?,
             "--beat" => idle.beat_s = Some(args.next().context("--beat takes seconds")?.parse()?),
-            "idle" | "check" | "held" | "saved" | "deliver" | "verify" | "gateway" | "peers" => chosen.push(arg),
-            other => {
-                bail!("{other} is no bench; there are idle, check, held, saved, deliver, verify, gateway and peers")
-            }
+            "--clients" => clients = args.next().context("--clients takes a number")?.parse()?,
+            "idle" | "check" | "held" | "saved" | "deliver" | "resume" | "verify" | "gateway" | "peers"
+            | "sessions-peers" => chosen.push(arg),
+            other => bail!(
+                "{other} is no bench; there are idle, check, held, saved, deliver, resume, verify, gateway, peers and \
+                 sessions-peers"
+            ),
         }
     }
     let everything = chosen.is_empty();
     if everything {
-        chosen = ["check", "held", "saved", "verify", "gateway", "deliver", "idle"].map(str::to_owned).to_vec();
+        chosen =
+            ["check", "held", "saved", "verify", "gateway", "deliver", "resume", "idle"].map(str::to_owned).to_vec();
     }
     let mut rows: Vec<Row> = Vec::new();
     for bench in &chosen {
@@ -68,7 +77,9 @@ async fn main() -> Result<()> {
             "verify" => verify::run()?,
             "gateway" => gateway::run().await?,
             "deliver" => deliver::run().await?,
+            "resume" => sessions::resume(clients).await?,
             "peers" => peers::run()?,
+            "sessions-peers" => sessions::peers(idle.sessions, clients).await?,
             _ => idle::run(idle).await?,
         });
     }

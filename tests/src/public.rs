@@ -14,7 +14,7 @@ use crate::paths;
 use crate::server::{Server, show};
 use crate::upstream::Upstream;
 
-/// The oldest Node that the JavaScript clients support.
+/// The oldest Node that the JavaScript packages support.
 const NODE: u32 = 20;
 
 /// A suite of `tests/python`, run to its end.
@@ -80,26 +80,33 @@ pub fn interpreter(name: &str, requirements: &str) -> Result<PathBuf> {
     Ok(home.join("bin/python"))
 }
 
-/// The folder of the Node environment: the packages of `tests/node/package.json`, and the suites beside
-/// them, because modules are looked up from where the importing file stands.
 fn node_environment() -> Result<PathBuf> {
-    let from = paths::root().join("tests/node");
+    modules("public-node", "tests/node")
+}
+
+/// The folder of a Node environment of this name: the packages of a folder's `package.json`, and its scripts beside
+/// them, because modules are looked up from where the importing file stands.
+///
+/// # Errors
+/// When Node is missing or too old, or the registry cannot be reached.
+pub fn modules(name: &str, from: &str) -> Result<PathBuf> {
+    let from = paths::root().join(from);
     let packages = ["package.json", "package-lock.json"].map(|name| from.join(name));
-    let home = environment("public-node", &[&packages[0], &packages[1]], |home| {
+    let home = environment(name, &[&packages[0], &packages[1]], |home| {
         supported_node()?;
         copy(&packages, home)?;
         run(Command::new("npm").args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"]).current_dir(home))
-            .context("cannot install the JavaScript clients; is npm there (make deps) and its registry reachable?")
+            .context("cannot install the JavaScript packages; is npm there (make deps) and its registry reachable?")
     })?;
-    let suites = std::fs::read_dir(&from)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
-    let suites: Vec<PathBuf> =
-        suites.into_iter().filter(|path| path.extension().is_some_and(|ext| ext == "mjs")).collect();
-    copy(&suites, &home)?;
+    let scripts = std::fs::read_dir(&from)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    let scripts: Vec<PathBuf> =
+        scripts.into_iter().filter(|path| path.extension().is_some_and(|ext| ext == "mjs")).collect();
+    copy(&scripts, &home)?;
     Ok(home)
 }
 
 fn supported_node() -> Result<()> {
-    let remedy = "the JavaScript clients need Node 20 or newer with npm; on Debian 13: \
+    let remedy = "the JavaScript packages need Node 20 or newer with npm; on Debian 13: \
                   sudo apt-get install nodejs npm";
     let output = Command::new("node").arg("--version").output().context(remedy)?;
     let version = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -1,0 +1,191 @@
+//! The products: how each is installed and started, and what it promises.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use rolecall_tests::api::{self, Session};
+use rolecall_tests::server::{self, Options, Server};
+use rolecall_tests::{paths, process, public};
+use tempfile::TempDir;
+
+use super::client::Client;
+use super::crowd::AT_ONCE;
+use super::peer::Peer;
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Product {
+    Rolecall,
+    Ws,
+    SocketIo,
+    Centrifuge,
+    Mosquitto,
+}
+
+impl Product {
+    /// Those beside which rolecall is measured.
+    pub(crate) const PEERS: [Self; 4] = [Self::Ws, Self::SocketIo, Self::Mosquitto, Self::Centrifuge];
+
+    /// As it stands in the table.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Rolecall => "rolecall",
+            Self::Ws => "ws 8",
+            Self::SocketIo => "Socket.IO 4",
+            Self::Centrifuge => "Centrifuge",
+            Self::Mosquitto => "mosquitto",
+        }
+    }
+
+    /// What becomes of a message before it is sent. Only rolecall commits it with fsync; what the others keep, for clients that
+    /// are away, is in memory and ends with the process.
+    pub(crate) fn durability(self) -> &'static str {
+        match self {
+            Self::Rolecall => "fsync before sending",
+            Self::Ws => "not kept",
+            Self::SocketIo | Self::Centrifuge | Self::Mosquitto => "in memory",
+        }
+    }
+
+    /// Whether a client that comes back gets what it missed.
+    pub(crate) fn resumes(self) -> bool {
+        self != Self::Ws
+    }
+
+    /// Starts its server.
+    pub(crate) async fn start(self) -> Result<House> {
+        let (address, running) = match self {
+            Self::Rolecall => rolecall().await?,
+            Self::Ws => node("ws.mjs").await?,
+            Self::SocketIo => node("socketio.mjs").await?,
+            Self::Centrifuge => centrifuge().await?,
+            Self::Mosquitto => mosquitto().await?,
+        };
+        let pid = match &running {
+            Running::Rolecall { server, .. } => server.pid()?,
+            Running::Peer(peer) => peer.pid()?,
+        };
+        Ok(House { product: self, address, pid, sessions: Vec::new(), _running: running })
+    }
+}
+
+/// A server that runs.
+pub(crate) struct House {
+    pub(crate) product: Product,
+    pub(crate) address: SocketAddr,
+    pid: i32,
+    /// The sessions that rolecall has made; with the others a session begins with its first connection.
+    pub(crate) sessions: Vec<Session>,
+    _running: Running,
+}
+
+enum Running {
+    Rolecall {
+        server: Box<Server>,
+        /// The folder of its contracts, which ends with it.
+        _contracts: TempDir,
+    },
+    Peer(Peer),
+}
+
+impl House {
+    /// Makes these many clients, each with a session of its own.
+    pub(crate) async fn clients(&mut self, count: usize) -> Result<Vec<Client>> {
+        let (product, to) = (self.product, self.address);
+        if product == Product::Rolecall {
+            let made = stream::iter(0..count).map(|_| api::create(to, "postbox")).buffered(AT_ONCE);
+            self.sessions = made.try_collect().await?;
+        }
+        (0..count).map(|index| Client::new(product, to, index, self.sessions.get(index))).collect()
+    }
+
+    /// Processor time of its process so far, in seconds.
+    pub(crate) fn cpu(&self) -> Result<f64> {
+        process::cpu(self.pid)
+    }
+
+    /// Resident memory of its process, in bytes.
+    pub(crate) fn rss(&self) -> Result<f64> {
+        process::rss(self.pid)
+    }
+}
+
+/// A role for which messages are left, with a rule that each is judged by.
+const POSTBOX: &str = r#"
+role postbox {
+    version   1.0.0
+    language  en
+    persona   "Keeps messages for people who are away."
+    stateful  true
+    constraints { forbidden_terms "password" }
+}
+"#;
+
+async fn rolecall() -> Result<(SocketAddr, Running)> {
+    let contracts = tempfile::tempdir()?;
+    std::fs::write(contracts.path().join("postbox.role"), POSTBOX)?;
+    let options = Options { contracts: contracts.path().to_path_buf(), quiet: true, ..Options::default() };
+    // The publisher is one address and posts more than one address may; so are the clients, when they come back.
+    let options = options.flag("--address-requests", "off").flag("--address-connections", "off");
+    let server = Server::start(options.flag("--log-level", "warn")).await?;
+    Ok((server.address(), Running::Rolecall { server: Box::new(server), _contracts: contracts }))
+}
+
+async fn node(script: &str) -> Result<(SocketAddr, Running)> {
+    let modules = tokio::task::spawn_blocking(|| public::modules("peers-node", "tests/peers/node")).await??;
+    let (address, home) = (server::free_port()?, tempfile::tempdir()?);
+    let mut command = server::bare("node".as_ref(), home.path());
+    command.env("NODE_ENV", "production").arg(modules.join(script)).arg(address.port().to_string());
+    Ok((address, Running::Peer(Peer::start(command, home, address).await?)))
+}
+
+/// Where Debian keeps the sources of Go libraries.
+const GO_PATH: &str = "/usr/share/gocode";
+
+async fn centrifuge() -> Result<(SocketAddr, Running)> {
+    let program = tokio::task::spawn_blocking(centrifuge_program).await??;
+    let (address, home) = (server::free_port()?, tempfile::tempdir()?);
+    let mut command = server::bare(&program, home.path());
+    command.arg(address.to_string());
+    Ok((address, Running::Peer(Peer::start(command, home, address).await?)))
+}
+
+/// The server of `tests/peers/centrifuge`, built into the target folder; Go builds what has changed.
+fn centrifuge_program() -> Result<PathBuf> {
+    let remedy = "Centrifuge's library is missing; run: make deps-peers, or on Debian: sudo apt-get install golang-go \
+                  golang-github-centrifugal-centrifuge-dev golang-github-centrifugal-protocol-dev \
+                  golang-github-fzambia-eagle-dev golang-github-igm-sockjs-go-dev golang-github-mna-redisc-dev";
+    let library = PathBuf::from(GO_PATH).join("src/github.com/centrifugal/centrifuge");
+    ensure!(library.is_dir(), "{remedy}");
+    let home = paths::target_dir()?.join("peers-centrifuge");
+    std::fs::create_dir_all(&home)?;
+    let program = home.join("server");
+    let mut command = Command::new("go");
+    command.args(["build", "-o"]).arg(&program).arg("main.go");
+    command.current_dir(paths::root().join("tests/peers/centrifuge"));
+    // Without modules: the packages of the system are the versions that are meant, and nothing is fetched.
+    command.env("GO111MODULE", "off").env("GOPATH", GO_PATH).env("GOCACHE", home.join("cache"));
+    let built = command.output().context(remedy)?;
+    ensure!(built.status.success(), "{remedy}\n{}", String::from_utf8_lossy(&built.stderr));
+    Ok(program)
+}
+
+async fn mosquitto() -> Result<(SocketAddr, Running)> {
+    let (address, home) = (server::free_port()?, tempfile::tempdir()?);
+    // Debian keeps it where only the administrator's search path looks.
+    let program = ["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto"].map(PathBuf::from);
+    let program = program.into_iter().find(|path| path.is_file()).unwrap_or_else(|| PathBuf::from("mosquitto"));
+    let config = home.path().join("mosquitto.conf");
+    let listener = format!("listener {} 127.0.0.1", address.port());
+    let rest = "allow_anonymous true\nlog_dest none\npersistence false\nset_tcp_nodelay true\n";
+    std::fs::write(&config, format!("{listener}\n{rest}"))?;
+    let mut command = server::bare(&program, home.path());
+    command.arg("-c").arg(config);
+    let peer = Peer::start(command, home, address).await;
+    let remedy =
+        "mosquitto is missing or does not start; run: make deps-peers, or on Debian: sudo apt-get install mosquitto";
+    Ok((address, Running::Peer(peer.context(remedy)?)))
+}
