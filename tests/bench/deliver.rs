@@ -5,9 +5,9 @@ use std::io::Write;
 use anyhow::Result;
 use rolecall_tests::api::Person;
 use rolecall_tests::clock;
+use rolecall_tests::process;
 use rolecall_tests::server::{Options, Server};
 
-use super::probe;
 use super::table::Row;
 
 const PEOPLE: usize = 100;
@@ -24,7 +24,7 @@ pub(crate) async fn run() -> Result<Vec<Row>> {
         let socket = person.attach().await?;
         people.push((person, socket));
     }
-    let cpu = probe::cpu(pid)?;
+    let cpu = process::cpu(pid)?;
     let start = clock::now();
     let talks = people.into_iter().map(|(mut person, mut socket)| async move {
         for turn in 0..TURNS {
@@ -34,7 +34,7 @@ pub(crate) async fn run() -> Result<Vec<Row>> {
     });
     let people = futures_util::future::try_join_all(talks).await?;
     let seconds = start.elapsed().as_secs_f64();
-    let cpu = probe::cpu(pid)? - cpu;
+    let cpu = process::cpu(pid)? - cpu;
     for person in &people {
         person.settle().await?;
     }

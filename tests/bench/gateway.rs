@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, Result, bail, ensure};
 use rolecall_tests::clock;
+use rolecall_tests::process;
 use rolecall_tests::server::{Options, Server};
 use serde_json::json;
 
 use super::bare::Bare;
-use super::probe;
 use super::table::Row;
 
 /// Requests timed each way, after as many again that warm up.
@@ -41,7 +41,7 @@ fn measure(direct: SocketAddr, through: SocketAddr, pid: i32) -> Result<Vec<Row>
         }
     }
     let opened = direct.connections()?;
-    let cpu = probe::cpu(pid)?;
+    let cpu = process::cpu(pid)?;
     let to = through.to;
     let callers: Vec<_> = (0..CALLERS)
         .map(|_| {
@@ -54,7 +54,7 @@ fn measure(direct: SocketAddr, through: SocketAddr, pid: i32) -> Result<Vec<Row>
     for caller in callers {
         caller.join().map_err(|_| anyhow::anyhow!("a caller panicked"))??;
     }
-    let cpu = (probe::cpu(pid)? - cpu).max(0.01);
+    let cpu = (process::cpu(pid)? - cpu).max(0.01);
     let asked = (CALLERS * ASKED) as f64;
     let (p50, p99) =
         ((at(&mut straight, 50), at(&mut gone_through, 50)), (at(&mut straight, 99), at(&mut gone_through, 99)));

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use rolecall_tests::api;
 use rolecall_tests::http;
+use rolecall_tests::process;
 use rolecall_tests::server::{Options, Server};
 use rolecall_tests::ws::{self, Arrival, Hello, Socket};
 use tokio::net::{TcpSocket, TcpStream};
@@ -15,7 +16,6 @@ use tokio::task::JoinSet;
 use tokio_tungstenite::WebSocketStream;
 
 use super::bare::Bare;
-use super::probe;
 use super::table::Row;
 
 /// Until then sessions in which nothing happens sleep, which they do after 10 s, and the allocator has given back what handshakes
@@ -29,28 +29,28 @@ const AT_ONCE: usize = 64;
 const PER_SOURCE: usize = 5_000;
 
 pub(crate) async fn run(count: usize) -> Result<Vec<Row>> {
-    probe::open_files(count as u64 + 1_000, "--sessions")?;
+    process::open_files(count as u64 + 1_000, "--sessions")?;
     let (bare_rss, bare_cpu) = bare(count).await.context("the baseline")?;
     let server = Server::start(Options { quiet: true, ..Options::default() }.flag("--log-level", "warn")).await?;
     let (to, pid) = (server.address(), server.pid()?);
-    let rss_at_start = probe::rss(pid)?;
-    let cpu_at_start = probe::cpu(pid)?;
+    let rss_at_start = process::rss(pid)?;
+    let cpu_at_start = process::cpu(pid)?;
     let sessions = many(count, |_| api::create(to, "storyteller")).await?;
-    let cpu_created = probe::cpu(pid)?;
-    let rss_created = probe::rss(pid)?;
+    let cpu_created = process::cpu(pid)?;
+    let rss_created = process::rss(pid)?;
     let connected =
         many(count, |index| attach(to, sessions.get(index).map(|session| session.token.clone()), index)).await?;
-    let cpu_attached = probe::cpu(pid)?;
+    let cpu_attached = process::cpu(pid)?;
     // Pings are answered by whoever reads; frames are none of interest.
     let mut clients = JoinSet::new();
     for mut socket in connected {
         clients.spawn(async move { while let Ok(None | Some(Arrival::Frame(_))) = socket.within(QUIET).await {} });
     }
     tokio::time::sleep(QUIET).await;
-    let rss_idle = probe::rss(pid)?;
-    let cpu_idle = probe::cpu(pid)?;
+    let rss_idle = process::rss(pid)?;
+    let cpu_idle = process::cpu(pid)?;
     tokio::time::sleep(Duration::from_secs(5)).await;
-    let per_second = (probe::cpu(pid)? - cpu_idle) / 5.0;
+    let per_second = (process::cpu(pid)? - cpu_idle) / 5.0;
     let (asleep, attached) = (sessions_that_are(to, "asleep").await?, sessions_that_are(to, "attached").await?);
     // Those that expired meanwhile would be measured as small.
     ensure!(asleep + attached >= count as f64, "only {asleep} + {attached} of {count} sessions are still connected");
@@ -73,15 +73,15 @@ pub(crate) async fn run(count: usize) -> Result<Vec<Row>> {
 async fn bare(count: usize) -> Result<(f64, f64)> {
     let server = Bare::start("bare-server")?;
     let (to, pid) = (server.address, server.pid()?);
-    let (rss, cpu) = (probe::rss(pid)?, probe::cpu(pid)?);
+    let (rss, cpu) = (process::rss(pid)?, process::cpu(pid)?);
     let sockets = many(count, |index| handshake(to, index)).await?;
-    let used = probe::cpu(pid)? - cpu;
+    let used = process::cpu(pid)? - cpu;
     let mut clients = JoinSet::new();
     for mut socket in sockets {
         clients.spawn(async move { while let Some(Ok(_)) = socket.next().await {} });
     }
     tokio::time::sleep(QUIET).await;
-    let grown = probe::rss(pid)? - rss;
+    let grown = process::rss(pid)? - rss;
     ensure!(clients.try_join_next().is_none() && clients.len() == count, "not all of {count} are connected any more");
     Ok((grown / count as f64, used * 1e6 / count as f64))
 }

@@ -13,7 +13,6 @@ mod gateway;
 mod held;
 mod idle;
 mod peers;
-mod probe;
 mod saved;
 mod table;
 mod verify;

@@ -1,3 +1,0 @@
-//! What a process uses, and may use.
-
-pub(crate) use rolecall_tests::process::{cpu, open_files, rss};
