@@ -134,7 +134,7 @@ fn rest() -> Setup {
         name: "rest",
         about: "one of every accident, and from each state the way to where everything has arrived",
         budget: Budget { says: ONE, cuts: 1, crashes: 1, losses: 1, moves: 1, ..Budget::NONE },
-        meets: &[Met::EpochTold, Met::Forked],
+        meets: &[Met::EpochTold, Met::Forked, Met::LateRefused],
         heals: true,
         ..BASE
     }

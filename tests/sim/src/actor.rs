@@ -4,11 +4,12 @@
 use std::collections::VecDeque;
 
 use rolecall_wire::frame::{Body, Outcome, ServerFrame};
+use rolecall_wire::heartbeat::Learned;
 
 use crate::chance::Chance;
 use crate::count::{Count, Counts};
 use crate::plan::Plan;
-use crate::store::{Draft, Store};
+use crate::store::{Draft, Entry, Store};
 
 /// Turns that may wait behind the running one.
 const QUEUE: usize = 8;
@@ -76,6 +77,12 @@ pub(crate) struct Actor {
     pub(crate) committing: Option<Committing>,
     /// The connection that is served.
     pub(crate) attached: Option<u64>,
+    /// What its connections have learned of their links.
+    pub(crate) lessons: Learned,
+    /// Whether it sleeps: then only the hold of its connection is there, and what the store may say again is not.
+    pub(crate) asleep: bool,
+    /// When it falls asleep, should nothing happen before.
+    pub(crate) nap_at: Option<u64>,
     /// When the actor looks whether it still owns the session.
     pub(crate) lease_at: u64,
 }
@@ -88,7 +95,7 @@ impl Actor {
         let done = kept.map(|entry| Done { id: entry.user().unwrap_or_default().to_owned(), seq: entry.message.seq });
         let answered = |turn| {
             let mut entries = store.entries().filter(move |entry| entry.message.turn == turn);
-            entries.any(|entry| matches!(entry.message.body, Body::Reply { .. }))
+            entries.any(Entry::is_reply)
         };
         let client_seq = users.last().and_then(|entry| entry.client_seq).unwrap_or(0);
         let mut actor = Self {
@@ -105,10 +112,31 @@ impl Actor {
             pending: Pending::default(),
             committing: None,
             attached: None,
+            lessons: store.learned,
+            asleep: false,
+            nap_at: None,
             lease_at: now + LEASE_MS,
         };
         actor.advance(now, plan, chance);
         actor
+    }
+
+    /// Leaves memory, but for the hold that its connection has.
+    pub(crate) fn sleep(&mut self) {
+        (self.asleep, self.nap_at) = (true, None);
+        (self.planned, self.client_seq, self.settled_seq, self.turn) = (0, 0, 0, 0);
+        (self.done, self.running, self.queue) = (VecDeque::new(), None, VecDeque::new());
+        (self.pending, self.committing) = (Pending::default(), None);
+    }
+
+    /// Goes on as it was `read` from the store, with the connection and the lessons that it had.
+    pub(crate) fn wake(&mut self, read: Self) {
+        *self = Self { attached: self.attached, lessons: self.lessons, lease_at: self.lease_at, ..read };
+    }
+
+    /// Takes over what a connection knew at its end. Says whether that is new.
+    pub(crate) fn learn(&mut self, learned: Learned) -> bool {
+        std::mem::replace(&mut self.lessons, learned) != learned
     }
 
     /// What a user says. Once per number, in order, whatever is repeated.

@@ -8,7 +8,7 @@ use crate::connection::Down;
 use crate::count::Count;
 use crate::device::{Fate, Loss, Sent};
 use crate::odd;
-use crate::plan::{Fault, network};
+use crate::plan::{Fault, latency, network};
 use crate::property::Held;
 use crate::world::{Post, World};
 
@@ -35,6 +35,7 @@ impl World {
             Fault::Cut => self.cut(device),
             Fault::HalfOpen => self.half_open(device),
             Fault::Stall => self.stall(device),
+            Fault::Path => self.change_path(),
             Fault::Suspend => self.suspend(device),
             Fault::ClientRestart => self.kill_client(device),
             Fault::NodeCrash => self.crash(node),
@@ -125,7 +126,7 @@ impl World {
     }
 
     /// From now on, the connection may be slow or silent without anybody's fault.
-    fn harm(&mut self, at: usize) {
+    pub(crate) fn harm(&mut self, at: usize) {
         let Some(connection) = self.connections.get_mut(at) else { return };
         connection.harmed = true;
         let id = connection.id;
@@ -170,6 +171,13 @@ impl World {
         let (up, until) = (self.chance.one_in(2), self.now + self.chance.spread(60_000));
         let Some(connection) = self.connections.get_mut(at) else { return };
         if up { connection.up.stall(until) } else { connection.down.stall(until) }
+    }
+
+    /// What is sent takes another way from now on, perhaps a slower one.
+    fn change_path(&mut self) {
+        self.counts.add(Count::OtherPath);
+        (0..self.connections.len()).for_each(|at| self.harm(at));
+        self.plan.latency_ms = latency(&mut self.chance, self.plan.slowest_ms);
     }
 
     fn suspend(&mut self, at: usize) {

@@ -46,6 +46,7 @@ impl World {
             self.counts.add(Count::CommitFenced);
             return Ok(());
         };
+        self.store.learned = actor.lessons;
         self.store.check_effects(&new)?;
         let epoch = self.store.epoch();
         for entry in &new {

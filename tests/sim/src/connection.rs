@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use rolecall_wire::frame::Hello;
+use rolecall_wire::heartbeat::Learned;
 use rolecall_wire::server::Server;
 
 use crate::watch::ServerWatch;
@@ -107,6 +108,10 @@ pub(crate) struct Connection {
     pub(crate) attached: Option<Attached>,
     /// Whether anything happened to it that may delay or lose what is sent.
     pub(crate) harmed: bool,
+    /// What the session knew of its links when the machine began.
+    pub(crate) taught: Learned,
+    /// When anything last was on its way.
+    pub(crate) used_at: u64,
     pub(crate) watch: ServerWatch,
 }
 
@@ -125,7 +130,7 @@ pub(crate) struct Attached {
 }
 
 impl Connection {
-    pub(crate) const fn new(id: u64, device: usize, node: usize, hello: Hello, early: bool) -> Self {
+    pub(crate) fn new(id: u64, device: usize, node: usize, hello: Hello, early: bool) -> Self {
         Self {
             id,
             device,
@@ -140,6 +145,8 @@ impl Connection {
             lookup: None,
             attached: None,
             harmed: false,
+            taught: Learned::default(),
+            used_at: 0,
             watch: ServerWatch::new(),
         }
     }

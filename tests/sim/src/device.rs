@@ -62,7 +62,7 @@ pub(crate) struct Device {
 impl Device {
     pub(crate) fn new(config: Config, saved: Position, skew: u64, seed: u64) -> Self {
         let before = saved.unaccepted.iter().map(|waiting| waiting.id.clone()).collect();
-        let watch = ClientWatch::new(before, saved.epoch);
+        let watch = ClientWatch::new(before, saved.epoch, &config);
         Self {
             client: Client::new(config.clone(), saved.clone(), seed),
             ear: Ear::new(config.encoding),

@@ -7,8 +7,8 @@ use crate::device::{Device, Fate};
 use crate::property::{Held, Violation, hold};
 use crate::world::World;
 
-/// Longest time that everything may take to come to rest: half-open connections expire after 30 s,
-/// the longest delay is 30 s, and both may have to happen some times in a row.
+/// Longest time that everything may take to come to rest: half-open connections expire after two minutes
+/// at most, the longest delay is 30 s, and both may have to happen some times in a row.
 const PATIENCE_MS: u64 = 600_000;
 /// Steps after which a world that does not come to rest counts as caught in a loop.
 const STEPS: u64 = 20_000;
@@ -91,6 +91,11 @@ impl World {
             if node.fence == self.store.fence && (!node.is_settled() || node.running.is_some()) {
                 return Some("the session has something to say".to_owned());
             }
+        }
+        let answered = |turn| self.store.entries().any(|entry| entry.message.turn == turn && entry.is_reply());
+        let unanswered = self.store.entries().find(|entry| entry.user().is_some() && !answered(entry.message.turn));
+        if let Some(entry) = unanswered {
+            return Some(format!("turn {} is not answered", entry.message.turn));
         }
         if self.posts.iter().any(|post| post.at.is_some()) {
             return Some("a post is not answered".to_owned());

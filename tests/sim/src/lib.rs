@@ -10,10 +10,10 @@
 //! - [`plan`]: what this seed's world is like, drawn by [`chance`];
 //! - [`world`]: what there is, and how time passes;
 //! - [`user`], [`app`], [`device`]: clients and their applications;
-//! - [`connection`], [`serve`], [`actor`], [`commit`], [`store`]: connections, nodes, and an executable
-//!   model of the session and of its store;
-//! - [`chaos`], [`odd`]: what is done to it all, and peers that break the rules;
-//! - [`watch`], [`property`], [`finish`]: what must hold, after every step and at the end;
+//! - [`connection`], [`serve`], [`said`], [`actor`], [`nap`], [`commit`], [`store`]: connections, nodes, and an
+//!   executable model of the session, of its sleep and of its store;
+//! - [`chaos`], [`nat`], [`odd`]: what is done to it all, and peers that break the rules;
+//! - [`watch`], [`property`], [`checks`], [`finish`]: what must hold, after every step and at the end;
 //! - [`run`], [`sweep`], [`count`], [`trace`]: a seed, many seeds, and what was met;
 //! - [`quiet`]: hours and days in which nothing happens, and what comes behind them;
 //! - [`mutants`]: known bugs, put into copies of the machines, each of which must be noticed.
@@ -22,6 +22,7 @@ mod actor;
 mod app;
 mod chance;
 mod chaos;
+mod checks;
 mod commit;
 mod connection;
 pub mod count;
@@ -29,11 +30,14 @@ mod device;
 mod ear;
 mod finish;
 pub mod mutants;
+mod nap;
+mod nat;
 mod odd;
 mod plan;
 pub mod property;
 pub mod quiet;
 pub mod run;
+mod said;
 mod serve;
 mod store;
 pub mod sweep;

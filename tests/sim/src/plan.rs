@@ -5,7 +5,7 @@
 
 use rolecall_wire::client::{self, Backoff};
 use rolecall_wire::frame::Network;
-use rolecall_wire::heartbeat::Table;
+use rolecall_wire::heartbeat::{Mode, Table};
 use rolecall_wire::server::{self, Encoding};
 
 use crate::chance::Chance;
@@ -22,6 +22,7 @@ pub(crate) enum Fault {
     Cut,
     HalfOpen,
     Stall,
+    Path,
     Suspend,
     ClientRestart,
     NodeCrash,
@@ -52,6 +53,7 @@ const SOMETIMES: &[Fault] = &[
     Fault::Cut,
     Fault::HalfOpen,
     Fault::Stall,
+    Fault::Path,
     Fault::Suspend,
     Fault::ClientRestart,
     Fault::NodeCrash,
@@ -85,6 +87,8 @@ pub(crate) struct Plan {
     pub(crate) pause_ms: u64,
     /// Least and longest time on the way, one direction.
     pub(crate) latency_ms: (u64, u64),
+    /// The longest that it ever is.
+    pub(crate) slowest_ms: u64,
     /// Longest time that the application takes over a message.
     pub(crate) app_ms: u64,
     /// A position is saved after one in so many processed messages.
@@ -99,6 +103,12 @@ pub(crate) struct Plan {
     pub(crate) busy_one_in: u64,
     /// Outcomes of sends that are remembered; the protocol says 256, fewer meet the end of it sooner.
     pub(crate) remembered: usize,
+    /// How long a session stays awake for a client for whom nothing happens.
+    pub(crate) nap_ms: u64,
+    /// When a box on the way forgets a connection over which nothing goes.
+    pub(crate) nat_ms: Option<u64>,
+    /// Whether the platform shows its Pings to the client's machine; browsers do not.
+    pub(crate) sees_pings: bool,
     pub(crate) server: server::Config,
     pub(crate) client: client::Config,
 }
@@ -110,10 +120,15 @@ impl Plan {
     }
 
     pub(crate) fn draw(chance: &mut Chance) -> Self {
-        let timeout_ms = chance.pick(30_000, &[3_000, 9_000, 30_000]);
+        let mode = chance.pick(Mode::Table, &[Mode::Adaptive]);
+        let timeout_ms = match mode {
+            Mode::Table => chance.pick(30_000, &[3_000, 9_000, 30_000]),
+            // The least that a contract may set, and long ones, in which more is learned.
+            Mode::Adaptive => chance.pick(30_000, &[5_000, 9_000, 120_000]),
+        };
         // A healthy round trip stays below the third of the timeout that follows a probe.
-        let slowest = (u64::from(timeout_ms) / 9).min(1_400);
-        let latency = chance.pick(2, &[60, 400, 1_400]).min(slowest);
+        let slowest_ms = (u64::from(timeout_ms) / 9).min(1_400);
+        let latency_ms = latency(chance, slowest_ms);
         let several: Vec<Fault> = SOMETIMES.iter().copied().filter(|_| chance.one_in(3)).collect();
         let mut faults = ALWAYS.to_vec();
         faults.extend(&several);
@@ -124,8 +139,9 @@ impl Plan {
             second_device,
             faults,
             deeds: chance.between(6, 26),
-            pause_ms: chance.pick(600, &[4_000, 40_000]),
-            latency_ms: (chance.below(latency), latency),
+            pause_ms: chance.pick(600, &[4_000, 40_000, if mode == Mode::Adaptive { 400_000 } else { 40_000 }]),
+            latency_ms,
+            slowest_ms,
             app_ms: chance.pick(0, &[0, 80, 1_500]),
             save_one_in: chance.pick(1, &[3, 10]),
             commit_ms: chance.pick(0, &[8, 900]),
@@ -133,20 +149,28 @@ impl Plan {
             piece_ms: chance.pick(5, &[50, 700]),
             busy_one_in: chance.pick(0, &[4]),
             remembered: chance.pick(256, &[1, 3]),
-            server: server_config(chance, timeout_ms),
+            nap_ms: chance.pick(10_000, &[300, 2_000]),
+            nat_ms: if chance.one_in(4) { Some(chance.pick(30_000, &[12_000, 60_000])) } else { None },
+            sees_pings: chance.one_in(2),
+            server: server_config(chance, mode, timeout_ms),
             client: client_config(chance),
         }
     }
 }
 
-fn server_config(chance: &mut Chance, timeout_ms: u32) -> server::Config {
+fn server_config(chance: &mut Chance, mode: Mode, timeout_ms: u32) -> server::Config {
+    let slow_ms = chance.pick(300_000, &[20_000]);
+    if mode == Mode::Adaptive {
+        // Of the table, the floor counts, and gives way to a short timeout.
+        let table = Table { floor: chance.pick(5_000, &[1_000]), ..Table::default() };
+        return server::Config { mode, timeout_ms, table, slow_ms, ..server::Config::default() };
+    }
     // As a contract's `heartbeat {}` may set them.
     let table = match chance.below(3) {
         0 => Table { four_g: 2_000, three_g: 4_000, two_g: 7_000, slow_two_g: 14_000, other: 3_000, floor: 1_000 },
         _ => Table::default(),
     };
     let heartbeat_ms = chance.one_in(6).then_some(2_500);
-    let slow_ms = chance.pick(300_000, &[20_000]);
     server::Config { timeout_ms, table, heartbeat_ms, slow_ms, ..server::Config::default() }
 }
 
@@ -154,6 +178,7 @@ fn client_config(chance: &mut Chance) -> client::Config {
     let encoding = chance.pick(Encoding::BspV2, &[Encoding::BspV1, Encoding::JsonV1]);
     client::Config {
         encoding,
+        mode: chance.pick(Mode::Table, &[Mode::Adaptive]),
         network: network(chance),
         max_unaccepted: chance.pick(64, &[3]),
         ack_every: chance.pick(16, &[2]),
@@ -164,6 +189,12 @@ fn client_config(chance: &mut Chance) -> client::Config {
         backoff: Backoff { base_ms: chance.pick(250, &[100]), ..Backoff::default() },
         ..client::Config::default()
     }
+}
+
+/// The least and the longest time on a way.
+pub(crate) fn latency(chance: &mut Chance, slowest_ms: u64) -> (u64, u64) {
+    let longest = chance.pick(2, &[60, 400, 1_400]).min(slowest_ms);
+    (chance.below(longest), longest)
 }
 
 /// A network type.

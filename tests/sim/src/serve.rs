@@ -1,13 +1,13 @@
 //! What nodes do with connections: look the session up, attach, read the log, and answer.
 
 use rolecall_wire::close;
-use rolecall_wire::frame::{ClientFrame, ServerFrame};
-use rolecall_wire::server::{Event, Input, Server, State, Transmit};
+use rolecall_wire::frame::ServerFrame;
+use rolecall_wire::server::{Config, Input, Server, State};
 
 use crate::actor::Actor;
 use crate::connection::{Attached, Down, Up};
 use crate::count::Count;
-use crate::property::{Held, Violation, hold};
+use crate::property::Violation;
 use crate::store::Place;
 use crate::world::{SESSION, World};
 
@@ -21,6 +21,7 @@ impl World {
     pub(crate) fn arrive_up(&mut self, at: usize) {
         let Some(connection) = self.connections.get_mut(at) else { return };
         let Some(item) = connection.up.pop() else { return };
+        connection.used_at = self.now;
         let skew = self.nodes.get(connection.node).map_or(0, |node| node.skew);
         let clock = self.now + skew;
         if matches!(item, Up::Hello) {
@@ -33,7 +34,7 @@ impl World {
             return;
         };
         if !matches!(item, Up::End) && server.state() == State::Active {
-            connection.watch.heard = clock;
+            connection.watch.hears(clock);
         }
         match item {
             Up::Binary(bytes) => server.handle_input(clock, Input::Binary(&bytes)),
@@ -67,11 +68,20 @@ impl World {
         }
         connection.lookup = Some((now, done));
         if connection.early {
-            let skew = self.nodes.get(connection.node).map_or(0, |node| node.skew);
-            let (config, encoding) = (self.plan.server.clone(), self.plan.client.encoding);
-            connection.server = Some(Server::new(config, encoding, &connection.hello, now + skew));
             connection.down.push(now + latency, Down::Opened);
+            self.open(at);
         }
+    }
+
+    /// A connection's machine begins.
+    fn open(&mut self, at: usize) {
+        let (learned, seed) = (self.lessons(), self.chance.any());
+        let Some(connection) = self.connections.get_mut(at) else { return };
+        let skew = self.nodes.get(connection.node).map_or(0, |node| node.skew);
+        let config = Config { learned, seed, ..self.plan.server.clone() };
+        let encoding = self.plan.client.encoding;
+        connection.taught = learned;
+        connection.server = Some(Server::new(config, encoding, &connection.hello, self.now + skew));
     }
 
     /// The session is looked up.
@@ -137,17 +147,22 @@ impl World {
 
     /// An actor ends, and its connection with it.
     pub(crate) fn end_actor(&mut self, node: usize, code: u16) {
+        let clock = self.now + self.nodes.get(node).map_or(0, |node| node.skew);
         let Some(actor) = self.nodes.get_mut(node).and_then(|node| node.actor.take()) else { return };
         self.trace.note("actor ends", node as u64, u64::from(code));
         if let Some(at) = actor.attached.and_then(|id| self.find(id))
             && let Some(server) = self.connections.get_mut(at).and_then(|connection| connection.server.as_mut())
         {
-            server.close(code, "the session let go of this connection");
+            server.close_at(clock, code, "the session let go of this connection");
         }
     }
 
     /// The node's actor, loaded if another node or none owns the session.
     pub(crate) fn own(&mut self, node: usize) {
+        let current = self.nodes.get(node).and_then(|node| node.actor.as_ref());
+        if current.is_some_and(|actor| actor.fence == self.store.fence) {
+            self.wake(node);
+        }
         let current = self.nodes.get(node).and_then(|node| node.actor.as_ref());
         if current.is_some_and(|actor| actor.fence == self.store.fence) {
             return;
@@ -179,29 +194,28 @@ impl World {
         let Some(actor) = self.nodes.get_mut(node).and_then(|node| node.actor.as_mut()) else { return };
         let replaced = actor.attached.replace(id);
         let (fence, head, epoch, client_seq) = (actor.fence, actor.head, actor.epoch, actor.settled_seq);
+        let skew = self.nodes.get(node).map_or(0, |node| node.skew);
+        let clock = self.now + skew;
         if let Some(other) = replaced.and_then(|other| self.find(other))
             && let Some(server) = self.connections.get_mut(other).and_then(|other| other.server.as_mut())
         {
-            server.close(close::REPLACED, "another connection of this session took over");
+            server.close_at(clock, close::REPLACED, "another connection of this session took over");
         }
         self.attachments.push(device);
         let (number, latency) = (self.attachments.len() as u64, self.latency());
-        let skew = self.nodes.get(node).map_or(0, |node| node.skew);
         let Some(connection) = self.connections.get_mut(at) else { return };
-        let clock = self.now + skew;
         if connection.server.is_none() {
             connection.down.push(self.now + latency, Down::Opened);
-            let (config, encoding) = (self.plan.server.clone(), self.plan.client.encoding);
-            connection.server = Some(Server::new(config, encoding, &connection.hello, clock));
+            self.open(at);
         }
+        let Some(connection) = self.connections.get_mut(at) else { return };
         self.store.latest = Some((connection.hello.instance, connection.hello.attempt));
         if !connection.client_open {
             self.counts.add(Count::Abandoned);
         }
         let (cursor, first) = (connection.hello.last_seq, connection.hello.last_seq + 1);
         connection.attached = Some(Attached { number, fence, cursor, replaying: Some(first), head });
-        connection.watch.network = connection.hello.network;
-        (connection.watch.heard, connection.watch.sent, connection.watch.skipped) = (clock, cursor, cursor);
+        connection.watch.welcomed(clock, &connection.hello, connection.taught, &self.plan.server);
         let welcome = ServerFrame::Welcome {
             session_id: SESSION.into(),
             role: "scholar".into(),
@@ -231,7 +245,7 @@ impl World {
             if let Some(event) = server.poll_event() {
                 self.server_event(at, event)?;
             } else if let Some(transmit) = server.poll_transmit() {
-                self.server_transmit(at, transmit);
+                self.server_transmit(at, transmit)?;
             } else {
                 break;
             }
@@ -246,101 +260,6 @@ impl World {
             busy = true;
         }
         Ok(busy)
-    }
-
-    fn server_event(&mut self, at: usize, event: Event) -> Held {
-        let clocks = self.clocks();
-        let Some(connection) = self.connections.get_mut(at) else { return Ok(()) };
-        let node = self.nodes.get_mut(connection.node);
-        let (id, skew) = (connection.id, node.as_ref().map_or(0, |node| node.skew));
-        let actor = node.and_then(|node| node.actor.as_mut()).filter(|actor| actor.attached == Some(id));
-        match event {
-            Event::Frame(ClientFrame::Send { id: message, client_seq, text }) => {
-                if let Some(actor) = actor {
-                    let dice = (&self.plan, &mut self.chance, &mut self.counts);
-                    actor.send(id, (message, client_seq, text), clocks, dice);
-                }
-            }
-            Event::Frame(ClientFrame::Cancel { turn }) => {
-                if let Some(actor) = actor {
-                    let done = actor.cancel(id, turn, clocks, &self.plan, &mut self.chance);
-                    self.counts.add(if done { Count::Cancel } else { Count::CancelLate });
-                }
-            }
-            Event::Frame(ClientFrame::Ack { seq }) => {
-                let watch = &mut connection.watch;
-                hold!(seq > watch.acked, P7, "#{id}: the watermark moved from {} to {seq}", watch.acked);
-                watch.acked = seq;
-            }
-            Event::Frame(ClientFrame::Beat { .. }) => hold!(false, P13, "#{id}: a beat came as an event"),
-            Event::Rtt { rtt_ms } => {
-                self.counts.add(Count::ServerRtt);
-                connection.watch.measured(rtt_ms)?;
-                if connection.watch.interval_ms(&self.plan.server)
-                    != self.plan.server.table.base_ms(connection.watch.network)
-                {
-                    self.counts.add(Count::Adapted);
-                }
-            }
-            Event::Network(network) => {
-                connection.watch.network(self.now + skew, network, &self.plan.server);
-            }
-            Event::Unsendable { seq, .. } => hold!(false, P4, "#{id}: message {seq} is not sent"),
-            Event::Ended { code, .. } => return self.server_ended(at, code),
-        }
-        Ok(())
-    }
-
-    fn server_ended(&mut self, at: usize, code: u16) -> Held {
-        let timeout_ms = u64::from(self.plan.server.timeout_ms);
-        let Some(connection) = self.connections.get_mut(at) else { return Ok(()) };
-        let Some(node) = self.nodes.get_mut(connection.node) else { return Ok(()) };
-        self.trace.note("server ended", connection.id, u64::from(code));
-        if let Some(actor) = node.actor.as_mut().filter(|actor| actor.attached == Some(connection.id)) {
-            actor.attached = None;
-        }
-        match code {
-            close::EXPIRED => {
-                self.counts.add(Count::ServerExpired);
-                let silent = (self.now + node.skew).saturating_sub(connection.watch.heard);
-                hold!(silent >= timeout_ms, P11, "#{} expired after {silent} ms", connection.id);
-                hold!(connection.harmed, P11, "#{} expired, and nothing had happened to it", connection.id);
-            }
-            // A client that keeps the rules is never told that it does not.
-            close::PROTOCOL | close::BAD_FRAME | close::BAD_VERSION | close::TOO_LARGE | close::TOO_MANY_FRAMES => {
-                hold!(false, P13, "#{}: an honest client is closed with {code}", connection.id);
-            }
-            close::SLOW => {
-                self.counts.add(Count::Slow);
-                let (under_way, window) = (connection.watch.under_way(), u64::from(connection.hello.window));
-                hold!(under_way >= window, P11, "#{} is called slow with {under_way} under way", connection.id);
-            }
-            close::INTERNAL => hold!(false, P4, "#{}: the server had a hole to show", connection.id),
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn server_transmit(&mut self, at: usize, transmit: Transmit) {
-        let latency = self.latency();
-        let Some(connection) = self.connections.get_mut(at) else { return };
-        let arrival = self.now + latency;
-        let skew = self.nodes.get(connection.node).map_or(0, |node| node.skew);
-        // Of the frames of version 2, `Skipped` and these carry what has a sequence id (`PROTOCOL.md` §13.5).
-        let other = |bytes: &[u8]| bytes.first().is_some_and(|kind| !matches!(kind & 0x1f, 11 | 15 | 17..=20));
-        let is_v2 = self.plan.client.encoding == rolecall_wire::server::Encoding::BspV2;
-        if !matches!(&transmit, Transmit::Binary(bytes) if is_v2 && other(bytes)) {
-            connection.watch.waits_since = None;
-        }
-        match transmit {
-            Transmit::Binary(bytes) => connection.down.push(arrival, Down::Binary(bytes.to_vec())),
-            Transmit::Text(text) => connection.down.push(arrival, Down::Text(text)),
-            Transmit::Ping(payload) => {
-                connection.watch.ping(self.now + skew, &payload, &self.plan.server);
-                connection.down.push(arrival, Down::Ping(payload.to_vec()));
-            }
-            Transmit::Close { code, .. } => connection.down.push(arrival, Down::Close(code)),
-        }
     }
 
     /// Gives a connection the committed messages that it has not sent.
@@ -368,8 +287,12 @@ impl World {
             connection.watch.waits_since.get_or_insert(clock);
             match frame {
                 ServerFrame::Skipped { to, .. } => connection.watch.skipped = to,
-                _ if server.room() == 1 => self.counts.add(Count::WindowFull),
-                _ => {}
+                _ => {
+                    connection.watch.owes(clock);
+                    if server.room() == 1 {
+                        self.counts.add(Count::WindowFull);
+                    }
+                }
             }
             server.send(clock, &frame);
         }

@@ -7,6 +7,7 @@
 use std::hash::{Hash, Hasher};
 
 use rolecall_wire::frame::{Body, Hello, Message};
+use rolecall_wire::heartbeat::Learned;
 use rustc_hash::FxHasher;
 
 use crate::property::{Held, hold};
@@ -37,6 +38,11 @@ impl Entry {
     /// The client's id, of what a user said.
     pub(crate) fn user(&self) -> Option<&str> {
         if let Body::User { id, .. } = &self.message.body { Some(id) } else { None }
+    }
+
+    /// Whether it ends a reply.
+    pub(crate) fn is_reply(&self) -> bool {
+        matches!(self.message.body, Body::Reply { .. })
     }
 }
 
@@ -82,12 +88,14 @@ pub(crate) struct Store {
     /// A loss that only a client can prove: until one has, nothing is committed. What could be
     /// committed before would take numbers that the client knows otherwise, and nobody could tell.
     pub(crate) unproven: bool,
+    /// What connections have learned, as of the last commit.
+    pub(crate) learned: Learned,
     /// What was lost.
     pub(crate) lost: Vec<Entry>,
 }
 
 impl Store {
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             journal: Vec::new(),
             log: Vec::new(),
@@ -100,6 +108,7 @@ impl Store {
             down_until: 0,
             latest: None,
             unproven: false,
+            learned: Learned::default(),
             lost: Vec::new(),
         }
     }

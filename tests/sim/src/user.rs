@@ -23,13 +23,15 @@ impl World {
         let Some(connection) = self.connections.get_mut(at) else { return Ok(()) };
         let (id, index) = (connection.id, connection.device);
         let Some(item) = connection.down.pop() else { return Ok(()) };
+        connection.used_at = now;
         let Some(device) = self.devices.get_mut(index).filter(|device| device.connection == Some(id)) else {
             return Ok(());
         };
         let clock = device.clock(now);
         let ends = matches!(item, Down::Refused(_) | Down::Close(_) | Down::Gone);
-        if matches!(item, Down::Binary(_) | Down::Text(_) | Down::Ping(_)) {
-            device.watch.heard = now;
+        let (ping, shown) = (matches!(item, Down::Ping(_)), self.plan.sees_pings);
+        if matches!(item, Down::Binary(_) | Down::Text(_)) || ping && shown {
+            device.watch.hears(now, ping);
         }
         match &item {
             Down::Opened => device.client.handle_input(clock, Input::Opened),
@@ -52,7 +54,8 @@ impl World {
                 }
                 device.client.handle_input(clock, Input::Text(text));
             }
-            Down::Ping(payload) => device.client.handle_input(clock, Input::Ping(payload)),
+            Down::Ping(payload) if shown => device.client.handle_input(clock, Input::Ping(payload)),
+            Down::Ping(_) => {}
             Down::Close(code) => {
                 self.trace.note("closed", id, u64::from(*code));
                 self.replaced(at, *code)?;

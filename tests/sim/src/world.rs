@@ -2,9 +2,10 @@
 //! is drained, then everything is checked.
 
 use rolecall_wire::client::Position;
+use rolecall_wire::heartbeat::Learned;
 use rolecall_wire::server;
 
-use crate::actor::{Actor, LEASE_MS};
+use crate::actor::Actor;
 use crate::chance::Chance;
 use crate::connection::Connection;
 use crate::count::Counts;
@@ -62,6 +63,8 @@ pub(crate) struct World {
     pub(crate) token: u64,
     pub(crate) deeds_left: u64,
     pub(crate) deed_at: Option<u64>,
+    /// What a connection knew at its end, and under which fence its session keeps that.
+    pub(crate) taught: Option<(u64, Learned)>,
     /// The next commit fails.
     pub(crate) commit_fails: bool,
     /// Whether the network is fair from now on.
@@ -81,6 +84,7 @@ pub(crate) enum Due {
     Apply(usize),
     Answer(usize),
     Speak(usize),
+    Nap(usize),
     Lease(usize),
     Notice(usize),
     Post(usize),
@@ -99,6 +103,7 @@ impl Due {
             Self::Apply(at) => ("commit applied", at),
             Self::Answer(at) => ("commit answered", at),
             Self::Speak(at) => ("reply goes on", at),
+            Self::Nap(at) => ("nap", at),
             Self::Lease(at) => ("lease", at),
             Self::Notice(at) => ("notice", at),
             Self::Post(at) => ("post", at),
@@ -131,6 +136,7 @@ impl World {
             token: 0,
             deeds_left,
             deed_at: Some(0),
+            taught: None,
             commit_fails: false,
             fair: false,
         };
@@ -153,6 +159,7 @@ impl World {
         if at > self.now {
             self.check_waiting(at)?;
             self.now = at;
+            self.forget_mappings();
         }
         let (name, whom) = due.name();
         self.trace.step(self.now, name, whom as u64);
@@ -199,6 +206,7 @@ impl World {
                 offer(Some(runs(committing.answer_at)), Due::Answer(index));
             }
             offer(actor.running.as_ref().map(|running| runs(running.at)), Due::Speak(index));
+            offer(actor.nap_at.map(runs), Due::Nap(index));
             offer((actor.fence != self.store.fence).then_some(runs(actor.lease_at)), Due::Lease(index));
         }
         for (index, post) in self.posts.iter().enumerate() {
@@ -219,6 +227,7 @@ impl World {
             Due::Apply(at) => return self.apply(at),
             Due::Answer(at) => self.answer(at),
             Due::Speak(at) => self.speak(at),
+            Due::Nap(at) => self.nap(at),
             Due::Lease(at) | Due::Notice(at) => self.look_at_lease(at),
             Due::Post(at) => self.try_post(at),
         }
@@ -240,99 +249,10 @@ impl World {
             }
             self.connections.retain(|connection| !connection.is_over());
             if quiet {
-                return Ok(());
+                return self.settled();
             }
         }
         hold!(false, P10, "the machines answer each other for ever without time passing");
-        Ok(())
-    }
-
-    /// What must hold while nothing happens until `until`: nobody sleeps through a deadline.
-    fn check_waiting(&self, until: u64) -> Held {
-        for device in &self.devices {
-            let (watch, asleep) = (&device.watch, device.suspended_until);
-            let late = |due: u64| until > due.max(asleep);
-            let state = device.client.state();
-            if state == rolecall_wire::client::State::Active {
-                let silent = late(watch.heard + watch.timeout_ms);
-                hold!(!silent, P11, "a client waits to {until}, and heard nothing since {}", watch.heard);
-                hold!(!late(watch.beat_due), P11, "no beat until {until}, due at {}", watch.beat_due);
-                hold!(!watch.ack_due.is_some_and(late), P7, "no acknowledgement, due at {:?}", watch.ack_due);
-                let stays = watch.come_back_at.is_some_and(late);
-                hold!(!stays, P12, "a client stays beyond the goaway's {:?}", watch.come_back_at);
-            }
-            let opens =
-                matches!(state, rolecall_wire::client::State::Connecting | rolecall_wire::client::State::Handshaking);
-            let patience = u64::from(device.config.connect_timeout_ms);
-            hold!(!(opens && late(watch.since + patience)), P11, "an attempt since {} goes on", watch.since);
-            let due = watch.reconnect_at.is_some_and(late);
-            hold!(!due, P12, "no attempt until {until}, due at {:?}", watch.reconnect_at);
-        }
-        for connection in &self.connections {
-            let (Some(server), Some(node)) = (&connection.server, self.nodes.get(connection.node)) else { continue };
-            if server.state() != server::State::Active {
-                continue;
-            }
-            let late = |due: u64| until > due.saturating_sub(node.skew).max(node.stalled_until);
-            let watch = &connection.watch;
-            let silent = late(watch.heard + u64::from(self.plan.server.timeout_ms));
-            hold!(!silent, P11, "#{} waits to {until}, and heard nothing", connection.id);
-            hold!(!late(watch.ping_due), P11, "#{} sends no Ping until {until}", connection.id);
-            let window = Some(u64::from(connection.hello.window)).filter(|window| *window > 0);
-            let under_way = watch.under_way();
-            hold!(window.is_none_or(|most| under_way <= most), P11, "#{} has {under_way} under way", connection.id);
-            let together = u64::from(connection.hello.rollup_ms);
-            let waits = watch.waits_since.is_some_and(|since| late(since + together));
-            hold!(!waits, P11, "#{} lets a piece wait to {until}", connection.id);
-            // Counted from the last message at the latest, which is later than the machine counts.
-            let slow = window.is_some_and(|most| under_way >= most) && late(watch.full_at + self.plan.slow_ms());
-            hold!(!slow, P11, "#{} waits to {until} for a client that takes nothing", connection.id);
-        }
-        Ok(())
-    }
-
-    /// What must hold after every step.
-    fn check(&self) -> Held {
-        let mut live = 0;
-        for connection in &self.connections {
-            let (Some(server), Some(attached)) = (&connection.server, &connection.attached) else { continue };
-            if server.state() != server::State::Active {
-                continue;
-            }
-            live += u32::from(attached.fence == self.store.fence);
-            let (watch, node) = (&connection.watch, self.nodes.get(connection.node));
-            hold!(server.acked() >= watch.acked, P7, "#{}: the watermark went back", connection.id);
-            hold!(server.acked() <= watch.sent, P7, "#{}: acknowledged what was not sent", connection.id);
-            let interval = watch.interval_ms(&self.plan.server);
-            let told = server.heartbeat_ms();
-            hold!(told == interval, P11, "#{}: an interval of {told} ms, not {interval}", connection.id);
-            hold!(watch.expected.is_none(), P11, "#{}: a Pong measured nothing", connection.id);
-            let stale = node.is_none_or(|node| {
-                let lapsed = |lease: u64| self.now > lease.max(node.stalled_until) + LEASE_MS;
-                node.actor.as_ref().is_none_or(|actor| {
-                    actor.fence != attached.fence || actor.fence != self.store.fence && lapsed(actor.lease_at)
-                })
-            });
-            hold!(!stale, P5, "#{} is served by a node that does not own the session", connection.id);
-        }
-        hold!(live <= 1, P5, "{live} connections are attached to one session");
-        for device in &self.devices {
-            self.check_device(device)?;
-        }
-        Ok(())
-    }
-
-    fn check_device(&self, device: &Device) -> Held {
-        let watch = &device.watch;
-        hold!(watch.expected.is_none(), P11, "a client's beat came back and measured nothing");
-        hold!(watch.untold.is_none(), P11, "the network type {:?} is not told", watch.untold);
-        let waiting = device.client.unaccepted();
-        hold!(waiting <= device.config.max_unaccepted, P10, "{waiting} messages wait");
-        let own = device.client.last_seq();
-        hold!(own == device.last, P3, "a client is at {own}, its application was told {}", device.last);
-        hold!(device.saved_whole, P1, "a saved position leaves out what waits for acceptance");
-        let (saved, vouched) = (device.saved.last_seq, device.vouched);
-        hold!(saved <= vouched, P4, "a saved position of {saved}, the application was at {vouched}");
         Ok(())
     }
 

@@ -7,6 +7,9 @@
 use super::{Client, Millis, Phase, Timer};
 use crate::heartbeat::{self, Mode, rtt::Estimator};
 
+/// No answer is given less time before the timeout: pauses of a healthy server stay below it.
+const LEAST_ANSWER_MS: u32 = 2_000;
+
 /// What the adaptive mode goes by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(super) struct Pulse {
@@ -20,13 +23,23 @@ pub(super) struct Pulse {
 }
 
 impl Pulse {
-    /// How long after an arrival the next beat is due.
-    fn wait_ms(&self, heartbeat_ms: u32) -> u32 {
-        if self.sees_pings {
+    /// How long after an arrival the next beat is due. An interval may be longer than the timeout, and Pings are put off
+    /// by what the server hears, not by what we do: so the answer must still have its time (`PROTOCOL.md` §6.6).
+    fn wait_ms(&self, heartbeat_ms: u32, timeout_ms: u32) -> u32 {
+        let wait = if self.sees_pings {
             let slack = (heartbeat_ms / 8).max(self.rtt.rto_ms()).min(heartbeat_ms / 2);
-            return heartbeat_ms.saturating_add(slack);
-        }
-        heartbeat_ms.saturating_sub(self.head_start_ms)
+            heartbeat_ms.saturating_add(slack)
+        } else {
+            // The interval may be shorter by now than the one that the head start is a part of.
+            heartbeat_ms - self.head_start_ms.min(heartbeat_ms / 2)
+        };
+        wait.min(timeout_ms - self.answer_ms(timeout_ms))
+    }
+
+    /// The part of the timeout that is left for an answer: a third, or less where round trips are known to be short.
+    fn answer_ms(&self, timeout_ms: u32) -> u32 {
+        let third = timeout_ms / 3;
+        if self.rtt.is_known() { self.rtt.rto_ms().saturating_mul(2).max(LEAST_ANSWER_MS).min(third) } else { third }
     }
 
     /// How long after a beat without an answer the next is due: twice, four times … a round trip.
@@ -56,7 +69,8 @@ impl Client {
             Mode::Table => self.timers.set(Timer::Probe, now + heartbeat::probe_after(active.timeout_ms)),
             Mode::Adaptive => {
                 active.pulse.unanswered = 0;
-                self.timers.set(Timer::Beat, now + u64::from(active.pulse.wait_ms(active.heartbeat_ms)));
+                let wait = active.pulse.wait_ms(active.heartbeat_ms, active.timeout_ms);
+                self.timers.set(Timer::Beat, now + u64::from(wait));
             }
         }
     }

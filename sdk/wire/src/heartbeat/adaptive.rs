@@ -252,8 +252,13 @@ impl Adaptive {
         let patience = if by_debt { self.decide_ms() / 2 } else { 0 }.max(self.patience_ms());
         let decided = self.life_at + u64::from(self.decide_ms());
         // A process that was stopped for a while asks late, and waits for an answer all the same.
-        let answered = first_at + u64::from(self.rtt.rto_ms().min(LEAST_PATIENCE_MS / 2));
+        let answered = first_at + u64::from(self.answer_ms());
         (first_at + u64::from(patience)).min(decided).max(answered)
+    }
+
+    /// The least time for an answer, however late we asked.
+    fn answer_ms(&self) -> u32 {
+        self.rtt.rto_ms().min(LEAST_PATIENCE_MS / 2).min(self.patience_ms())
     }
 
     /// The time there is for interval and patience together.
@@ -279,7 +284,9 @@ impl Adaptive {
     /// When silence alone is a reason to ask. Behind the beats of a peer that beats by itself.
     fn silent_at(&self) -> Millis {
         let interval = self.interval_ms();
-        let slack = (interval / 8).max(self.rtt.rto_ms()).min(self.patience_ms() / 2);
+        // What is asked later is to be answered within the timeout all the same.
+        let (patience, answer) = (self.patience_ms(), self.answer_ms());
+        let slack = (interval / 8).max(self.rtt.rto_ms()).min(patience / 2).min(patience - answer);
         let early = self.head_start_ms.min(interval / 2);
         self.life_at + u64::from(interval - early) + if self.peer_beats { u64::from(slack) } else { 0 }
     }

@@ -196,3 +196,42 @@ fn a_client_that_sees_no_pings_beats_in_silence() {
     }
     assert!(asked >= 3, "{asked}");
 }
+
+/// Fails if a client that leaves beats out gives a server up that it did not ask in time, because the interval is longer
+/// than the timeout: the server may hear the client and have no reason to ask by itself.
+#[test]
+fn a_client_asks_before_the_timeout_however_long_the_interval() {
+    for sees_pings in [false, true] {
+        let mut client = quiet_client();
+        let beat = |echo_ms| ServerFrame::Beat { echo_ms, heartbeat_ms: 60_000 };
+        tell(&mut client, 50, &beat(0));
+        if sees_pings {
+            client.handle_input(60, client::Input::Ping(&[0; 16]));
+        }
+        let (mut now, mut silent) = (60, 0);
+        while now < 3_600_000 {
+            let due = client.poll_timeout().unwrap();
+            (silent, now) = (due - now, due);
+            client.handle_timeout(now);
+            // On a slow link.
+            now += 2_800;
+            tell(&mut client, now, &beat(due));
+            assert_eq!(client.state(), client::State::Active, "at {now}, pings seen: {sees_pings}");
+        }
+        assert!(silent > 15_000, "{silent}");
+    }
+}
+
+/// Fails if the first beat of an interval that has become shorter comes before half of it.
+#[test]
+fn a_head_start_is_part_of_the_interval_as_it_is_now() {
+    for seed in 0..50 {
+        let mut client = Client::new(client::Config { mode: Mode::Adaptive, ..bsp_v1() }, position(), seed);
+        client.connect(0);
+        client.handle_input(0, client::Input::Opened);
+        tell(&mut client, 0, &welcome(1, 1, 0));
+        tell(&mut client, 50, &ServerFrame::Beat { echo_ms: 0, heartbeat_ms: 2_000 });
+        let due = client.poll_timeout().unwrap();
+        assert!((1_050..=2_050).contains(&due), "seed {seed}: {due}");
+    }
+}

@@ -1,123 +1,21 @@
-//! What an observer of both ends knows, beside what the machines know: it judges them by what went
-//! over the wire and when, never by their own state.
+//! What an observer of a client knows. Times are the world's, `sent_ms` of beats the client's own.
 
 use std::collections::VecDeque;
 
 use rolecall_wire::client;
 use rolecall_wire::frame::{ClientFrame, Network, ServerFrame};
-use rolecall_wire::server;
+use rolecall_wire::heartbeat::Mode;
 
 use crate::property::{Held, hold};
 
-/// Pings that may be under way; older ones measure nothing (`PROTOCOL.md` §10).
-const PINGS: usize = 8;
 /// A connection that lasted this long lets delays start over (§7.5).
 const STABLE_MS: u64 = 5_000;
+/// An answer to a beat has at least so much of the timeout, or a third of it.
+const LEAST_ANSWER_MS: u64 = 2_000;
+/// A beat that nothing follows is repeated no sooner.
+const LEAST_AGAIN_MS: u64 = 1_000;
 /// So many delays below the least bound do not come in a row by chance once the bound has doubled.
 const LUCKY: u32 = 10;
-
-/// An observer of a connection's server. Times are the node's own.
-#[derive(Debug)]
-pub(crate) struct ServerWatch {
-    /// When anything last came.
-    pub(crate) heard: u64,
-    /// When the next regular Ping is due at the latest.
-    pub(crate) ping_due: u64,
-    pings: VecDeque<(Vec<u8>, u64)>,
-    pub(crate) network: Network,
-    rtts: VecDeque<u64>,
-    /// The round trip that must be reported now.
-    pub(crate) expected: Option<u64>,
-    pub(crate) acked: u64,
-    pub(crate) sent: u64,
-    /// When the last message went out.
-    pub(crate) full_at: u64,
-    /// Since when a message waits in the machine for others to come with it.
-    pub(crate) waits_since: Option<u64>,
-    /// The end of the last skip, or where the connection began.
-    pub(crate) skipped: u64,
-}
-
-impl ServerWatch {
-    /// Messages under way.
-    pub(crate) fn under_way(&self) -> u64 {
-        self.sent - self.acked.max(self.skipped)
-    }
-
-    pub(crate) const fn new() -> Self {
-        Self {
-            heard: 0,
-            ping_due: 0,
-            pings: VecDeque::new(),
-            network: Network::Other,
-            rtts: VecDeque::new(),
-            expected: None,
-            acked: 0,
-            sent: 0,
-            skipped: 0,
-            full_at: 0,
-            waits_since: None,
-        }
-    }
-
-    /// A Ping goes out.
-    pub(crate) fn ping(&mut self, now: u64, payload: &[u8], config: &server::Config) {
-        if now >= self.ping_due {
-            self.ping_due = now + u64::from(self.interval_ms(config));
-        }
-        self.pings.push_back((payload.to_vec(), now));
-        if self.pings.len() > PINGS {
-            self.pings.pop_front();
-        }
-    }
-
-    /// A Pong is about to come in.
-    pub(crate) fn pong(&mut self, now: u64, payload: &[u8]) {
-        let Some(place) = self.pings.iter().position(|(sent, _)| sent == payload) else { return };
-        self.expected = self.pings.drain(..=place).next_back().map(|(_, at)| now.saturating_sub(at));
-    }
-
-    /// A round trip was reported.
-    pub(crate) fn measured(&mut self, rtt_ms: u64) -> Held {
-        let expected = self.expected.take();
-        hold!(expected == Some(rtt_ms), P11, "a server measured {rtt_ms} ms, it was {expected:?}");
-        self.rtts.push_back(rtt_ms);
-        if self.rtts.len() > 3 {
-            self.rtts.pop_front();
-        }
-        Ok(())
-    }
-
-    /// The network type is another one now.
-    pub(crate) fn network(&mut self, now: u64, network: Network, config: &server::Config) {
-        self.network = network;
-        self.rtts.clear();
-        self.ping_due = now + u64::from(self.interval_ms(config));
-    }
-
-    /// The interval by the published formula, in floating point.
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "minutes at most, and no less than 100/200"
-    )]
-    pub(crate) fn interval_ms(&self, config: &server::Config) -> u32 {
-        let base = config.table.base_ms(self.network);
-        if let Some(fixed) = config.heartbeat_ms {
-            return fixed;
-        }
-        let (3, Some(latest)) = (self.rtts.len(), self.rtts.back()) else { return base };
-        let mean = self.rtts.iter().map(|rtt| *rtt as f64).sum::<f64>() / 3.0;
-        let variance = self.rtts.iter().map(|rtt| (*rtt as f64 - mean).powi(2)).sum::<f64>() / 3.0;
-        // Whole numbers: a variance that is not exactly 2,500 differs from it by two ninths at least.
-        if variance < 2_500.1 {
-            return base;
-        }
-        // Multiplied out, so that halves are exact.
-        let longer = f64::from(base) * (1.8f64 * 200.0).min(200.0 + (*latest as f64 - 100.0)) / 200.0;
-        (longer.round() as u32).max(config.table.floor)
-    }
-}
 
 /// An observer of a client. Times are the world's, `sent_ms` of beats the client's own.
 #[derive(Debug, Default)]
@@ -134,6 +32,12 @@ pub(crate) struct ClientWatch {
     heartbeat_ms: u64,
     /// When the next beat is due at the latest.
     pub(crate) beat_due: u64,
+    /// Whether beats are left out that arrivals make needless (§6.12).
+    leaves_out: bool,
+    /// When the last beat went out.
+    beat_at: u64,
+    /// Whether the machine was shown a Ping on this connection.
+    saw_ping: bool,
     /// The clocks of the beats that are not answered.
     beats: VecDeque<u64>,
     /// The clock of the last beat, until it is measured.
@@ -172,8 +76,26 @@ pub(crate) struct ClientWatch {
 
 impl ClientWatch {
     /// An observer of a process that may repeat what an earlier one sent.
-    pub(crate) fn new(before: Vec<String>, epoch: u32) -> Self {
-        Self { before, epoch, ..Self::default() }
+    pub(crate) fn new(before: Vec<String>, epoch: u32, config: &client::Config) -> Self {
+        Self { before, epoch, leaves_out: config.mode == Mode::Adaptive, ..Self::default() }
+    }
+
+    /// Something is about to come in that the machine is shown.
+    pub(crate) fn hears(&mut self, now: u64, ping: bool) {
+        self.heard = now;
+        self.saw_ping |= ping;
+        self.put_off(now);
+    }
+
+    /// A client that leaves beats out beats an interval behind the last arrival. One that sees Pings lets them lead,
+    /// and beats when one is overdue.
+    fn put_off(&mut self, now: u64) {
+        if self.leaves_out {
+            let slack = if self.saw_ping { self.heartbeat_ms / 2 } else { 0 };
+            // An answer needs some of the timeout, too.
+            let least = LEAST_ANSWER_MS.min(self.timeout_ms / 3);
+            self.beat_due = now + (self.heartbeat_ms + slack).min(self.timeout_ms - least);
+        }
     }
 
     /// A socket is being opened.
@@ -190,7 +112,7 @@ impl ClientWatch {
         self.under_way = None;
         self.beat = None;
         self.beats.clear();
-        (self.closed, self.harmed) = (false, false);
+        (self.closed, self.harmed, self.saw_ping) = (false, false, false);
         Ok(())
     }
 
@@ -208,6 +130,7 @@ impl ClientWatch {
                 self.welcomed = Some(now);
                 self.timeout_ms = u64::from(*timeout_ms).max(1_000);
                 self.heartbeat_ms = u64::from(*heartbeat_ms).max(1_000);
+                self.put_off(now);
                 self.acked = 0;
                 self.ack_due = None;
                 let known = *client_seq;
@@ -234,6 +157,7 @@ impl ClientWatch {
             }
             ServerFrame::Beat { echo_ms, heartbeat_ms } => {
                 self.heartbeat_ms = u64::from(*heartbeat_ms).max(1_000);
+                self.put_off(now);
                 let asked = self.beats.pop_front();
                 hold!(asked == Some(*echo_ms), P11, "a beat of {asked:?} is answered with {echo_ms}");
                 if self.welcomed.is_some() && self.beat.take_if(|sent| *sent == *echo_ms).is_some() {
@@ -260,6 +184,14 @@ impl ClientWatch {
                 hold!(*ack >= self.acked, P7, "a beat acknowledges {ack} behind {}", self.acked);
                 hold!(*sent_ms == clock, P11, "a beat of {sent_ms} at {clock}");
                 self.acknowledged(*ack, processed)?;
+                let first = self.welcomed.is_some_and(|since| since == now);
+                let silent = now - self.heard;
+                let out_of_turn = 3 * (silent + 1) >= 2 * self.timeout_ms;
+                let needed = first || network.is_some() || 2 * silent >= self.heartbeat_ms || out_of_turn;
+                // What is not answered is said again.
+                let needed = needed || self.heard <= self.beat_at && now >= self.beat_at + LEAST_AGAIN_MS;
+                hold!(needed || !self.leaves_out, P11, "a beat at {now}, behind an arrival at {}", self.heard);
+                self.beat_at = now;
                 self.beat = Some(*sent_ms);
                 self.beats.push_back(*sent_ms);
                 self.beat_due = now + self.heartbeat_ms;
