@@ -18,6 +18,13 @@ use super::table::Row;
 /// and they took, which takes it some 10 s more.
 const QUIET: Duration = Duration::from_secs(35);
 
+/// Clients that come and go before anything is measured: the first ones bring code into memory and let the allocator take its
+/// arenas, once and for all.
+const FIRST: usize = 500;
+
+/// How long what they leave behind may take to go.
+const GONE: Duration = Duration::from_secs(15);
+
 /// How long processor time is counted.
 const WATCH: Duration = Duration::from_secs(20);
 
@@ -43,6 +50,7 @@ pub(crate) async fn run(idle: Idle) -> Result<Vec<Row>> {
     )
     .await?;
     let (to, pid) = (server.address(), server.pid()?);
+    warm(to, Some("storyteller"), most).await?;
     let mut clients = Holders::start(to, Some("storyteller"), count, most).await?;
     let (rss_at_start, cpu_at_start) = (process::rss(pid)?, process::cpu(pid)?);
     clients.step("created").await?;
@@ -92,10 +100,23 @@ impl Idle {
     }
 }
 
+/// Lets the first clients come and go.
+async fn warm(to: SocketAddr, role: Option<&str>, most: usize) -> Result<()> {
+    let mut first = Holders::start(to, role, FIRST, most).await?;
+    if role.is_some() {
+        first.step("created").await?;
+    }
+    first.step("connected").await?;
+    drop(first);
+    tokio::time::sleep(GONE).await;
+    Ok(())
+}
+
 /// Memory and processor time of one connection that does nothing, with the same buffers.
 async fn bare(count: usize, most: usize) -> Result<(f64, f64)> {
     let server = Bare::start("bare-server", &[])?;
     let pid = server.pid()?;
+    warm(server.address, None, most).await?;
     let mut clients = Holders::start(server.address, None, count, most).await?;
     let (rss, cpu) = (process::rss(pid)?, process::cpu(pid)?);
     clients.step("connected").await?;
