@@ -1,4 +1,5 @@
-//! Clients that hold idle connections, in as many processes as the limit of open files asks for: a million do not fit into one.
+//! Clients that hold idle connections, in processes of their own, some ten thousand each: the bench that measures beside them
+//! stays small, and no runtime is asked for a million tasks.
 //!
 //! The bench tells each process what it is, then step by step to go on; each answers with how many it has.
 
@@ -30,6 +31,9 @@ const PER_SOURCE: usize = 5_000;
 
 /// How long a step may take: a bound for a hang, at a hundred connections a second.
 const PATIENCE: Duration = Duration::from_millis(10);
+
+/// How long a process may take to let go of its connections.
+const ENDING: Duration = Duration::from_secs(60);
 
 /// What a process of clients is.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -85,6 +89,15 @@ impl Holders {
         ensure!(sum == self.count, "{sum} of {} clients are {what}", self.count);
         Ok(())
     }
+
+    /// Lets all processes end, with their connections. One that does not is killed.
+    pub(crate) async fn end(self) -> Result<()> {
+        for Holder { mut child, input, .. } in self.parts {
+            drop(input);
+            tokio::time::timeout(ENDING, child.wait()).await.context("a process of clients does not end")??;
+        }
+        Ok(())
+    }
 }
 
 impl Holder {
@@ -100,13 +113,6 @@ impl Holder {
         let mut input = input.context("no input")?;
         input.write_all(format!("{}\n", serde_json::to_string(part)?).as_bytes()).await?;
         Ok(Self { child, input, output: BufReader::new(output.context("no output")?).lines() })
-    }
-}
-
-impl Drop for Holder {
-    fn drop(&mut self) {
-        // Killed when the runtime ends too; by then the next bench may run beside it.
-        let _gone = self.child.start_kill();
     }
 }
 
@@ -139,7 +145,8 @@ pub(crate) async fn main() -> Result<()> {
     while held.try_join_next().is_some() {}
     say(held.len()).await?;
     // The connections last as long as somebody measures.
-    wait(&mut lines).await
+    let _over = lines.next_line().await?;
+    Ok(())
 }
 
 impl Part {

@@ -22,11 +22,14 @@ const QUIET: Duration = Duration::from_secs(35);
 /// arenas, once and for all.
 const FIRST: usize = 500;
 
-/// How long what they leave behind may take to go.
-const GONE: Duration = Duration::from_secs(15);
+/// How long their sessions may take to leave memory, which they do a minute after their clients.
+const GONE: Duration = Duration::from_secs(120);
 
-/// How long processor time is counted.
+/// How long processor time is counted at least; one beat of everybody must fall into it.
 const WATCH: Duration = Duration::from_secs(20);
+
+/// Connections of the server besides those of the clients.
+const BESIDES: usize = 100;
 
 /// How many, and how often they beat.
 #[derive(Debug, Clone, Copy)]
@@ -45,12 +48,15 @@ pub(crate) async fn run(idle: Idle) -> Result<Vec<Row>> {
     let server = Server::start(
         Options { quiet: true, contracts: contracts.path().to_owned(), ..Options::default() }
             .flag("--log-level", "warn")
+            .flag("--max-connections", &(count + BESIDES).to_string())
             .flag("--address-connections", "off")
             .flag("--address-requests", "off"),
     )
     .await?;
     let (to, pid) = (server.address(), server.pid()?);
     warm(to, Some("storyteller"), most).await?;
+    until_none_is_detached(to).await?;
+    tokio::time::sleep(QUIET).await;
     let mut clients = Holders::start(to, Some("storyteller"), count, most).await?;
     let (rss_at_start, cpu_at_start) = (process::rss(pid)?, process::cpu(pid)?);
     clients.step("created").await?;
@@ -59,11 +65,13 @@ pub(crate) async fn run(idle: Idle) -> Result<Vec<Row>> {
     let cpu_attached = process::cpu(pid)?;
     tokio::time::sleep(QUIET).await;
     let (rss_idle, cpu_idle) = (process::rss(pid)?, process::cpu(pid)?);
-    tokio::time::sleep(WATCH).await;
-    let per_second = (process::cpu(pid)? - cpu_idle) / WATCH.as_secs_f64();
+    let watch = WATCH.max(Duration::from_secs(idle.beat_s.unwrap_or_default().into()));
+    tokio::time::sleep(watch).await;
+    let per_second = (process::cpu(pid)? - cpu_idle) / watch.as_secs_f64();
     let (asleep, attached) = (sessions_that_are(to, "asleep").await?, sessions_that_are(to, "attached").await?);
     // Those that expired meanwhile would be measured as small.
     clients.step("connected still").await?;
+    clients.end().await?;
     ensure!(asleep + attached >= count as f64, "only {asleep} + {attached} of {count} sessions are still connected");
     let each = count as f64;
     Ok(vec![
@@ -84,7 +92,7 @@ pub(crate) async fn run(idle: Idle) -> Result<Vec<Row>> {
 impl Idle {
     fn role(self) -> String {
         let beats = self.beat_s.map_or_else(String::new, |beat_s| {
-            format!("heartbeat {{ timeout 600s base {{ 4g {beat_s}s 3g {beat_s}s other {beat_s}s }} }}")
+            format!("heartbeat {{ timeout 600s floor 1s base {{ 4g {beat_s}s 3g {beat_s}s other {beat_s}s }} }}")
         });
         format!(
             "role storyteller {{\n version 1.0.0\n language zh\n persona \"说书人。\"\n {beats}\n constraints {{ \
@@ -107,9 +115,18 @@ async fn warm(to: SocketAddr, role: Option<&str>, most: usize) -> Result<()> {
         first.step("created").await?;
     }
     first.step("connected").await?;
-    drop(first);
-    tokio::time::sleep(GONE).await;
-    Ok(())
+    first.end().await
+}
+
+/// Waits until every session without a client has left memory.
+async fn until_none_is_detached(to: SocketAddr) -> Result<()> {
+    let left = async {
+        while sessions_that_are(to, "detached").await? > 0.0 {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        Ok(())
+    };
+    tokio::time::timeout(GONE, left).await.context("sessions do not leave memory")?
 }
 
 /// Memory and processor time of one connection that does nothing, with the same buffers.
@@ -117,6 +134,7 @@ async fn bare(count: usize, most: usize) -> Result<(f64, f64)> {
     let server = Bare::start("bare-server", &[])?;
     let pid = server.pid()?;
     warm(server.address, None, most).await?;
+    tokio::time::sleep(QUIET).await;
     let mut clients = Holders::start(server.address, None, count, most).await?;
     let (rss, cpu) = (process::rss(pid)?, process::cpu(pid)?);
     clients.step("connected").await?;
@@ -124,6 +142,7 @@ async fn bare(count: usize, most: usize) -> Result<(f64, f64)> {
     tokio::time::sleep(QUIET).await;
     let grown = process::rss(pid)? - rss;
     clients.step("connected still").await?;
+    clients.end().await?;
     Ok((grown / count as f64, used * 1e6 / count as f64))
 }
 

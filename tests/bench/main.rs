@@ -25,7 +25,6 @@ use std::io::Write;
 
 use anyhow::{Context, Result, bail};
 use idle::Idle;
-use table::Row;
 
 /// Sessions of the idle bench.
 const SESSIONS: usize = 10_000;
@@ -68,9 +67,10 @@ async fn main() -> Result<()> {
         chosen =
             ["check", "held", "saved", "verify", "gateway", "deliver", "resume", "idle"].map(str::to_owned).to_vec();
     }
-    let mut rows: Vec<Row> = Vec::new();
+    table::head()?;
     for bench in &chosen {
-        rows.extend(match bench.as_str() {
+        // At once: a later bench may find that the machine is too small for it.
+        table::print(&match bench.as_str() {
             "check" => check::run()?,
             "held" => held::run()?,
             "saved" => saved::run()?,
@@ -81,13 +81,13 @@ async fn main() -> Result<()> {
             "peers" => peers::run()?,
             "sessions-peers" => sessions::peers(idle.sessions, clients).await?,
             _ => idle::run(idle).await?,
-        });
+        })?;
     }
     if everything && idle.sessions < MORE_SESSIONS {
         match plan::clients_per_process(MORE_SESSIONS) {
-            Ok(_) => rows.extend(idle::run(Idle { sessions: MORE_SESSIONS, ..idle }).await?),
+            Ok(_) => table::print(&idle::run(Idle { sessions: MORE_SESSIONS, ..idle }).await?)?,
             Err(why) => writeln!(std::io::stdout(), "idle sessions, {MORE_SESSIONS}: not measured: {why:#}")?,
         }
     }
-    table::print(&rows)
+    Ok(())
 }

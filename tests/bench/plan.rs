@@ -7,6 +7,9 @@ use rolecall_tests::process;
 /// Files of a process besides its connections.
 const SPARE: usize = 1_000;
 
+/// Clients of one process at most.
+const TOGETHER: usize = 50_000;
+
 /// Bytes that a connection may take on the server, generously.
 const SERVER: u64 = 8 * 1_024;
 /// On the client, whose buffers are larger.
@@ -14,18 +17,13 @@ const CLIENT: u64 = 6 * 1_024;
 /// Of the kernel, for both ends.
 const KERNEL: u64 = 8 * 1_024;
 
-/// How many clients one process may hold, if this machine can hold so many in all.
+/// How many clients one process holds, if this machine can hold so many in all.
 ///
 /// # Errors
 /// When the server may not open that many files, or memory is short; the message says what to change.
 pub(crate) fn clients_per_process(count: usize) -> Result<usize> {
-    let files = usize::try_from(process::open_all_files()?)?;
-    let needed = count + SPARE;
-    ensure!(
-        files >= needed,
-        "{count} sessions in one server need {needed} open files and it may have {files}: raise the hard limit \
-         (ulimit -Hn, fs.nr_open) or use a smaller --sessions"
-    );
+    let files = count + SPARE;
+    process::open_files(files as u64, "--sessions").with_context(|| format!("{count} sessions in one server"))?;
     let (needed, free) = (count as u64 * (SERVER + CLIENT + KERNEL), available()?);
     ensure!(
         free >= needed,
@@ -33,7 +31,7 @@ pub(crate) fn clients_per_process(count: usize) -> Result<usize> {
         needed >> 20,
         free >> 20
     );
-    Ok(files - SPARE)
+    Ok(TOGETHER)
 }
 
 /// Bytes of memory that can be had.

@@ -25,10 +25,15 @@ impl Row {
     }
 }
 
-/// Prints figures as an aligned table.
+/// Prints the head of an aligned table.
+pub(crate) fn head() -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    Ok(writeln!(out, "{:<46} {:>14} {:<8} {:>12}  baseline", "what", "value", "unit", "× baseline")?)
+}
+
+/// Prints figures as its rows.
 pub(crate) fn print(rows: &[Row]) -> Result<()> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{:<46} {:>14} {:<8} {:>12}  baseline", "what", "value", "unit", "× baseline")?;
     for row in rows {
         let (ratio, beside) = match row.baseline {
             Some((what, value)) if value > 0.0 => (format!("{:.2}", row.value / value), format!("{what}: {value:.2}")),

@@ -34,6 +34,11 @@ struct House {
 
 impl House {
     async fn open() -> Self {
+        Self::with_tokens_for(Duration::from_secs(3_600)).await
+    }
+
+    /// One whose tokens live so long.
+    async fn with_tokens_for(lifetime: Duration) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let contracts = folder.path().join("contracts");
         std::fs::create_dir(&contracts).unwrap();
@@ -46,6 +51,7 @@ impl House {
         config.plugins = folder.path().join("plugins");
         config.data = folder.path().join("data");
         config.store = StoreKind::Memory;
+        config.token_ttl = lifetime;
         let model = Arc::new(Rehearsal::new(Duration::from_millis(1), CallLimits::default()));
         let (app, _report) = App::with_model(config, model).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -271,6 +277,21 @@ async fn a_learned_heartbeat_follows_the_session() {
     let mut client = house.connect("?network=3g", &token).await.unwrap();
     let second = client.of("welcome").await["heartbeat_ms"].as_u64().unwrap();
     assert!(second <= 9_000 && second < first, "{first}, then {second}");
+    drop(client);
+    house.end().await;
+}
+
+// Fails when a newer token is for another session or role than the one that answers, whatever role the first token named.
+#[tokio::test]
+async fn a_newer_token_is_for_the_session_that_answers() {
+    let house = House::with_tokens_for(Duration::from_secs(2)).await;
+    let created = house.app.sessions.create("walker", "u").await.unwrap();
+    let token = house.app.tokens.issue(&created.id, "clerk", created.epoch).unwrap();
+    let mut client = house.connect("?refresh=true", &token).await.unwrap();
+    assert_eq!(client.of("welcome").await["role"], "walker");
+    let newer = client.of("token").await;
+    let claims = house.app.tokens.verify(newer["token"].as_str().unwrap()).unwrap();
+    assert_eq!((&claims.sid, claims.role.as_str(), claims.generation), (&created.id, "walker", 1));
     drop(client);
     house.end().await;
 }

@@ -7,8 +7,9 @@
 use super::{Client, Millis, Phase, Timer};
 use crate::heartbeat::{self, Mode, rtt::Estimator};
 
-/// No answer is given less time before the timeout: pauses of a healthy server stay below it.
-const LEAST_ANSWER_MS: u32 = 2_000;
+/// No answer is given less time before the timeout, unless a third of it is less: pauses of a healthy server, and of the
+/// network below it, stay below. The patience of the learned heartbeat is as much.
+const LEAST_ANSWER_MS: u32 = 4_000;
 
 /// What the adaptive mode goes by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -24,7 +25,7 @@ pub(super) struct Pulse {
 
 impl Pulse {
     /// How long after an arrival the next beat is due. An interval may be longer than the timeout, and Pings are put off
-    /// by what the server hears, not by what we do: so the answer must still have its time (`PROTOCOL.md` §6.6).
+    /// by what the server hears, not by what we do: so the answer must still have its time (`PROTOCOL.md` §6.12).
     fn wait_ms(&self, heartbeat_ms: u32, timeout_ms: u32) -> u32 {
         let wait = if self.sees_pings {
             let slack = (heartbeat_ms / 8).max(self.rtt.rto_ms()).min(heartbeat_ms / 2);
