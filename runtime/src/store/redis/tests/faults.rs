@@ -1,6 +1,7 @@
 //! Servers that fail, and what is said about it. Each fault must pass by itself once its cause is gone.
 
 use super::server::PATIENCE;
+use super::wire::Wire;
 use super::*;
 use crate::store::conformance::item;
 
@@ -69,6 +70,8 @@ async fn a_frozen_server_leaves_nothing_undecided() {
     for new in &sessions {
         store.create(new.clone()).await.unwrap();
     }
+    // The server knows the script from here on.
+    store.commit(&sessions[0].id, 1, Commit::default()).await.unwrap();
     server.freeze(true);
     let writes = sessions.iter().map(|new| {
         let commit = Commit { after: Some(0), state: Some("late".into()), ..entries(&["late"]) };
@@ -90,6 +93,30 @@ async fn a_frozen_server_leaves_nothing_undecided() {
         assert_eq!((row.head, row.state.is_empty()), (head, head == 0), "a write came behind the read");
         goes_on(&store, &new.id).await;
     }
+}
+
+// Fails when a write that was given up on the way is done behind the read that looked what became of it: the reader would
+// write over it, or say again what it said.
+#[tokio::test]
+async fn a_write_that_got_stuck_never_comes_behind_a_read() {
+    let server = Server::start().await;
+    let wire = Wire::to(server.port).await;
+    let through = settings_at(&format!("redis://127.0.0.1:{}", wire.port), Durability::AOF);
+    let store = RedisStore::open(through).await.unwrap();
+    let new = new_session();
+    store.create(new.clone()).await.unwrap();
+    // The server knows the script from here on.
+    store.commit(&new.id, 1, entries(&["first"])).await.unwrap();
+    wire.hold();
+    let late = Commit { state: Some("late".into()), ..entries(&["late"]) };
+    assert!(matches!(fault(store.commit(&new.id, 1, late).await), RedisFault::Undecided { .. }));
+    recovers(&store).await;
+    let row = store.session(&new.id).await.unwrap().unwrap();
+    assert_eq!((row.head, row.state.len()), (1, 0));
+    wire.let_go();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(store.session(&new.id).await.unwrap().unwrap(), row);
+    goes_on(&store, &new.id).await;
 }
 
 // Fails when a wrong password is told as something else, or told itself.

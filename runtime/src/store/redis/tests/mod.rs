@@ -4,6 +4,7 @@ mod durable;
 mod faults;
 mod scripts;
 mod server;
+mod wire;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
