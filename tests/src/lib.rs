@@ -11,7 +11,6 @@ pub mod dirs;
 pub mod paths;
 pub mod process;
 
-pub mod redis;
 pub mod server;
 
 pub mod http;
