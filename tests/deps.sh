@@ -60,6 +60,12 @@ if ! have_venv && ! install python3 python3-venv; then
   missing=1
 fi
 
+if ! command -v redis-server >/dev/null && ! install redis-server; then
+  say "redis-server is missing; the tests of the store on Redis start one each (7.0 or newer)."
+  say "On Debian and Ubuntu: sudo apt-get install redis-server"
+  missing=1
+fi
+
 need_node=20
 have_node() {
   command -v npm >/dev/null && node -e "process.exit(parseInt(process.versions.node) >= $need_node ? 0 : 1)" 2>/dev/null

@@ -19,7 +19,9 @@ use crate::reload::{Place, Plugins, Reload, Watch};
 use crate::session::Sessions;
 use crate::session::turn::Turns;
 use crate::shutdown::Shutdown;
-use crate::store::{EmbeddedStore, MemoryStore, Store, StoreError};
+use crate::store::{
+    EmbeddedStore, MemoryStore, RedisAddress, RedisFault, RedisSettings, RedisStore, Store, StoreError,
+};
 use crate::telemetry::{Metrics, Traces};
 use crate::{clock, gateway};
 
@@ -100,7 +102,12 @@ impl AppError {
     #[must_use]
     pub fn is_a_setting(&self) -> bool {
         let Self::Token(error) = self else {
-            return matches!(self, Self::Contracts(_) | Self::Tls(_) | Self::Model(ModelError::Config(_)));
+            let unfit = |fault: &RedisFault| matches!(fault, RedisFault::Address(_) | RedisFault::Unsuitable { .. });
+            return match self {
+                Self::Contracts(_) | Self::Tls(_) | Self::Model(ModelError::Config(_)) => true,
+                Self::Store(StoreError::Redis(fault)) => unfit(fault),
+                _ => false,
+            };
         };
         matches!(error, TokenError::Setting(_) | TokenError::Keys { fault: KeyFault::Missing, .. })
     }
@@ -137,7 +144,7 @@ impl App {
         findings.extend(contracts.check_policies(&plugins).await);
         findings.extend(contracts.try_policies(&plugins).await);
         findings.extend(contracts.list().iter().filter_map(|contract| models.missing_route(contract)));
-        let store = open_store(&config)?;
+        let store = open_store(&config).await?;
         let tokens = open_tokens(&config)?;
         let (traces, writer) = Traces::below(&config.data);
         shutdown.spawn(writer.run(shutdown.signal()));
@@ -247,10 +254,15 @@ pub fn host_config(config: &Config) -> HostConfig {
     }
 }
 
-fn open_store(config: &Config) -> Result<Arc<dyn Store>, StoreError> {
+async fn open_store(config: &Config) -> Result<Arc<dyn Store>, StoreError> {
     match config.store {
         StoreKind::Memory => Ok(Arc::new(MemoryStore::new())),
         StoreKind::Embedded => Ok(Arc::new(EmbeddedStore::open(&config.data.join("store"))?)),
+        StoreKind::Redis => {
+            let address = RedisAddress::parse(config.redis_url.reveal())?;
+            let (prefix, durability) = (config.redis_prefix.clone(), config.redis_durability);
+            Ok(Arc::new(RedisStore::open(RedisSettings { address, prefix, durability }).await?))
+        }
     }
 }
 
@@ -259,7 +271,9 @@ fn open_tokens(config: &Config) -> Result<Tokens, TokenError> {
         (Some(key), _, _) => Tokens::under(key, &config.token_keys_old, config.token_ttl),
         // One that is named is shared or put there: a key of this process's own would be another.
         (None, Some(file), _) => Tokens::open(file.clone(), config.token_ttl),
-        (None, None, StoreKind::Embedded) => Tokens::open_or_make(config.data.join(KEY_FILE), config.token_ttl),
+        (None, None, StoreKind::Embedded | StoreKind::Redis) => {
+            Tokens::open_or_make(config.data.join(KEY_FILE), config.token_ttl)
+        }
         // Sessions in memory end with the process, and so do their tokens.
         (None, None, StoreKind::Memory) => Tokens::ephemeral(config.token_ttl),
     }

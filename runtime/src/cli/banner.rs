@@ -8,6 +8,7 @@ use rolecall_dsl::diagnostic::{Finding, Severity};
 use crate::app::{App, Report};
 use crate::config::{ModelKind, ReloadKind, Route, StoreKind};
 use crate::model::{MISDEEDS, Share};
+use crate::store::RedisAddress;
 
 pub(super) fn text(app: &App, report: &Report, address: SocketAddr) -> String {
     let mut out = format!("rolecall {} on {}://{address}\n", env!("CARGO_PKG_VERSION"), scheme(app));
@@ -60,6 +61,12 @@ fn setup(out: &mut String, app: &App) -> std::fmt::Result {
     match config.store {
         StoreKind::Embedded => writeln!(out, "  store     embedded, in {}", config.data.display()),
         StoreKind::Memory => writeln!(out, "  store     memory: a restart forgets every session"),
+        StoreKind::Redis => {
+            let server =
+                RedisAddress::parse(config.redis_url.reveal()).map_or_else(|_| String::new(), |a| a.name().to_owned());
+            let (prefix, durability) = (&config.redis_prefix, config.redis_durability);
+            writeln!(out, "  store     redis at {server}, keys {prefix}…, a write counts when: {durability}")
+        }
     }
 }
 

@@ -9,6 +9,8 @@ pub enum StoreKind {
     Embedded,
     /// In memory only: a restart forgets every session.
     Memory,
+    /// On a Redis server.
+    Redis,
 }
 
 /// Which model answers.
@@ -44,10 +46,11 @@ pub(super) fn store_kind(value: &str) -> Result<StoreKind, Problem> {
     match value {
         "embedded" => Ok(StoreKind::Embedded),
         "memory" => Ok(StoreKind::Memory),
+        "redis" => Ok(StoreKind::Redis),
         _ if value.starts_with("redis://") || value.starts_with("rediss://") => {
-            Err(Problem::new("the Redis store is not implemented yet", "use embedded or memory"))
+            Err(Problem::new("not a store, but a server's address", "write redis here, and the address as redis-url"))
         }
-        _ => Err(Problem::new("there is no such store", "write embedded or memory")),
+        _ => Err(Problem::new("there is no such store", "write embedded, memory or redis")),
     }
 }
 

@@ -11,6 +11,7 @@ mod file;
 mod flags;
 mod kinds;
 mod origin;
+mod redis;
 mod resolve;
 mod routes;
 mod secret;

@@ -11,12 +11,14 @@ use ipnet::IpNet;
 use super::allowance::{Allowance, Unit, allowance};
 use super::kinds::{LogFormat, ModelKind, ReloadKind, StoreKind, log_format, model_kind, reload_kind, store_kind};
 use super::origin::{OriginRule, origin};
+use super::redis::{redis_durability, redis_prefix, redis_url};
 use super::routes::{self, Route};
 use super::values::{
     Problem, address, duration, flag, many, maybe, network, number, one, path, proxy, secret, size, text, url,
 };
 use super::{ConfigError, ConfigErrors, Place, Secret};
 use crate::model::{CallLimits, MISDEEDS, Misbehavior, Rations, Share};
+use crate::store::Durability;
 
 /// How a setting is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,8 +96,16 @@ settings! {
     plugins: PathBuf, "plugins", Some("plugins"), Single, "DIR", false, |v: &[String]| one(v, path);
     /// Data directory: the embedded store, the token key, compiled plugins.
     data: PathBuf, "data", Some(".rolecall"), Single, "DIR", false, |v: &[String]| one(v, path);
-    /// Where sessions are kept: `embedded` or `memory`.
+    /// Where sessions are kept: `embedded` (in the data directory), `memory` or `redis`.
     store: StoreKind, "store", Some("embedded"), Single, "STORE", false, |v: &[String]| one(v, store_kind);
+    /// The server of `store redis`: `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`, or `rediss://` for TLS. With a
+    /// password, prefer the environment: flags are visible to others.
+    redis_url: Secret, "redis-url", Some("redis://127.0.0.1:6379/0"), Single, "URL", false, |v: &[String]| one(v, redis_url);
+    /// What all keys there begin with; one running server uses a prefix.
+    redis_prefix: String, "redis-prefix", Some("rolecall:"), Single, "PREFIX", false, |v: &[String]| one(v, redis_prefix);
+    /// When a write there counts as done: `memory` (the server has it), `aof` (on its disk), `replicas N` (so many have it),
+    /// or `aof replicas N` (on all their disks).
+    redis_durability: Durability, "redis-durability", Some("aof"), Single, "LEVEL", false, |v: &[String]| one(v, redis_durability);
     /// Which model answers: `rehearsal` or `openai`.
     model: ModelKind, "model", Some("rehearsal"), Single, "MODEL", false, |v: &[String]| one(v, model_kind);
     /// Base URL of an OpenAI-compatible server, for `model openai`.

@@ -86,8 +86,11 @@ fn wrong_values_name_place_key_and_remedy() {
     for (flag, value, remedy) in [
         ("listen", "nowhere", "ADDRESS:PORT"),
         ("listen", "localhost", "ADDRESS:PORT"),
-        ("store", "redis://localhost", "not implemented yet"),
-        ("store", "disk", "embedded or memory"),
+        ("store", "redis://localhost", "as redis-url"),
+        ("store", "disk", "embedded, memory or redis"),
+        ("redis-url", "localhost:6379", "redis://"),
+        ("redis-prefix", "a{b}", "without brackets"),
+        ("redis-durability", "replicas 0", "replicas N"),
         ("model", "gpt-4", "model-name"),
         ("token-ttl", "soon", "such as 250ms or 30s"),
         ("token-ttl", "0s", "out of range"),

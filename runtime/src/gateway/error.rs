@@ -182,6 +182,6 @@ impl From<SessionError> for ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", error.to_string())
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", error.outward())
     }
 }

@@ -69,7 +69,7 @@ impl Outbox {
     /// step may have happened.
     ///
     /// # Errors
-    /// As [`Store::commit`]; and [`StoreError::Oversized`], before anything is written, for an entry
+    /// As [`Store::commit`], at the head that readers may see; and [`StoreError::Oversized`], before anything is written, for an entry
     /// that no frame carries: committed, it could never be shown.
     pub async fn commit(&self, epoch: Epoch, step: Step) -> Result<Committed, StoreError> {
         let messages: Vec<Message> = step.entries.into_iter().map(Entry::into_message).collect();
@@ -77,8 +77,13 @@ impl Outbox {
         if let Some(len) = entries.iter().map(Bytes::len).find(|len| *len > MAX_MESSAGE) {
             return Err(StoreError::Oversized { id: self.0.id.clone(), len, max: MAX_MESSAGE });
         }
-        let commit =
-            Commit { entries, delivered: step.delivered, state: step.state.map(Into::into), running: step.running };
+        let commit = Commit {
+            after: Some(self.head()),
+            entries,
+            delivered: step.delivered,
+            state: step.state.map(Into::into),
+            running: step.running,
+        };
         let committed = self.0.store.commit(&self.0.id, epoch, commit).await?;
         self.0.ring.lock().push(committed.first, messages);
         self.0.show(committed.head);

@@ -105,6 +105,17 @@ async fn a_reader_names_the_hole_of_a_lost_tail() {
     assert_eq!(messages(early.next_batch(1).await)[0].seq, 6);
 }
 
+// Fails when a step is written behind one that its writer does not know: readers would be shown others in its place.
+#[tokio::test]
+async fn a_step_follows_the_head_that_readers_see() {
+    let (outbox, store, id) = outbox().await;
+    let late = Outbox::new(store.clone(), id.clone(), outbox.head());
+    outbox.commit(1, step(0..2)).await.unwrap();
+    let refused = late.commit(1, step(7..8)).await;
+    assert!(matches!(refused, Err(StoreError::Moved { expected: 0, actual: 2, .. })), "{refused:?}");
+    assert_eq!((late.head(), store.read(&id, 1, 9).await.unwrap().len()), (0, 2));
+}
+
 // Fails when a message is visible although its commit failed.
 #[tokio::test]
 async fn nothing_uncommitted_is_visible() {

@@ -72,8 +72,8 @@ pub enum SessionError {
         hits: Vec<Hit>,
     },
     /// The store refused.
-    #[error(transparent)]
-    Store(StoreError),
+    #[error("{}", .0.outward())]
+    Store(#[source] StoreError),
     /// No randomness for an id.
     #[error("the system gave no randomness for a session id: {0}")]
     Random(String),

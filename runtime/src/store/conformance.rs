@@ -20,6 +20,7 @@ pub(super) const START_MS: u64 = 1_700_000_000_000;
 pub(super) async fn all(subject: &Subject) {
     creates_once(subject).await;
     appends_in_order_without_gaps(subject).await;
+    appends_only_behind_the_head_that_is_named(subject).await;
     reads_a_page_from_anywhere(subject).await;
     commits_state_and_running_mark_with_the_entries(subject).await;
     fences_a_writer_of_an_old_epoch(subject).await;
@@ -107,6 +108,26 @@ async fn appends_in_order_without_gaps(subject: &Subject) {
     let expected: Vec<_> =
         [(1, "a"), (2, "b"), (3, "c")].into_iter().map(|(seq, text)| (seq, text.to_owned())).collect();
     assert_eq!(log(subject, &id).await, expected);
+}
+
+// Fails when a writer that missed somebody's step, its own given up one for example, can write any part of another.
+async fn appends_only_behind_the_head_that_is_named(subject: &Subject) {
+    let id = fresh(subject).await;
+    let behind = |after: Seq, texts: &[&str]| Commit { after: Some(after), ..entries(texts) };
+    assert_eq!(subject.store.commit(&id, 1, behind(0, &["a", "b"])).await.unwrap().head, 2);
+    subject.store.enqueue(&id, item("x", u64::MAX)).await.unwrap();
+    for after in [0, 1, 3, u64::MAX] {
+        let late = Commit { state: Some("late".into()), running: Some(true), ..delivery("late", &["x"]) };
+        let refused = subject.store.commit(&id, 1, Commit { after: Some(after), ..late }).await;
+        assert!(matches!(refused, Err(StoreError::Moved { expected, actual: 2, .. }) if expected == after));
+    }
+    let row = subject.store.session(&id).await.unwrap().unwrap();
+    assert_eq!((row.head, row.state.len(), row.running), (2, 0, false));
+    assert!(!subject.store.interrupted().await.unwrap().contains(&id));
+    assert_eq!(waiting(subject, &id).await, ["x"]);
+    assert_eq!(subject.store.commit(&id, 1, behind(2, &["c"])).await.unwrap(), Committed { first: 3, head: 3 });
+    // The fence comes first: whoever is fenced need not read again.
+    assert!(matches!(subject.store.commit(&id, 9, behind(0, &["d"])).await, Err(StoreError::Fenced { .. })));
 }
 
 // Fails when a page starts or ends one off, or leaks into another session.

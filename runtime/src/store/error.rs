@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::INBOX_LIMIT;
-use crate::ids::{Epoch, SessionId};
+use super::{INBOX_LIMIT, RedisFault};
+use crate::ids::{Epoch, Seq, SessionId};
 
 /// Why a store refused.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -23,6 +23,18 @@ pub enum StoreError {
         expected: Epoch,
         /// The store's.
         actual: Epoch,
+    },
+    /// The log does not end where the writer believes: somebody else has written.
+    #[error(
+        "the log of session {id} ends at {actual}, not at {expected} as its writer knows it; read the session again"
+    )]
+    Moved {
+        /// The session.
+        id: SessionId,
+        /// The writer's head.
+        expected: Seq,
+        /// The store's.
+        actual: Seq,
     },
     /// The inbox holds [`INBOX_LIMIT`] items.
     #[error("the inbox of session {0} is full ({INBOX_LIMIT} messages); deliver or expire some first")]
@@ -59,9 +71,21 @@ pub enum StoreError {
         /// What is wrong and what to do.
         detail: String,
     },
+    /// The Redis server cannot do it, or does not say whether it did.
+    #[error(transparent)]
+    Redis(#[from] RedisFault),
 }
 
 impl StoreError {
+    /// What callers from outside are told: not where the store is.
+    #[must_use]
+    pub fn outward(&self) -> String {
+        match self {
+            Self::Redis(_) => "the sessions' store is not available now; try again later".to_owned(),
+            other => other.to_string(),
+        }
+    }
+
     /// A sequence that cannot count on.
     pub(super) fn exhausted(id: &SessionId) -> Self {
         Self::corrupt(format!("the sequence of session {id}"), "its ids are used up")

@@ -200,6 +200,9 @@ impl Session {
     }
 
     fn commit(&mut self, commit: Commit, now_ms: u64) -> Result<Committed, StoreError> {
+        if let Some(expected) = commit.after.filter(|after| *after != self.head) {
+            return Err(StoreError::Moved { id: self.created.id.clone(), expected, actual: self.head });
+        }
         let first = self.head.checked_add(1).ok_or_else(|| StoreError::exhausted(&self.created.id))?;
         let count = commit.entries.len() as u64;
         let head = self.head.checked_add(count).ok_or_else(|| StoreError::exhausted(&self.created.id))?;

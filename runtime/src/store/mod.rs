@@ -3,20 +3,24 @@
 //! A store knows sequence ids, epochs and bytes; what the bytes mean is the business of `outbox`
 //! (log entries), `offline` (inbox items) and `session` (state).
 //!
-//! Two backends keep the one contract that [`Store`] states: [`MemoryStore`], for tests and for
-//! trying things out, and [`EmbeddedStore`], the default of `serve`. One conformance suite and a comparison of
-//! random histories hold both to it.
+//! Three backends keep the one contract that [`Store`] states: [`MemoryStore`], for tests and for
+//! trying things out, [`EmbeddedStore`], the default of `serve`, and [`RedisStore`], on a server of its own. One
+//! conformance suite and a comparison of random histories hold all to it.
 
 mod clock;
 #[cfg(test)]
 mod conformance;
 mod embedded;
 mod error;
+#[cfg(test)]
+mod histories;
 mod memory;
+mod redis;
 mod types;
 
 use async_trait::async_trait;
 
+pub use self::redis::{Durability, RedisAddress, RedisFault, RedisSettings, RedisStore};
 pub use clock::StoreClock;
 pub use embedded::EmbeddedStore;
 #[cfg(all(test, target_os = "linux"))]
@@ -44,8 +48,9 @@ pub const DONE_LIMIT: usize = 10_000;
 /// A store of sessions.
 ///
 /// Durability: when `create`, `commit`, `enqueue` or `advance_epoch` returns `Ok`, its effect
-/// survives `kill -9` and, on the embedded store, power loss (fsync). When it returns an error or
-/// is dropped, the effect may or may not have happened, but never partly.
+/// survives `kill -9` and, on the embedded store, power loss (fsync); on Redis, what [`Durability`] says. When it
+/// returns an error or is dropped, the effect may or may not have happened, but never partly. After an
+/// error it is decided before the next read of the session is answered.
 #[async_trait]
 pub trait Store: std::fmt::Debug + Send + Sync + 'static {
     /// Creates a session at epoch 1 with an empty log.

@@ -37,6 +37,9 @@ pub struct SessionRow {
 /// One atomic step of a session.
 #[derive(Debug, Clone, Default)]
 pub struct Commit {
+    /// The head that the writer knows; at another one the step is refused, because somebody else has written, be it the
+    /// writer itself by a step that it gave up. `None` appends wherever the log ends.
+    pub after: Option<Seq>,
     /// Entries to append, in order; they get the sequence ids that follow the head.
     pub entries: Vec<Bytes>,
     /// Inbox items that these entries deliver: they leave the inbox and are marked done.

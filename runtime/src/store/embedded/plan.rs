@@ -42,6 +42,9 @@ pub(super) fn commit(
     now_ms: u64,
 ) -> Result<(Committed, Changes), StoreError> {
     let mut position = fenced(view, id, epoch)?;
+    if let Some(expected) = commit.after.filter(|after| *after != position.head) {
+        return Err(StoreError::Moved { id: id.clone(), expected, actual: position.head });
+    }
     let mut changes = Changes::default();
     let first = position.head.checked_add(1).ok_or_else(|| StoreError::exhausted(id))?;
     append(view, id, &mut position, commit.entries, &mut changes)?;

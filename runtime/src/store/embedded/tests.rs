@@ -6,7 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::store::conformance::{self, START_MS, Subject, entries, item, new_session};
-use crate::store::{DONE_KEPT_MS, Delivered, INBOX_LIMIT, MemoryStore};
+use crate::store::histories::{Step, apply, step};
+use crate::store::{Delivered, INBOX_LIMIT, MemoryStore};
 
 fn open(path: &Path, clock: &Arc<AtomicU64>) -> Arc<EmbeddedStore> {
     Arc::new(EmbeddedStore::open_with_clock(path, StoreClock::Manual(clock.clone())).unwrap())
@@ -172,88 +173,6 @@ async fn reports_a_damaged_database() {
     assert!(damaged > 0);
     let error = EmbeddedStore::open(directory.path()).unwrap_err();
     assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
-}
-
-/// One step of a random history.
-#[derive(Debug, Clone)]
-enum Step {
-    Commit {
-        session: usize,
-        stale: bool,
-        entries: usize,
-        delivered: Vec<(u8, usize)>,
-        state: Option<u8>,
-        running: Option<bool>,
-    },
-    Enqueue {
-        session: usize,
-        biz_id: u8,
-        keeps_ms: u64,
-    },
-    Advance {
-        session: usize,
-        beyond: u32,
-        by: u64,
-    },
-    Wait {
-        ms: u64,
-    },
-    Reopen,
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let entries = prop_oneof![8 => 0usize..4, 1 => Just(6_000usize)];
-    let delivered = prop::collection::vec((0u8..12, 0usize..4), 0..3);
-    prop_oneof![
-        8 => (0usize..3, prop::bool::weighted(0.1), entries, delivered, any::<Option<u8>>(), any::<Option<bool>>()).prop_map(
-            |(session, stale, entries, delivered, state, running)| Step::Commit { session, stale, entries, delivered, state, running }
-        ),
-        8 => (0usize..3, 0u8..12, prop_oneof![Just(5u64), Just(DONE_KEPT_MS * 3)])
-            .prop_map(|(session, biz_id, keeps_ms)| Step::Enqueue { session, biz_id, keeps_ms }),
-        1 => (0usize..3, 0u32..9, prop_oneof![0u64..9, Just(50_000u64)])
-            .prop_map(|(session, beyond, by)| Step::Advance { session, beyond, by }),
-        2 => prop_oneof![Just(3u64), Just(DONE_KEPT_MS / 2), Just(DONE_KEPT_MS)].prop_map(|ms| Step::Wait { ms }),
-        1 => Just(Step::Reopen),
-    ]
-}
-
-/// What a step answers and what is then visible, as text that two stores must agree on.
-async fn apply(store: &dyn Store, ids: &[SessionId], step: &Step, now_ms: u64) -> String {
-    let answer = match step {
-        Step::Commit { session, stale, entries, delivered, state, running } => {
-            let id = &ids[*session];
-            let epoch = store.session(id).await.unwrap().unwrap().epoch;
-            let commit = Commit {
-                entries: (0..*entries).map(|n| Bytes::from(format!("entry {n}"))).collect(),
-                delivered: delivered
-                    .iter()
-                    .map(|(id, entry)| Delivered { biz_id: format!("m{id}"), entry: *entry })
-                    .collect(),
-                state: state.map(|byte| Bytes::from(vec![byte; 3])),
-                running: *running,
-            };
-            format!("{:?}", store.commit(id, epoch - u32::from(*stale), commit).await)
-        }
-        Step::Enqueue { session, biz_id, keeps_ms } => {
-            format!("{:?}", store.enqueue(&ids[*session], item(&format!("m{biz_id}"), now_ms + keeps_ms)).await)
-        }
-        Step::Advance { session, beyond, by } => {
-            let row = store.session(&ids[*session]).await.unwrap().unwrap();
-            format!("{:?}", store.advance_epoch(&row.created.id, row.epoch, *beyond, row.head + by).await)
-        }
-        Step::Wait { .. } | Step::Reopen => String::new(),
-    };
-    let mut seen = format!("{answer} expired {}", store.take_expired());
-    for id in ids {
-        let row = store.session(id).await.unwrap().unwrap();
-        let log = store.read(id, row.head.saturating_sub(20), 50).await.unwrap();
-        let oldest = store.read(id, 0, 3).await.unwrap();
-        // At time 0 nothing has expired: this shows what is stored.
-        let inbox = (store.inbox(id, now_ms, 50).await.unwrap(), store.inbox(id, 0, 50).await.unwrap());
-        seen.push_str(&format!("\n{row:?} {oldest:?} {log:?} {inbox:?}"));
-    }
-    seen.push_str(&format!("\n{:?}", store.interrupted().await.unwrap()));
-    seen
 }
 
 proptest! {

@@ -1,0 +1,110 @@
+//! Random histories of a store, by which a backend is compared with the model.
+
+use bytes::Bytes;
+use proptest::prelude::*;
+
+use super::conformance::item;
+use super::{Commit, DONE_KEPT_MS, Delivered, Store};
+use crate::ids::SessionId;
+
+/// One step of a random history.
+#[derive(Debug, Clone)]
+pub(super) enum Step {
+    Commit {
+        session: usize,
+        stale: bool,
+        after: After,
+        entries: usize,
+        delivered: Vec<(u8, usize)>,
+        state: Option<u8>,
+        running: Option<bool>,
+    },
+    Enqueue {
+        session: usize,
+        biz_id: u8,
+        keeps_ms: u64,
+    },
+    Advance {
+        session: usize,
+        beyond: u32,
+        by: u64,
+    },
+    Wait {
+        ms: u64,
+    },
+    Reopen,
+}
+
+/// Any step.
+pub(super) fn step() -> impl Strategy<Value = Step> {
+    let entries = prop_oneof![8 => 0usize..4, 1 => Just(6_000usize)];
+    let delivered = prop::collection::vec((0u8..12, 0usize..4), 0..3);
+    let after = prop_oneof![3 => Just(After::Unsaid), 3 => Just(After::Head), 1 => Just(After::Elsewhere)];
+    let writer = (prop::bool::weighted(0.1), after);
+    prop_oneof![
+        8 => (0usize..3, writer, entries, delivered, any::<Option<u8>>(), any::<Option<bool>>()).prop_map(
+            |(session, (stale, after), entries, delivered, state, running)| {
+                Step::Commit { session, stale, after, entries, delivered, state, running }
+            }
+        ),
+        8 => (0usize..3, 0u8..12, prop_oneof![Just(5u64), Just(DONE_KEPT_MS * 3)])
+            .prop_map(|(session, biz_id, keeps_ms)| Step::Enqueue { session, biz_id, keeps_ms }),
+        1 => (0usize..3, 0u32..9, prop_oneof![0u64..9, Just(50_000u64)])
+            .prop_map(|(session, beyond, by)| Step::Advance { session, beyond, by }),
+        2 => prop_oneof![Just(3u64), Just(DONE_KEPT_MS / 2), Just(DONE_KEPT_MS)].prop_map(|ms| Step::Wait { ms }),
+        1 => Just(Step::Reopen),
+    ]
+}
+
+/// Which head a writer names.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum After {
+    Unsaid,
+    Head,
+    Elsewhere,
+}
+
+/// What a step answers and what is then visible, as text that two stores must agree on.
+pub(super) async fn apply(store: &dyn Store, ids: &[SessionId], step: &Step, now_ms: u64) -> String {
+    let answer = match step {
+        Step::Commit { session, stale, after, entries, delivered, state, running } => {
+            let id = &ids[*session];
+            let row = store.session(id).await.unwrap().unwrap();
+            let epoch = row.epoch;
+            let commit = Commit {
+                after: match after {
+                    After::Unsaid => None,
+                    After::Head => Some(row.head),
+                    After::Elsewhere => Some(row.head ^ 1),
+                },
+                entries: (0..*entries).map(|n| Bytes::from(format!("entry {n}"))).collect(),
+                delivered: delivered
+                    .iter()
+                    .map(|(id, entry)| Delivered { biz_id: format!("m{id}"), entry: *entry })
+                    .collect(),
+                state: state.map(|byte| Bytes::from(vec![byte; 3])),
+                running: *running,
+            };
+            format!("{:?}", store.commit(id, epoch - u32::from(*stale), commit).await)
+        }
+        Step::Enqueue { session, biz_id, keeps_ms } => {
+            format!("{:?}", store.enqueue(&ids[*session], item(&format!("m{biz_id}"), now_ms + keeps_ms)).await)
+        }
+        Step::Advance { session, beyond, by } => {
+            let row = store.session(&ids[*session]).await.unwrap().unwrap();
+            format!("{:?}", store.advance_epoch(&row.created.id, row.epoch, *beyond, row.head + by).await)
+        }
+        Step::Wait { .. } | Step::Reopen => String::new(),
+    };
+    let mut seen = format!("{answer} expired {}", store.take_expired());
+    for id in ids {
+        let row = store.session(id).await.unwrap().unwrap();
+        let log = store.read(id, row.head.saturating_sub(20), 50).await.unwrap();
+        let oldest = store.read(id, 0, 3).await.unwrap();
+        // At time 0 nothing has expired: this shows what is stored.
+        let inbox = (store.inbox(id, now_ms, 50).await.unwrap(), store.inbox(id, 0, 50).await.unwrap());
+        seen.push_str(&format!("\n{row:?} {oldest:?} {log:?} {inbox:?}"));
+    }
+    seen.push_str(&format!("\n{:?}", store.interrupted().await.unwrap()));
+    seen
+}

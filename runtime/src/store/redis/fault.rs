@@ -1,0 +1,179 @@
+//! What goes wrong with a Redis server, and what to do about it.
+
+use redis::{ErrorKind, RedisError, ServerErrorKind};
+
+/// Why the store on Redis refused. `server` is host, port and database; passwords are in none of them.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RedisFault {
+    /// The setting cannot be used.
+    #[error(
+        "redis-url cannot be used: {0}; write redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE], or rediss:// for TLS"
+    )]
+    Address(String),
+    /// Nobody answers. Nothing was written by what was asked.
+    #[error("Redis at {server} does not answer ({detail}); start it, or correct redis-url")]
+    Unreachable {
+        /// The server.
+        server: String,
+        /// How it fails.
+        detail: String,
+    },
+    /// The answer to a write got lost. It was done or not, but never partly.
+    #[error("Redis at {server} did not say whether it wrote ({detail}); it may have: read before writing again")]
+    Undecided {
+        /// The server.
+        server: String,
+        /// How the answer got lost.
+        detail: String,
+    },
+    /// It reads its files after a start.
+    #[error("Redis at {server} is still loading its data; wait until it has")]
+    Loading {
+        /// The server.
+        server: String,
+    },
+    /// User or password are wrong or missing.
+    #[error("Redis at {server} does not let the user in ({detail}); correct user and password in redis-url")]
+    Denied {
+        /// The server.
+        server: String,
+        /// What it says.
+        detail: String,
+    },
+    /// The user may not do what is needed.
+    #[error("Redis at {server} does not allow a command ({detail}); extend the user's rights with `ACL SETUSER`")]
+    Forbidden {
+        /// The server.
+        server: String,
+        /// What it says.
+        detail: String,
+    },
+    /// It is a replica, which takes no writes.
+    #[error("Redis at {server} is a read-only replica; name the primary in redis-url")]
+    ReadOnly {
+        /// The server.
+        server: String,
+    },
+    /// Its memory is used up. Nothing was written.
+    #[error("Redis at {server} has no memory left; raise its `maxmemory`, or remove what else it holds")]
+    Full {
+        /// The server.
+        server: String,
+    },
+    /// It cannot write its files, and takes no writes therefore.
+    #[error("Redis at {server} cannot write to its disk ({detail}); see its log, and free or mend the disk")]
+    Disk {
+        /// The server.
+        server: String,
+        /// What it says.
+        detail: String,
+    },
+    /// A key holds what is not ours.
+    #[error(
+        "the Redis key `{key}` holds something else ({kind}); give rolecall a redis-prefix or a database of its own"
+    )]
+    Foreign {
+        /// The key.
+        key: String,
+        /// The type of its value.
+        kind: String,
+    },
+    /// A session was written by another release.
+    #[error("session {key} in Redis has format {found}, this release reads 1; use the matching release")]
+    Format {
+        /// The session.
+        key: String,
+        /// Its format.
+        found: String,
+    },
+    /// The server is not set up for what is asked of it.
+    #[error("Redis at {server} cannot be used: {detail}; {remedy}")]
+    Unsuitable {
+        /// The server.
+        server: String,
+        /// What is missing.
+        detail: String,
+        /// The line that mends it.
+        remedy: String,
+    },
+    /// A write was done, but is not as durable as `redis-durability` asks for: it may be lost with the server.
+    #[error("Redis at {server} did not make a write durable ({detail}); it may be lost: see its log and its replicas")]
+    NotDurable {
+        /// The server.
+        server: String,
+        /// What was reached.
+        detail: String,
+    },
+    /// It refused otherwise. Nothing was written.
+    #[error("Redis at {server} refused: {detail}; see its log")]
+    Refused {
+        /// The server.
+        server: String,
+        /// What it says.
+        detail: String,
+    },
+}
+
+impl RedisFault {
+    /// What an error of the client means, that came of a command on this key.
+    pub(super) fn of(error: &RedisError, server: &str, secret: Option<&str>, key: &str) -> Self {
+        let server = server.to_owned();
+        let detail = without(error.to_string(), secret);
+        match error.kind() {
+            ErrorKind::AuthenticationFailed => Self::Denied { server, detail },
+            ErrorKind::Server(ServerErrorKind::BusyLoading) => Self::Loading { server },
+            ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown) => Self::ReadOnly { server },
+            ErrorKind::Server(ServerErrorKind::NoPerm) => Self::Forbidden { server, detail },
+            ErrorKind::Server(_) | ErrorKind::Extension => match error.code() {
+                Some("OOM") => Self::Full { server },
+                Some("MISCONF") => Self::Disk { server, detail },
+                Some("NOAUTH" | "WRONGPASS") => Self::Denied { server, detail },
+                Some("WRONGTYPE") => Self::Foreign { key: key.to_owned(), kind: "value of another type".to_owned() },
+                Some("NOREPLICAS") => Self::NotDurable { server, detail },
+                _ => Self::Refused { server, detail },
+            },
+            _ => Self::Unreachable { server, detail },
+        }
+    }
+
+    /// Whether the connection is of no use any more, so that another one is looked for.
+    pub(super) fn needs_another_connection(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Loading { .. } | Self::Denied { .. } | Self::ReadOnly { .. })
+    }
+
+    /// Whether writes will fail until somebody sees to the server.
+    pub(super) fn lasts(&self) -> bool {
+        matches!(self, Self::Full { .. } | Self::Disk { .. } | Self::NotDurable { .. })
+    }
+
+    /// The same about a write that may have been done.
+    pub(super) fn of_a_write(self) -> Self {
+        match self {
+            Self::Unreachable { server, detail } => Self::Undecided { server, detail },
+            other => other,
+        }
+    }
+}
+
+/// A text of the server's without the password, which some of its answers repeat.
+fn without(text: String, secret: Option<&str>) -> String {
+    match secret {
+        Some(secret) if !secret.is_empty() => text.replace(secret, "***"),
+        _ => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Fails when a password comes out through what a server answers.
+    #[test]
+    fn a_servers_words_do_not_carry_the_password() {
+        let said = "unknown command 'AUTH', with args beginning with: 'hunter2'".to_owned();
+        let error = RedisError::from((ErrorKind::Extension, "An error was signalled", said));
+        let fault = RedisFault::of(&error, "host:1", Some("hunter2"), "");
+        assert!(!format!("{fault} {fault:?}").contains("hunter2"));
+        assert!(fault.to_string().contains("'***'"));
+    }
+}

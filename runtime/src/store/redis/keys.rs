@@ -1,0 +1,126 @@
+//! What is stored under which key.
+//!
+//! | key | type | holds |
+//! |---|---|---|
+//! | `{sid}:state` | hash | what the session was created with, its position, the actor's state |
+//! | `{sid}:log` | stream | entries; the id of an entry is `<seq>-0`, so Redis itself takes no id twice |
+//! | `{sid}:in` | stream | waiting items in order of arrival |
+//! | `{sid}:waits` | hash | `biz_id` of a waiting item → its expiry and its id in `{sid}:in` |
+//! | `{sid}:due` | sorted set | expiry and `biz_id` of waiting items, in that order |
+//! | `{sid}:done` | hash | `biz_id` of a delivered item → its sequence id, and when |
+//! | `{sid}:aged` | sorted set | delivered `biz_id`s by when, so that the oldest go first |
+//! | `{running:N}` | hash | session → mark: sessions that may have an unfinished reply, see [`running`](super::running) |
+//! | `{settle}` | string | what is written to learn how far writes are durable, see [`settling`](super::settling) |
+//!
+//! All keys begin with the prefix of the settings. What is in braces decides the slot of a cluster: a session's keys
+//! share one, so one script may touch them all. Deliveries are a hash with an order beside it instead of keys that expire
+//! one by one, because their number is bounded per session, and because the writer's clock decides when they are forgotten.
+//!
+//! Integers in values are decimal, of 20 digits where scripts compare them.
+
+use crate::ids::SessionId;
+
+/// Parts of the list of unfinished replies.
+pub(super) const RUNNING_PARTS: u32 = 16;
+
+/// Makes keys.
+#[derive(Debug, Clone)]
+pub(super) struct Keys {
+    prefix: Box<str>,
+}
+
+impl Keys {
+    pub(super) fn new(prefix: &str) -> Self {
+        Self { prefix: prefix.into() }
+    }
+
+    /// What a connection is called, by which the next process finds those that this one left.
+    pub(super) fn connection_name(&self) -> String {
+        format!("rolecall:{}", self.prefix)
+    }
+
+    pub(super) fn state(&self, id: &SessionId) -> String {
+        self.of(id, "state")
+    }
+
+    pub(super) fn log(&self, id: &SessionId) -> String {
+        self.of(id, "log")
+    }
+
+    pub(super) fn inbox(&self, id: &SessionId) -> String {
+        self.of(id, "in")
+    }
+
+    pub(super) fn waits(&self, id: &SessionId) -> String {
+        self.of(id, "waits")
+    }
+
+    pub(super) fn due(&self, id: &SessionId) -> String {
+        self.of(id, "due")
+    }
+
+    pub(super) fn done(&self, id: &SessionId) -> String {
+        self.of(id, "done")
+    }
+
+    pub(super) fn aged(&self, id: &SessionId) -> String {
+        self.of(id, "aged")
+    }
+
+    /// The part of the list of unfinished replies that a session belongs to.
+    pub(super) fn running_of(&self, id: &SessionId) -> String {
+        let sum = id.as_str().bytes().fold(0u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)));
+        self.running(sum % RUNNING_PARTS)
+    }
+
+    /// A part of the list of unfinished replies.
+    pub(super) fn running(&self, part: u32) -> String {
+        format!("{}{{running:{part}}}", self.prefix)
+    }
+
+    pub(super) fn settle(&self) -> String {
+        format!("{}{{settle}}", self.prefix)
+    }
+
+    fn of(&self, id: &SessionId, what: &str) -> String {
+        format!("{}{{{id}}}:{what}", self.prefix)
+    }
+}
+
+/// A number of 20 digits, which compares as text like the number.
+pub(super) fn padded(number: u64) -> String {
+    format!("{number:020}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Fails when keys of one session fall into two slots, two prefixes meet, or one session's keys are another's.
+    #[test]
+    fn a_session_has_one_slot() {
+        let keys = Keys::new("rolecall:");
+        let id = SessionId::random().unwrap();
+        for key in [
+            keys.state(&id),
+            keys.log(&id),
+            keys.inbox(&id),
+            keys.waits(&id),
+            keys.due(&id),
+            keys.done(&id),
+            keys.aged(&id),
+        ] {
+            assert!(key.starts_with(&format!("rolecall:{{{id}}}:")), "{key}");
+            assert_ne!(key, Keys::new("other:").state(&id));
+        }
+        assert!(keys.running_of(&id).starts_with("rolecall:{running:"));
+    }
+
+    // Fails when numbers of 64 bits are cut or compare otherwise as text.
+    #[test]
+    fn padded_numbers_compare_as_numbers() {
+        let numbers = [0, 9, 10, 1 << 53, u64::MAX - 1, u64::MAX];
+        assert!(numbers.windows(2).all(|pair| padded(pair[0]) < padded(pair[1])));
+        assert_eq!(padded(u64::MAX), "18446744073709551615");
+    }
+}

@@ -1,0 +1,281 @@
+//! The connection to the server: one for all reads and writes, and the way back to another.
+//!
+//! Commands of all callers share the connection, each sent at once behind the others and answered in order. A connection
+//! that breaks or is silent for too long is given up with everything that is under way on it, whose outcome nobody knows
+//! then. Before another one serves anybody, the server is told to close the old one: what it had not read of it by then,
+//! it never does, and what it had done is there to be read. So an outcome that was unknown is decided.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, RedisError};
+use tokio::sync::watch;
+use tokio::time;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::lines::{Lines, Trace};
+use super::server::{self, Unfit};
+use super::settling::{Settler, Unsettled};
+use super::{RedisFault, RedisSettings};
+use crate::store::StoreError;
+use crate::store::redis::keys::Keys;
+
+/// How long connecting may take.
+const CONNECT: Duration = Duration::from_secs(3);
+/// How long an answer may take; then its connection is given up.
+const ANSWER: Duration = Duration::from_secs(5);
+/// How long a call waits for a connection that is being looked for. It has sent nothing yet.
+const REACH: Duration = Duration::from_secs(2);
+/// How often an idle connection is looked at, and how long it may take to answer then.
+const LOOK: Duration = Duration::from_secs(1);
+const LOOK_ANSWER: Duration = Duration::from_secs(3);
+/// Between two tries to connect: doubled from the first to the second.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+/// How long a start waits for a server that loads its data.
+const LOADING: Duration = Duration::from_secs(60);
+/// Commands that may wait for the connection; further ones wait in their callers.
+const QUEUE: usize = 1_024;
+
+/// The connection, while there is one. Its task ends with [`close`](Self::close).
+pub(super) struct Link {
+    shared: Arc<Shared>,
+    task: TaskTracker,
+}
+
+struct Shared {
+    client: Client,
+    settings: RedisSettings,
+    keys: Keys,
+    state: watch::Sender<State>,
+    stop: CancellationToken,
+}
+
+#[derive(Clone)]
+enum State {
+    Up(Arc<Lines>),
+    Down(RedisFault),
+    Closed,
+}
+
+impl Link {
+    /// Connects and looks at the server. A server that loads its data is waited for, a minute at most.
+    pub(super) async fn open(settings: RedisSettings, keys: Keys) -> Result<Self, StoreError> {
+        // For TLS; in vain, and harmless, where something else has chosen a provider already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = Client::open(settings.address.info()).map_err(|error| RedisFault::Address(error.to_string()))?;
+        let (state, _) = watch::channel(State::Closed);
+        let shared = Arc::new(Shared { client, settings, keys, state, stop: CancellationToken::new() });
+        let waiting = time::timeout(LOADING, async {
+            loop {
+                match shared.connect(None).await {
+                    Err(RedisFault::Loading { server }) => tracing::info!(%server, "Redis loads its data; waiting"),
+                    other => return other,
+                }
+                time::sleep(LOOK).await;
+            }
+        });
+        let server = shared.settings.address.name().to_owned();
+        let lines = waiting.await.unwrap_or(Err(RedisFault::Loading { server }))?;
+        shared.state.send_replace(State::Up(Arc::new(lines)));
+        let task = TaskTracker::new();
+        task.spawn(shared.clone().keep());
+        task.close();
+        Ok(Self { shared, task })
+    }
+
+    /// The connection. Where another one is being looked for, it is waited for, two seconds at most.
+    pub(super) async fn lines(&self) -> Result<Arc<Lines>, StoreError> {
+        let passes =
+            |state: &State| matches!(state, State::Down(RedisFault::Unreachable { .. } | RedisFault::Loading { .. }));
+        let mut watching = self.shared.state.subscribe();
+        let _ = time::timeout(REACH, watching.wait_for(|state| !passes(state))).await;
+        match self.shared.state() {
+            State::Up(lines) => Ok(lines),
+            State::Down(fault) => Err(fault.into()),
+            State::Closed => Err(StoreError::Closed),
+        }
+    }
+
+    /// What is known to be wrong.
+    pub(super) fn healthy(&self) -> Result<(), StoreError> {
+        match self.shared.state() {
+            State::Up(lines) => lines.ailing().map_or(Ok(()), |fault| Err(fault.into())),
+            State::Down(fault) => Err(fault.into()),
+            State::Closed => Err(StoreError::Closed),
+        }
+    }
+
+    /// What a failed command on a key means, for its caller and for the connection.
+    pub(super) fn failed(&self, lines: &Lines, error: &RedisError, key: &str) -> RedisFault {
+        self.shared.failed(lines, error, key)
+    }
+
+    /// What it means that something is not known to be durable.
+    pub(super) fn unsettled(&self, lines: &Lines, unsettled: &Unsettled) -> RedisFault {
+        let fault = match unsettled {
+            Unsettled::Missed(detail) => {
+                let server = self.shared.settings.address.name().to_owned();
+                RedisFault::NotDurable { server, detail: detail.clone() }
+            }
+            Unsettled::Failed(error) => self.shared.failed(lines, error, ""),
+        };
+        if fault.lasts() {
+            lines.ails(fault.clone());
+        }
+        fault
+    }
+
+    /// Ends the connection.
+    pub(super) async fn close(&self) {
+        self.shared.state.send_replace(State::Closed);
+        self.shared.stop.cancel();
+        self.task.wait().await;
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.shared.stop.cancel();
+    }
+}
+
+impl Shared {
+    fn state(&self) -> State {
+        self.state.borrow().clone()
+    }
+
+    fn fault(&self, error: &RedisError, key: &str) -> RedisFault {
+        RedisFault::of(error, self.settings.address.name(), self.settings.address.password(), key)
+    }
+
+    fn failed(&self, lines: &Lines, error: &RedisError, key: &str) -> RedisFault {
+        let fault = self.fault(error, key);
+        if fault.needs_another_connection() {
+            self.give_up(lines, fault.clone());
+        } else if fault.lasts() {
+            lines.ails(fault.clone());
+        }
+        fault
+    }
+
+    /// Gives a connection up, unless there is another one already.
+    fn give_up(&self, lines: &Lines, fault: RedisFault) {
+        let given_up = self.state.send_if_modified(|state| {
+            let current = matches!(state, State::Up(current) if current.is(lines));
+            if current {
+                *state = State::Down(fault.clone());
+            }
+            current
+        });
+        if given_up {
+            tracing::warn!(%fault, "the connection to Redis is given up; looking for another");
+        }
+    }
+
+    /// Looks after the connection until the store is closed.
+    async fn keep(self: Arc<Self>) {
+        let stop = self.stop.clone();
+        let _ = stop.run_until_cancelled(self.look_after()).await;
+    }
+
+    async fn look_after(&self) {
+        let mut changes = self.state.subscribe();
+        let mut trace = None;
+        loop {
+            let state = changes.borrow_and_update().clone();
+            match state {
+                State::Closed => return,
+                State::Up(lines) => {
+                    trace = Some(lines.trace());
+                    if time::timeout(LOOK, changes.changed()).await.is_err() {
+                        self.look(&lines).await;
+                    }
+                }
+                State::Down(_) => self.reconnect(trace.as_ref()).await,
+            }
+        }
+    }
+
+    /// Whether the server answers, and whether what ailed it is over.
+    async fn look(&self, lines: &Lines) {
+        match time::timeout(LOOK_ANSWER, lines.look()).await {
+            Ok(Ok(true)) => lines.try_again().await,
+            // The next connection is refused with what mends it.
+            Ok(Ok(false)) => {
+                let server = self.settings.address.name().to_owned();
+                let detail = "its settings were changed: `appendonly` and `appendfsync`".to_owned();
+                self.give_up(lines, RedisFault::NotDurable { server, detail });
+            }
+            Ok(Err(error)) => drop(self.failed(lines, &error, "")),
+            Err(_) => {
+                let server = self.settings.address.name().to_owned();
+                let detail = format!("no answer for {LOOK_ANSWER:?}");
+                self.give_up(lines, RedisFault::Unreachable { server, detail });
+            }
+        }
+    }
+
+    async fn reconnect(&self, before: Option<&Trace>) {
+        let (mut pause, longest) = BACKOFF;
+        loop {
+            let fault = match self.connect(before).await {
+                Ok(lines) => {
+                    tracing::info!(server = self.settings.address.name(), "connected to Redis again");
+                    self.replace(State::Up(Arc::new(lines)));
+                    return;
+                }
+                Err(fault) => fault,
+            };
+            tracing::debug!(%fault, "no connection to Redis yet");
+            self.replace(State::Down(fault));
+            time::sleep(pause).await;
+            pause = pause.saturating_mul(2).min(longest);
+        }
+    }
+
+    /// Changes the state, unless the store was closed.
+    fn replace(&self, next: State) {
+        self.state.send_if_modified(|state| {
+            let open = !matches!(state, State::Closed);
+            if open {
+                *state = next;
+            }
+            open
+        });
+    }
+
+    async fn connect(&self, before: Option<&Trace>) -> Result<Lines, RedisFault> {
+        let failed = |error: RedisError| self.fault(&error, "");
+        let (mut work, waits) = (self.dial().await?, self.dial().await?);
+        let inspected = server::inspect(&mut work, self.settings.address.name(), self.settings.durability).await;
+        let found = inspected.map_err(|unfit| match unfit {
+            Unfit::Failed(error) => failed(error),
+            Unfit::Unsuitable(fault) => fault,
+        })?;
+        for warning in found.warnings.iter().filter(|_| before.is_none()) {
+            tracing::warn!(server = self.settings.address.name(), "{warning}");
+        }
+        let settler = Settler::new(waits, self.keys.settle(), found.wait);
+        let lines = Lines::new(work, settler, found, &self.keys.connection_name()).await.map_err(failed)?;
+        lines.close_earlier(before, &self.keys.connection_name()).await.map_err(failed)?;
+        Ok(lines)
+    }
+
+    async fn dial(&self) -> Result<MultiplexedConnection, RedisFault> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(CONNECT))
+            .set_response_timeout(Some(ANSWER))
+            .set_pipeline_buffer_size(QUEUE);
+        let dialled = self.client.get_multiplexed_async_connection_with_config(&config);
+        // The client's own limit is for the socket; authentication may hang, too.
+        match time::timeout(CONNECT.saturating_add(ANSWER), dialled).await {
+            Ok(dialled) => dialled.map_err(|error| self.fault(&error, "")),
+            Err(_) => {
+                let server = self.settings.address.name().to_owned();
+                Err(RedisFault::Unreachable { server, detail: "no answer to the first words".to_owned() })
+            }
+        }
+    }
+}

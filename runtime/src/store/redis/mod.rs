@@ -1,0 +1,381 @@
+//! The store on a Redis server (7 or newer).
+//!
+//! ```text
+//! RedisStore ─► scripts (one session, whole or not at all) ─► lines (one connection for all) ─► server
+//!     │                                                          │
+//!     └── running (who has an unfinished reply)                  ├── settling (as durable as asked)
+//!                                                                └── link (the way back to a connection)
+//! ```
+//!
+//! Every step of a session is one script on keys of one slot ([`keys`], [`scripts`]). A single server is spoken to for now;
+//! nothing but the connection would have to know more of a cluster.
+//!
+//! A write whose answer is lost is [`RedisFault::Undecided`]. Nobody here tries it again: the session's actor ends, and the
+//! next one reads what became of it. It is decided by then ([`link`]), and a step that names the head which it follows is
+//! refused if another came before it.
+
+mod address;
+mod answer;
+mod durability;
+mod fault;
+mod keys;
+mod lines;
+mod link;
+mod running;
+mod scripts;
+mod server;
+mod settling;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future;
+use redis::Value;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+pub use self::address::RedisAddress;
+use self::answer::Answer;
+pub use self::durability::Durability;
+pub use self::fault::RedisFault;
+use self::keys::{Keys, padded};
+use self::link::Link;
+use self::running::Marks;
+use self::scripts::{ADVANCE, COMMIT, CREATE, Call, ENQUEUE};
+use super::{
+    Commit, Committed, DONE_KEPT_MS, DONE_LIMIT, Enqueued, INBOX_LIMIT, InboxItem, LOG_LIMIT, LogEntry, NewSession,
+    SessionRow, Store, StoreClock, StoreError,
+};
+use crate::ids::{Epoch, Seq, SessionId};
+
+/// How long closing waits for calls that are under way.
+const CLOSING: Duration = Duration::from_secs(10);
+
+/// Which server, and how it is used.
+#[derive(Debug, Clone)]
+pub struct RedisSettings {
+    /// The server.
+    pub address: RedisAddress,
+    /// What all keys begin with; at most 64 visible ASCII characters and no brackets.
+    pub prefix: String,
+    /// When a write is acknowledged.
+    pub durability: Durability,
+}
+
+/// A store on a Redis server. See [`Store`] for what it promises, and [`Durability`] for when.
+///
+/// One process at a time uses a prefix: a start closes the connections that an earlier process left.
+pub struct RedisStore {
+    link: Link,
+    keys: Keys,
+    marks: Marks,
+    clock: StoreClock,
+    expired: AtomicU64,
+    closed: AtomicBool,
+    calls: TaskTracker,
+}
+
+impl RedisStore {
+    /// Connects to the server and looks whether it fits. Waits for one that loads its data, a minute at most. Must run in
+    /// a tokio runtime.
+    ///
+    /// # Errors
+    /// [`StoreError::Redis`]: the server cannot be reached, lets nobody in or is not set up for this.
+    pub async fn open(settings: RedisSettings) -> Result<Self, StoreError> {
+        Self::open_with_clock(settings, StoreClock::System).await
+    }
+
+    /// Connects; the store reads the time elsewhere.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn open_with_clock(settings: RedisSettings, clock: StoreClock) -> Result<Self, StoreError> {
+        let keys = Keys::new(&settings.prefix);
+        Ok(Self {
+            link: Link::open(settings, keys.clone()).await?,
+            keys,
+            marks: Marks::new()?,
+            clock,
+            expired: AtomicU64::new(0),
+            closed: AtomicBool::new(false),
+            calls: TaskTracker::new(),
+        })
+    }
+
+    /// Lets a call in, unless the store is closed; closing waits for what this gives.
+    fn enter(&self) -> Result<TaskTrackerToken, StoreError> {
+        let token = self.calls.token();
+        if self.closed.load(Ordering::SeqCst) { Err(StoreError::Closed) } else { Ok(token) }
+    }
+
+    /// Makes a step of a session. `read` takes the answer apart; what it refuses has written nothing.
+    async fn write<T>(
+        &self,
+        id: &SessionId,
+        call: Call,
+        read: impl FnOnce(Answer) -> Result<T, StoreError> + Send,
+    ) -> Result<T, StoreError> {
+        let _call = self.enter()?;
+        let lines = self.link.lines().await?;
+        let pending = lines.settler.begin();
+        let answer = match call.run(&lines).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                let fault = self.link.failed(&lines, &error, call.first_key()).of_a_write();
+                if !matches!(fault, RedisFault::Undecided { .. }) {
+                    pending.done();
+                }
+                return Err(fault.into());
+            }
+        };
+        let outcome = match Answer::read(answer, id, &self.keys).and_then(read) {
+            Ok(outcome) => outcome,
+            Err(refused) => {
+                pending.done();
+                return Err(refused);
+            }
+        };
+        let settled = lines.settler.settle().await;
+        settled.map_err(|unsettled| self.link.unsettled(&lines, &unsettled).of_a_write())?;
+        pending.done();
+        lines.is_well();
+        Ok(outcome)
+    }
+
+    /// Asks for the row of a session and something else about it, in this order and at once. A connection that turns out
+    /// to be broken is replaced and asked again: reading twice is harmless.
+    async fn look(&self, id: &SessionId, other: &redis::Cmd) -> Result<(SessionRow, Value), StoreError> {
+        match self.look_once(id, other).await {
+            Err(StoreError::Redis(RedisFault::Unreachable { .. })) => self.look_once(id, other).await,
+            outcome => outcome,
+        }
+    }
+
+    async fn look_once(&self, id: &SessionId, other: &redis::Cmd) -> Result<(SessionRow, Value), StoreError> {
+        let lines = self.link.lines().await?;
+        let key = self.keys.state(id);
+        let row = self.row_of(id);
+        let (row, other) = future::join(lines.ask(&row), lines.ask(other)).await;
+        let failed = |error| StoreError::from(self.link.failed(&lines, &error, &key));
+        let row = answer::row(row.map_err(failed)?, id, &self.keys)?;
+        Ok((row.ok_or_else(|| StoreError::NoSession(id.clone()))?, other.map_err(failed)?))
+    }
+
+    async fn session_once(&self, id: &SessionId) -> Result<Option<SessionRow>, StoreError> {
+        let lines = self.link.lines().await?;
+        let doubts = lines.settler.doubts();
+        let row = lines.ask(&self.row_of(id)).await;
+        let row = row.map_err(|error| self.link.failed(&lines, &error, &self.keys.state(id)))?;
+        let row = answer::row(row, id, &self.keys)?;
+        // Its head is told to clients: nothing may be lost of it.
+        lines.settler.vouch(doubts).await.map_err(|unsettled| self.link.unsettled(&lines, &unsettled))?;
+        Ok(row)
+    }
+
+    fn row_of(&self, id: &SessionId) -> redis::Cmd {
+        redis::cmd("HMGET").arg(self.keys.state(id)).arg(&answer::ROW).take()
+    }
+
+    /// Lists a session before the step that marks it. Gives the mark.
+    async fn list(&self, id: &SessionId) -> Result<String, StoreError> {
+        let mark = self.marks.make(self.clock.now_ms());
+        let lines = self.link.lines().await?;
+        let listed: Result<(), _> = lines.ask(&running::list(&self.keys, id, &mark)).await;
+        // What becomes of the list alone changes nothing: this fails like a read.
+        listed.map_err(|error| self.link.failed(&lines, &error, &self.keys.running_of(id)))?;
+        Ok(mark)
+    }
+
+    /// Strikes a session off, whose mark is gone. What stays listed is found by the next who looks.
+    async fn strike(&self, id: &SessionId, mark: &str) {
+        let Ok(lines) = self.link.lines().await else { return };
+        if let Err(error) = running::strike(&self.keys, id, mark).run(&lines).await {
+            let fault = self.link.failed(&lines, &error, &self.keys.running_of(id));
+            tracing::debug!(session = %id, %fault, "a finished reply stays on the list for now");
+        }
+    }
+
+    fn commit_call(&self, id: &SessionId, epoch: Epoch, commit: Commit, mark: &str) -> Call {
+        let keys = &self.keys;
+        let keys =
+            [keys.state(id), keys.log(id), keys.inbox(id), keys.waits(id), keys.due(id), keys.done(id), keys.aged(id)];
+        let mut call = Call::of(&COMMIT, keys)
+            .number(epoch)
+            .arg(padded(self.clock.now_ms()))
+            .arg(commit.after.map(padded).unwrap_or_default())
+            .arg(mark.to_owned())
+            .arg(if commit.state.is_some() { "1" } else { "" })
+            .arg(commit.state.unwrap_or_default())
+            .number(LOG_LIMIT)
+            .number(DONE_LIMIT)
+            .number(DONE_KEPT_MS)
+            .number(commit.entries.len());
+        for entry in commit.entries {
+            call = call.arg(entry);
+        }
+        for delivered in commit.delivered {
+            call = call.arg(delivered.biz_id).number(delivered.entry);
+        }
+        call
+    }
+
+    fn enqueue_call(&self, id: &SessionId, item: InboxItem) -> Call {
+        let keys = &self.keys;
+        Call::of(&ENQUEUE, [keys.state(id), keys.inbox(id), keys.waits(id), keys.due(id), keys.done(id)])
+            .arg(padded(self.clock.now_ms()))
+            .arg(item.biz_id)
+            .arg(item.bytes)
+            .arg(padded(item.expires_ms))
+            .number(INBOX_LIMIT)
+            .number(DONE_KEPT_MS)
+    }
+}
+
+#[async_trait]
+impl Store for RedisStore {
+    async fn create(&self, new: NewSession) -> Result<(), StoreError> {
+        let call = Call::of(&CREATE, [self.keys.state(&new.id)]).arg(new.role).arg(new.user).number(new.created_ms);
+        self.write(&new.id, call, |answer| match answer.word() {
+            "ok" => Ok(()),
+            _ => Err(answer.refusal(0, None)),
+        })
+        .await
+    }
+
+    async fn session(&self, id: &SessionId) -> Result<Option<SessionRow>, StoreError> {
+        let _call = self.enter()?;
+        match self.session_once(id).await {
+            Err(StoreError::Redis(RedisFault::Unreachable { .. })) => self.session_once(id).await,
+            outcome => outcome,
+        }
+    }
+
+    async fn commit(&self, id: &SessionId, epoch: Epoch, commit: Commit) -> Result<Committed, StoreError> {
+        let _call = self.enter()?;
+        let mark = match commit.running {
+            None => String::new(),
+            Some(false) => "-".to_owned(),
+            Some(true) => self.list(id).await?,
+        };
+        let (count, after) = (commit.entries.len() as u64, commit.after);
+        let call = self.commit_call(id, epoch, commit, &mark);
+        let (head, expired, cleared) = self
+            .write(id, call, |mut answer| match answer.word() {
+                "ok" => Ok((answer.next::<Seq>()?, answer.next::<u64>()?, answer.next::<String>()?)),
+                _ => Err(answer.refusal(epoch, after)),
+            })
+            .await?;
+        self.expired.fetch_add(expired, Ordering::Relaxed);
+        if !cleared.is_empty() {
+            self.strike(id, &cleared).await;
+        }
+        Ok(Committed { first: head.saturating_sub(count).saturating_add(1), head })
+    }
+
+    async fn read(&self, id: &SessionId, from: Seq, limit: usize) -> Result<Vec<LogEntry>, StoreError> {
+        let _call = self.enter()?;
+        // The server takes 0 for no limit.
+        let count = i64::try_from(limit.max(1)).unwrap_or(i64::MAX);
+        let mut range = redis::cmd("XRANGE");
+        range.arg(self.keys.log(id)).arg(format!("{from}-0")).arg("+").arg("COUNT").arg(count);
+        let (row, entries) = self.look(id, &range).await?;
+        let mut entries = answer::entries(entries, id)?;
+        entries.retain(|entry| entry.seq <= row.head);
+        entries.truncate(limit);
+        Ok(entries)
+    }
+
+    async fn enqueue(&self, id: &SessionId, item: InboxItem) -> Result<Enqueued, StoreError> {
+        let call = self.enqueue_call(id, item);
+        let read = |mut answer: Answer| {
+            let word = answer.word().to_owned();
+            if word == "full" {
+                return Err(answer.refusal(0, None));
+            }
+            let expired = answer.next::<u64>()?;
+            let outcome = match word.as_str() {
+                "fresh" => Enqueued::Fresh,
+                "waiting" => Enqueued::Waiting,
+                "delivered" => Enqueued::Delivered(answer.next()?),
+                _ => return Err(answer.refusal(0, None)),
+            };
+            Ok((outcome, expired))
+        };
+        let (outcome, expired) = self.write(id, call, read).await?;
+        self.expired.fetch_add(expired, Ordering::Relaxed);
+        Ok(outcome)
+    }
+
+    async fn inbox(&self, id: &SessionId, now_ms: u64, limit: usize) -> Result<Vec<InboxItem>, StoreError> {
+        let _call = self.enter()?;
+        let mut found = Vec::new();
+        let mut from = "-".to_owned();
+        let page = limit.clamp(1, INBOX_LIMIT);
+        loop {
+            let mut range = redis::cmd("XRANGE");
+            range.arg(self.keys.inbox(id)).arg(&from).arg("+").arg("COUNT").arg(page);
+            let (_, items) = self.look(id, &range).await?;
+            let items = answer::items(items, id)?;
+            let ended = items.len() < page;
+            // Exclusive: behind the last of this page.
+            from = items.last().map_or_else(String::new, |(place, _)| format!("({place}"));
+            found.extend(items.into_iter().map(|(_, item)| item).filter(|item| item.expires_ms > now_ms));
+            if ended || found.len() >= limit {
+                found.truncate(limit);
+                return Ok(found);
+            }
+        }
+    }
+
+    fn take_expired(&self) -> u64 {
+        self.expired.swap(0, Ordering::Relaxed)
+    }
+
+    async fn advance_epoch(
+        &self,
+        id: &SessionId,
+        epoch: Epoch,
+        beyond: Epoch,
+        resume_at: Seq,
+    ) -> Result<Epoch, StoreError> {
+        let call = Call::of(&ADVANCE, [self.keys.state(id)])
+            .number(epoch)
+            .number(beyond)
+            .arg(padded(resume_at.saturating_sub(1)));
+        self.write(id, call, |mut answer| match answer.word() {
+            "ok" => answer.next(),
+            _ => Err(answer.refusal(epoch, None)),
+        })
+        .await
+    }
+
+    async fn interrupted(&self) -> Result<Vec<SessionId>, StoreError> {
+        let _call = self.enter()?;
+        let lines = self.link.lines().await?;
+        let marked = running::marked(&lines, &self.keys, self.clock.now_ms()).await;
+        Ok(marked.map_err(|error| self.link.failed(&lines, &error, &self.keys.running(0)))?)
+    }
+
+    fn healthy(&self) -> Result<(), StoreError> {
+        if self.closed.load(Ordering::SeqCst) { Err(StoreError::Closed) } else { self.link.healthy() }
+    }
+
+    async fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        self.calls.close();
+        if tokio::time::timeout(CLOSING, self.calls.wait()).await.is_err() {
+            tracing::warn!("some calls of the store did not end before it was closed");
+        }
+        self.link.close().await;
+    }
+}
+
+impl fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisStore").field("keys", &self.keys).finish_non_exhaustive()
+    }
+}

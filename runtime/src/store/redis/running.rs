@@ -1,0 +1,130 @@
+//! The list of sessions with an unfinished reply.
+//!
+//! The truth about a session is the field `running` of its state, which its script sets and clears with the step. The list
+//! only says where to look, because nobody can look through all sessions. It is in parts, each with a slot of its own, so
+//! it cannot be changed in the session's script. It is right all the same:
+//!
+//! - **A session is listed before it is marked.** The step that marks it is sent when the listing was answered, and a
+//!   server loses no earlier write without the later ones (its file and its replicas take them in order). So no crash
+//!   leaves a mark that nobody finds. In a cluster, where the two are on two servers, the listing must be as durable as
+//!   asked before the step is sent.
+//! - **It is struck off after its mark is gone**, durably, and only as it was listed: each listing has a mark of its own,
+//!   which the state repeats. A strike that comes late finds another mark and does nothing.
+//! - **What is left over** (a crash between listing and step, or between step and strike) is found by whoever lists:
+//!   its session has no mark. It is struck off once it is older than any step can be under way.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use redis::{Cmd, RedisError};
+
+use super::RedisFault;
+use super::keys::{Keys, RUNNING_PARTS};
+use super::lines::Lines;
+use super::scripts::{Call, SETTLED};
+use crate::ids::{SessionId, random_digits};
+
+/// How old what is left over must be, ms: far older than a step that is still under way.
+const LEFT_OVER_MS: u64 = 10 * 60 * 1_000;
+/// Listed sessions that are read, and looked at, at once.
+const PAGE: usize = 64;
+
+/// Makes marks, no two alike.
+#[derive(Debug)]
+pub(super) struct Marks {
+    process: String,
+    next: AtomicU64,
+}
+
+impl Marks {
+    pub(super) fn new() -> Result<Self, RedisFault> {
+        let process = random_digits().map_err(|error| RedisFault::Refused {
+            server: "this machine".to_owned(),
+            detail: format!("no randomness: {error}"),
+        })?;
+        Ok(Self { process, next: AtomicU64::new(0) })
+    }
+
+    /// A new mark, made at this time.
+    pub(super) fn make(&self, now_ms: u64) -> String {
+        format!("{now_ms}-{}-{}", self.process, self.next.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// Lists a session.
+pub(super) fn list(keys: &Keys, id: &SessionId, mark: &str) -> Cmd {
+    redis::cmd("HSET").arg(keys.running_of(id)).arg(id.as_str()).arg(mark).take()
+}
+
+/// Strikes a session off, as it was listed.
+pub(super) fn strike(keys: &Keys, id: &SessionId, mark: &str) -> Call {
+    Call::of(&SETTLED, [keys.running_of(id)]).arg(id.to_string()).arg(mark.to_owned())
+}
+
+/// The sessions that are marked. What is left over is struck off on the way.
+pub(super) async fn marked(lines: &Lines, keys: &Keys, now_ms: u64) -> Result<Vec<SessionId>, RedisError> {
+    let mut marked = Vec::new();
+    for part in 0..RUNNING_PARTS {
+        let key = keys.running(part);
+        let mut cursor = 0u64;
+        loop {
+            let mut scan = redis::cmd("HSCAN");
+            scan.arg(&key).arg(cursor).arg("COUNT").arg(PAGE);
+            let (next, page): (u64, HashMap<Vec<u8>, String>) = lines.ask(&scan).await?;
+            let listed = page.into_iter().filter_map(|(name, mark)| Some((readable(&name)?, mark)));
+            look_at(lines, keys, listed.collect(), now_ms, &mut marked).await?;
+            cursor = next;
+            if cursor == 0 {
+                break;
+            }
+        }
+    }
+    marked.sort();
+    // A page may show an entry twice.
+    marked.dedup();
+    Ok(marked)
+}
+
+/// Takes the marked ones of what is listed.
+async fn look_at(
+    lines: &Lines,
+    keys: &Keys,
+    listed: Vec<(SessionId, String)>,
+    now_ms: u64,
+    marked: &mut Vec<SessionId>,
+) -> Result<(), RedisError> {
+    let looks = listed.into_iter().map(|(id, listed_as)| async move {
+        let command = redis::cmd("HEXISTS").arg(keys.state(&id)).arg("running").take();
+        match lines.ask::<bool>(&command).await {
+            // One session that somebody else has written to must not keep all others from starting.
+            Err(error) if error.code() == Some("WRONGTYPE") => {
+                tracing::error!(session = %id, %error, "an unfinished reply cannot be looked at; skipped");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+            Ok(true) => Ok(Some(id)),
+            Ok(false) => {
+                let made_ms = listed_as.split('-').next().and_then(|made| made.parse().ok()).unwrap_or(0u64);
+                if now_ms.saturating_sub(made_ms) > LEFT_OVER_MS {
+                    strike(keys, &id, &listed_as).run(lines).await?;
+                }
+                Ok(None)
+            }
+        }
+    });
+    for look in futures_util::future::join_all(looks).await {
+        marked.extend(look?);
+    }
+    Ok(())
+}
+
+fn readable(name: &[u8]) -> Option<SessionId> {
+    let id = std::str::from_utf8(name).ok().and_then(|name| name.parse().ok());
+    if id.is_none() {
+        tracing::error!(
+            key = %name.escape_ascii(),
+            "the list of unfinished replies names no session here; skipped, its reply will not go on"
+        );
+    }
+    id
+}

@@ -1,0 +1,84 @@
+//! The scripts: each changes one session, at once and whole or not at all.
+//!
+//! They say `#!lua` in their first line, so that the server refuses them before their first command where it would refuse
+//! a write: out of memory, as a replica, with a disk that fails. Each looks at the types of its keys, the session's epoch
+//! and head before it writes. What else could fail there is a mistake of ours.
+
+use std::sync::LazyLock;
+
+use bytes::Bytes;
+use redis::{Cmd, ErrorKind, RedisError, Script, ServerErrorKind, Value};
+
+use super::lines::Lines;
+
+/// A script as the server knows it.
+pub(super) struct Text {
+    text: &'static str,
+    script: LazyLock<Script>,
+}
+
+macro_rules! script {
+    ($name:ident, $($part:literal),+) => {
+        pub(super) static $name: Text = Text {
+            text: concat!("#!lua\n", $(include_str!($part)),+),
+            script: LazyLock::new(|| Script::new(concat!("#!lua\n", $(include_str!($part)),+))),
+        };
+    };
+}
+
+script!(CREATE, "scripts/common.lua", "scripts/create.lua");
+script!(COMMIT, "scripts/common.lua", "scripts/inbox.lua", "scripts/commit.lua");
+script!(ENQUEUE, "scripts/common.lua", "scripts/inbox.lua", "scripts/enqueue.lua");
+script!(ADVANCE, "scripts/common.lua", "scripts/advance.lua");
+script!(SETTLED, "scripts/common.lua", "scripts/settled.lua");
+
+/// A call of a script.
+pub(super) struct Call {
+    text: &'static Text,
+    keys: Vec<String>,
+    arguments: Vec<Bytes>,
+}
+
+impl Call {
+    /// A call on keys of one slot.
+    pub(super) fn of(text: &'static Text, keys: impl Into<Vec<String>>) -> Self {
+        Self { text, keys: keys.into(), arguments: Vec::new() }
+    }
+
+    /// Adds an argument.
+    pub(super) fn arg(mut self, argument: impl Into<Bytes>) -> Self {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    /// Adds a number, as it is.
+    pub(super) fn number(self, number: impl ToString) -> Self {
+        self.arg(number.to_string())
+    }
+
+    /// The key that an error is about, as far as is known.
+    pub(super) fn first_key(&self) -> &str {
+        self.keys.first().map_or("", String::as_str)
+    }
+
+    /// Runs the script. A server that does not know it has done nothing, and gets its text.
+    pub(super) async fn run(&self, lines: &Lines) -> Result<Value, RedisError> {
+        match lines.ask(&self.command("EVALSHA", self.text.script.get_hash())).await {
+            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                lines.ask(&self.command("EVAL", self.text.text)).await
+            }
+            other => other,
+        }
+    }
+
+    fn command(&self, name: &str, script: &str) -> Cmd {
+        let size = self.arguments.iter().map(Bytes::len).fold(256, usize::saturating_add);
+        let count = self.arguments.len().saturating_add(self.keys.len()).saturating_add(3);
+        let mut command = Cmd::with_capacity(count, size);
+        command.arg(name).arg(script).arg(self.keys.len()).arg(&self.keys);
+        for argument in &self.arguments {
+            command.arg(argument.as_ref());
+        }
+        command
+    }
+}

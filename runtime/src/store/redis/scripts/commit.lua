@@ -1,0 +1,68 @@
+-- Makes one step of a session, or nothing.
+-- KEYS state, log, in, waits, due, done, aged.
+-- ARGV 1 epoch, 2 now ms, 3 the head that the writer follows or '', 4 the mark of an unfinished reply: '' leaves it,
+--      '-' clears it, else it is set, 5 '1' when 6 is the new state, 7 entries kept, 8 deliveries kept, 9 ms for which
+--      these are kept, 10 count of entries, the entries, then `biz_id` and place of each delivery.
+-- Answers ok, the head, how many items expired, the mark that was cleared or ''.
+local state, log, inbox, waits, due, done, aged = unpack(KEYS)
+local wrong = stranger(state, 'hash', log, 'stream', inbox, 'stream', waits, 'hash', due, 'zset', done, 'hash', aged, 'zset')
+if wrong then return wrong end
+local row, refused = position(state)
+if refused then return refused end
+if row.epoch ~= ARGV[1] then return {'fenced', row.epoch} end
+if ARGV[3] ~= '' and row.head ~= ARGV[3] then return {'moved', row.head} end
+local now, log_limit, done_limit, kept_ms = ARGV[2], tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
+local count, behind = tonumber(ARGV[10]), 10
+local head = plus(row.head, count)
+if not head or not plus(row.head, 1) then return {'exhausted'} end
+
+-- The stream itself refuses an id that is not behind its last: then nothing has been written yet.
+for n = 1, count do
+  redis.call('XADD', log, to_id(plus(row.head, n)), 'e', ARGV[behind + n])
+end
+local changed = {'head', head}
+local excess = count > 0 and redis.call('XLEN', log) - log_limit or 0
+if excess > 0 then
+  local dropped = redis.call('XRANGE', log, '-', '+', 'COUNT', excess)
+  redis.call('XTRIM', log, 'MAXLEN', log_limit)
+  changed[3], changed[4] = 'floor', of_id(dropped[#dropped][1])
+end
+
+local delivers = false
+for at = behind + count + 1, #ARGV, 2 do
+  local biz_id = ARGV[at]
+  local seq = plus(row.head, tonumber(ARGV[at + 1]) + 1)
+  if not seq or seq > head then seq = head end
+  take(inbox, waits, due, biz_id)
+  redis.call('HSET', done, biz_id, seq .. now)
+  redis.call('ZADD', aged, now, biz_id)
+  delivers = true
+end
+if delivers then
+  local ids = redis.call('ZCARD', aged)
+  while ids > 0 do
+    local oldest = redis.call('ZRANGE', aged, 0, 0, 'WITHSCORES')
+    if now - oldest[2] <= kept_ms and ids <= done_limit then break end
+    redis.call('ZREM', aged, oldest[1])
+    redis.call('HDEL', done, oldest[1])
+    ids = ids - 1
+  end
+  -- Gives back the memory of a session that nothing is delivered to any more. Twice the time, since what is forgotten
+  -- is decided by the writer's clock and not by the server's.
+  redis.call('PEXPIRE', done, 2 * kept_ms)
+  redis.call('PEXPIRE', aged, 2 * kept_ms)
+end
+local expired = expire(inbox, waits, due, now)
+
+local cleared = ''
+if ARGV[4] == '-' then
+  cleared = row.running
+  redis.call('HDEL', state, 'running')
+elseif ARGV[4] ~= '' then
+  changed[#changed + 1], changed[#changed + 2] = 'running', ARGV[4]
+end
+if ARGV[5] == '1' then
+  changed[#changed + 1], changed[#changed + 2] = 'state', ARGV[6]
+end
+redis.call('HSET', state, unpack(changed))
+return {'ok', head, expired, cleared}

@@ -1,0 +1,198 @@
+//! What a server must be like to keep sessions, and whether it is.
+
+use std::collections::HashMap;
+
+use redis::aio::MultiplexedConnection;
+use redis::{ErrorKind, RedisError, ServerErrorKind};
+
+use super::RedisFault;
+use super::durability::{Durability, Wait};
+
+/// The oldest release whose scripts can be refused as a whole, which `#!lua` asks for.
+const OLDEST: (u32, u32) = (7, 0);
+
+/// What was found out about a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Found {
+    /// Differs after each start of the server.
+    pub(super) run_id: String,
+    /// How writes are made durable there.
+    pub(super) wait: Wait,
+    /// Whether `appendfsync` alone makes them so, and is to be looked at again.
+    pub(super) relies_on_appendfsync: bool,
+    /// What works and should be otherwise.
+    pub(super) warnings: Vec<String>,
+}
+
+/// Answers of a server about itself.
+#[derive(Debug, Default)]
+struct Facts {
+    info: HashMap<String, String>,
+    /// `None` where the user may not ask.
+    settings: Option<HashMap<String, String>>,
+}
+
+/// Why a server cannot be used.
+pub(super) enum Unfit {
+    /// It did not answer, or refused to.
+    Failed(RedisError),
+    /// It answered.
+    Unsuitable(RedisFault),
+}
+
+impl From<RedisError> for Unfit {
+    fn from(error: RedisError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// Looks at a server.
+pub(super) async fn inspect(
+    connection: &mut MultiplexedConnection,
+    name: &str,
+    wanted: Durability,
+) -> Result<Found, Unfit> {
+    let mut info = HashMap::new();
+    for section in ["server", "replication", "persistence"] {
+        let text: String = redis::cmd("INFO").arg(section).query_async(connection).await?;
+        info.extend(fields(&text));
+    }
+    let settings = settings(connection).await?;
+    judge(&Facts { info, settings }, name, wanted).map_err(Unfit::Unsuitable)
+}
+
+/// Whether the server still writes its file so that every answered write is on disk.
+pub(super) async fn still_syncs(connection: &mut MultiplexedConnection) -> Result<bool, RedisError> {
+    let settings = settings(connection).await?.unwrap_or_default();
+    let is = |key: &str, value: &str| settings.get(key).is_some_and(|found| found == value);
+    Ok(is("appendonly", "yes") && is("appendfsync", "always"))
+}
+
+async fn settings(connection: &mut MultiplexedConnection) -> Result<Option<HashMap<String, String>>, RedisError> {
+    let names = ["appendonly", "appendfsync", "maxmemory", "maxmemory-policy"];
+    match redis::cmd("CONFIG").arg("GET").arg(&names).query_async(connection).await {
+        Ok(settings) => Ok(Some(settings)),
+        // A hosted server has no such command, or does not allow it.
+        Err(error) => match error.kind() {
+            ErrorKind::Server(ServerErrorKind::NoPerm | ServerErrorKind::ResponseError) => Ok(None),
+            _ => Err(error),
+        },
+    }
+}
+
+fn fields(text: &str) -> impl Iterator<Item = (String, String)> + '_ {
+    text.lines()
+        .filter_map(|line| line.trim_end().split_once(':'))
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+}
+
+fn judge(facts: &Facts, name: &str, wanted: Durability) -> Result<Found, RedisFault> {
+    let unsuitable = |detail: String, remedy: &str| RedisFault::Unsuitable {
+        server: name.to_owned(),
+        detail,
+        remedy: remedy.to_owned(),
+    };
+    let info = |key: &str| facts.info.get(key).map_or("", String::as_str);
+    let setting = |key: &str| facts.settings.as_ref().and_then(|settings| settings.get(key)).map(String::as_str);
+    let release = info("redis_version");
+    let version = version(release);
+    if version < OLDEST {
+        return Err(unsuitable(format!("it is Redis {release}"), "rolecall needs Redis 7 or newer: update it"));
+    }
+    if info("redis_mode") == "cluster" {
+        let detail = "it is a node of a Redis Cluster".to_owned();
+        return Err(unsuitable(detail, "sessions are kept on a single server for now: name one in redis-url"));
+    }
+    if info("role") != "master" {
+        return Err(RedisFault::ReadOnly { server: name.to_owned() });
+    }
+    if info("loading") == "1" {
+        return Err(RedisFault::Loading { server: name.to_owned() });
+    }
+    let mut warnings = Vec::new();
+    if facts.settings.is_none() {
+        let missing = "the user may not read its settings (CONFIG GET), so nobody looks whether they fit";
+        warnings.push(format!("{missing}: see to `maxmemory-policy noeviction` and to `appendonly yes`"));
+    }
+    let bounded = setting("maxmemory").is_some_and(|bytes| bytes != "0");
+    if let Some(policy) = setting("maxmemory-policy").filter(|policy| bounded && *policy != "noeviction") {
+        return Err(unsuitable(
+            format!("it throws keys away when memory runs out (maxmemory-policy {policy})"),
+            "run `redis-cli CONFIG SET maxmemory-policy noeviction` and put `maxmemory-policy noeviction` into redis.conf",
+        ));
+    }
+    let appends = info("aof_enabled") == "1";
+    if wanted.aof && !appends {
+        return Err(unsuitable(
+            format!("redis-durability = {wanted} needs its append-only file"),
+            "run `redis-cli CONFIG SET appendonly yes` and put `appendonly yes` into redis.conf, or choose another redis-durability",
+        ));
+    }
+    let replicas = info("connected_slaves").parse().unwrap_or(0u32);
+    if u32::from(wanted.replicas) > replicas {
+        let remedy = "connect its replicas (`replicaof` in their redis.conf), or choose another redis-durability";
+        return Err(unsuitable(format!("redis-durability = {wanted}, and it has {replicas} replicas"), remedy));
+    }
+    let wait = wanted.on(version, setting("appendfsync")).map_err(|(detail, remedy)| unsuitable(detail, &remedy))?;
+    warnings.extend(slow_syncs(wait, setting("appendfsync")));
+    let relies_on_appendfsync = wanted.aof && wait == Wait::Nothing;
+    Ok(Found { run_id: info("run_id").to_owned(), wait, relies_on_appendfsync, warnings })
+}
+
+fn slow_syncs(wait: Wait, appendfsync: Option<&str>) -> Option<String> {
+    let found = appendfsync.filter(|found| matches!(wait, Wait::Disk(_)) && *found != "always")?;
+    Some(format!(
+        "appendfsync is {found}, so every write waits for the next fsync, a second or more: put `appendfsync always` \
+         into redis.conf, where one fsync serves all writes that come together"
+    ))
+}
+
+fn version(release: &str) -> (u32, u32) {
+    let mut parts = release.split('.').map(|part| part.parse().unwrap_or(0));
+    (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts(info: &str, settings: &[(&str, &str)]) -> Facts {
+        let base = "redis_version:7.0.15\r\nredis_mode:standalone\r\nrole:master\r\nrun_id:x\r\naof_enabled:1\r\n";
+        let settings = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        Facts { info: fields(base).chain(fields(info)).collect(), settings: Some(settings.collect()) }
+    }
+
+    fn refusal(info: &str, settings: &[(&str, &str)], wanted: Durability) -> String {
+        judge(&facts(info, settings), "host:1/0", wanted).unwrap_err().to_string()
+    }
+
+    // Fails when a server is taken that loses what it acknowledged, or the refusal does not say what mends it.
+    #[test]
+    fn unfit_servers_are_refused_with_the_line_that_mends_them() {
+        let always = [("appendfsync", "always")];
+        assert_eq!(judge(&facts("", &always), "h", Durability::AOF).unwrap().wait, Wait::Nothing);
+        assert!(refusal("redis_version:6.2.9", &always, Durability::MEMORY).contains("Redis 7 or newer"));
+        assert!(refusal("redis_mode:cluster", &always, Durability::MEMORY).contains("Cluster"));
+        assert!(refusal("role:slave", &always, Durability::MEMORY).contains("read-only replica"));
+        assert!(refusal("loading:1", &always, Durability::AOF).contains("loading"));
+        assert!(refusal("aof_enabled:0", &always, Durability::AOF).contains("`appendonly yes`"));
+        assert!(refusal("", &[("appendfsync", "everysec")], Durability::AOF).contains("`appendfsync always`"));
+        assert!(refusal("connected_slaves:1", &always, Durability { aof: false, replicas: 2 }).contains("1 replicas"));
+        let evicting = [("maxmemory", "1"), ("maxmemory-policy", "volatile-lru")];
+        assert!(refusal("", &evicting, Durability::MEMORY).contains("`maxmemory-policy noeviction`"));
+        let unbounded = [("maxmemory", "0"), ("maxmemory-policy", "volatile-lru")];
+        assert!(judge(&facts("", &unbounded), "h", Durability::MEMORY).is_ok());
+    }
+
+    // Fails when nobody hears that each write waits a second, or that settings could not be looked at.
+    #[test]
+    fn what_works_badly_is_told() {
+        let found = judge(&facts("redis_version:7.4.1", &[("appendfsync", "everysec")]), "h", Durability::AOF).unwrap();
+        assert_eq!((found.wait, found.relies_on_appendfsync), (Wait::Disk(0), false));
+        assert!(found.warnings[0].contains("appendfsync is everysec"), "{:?}", found.warnings);
+        let blind = Facts { settings: None, ..facts("redis_version:7.4.1", &[]) };
+        assert!(judge(&blind, "h", Durability::AOF).unwrap().warnings[0].contains("CONFIG GET"));
+        let blind = Facts { settings: None, ..facts("", &[]) };
+        assert!(judge(&blind, "h", Durability::AOF).unwrap_err().to_string().contains("not told"));
+    }
+}

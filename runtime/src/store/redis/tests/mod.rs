@@ -1,0 +1,111 @@
+//! The store on real servers, which these tests start: `redis-server` must be installed.
+
+mod durable;
+mod faults;
+mod scripts;
+mod server;
+mod wire;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use proptest::prelude::*;
+
+use self::server::Server;
+use super::*;
+use crate::store::conformance::{self, START_MS, Subject, entries, new_session};
+use crate::store::histories::{Step, apply, step};
+use crate::store::{Delivered, MemoryStore};
+
+/// The settings for a test's server.
+fn settings(server: &Server, durability: Durability) -> RedisSettings {
+    settings_at(&server.url(), durability)
+}
+
+fn settings_at(url: &str, durability: Durability) -> RedisSettings {
+    RedisSettings { address: RedisAddress::parse(url).unwrap(), prefix: "test:".to_owned(), durability }
+}
+
+async fn open(server: &Server, clock: &Arc<AtomicU64>) -> Arc<RedisStore> {
+    let clock = StoreClock::Manual(clock.clone());
+    Arc::new(RedisStore::open_with_clock(settings(server, Durability::AOF), clock).await.unwrap())
+}
+
+fn fault<T: fmt::Debug>(outcome: Result<T, StoreError>) -> RedisFault {
+    match outcome {
+        Err(StoreError::Redis(fault)) => fault,
+        other => panic!("no fault of Redis: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn conforms() {
+    let server = Server::start().await;
+    let clock = Arc::new(AtomicU64::new(START_MS));
+    let subject = Subject { store: open(&server, &clock).await, clock };
+    conformance::all(&subject).await;
+    conformance::closed(&subject).await;
+    // Everything is below the prefix: two of them can share a database.
+    let keys: Vec<String> = server.ask(&["KEYS", "*"]).await;
+    assert!(keys.len() > 10 && keys.iter().all(|key| key.starts_with("test:{")), "{keys:?}");
+}
+
+// Fails when anything acknowledged is only in the process, or on the way back from the server is read otherwise.
+#[tokio::test]
+async fn keeps_everything_over_a_restart_of_the_process() {
+    let server = Server::start().await;
+    let clock = Arc::new(AtomicU64::new(START_MS));
+    let new = new_session();
+    let store = open(&server, &clock).await;
+    store.create(new.clone()).await.unwrap();
+    store.enqueue(&new.id, conformance::item("waits", u64::MAX)).await.unwrap();
+    store.enqueue(&new.id, conformance::item("done", u64::MAX)).await.unwrap();
+    let delivered = vec![Delivered { biz_id: "done".to_owned(), entry: 1 }];
+    let state = bytes::Bytes::from_static(b"\0\xff\r\nstate");
+    let commit = Commit { state: Some(state.clone()), running: Some(true), delivered, ..entries(&["a", "b"]) };
+    store.commit(&new.id, 1, commit).await.unwrap();
+    store.advance_epoch(&new.id, 1, 1, 7).await.unwrap();
+    let row = store.session(&new.id).await.unwrap().unwrap();
+    store.close().await;
+
+    let store = open(&server, &clock).await;
+    assert_eq!(store.session(&new.id).await.unwrap().unwrap(), row);
+    assert_eq!((row.epoch, row.head, &row.state, row.running), (2, 6, &state, true));
+    assert_eq!(store.read(&new.id, 1, 9).await.unwrap().len(), 2);
+    assert_eq!(store.interrupted().await.unwrap(), std::slice::from_ref(&new.id));
+    assert_eq!(store.enqueue(&new.id, conformance::item("done", 1)).await.unwrap(), Enqueued::Delivered(2));
+    assert_eq!(store.inbox(&new.id, START_MS, 9).await.unwrap(), [conformance::item("waits", u64::MAX)]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    // Fails when the store differs from the model in any answer or visible effect, restarts included.
+    #[test]
+    fn agrees_with_the_model(steps in prop::collection::vec(step(), 1..40)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let server = Server::start().await;
+            let clock = Arc::new(AtomicU64::new(START_MS));
+            let model = MemoryStore::with_clock(StoreClock::Manual(clock.clone()));
+            let mut store = open(&server, &clock).await;
+            let mut ids = Vec::new();
+            for _ in 0..3 {
+                let new = new_session();
+                model.create(new.clone()).await.unwrap();
+                store.create(new.clone()).await.unwrap();
+                ids.push(new.id);
+            }
+            for step in steps {
+                if let Step::Wait { ms } = step { clock.fetch_add(ms, Ordering::SeqCst); }
+                if matches!(step, Step::Reopen) {
+                    store.close().await;
+                    store = open(&server, &clock).await;
+                }
+                let now_ms = clock.load(Ordering::SeqCst);
+                assert_eq!(apply(&*store, &ids, &step, now_ms).await, apply(&model, &ids, &step, now_ms).await, "after {step:?}");
+            }
+            store.close().await;
+        });
+    }
+}

@@ -1,0 +1,221 @@
+//! What the scripts do on a server, and refuse.
+
+use bytes::Bytes;
+
+use super::*;
+use crate::store::conformance::item;
+use crate::store::redis::lines::Lines;
+use crate::store::redis::scripts::Call;
+use crate::store::redis::server::Found;
+use crate::store::redis::settling::Settler;
+
+async fn store() -> (Server, RedisStore, SessionId) {
+    let server = Server::start().await;
+    let store = RedisStore::open(settings(&server, Durability::AOF)).await.unwrap();
+    let new = new_session();
+    store.create(new.clone()).await.unwrap();
+    (server, store, new.id)
+}
+
+/// A commit that touches every key of a session.
+fn everything() -> Commit {
+    let delivered = vec![Delivered { biz_id: "a".to_owned(), entry: 0 }];
+    Commit { state: Some("new".into()), running: Some(true), delivered, ..entries(&["x"]) }
+}
+
+async fn seen(store: &RedisStore, id: &SessionId) -> String {
+    let row = store.session(id).await.unwrap();
+    format!("{row:?} {:?}", store.read(id, 0, 99).await.unwrap())
+}
+
+// Fails when ids are added up in doubles, or a carry between the two halves of an id is lost.
+#[tokio::test]
+async fn sequence_ids_have_64_bits() {
+    let (_server, store, id) = store().await;
+    let mut epoch = 1;
+    for start in [9_999_999_998, 19_999_999_999, (1 << 53) - 1, 9_999_999_999_999_999, u64::MAX - 4] {
+        epoch = store.advance_epoch(&id, epoch, epoch, start).await.unwrap();
+        let committed = store.commit(&id, epoch, entries(&["a", "b", "c"])).await.unwrap();
+        assert_eq!(committed, Committed { first: start, head: start + 2 });
+        let seqs: Vec<Seq> = store.read(&id, start, 9).await.unwrap().iter().map(|entry| entry.seq).collect();
+        assert_eq!(seqs, [start, start + 1, start + 2]);
+    }
+    assert!(matches!(store.commit(&id, epoch, entries(&["1", "2", "3"])).await, Err(StoreError::Corrupt { .. })));
+    assert_eq!(store.commit(&id, epoch, entries(&["1", "2"])).await.unwrap().head, u64::MAX);
+}
+
+// Fails when a server that forgot the scripts is of no use any more.
+#[tokio::test]
+async fn a_server_that_forgot_the_scripts_gets_them_again() {
+    let (server, store, id) = store().await;
+    for n in 1..=3 {
+        server.ask::<()>(&["SCRIPT", "FLUSH"]).await;
+        let writes = (0..4).map(|m| store.enqueue(&id, item(&format!("{n} {m}"), u64::MAX)));
+        for outcome in future::join_all(writes).await {
+            assert_eq!(outcome.unwrap(), Enqueued::Fresh);
+        }
+        assert_eq!(store.commit(&id, 1, entries(&["x"])).await.unwrap().head, n);
+    }
+}
+
+// Fails when a script meets a value that is not ours behind its first write, overwrites it, or does not name its key.
+#[tokio::test]
+async fn keys_of_others_are_left_alone() {
+    let (server, store, id) = store().await;
+    store.enqueue(&id, item("a", u64::MAX)).await.unwrap();
+    let before = seen(&store, &id).await;
+    let keys = &store.keys;
+    let session = [keys.log(&id), keys.inbox(&id), keys.waits(&id), keys.due(&id), keys.done(&id), keys.aged(&id)];
+    for key in session {
+        let had: i64 = server.ask(&["EXISTS", &key]).await;
+        if had == 1 {
+            server.ask::<()>(&["RENAME", &key, "kept"]).await;
+        }
+        server.ask::<()>(&["SET", &key, "theirs"]).await;
+        let refused = fault(store.commit(&id, 1, everything()).await);
+        assert!(matches!(&refused, RedisFault::Foreign { key: named, .. } if *named == key), "{refused:?}");
+        assert!(refused.to_string().contains("redis-prefix"), "{refused}");
+        assert_eq!(server.ask::<String>(&["GET", &key]).await, "theirs");
+        server.ask::<i64>(&["DEL", &key]).await;
+        if had == 1 {
+            server.ask::<()>(&["RENAME", "kept", &key]).await;
+        }
+        assert_eq!(seen(&store, &id).await, before, "{key}");
+    }
+    store.healthy().unwrap();
+    assert_eq!(store.commit(&id, 1, everything()).await.unwrap().head, 1);
+
+    // So is a session's state, be it a hash or not, and the list of unfinished replies.
+    let other = new_session();
+    server.ask::<()>(&["SET", &keys.state(&other.id), "theirs"]).await;
+    assert!(matches!(fault(store.create(other.clone()).await), RedisFault::Foreign { .. }));
+    assert!(matches!(fault(store.session(&other.id).await), RedisFault::Foreign { .. }));
+    server.ask::<i64>(&["DEL", &keys.state(&other.id)]).await;
+    server.ask::<i64>(&["HSET", &keys.state(&other.id), "their", "field"]).await;
+    assert!(matches!(fault(store.create(other.clone()).await), RedisFault::Foreign { .. }));
+    server.ask::<i64>(&["DEL", &keys.running_of(&id)]).await;
+    server.ask::<()>(&["SET", &keys.running_of(&id), "theirs"]).await;
+    assert!(matches!(fault(store.commit(&id, 1, everything()).await), RedisFault::Foreign { .. }));
+}
+
+// Fails when a session of another release is read or written as if it were of this one.
+#[tokio::test]
+async fn sessions_of_another_format_are_refused() {
+    let (server, store, id) = store().await;
+    server.ask::<i64>(&["HSET", &store.keys.state(&id), "format", "2"]).await;
+    for refused in [
+        fault(store.session(&id).await),
+        fault(store.commit(&id, 1, entries(&["x"])).await),
+        fault(store.enqueue(&id, item("a", u64::MAX)).await),
+        fault(store.advance_epoch(&id, 1, 1, 1).await),
+        fault(store.read(&id, 0, 9).await),
+    ] {
+        assert!(refused.to_string().contains("format 2"), "{refused}");
+    }
+}
+
+// Fails when an entry that is there already is written over, or the step is made without it.
+#[tokio::test]
+async fn an_id_is_never_given_twice() {
+    let (server, store, id) = store().await;
+    store.commit(&id, 1, entries(&["1"])).await.unwrap();
+    server.ask::<String>(&["XADD", &store.keys.log(&id), "2-0", "e", "of somebody else"]).await;
+    assert!(matches!(fault(store.commit(&id, 1, everything()).await), RedisFault::Refused { .. }));
+    let row = store.session(&id).await.unwrap().unwrap();
+    assert_eq!((row.head, row.running, row.state.len()), (1, false, 0));
+    assert_eq!(store.read(&id, 0, 9).await.unwrap().len(), 1);
+}
+
+// Fails when delivered ids pile up, the wrong ones go, or what is empty or forgotten stays in memory.
+#[tokio::test]
+async fn what_is_remembered_is_bounded() {
+    let (server, store, id) = store().await;
+    let deliver = |from: usize, to: usize| {
+        let delivered = (from..to).map(|n| Delivered { biz_id: format!("m{n}"), entry: 0 }).collect();
+        store.commit(&id, 1, Commit { delivered, ..entries(&["x"]) })
+    };
+    deliver(0, 1).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    deliver(1, DONE_LIMIT).await.unwrap();
+    assert_eq!(store.enqueue(&id, item("m0", u64::MAX)).await.unwrap(), Enqueued::Delivered(1));
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    deliver(DONE_LIMIT, DONE_LIMIT + 1).await.unwrap();
+    assert_eq!(store.enqueue(&id, item("m0", u64::MAX)).await.unwrap(), Enqueued::Fresh);
+    assert_eq!(store.enqueue(&id, item("m1", u64::MAX)).await.unwrap(), Enqueued::Delivered(2));
+    let (done, aged) = (store.keys.done(&id), store.keys.aged(&id));
+    assert_eq!(server.ask::<usize>(&["HLEN", &done]).await, DONE_LIMIT);
+    assert_eq!(server.ask::<usize>(&["ZCARD", &aged]).await, DONE_LIMIT);
+    for key in [done, aged] {
+        assert!(server.ask::<i64>(&["PTTL", &key]).await > i64::try_from(DONE_KEPT_MS).unwrap());
+    }
+    deliver(0, 1).await.unwrap();
+    let keys = [store.keys.inbox(&id), store.keys.waits(&id), store.keys.due(&id)];
+    for key in keys {
+        assert_eq!(server.ask::<i64>(&["EXISTS", &key]).await, 0, "{key}");
+    }
+}
+
+// Fails when the list of unfinished replies keeps what is over, or gives up what began meanwhile.
+#[tokio::test]
+async fn what_is_left_on_the_list_goes_when_it_is_old() {
+    let server = Server::start().await;
+    let clock = Arc::new(AtomicU64::new(START_MS));
+    let store = open(&server, &clock).await;
+    let new = new_session();
+    store.create(new.clone()).await.unwrap();
+    let (id, key) = (new.id.clone(), store.keys.running_of(&new.id));
+    // As a crash behind the listing leaves it.
+    let mark = store.list(&id).await.unwrap();
+    assert_eq!(store.interrupted().await.unwrap(), []);
+    assert_eq!(server.ask::<String>(&["HGET", &key, id.as_str()]).await, mark, "it may be about to be marked");
+    clock.fetch_add(11 * 60 * 1_000, Ordering::SeqCst);
+    assert_eq!(store.interrupted().await.unwrap(), []);
+    assert_eq!(server.ask::<i64>(&["HLEN", &key]).await, 0);
+    // A strike that comes late takes nothing that was listed since.
+    store.commit(&id, 1, Commit { running: Some(true), ..Commit::default() }).await.unwrap();
+    store.strike(&id, &mark).await;
+    assert_eq!(store.interrupted().await.unwrap(), std::slice::from_ref(&id));
+    server.ask::<i64>(&["HSET", &key, "nobody", "1-x"]).await;
+    assert_eq!(store.interrupted().await.unwrap(), std::slice::from_ref(&id), "the others are found all the same");
+    store.commit(&id, 1, Commit { running: Some(false), ..Commit::default() }).await.unwrap();
+    assert_eq!(server.ask::<Vec<String>>(&["HKEYS", &key]).await, ["nobody"]);
+}
+
+// Fails when a script touches a key that it does not declare, or two slots: a cluster would refuse it.
+#[tokio::test]
+async fn the_scripts_keep_to_one_slot() {
+    let server = Server::with(&["--cluster-enabled", "yes"]).await;
+    server.ask::<()>(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]).await;
+    for _ in 0..600 {
+        if server.ask::<String>(&["CLUSTER", "INFO"]).await.contains("cluster_state:ok") {
+            break;
+        }
+        tokio::time::sleep(server::PATIENCE / 600).await;
+    }
+    let found = Found {
+        run_id: String::new(),
+        wait: super::super::durability::Wait::Nothing,
+        relies_on_appendfsync: false,
+        warnings: Vec::new(),
+    };
+    let settler = Settler::new(server.connection().await, "k".to_owned(), found.wait);
+    let lines = Lines::new(server.connection().await, settler, found, "x").await.unwrap();
+    // Only its keys and its clock are used: this server is none that it would take.
+    let other = Server::start().await;
+    let store = RedisStore::open(settings(&other, Durability::MEMORY)).await.unwrap();
+    let new = new_session();
+    let id = &new.id;
+    let run = |call: Call| {
+        let lines = &lines;
+        async move { Answer::read(call.run(lines).await.unwrap(), id, &Keys::new("test:")).unwrap().word().to_owned() }
+    };
+    let create = Call::of(&CREATE, [store.keys.state(id)]).arg("role").arg("user").number(1);
+    assert_eq!(run(create).await, "ok");
+    assert_eq!(run(store.enqueue_call(id, item("a", u64::MAX))).await, "fresh");
+    assert_eq!(run(store.enqueue_call(id, item("b", 1))).await, "fresh");
+    assert_eq!(run(store.commit_call(id, 1, everything(), "1-mark")).await, "ok");
+    let full = Commit { entries: vec![Bytes::from_static(b"e"); 10_001], ..Commit::default() };
+    assert_eq!(run(store.commit_call(id, 1, full, "-")).await, "ok");
+    assert_eq!(run(Call::of(&ADVANCE, [store.keys.state(id)]).number(1).number(1).arg(padded(9))).await, "ok");
+    assert_eq!(run(running::strike(&store.keys, id, "1-mark")).await, "ok");
+}

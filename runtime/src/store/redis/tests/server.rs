@@ -1,0 +1,129 @@
+//! A Redis server of a test's own.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+/// How long a server may take to answer, or anything else may take to happen.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A server with a folder of its own. Dropping it kills it by its id, and shows its log, which test runners print for
+/// failed tests only.
+pub(super) struct Server {
+    pub(super) port: u16,
+    home: TempDir,
+    flags: Vec<String>,
+    child: Option<Child>,
+}
+
+impl Server {
+    /// Starts a server that has every write on its disk before it answers.
+    pub(super) async fn start() -> Self {
+        Self::with(&["--appendonly", "yes", "--appendfsync", "always"]).await
+    }
+
+    /// Starts a server with these flags.
+    pub(super) async fn with(flags: &[&str]) -> Self {
+        let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
+        let home = TempDir::with_prefix("rolecall-redis-").unwrap();
+        let mut server = Self { port: free_port(), home, flags, child: None };
+        server.restart().await;
+        server
+    }
+
+    /// Starts it, again, on the same port and folder, and waits until it answers.
+    pub(super) async fn restart(&mut self) {
+        self.begin();
+        self.answers().await;
+    }
+
+    /// Starts it without waiting.
+    pub(super) fn begin(&mut self) {
+        let log = fs::File::options().create(true).append(true).open(self.log_path()).unwrap();
+        let mut command = Command::new("redis-server");
+        command.args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", "", "--daemonize", "no"]);
+        command.arg("--dir").arg(self.home.path()).args(&self.flags);
+        command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+        let child = command.spawn();
+        let child = child.expect("redis-server does not start; install it with `apt-get install redis-server`");
+        self.child = Some(child);
+    }
+
+    /// Waits until it answers, be it with an error.
+    pub(super) async fn answers(&self) {
+        let client = redis::Client::open(self.url()).unwrap();
+        for _ in 0..600 {
+            match client.get_multiplexed_async_connection().await {
+                Err(error) if error.is_io_error() => tokio::time::sleep(PATIENCE / 600).await,
+                _ => return,
+            }
+        }
+        panic!("the server on port {} does not answer", self.port);
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// A connection beside the store's.
+    pub(super) async fn connection(&self) -> redis::aio::MultiplexedConnection {
+        redis::Client::open(self.url()).unwrap().get_multiplexed_async_connection().await.unwrap()
+    }
+
+    /// Sends a command.
+    pub(super) async fn ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
+        let mut command = redis::Cmd::new();
+        for word in words {
+            command.arg(*word);
+        }
+        command.query_async(&mut self.connection().await).await.unwrap()
+    }
+
+    /// Kills it as `kill -9` does, and waits for its end.
+    pub(super) fn kill(&mut self) {
+        let mut child = self.child.take().expect("it does not run");
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// Stops it from running, or lets it go on.
+    pub(super) fn freeze(&self, frozen: bool) {
+        let pid = i32::try_from(self.child.as_ref().expect("it does not run").id()).unwrap();
+        #[allow(unsafe_code, reason = "std has no safe call for a signal; sound for any two integers")]
+        let sent = unsafe { libc::kill(pid, if frozen { libc::SIGSTOP } else { libc::SIGCONT }) };
+        assert_eq!(sent, 0);
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.home.path().join("redis.log")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _gone = child.kill();
+            let _status = child.wait();
+        }
+        let log = fs::read_to_string(self.log_path()).unwrap_or_default();
+        let tail: Vec<&str> = log.lines().rev().take(30).collect();
+        println!("redis-server on {}:\n{}", self.port, tail.into_iter().rev().collect::<Vec<_>>().join("\n"));
+    }
+}
+
+/// A port below those that the system gives to outgoing connections, so that nobody takes it between two starts.
+pub(super) fn free_port() -> u16 {
+    for _ in 0..200 {
+        let mut bytes = [0u8; 2];
+        getrandom::fill(&mut bytes).unwrap();
+        let port = 10_000 + u16::from_be_bytes(bytes) % 20_000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no free port");
+}
