@@ -22,7 +22,9 @@ pub enum SessionError {
         floor: Seq,
     },
     /// The client claims a place that no server can have given it.
-    #[error("last_seq {last_seq} at epoch {epoch} is far beyond what was ever sent; start again with last_seq=0")]
+    #[error(
+        "last_seq {last_seq} at epoch {epoch} is far beyond what was ever sent; start again with last_seq=0 and epoch=0"
+    )]
     Impossible {
         /// The client's.
         last_seq: Seq,

@@ -83,7 +83,7 @@ impl Actor {
         if hello.last_seq <= head && hello.epoch <= self.epoch {
             return Ok(if hello.last_seq == 0 { Resume::Fresh } else { Resume::Resumed });
         }
-        tracing::warn!(session = %self.id, head, client = hello.last_seq, "the store lost a tail; a new epoch begins");
+        tracing::warn!(session = %self.id, head, client = hello.last_seq, "a client is ahead of the log: the store lost a tail, or the client gives a wrong place; a new epoch begins");
         // What is decided may hold new messages: the head is final behind their commit.
         self.settle().await?;
         let head = self.outbox.head().max(hello.last_seq);
