@@ -13,7 +13,7 @@ LISTEN ?= 127.0.0.1:8420
 # How `verify-contracts` writes its findings: human, short, json, github, sarif or junit.
 FORMAT ?= human
 
-.PHONY: bench-million storm help deps deps-peers build run test test-docs verify-contracts plugins laws sim mutants model bench bench-peers fuzz fmt fmt-check lint clean
+.PHONY: bench-million storm help deps deps-peers build run test test-docs verify-contracts plugins laws sim mutants model bench bench-peers bench-sessions fuzz fmt fmt-check lint clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,7 +21,7 @@ help: ## Show this list
 deps: ## Install what is missing: wasm target, cargo-nextest, python3-venv, nodejs, npm
 	@bash tests/deps.sh
 
-deps-peers: deps ## Install what is missing for bench-peers: mosquitto, Go and the Centrifuge library
+deps-peers: deps ## Install what bench-sessions needs into the system: mosquitto, Go, Centrifuge's library
 	@bash tests/deps-peers.sh
 
 # What `build` builds. `make test` widens it to what its tests need, because Cargo unites the
@@ -96,12 +96,17 @@ bench-million: ## A million idle sessions in one server: needs a limit of open f
 	@$(TARGET)/release/rolecall-bench idle --sessions $(SESSIONS) --beat $(BEAT)
 
 bench-peers: PEER = --manifest-path tests/peers/extism/Cargo.toml --target-dir $(TARGET)/extism -q
-bench-peers: deps-peers ## Checks, plugins and sessions beside other products' (installs them into the target folder)
+bench-peers: deps ## Checks and plugins beside other products' (fetched into the target folder), then bench-sessions
 	@$(CARGO) build $(PEER) --profile plugin --target wasm32-unknown-unknown \
 		-p rolecall-peer-component -p rolecall-peer-plugin
 	@$(CARGO) build $(PEER) --release
 	@$(CARGO) build --release -q -p rolecall -p rolecall-tests
-	@$(TARGET)/release/rolecall-bench peers sessions-peers
+	@$(TARGET)/release/rolecall-bench peers
+	@$(MAKE) bench-sessions
+
+bench-sessions: deps-peers ## Sessions beside ws, Socket.IO, mosquitto and Centrifuge (the last two: packages of the system)
+	@$(CARGO) build --release -q -p rolecall -p rolecall-tests
+	@$(TARGET)/release/rolecall-bench sessions-peers
 
 fuzz: ## Look for bytes that break the language's tools or the protocol (nightly compiler, 5 minutes a target)
 	@bash fuzz/run.sh

@@ -1,29 +1,24 @@
 #!/usr/bin/env bash
-# Installs the servers that sessions are measured beside, where they are missing; says what to do where it cannot. What comes
-# from npm is installed into the target folder by the bench itself.
+# Installs the servers that sessions are measured beside, where they are missing, as packages of the system; says what to do
+# where it cannot. What comes from npm is installed into the target folder by the bench itself.
 set -euo pipefail
 
 missing=0
 
-say() { printf '%s\n' "$*" >&2; }
+# shellcheck source=tests/deps-lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/deps-lib.sh"
 
-as_root=()
-[ "$(id -u)" -eq 0 ] || as_root=(sudo -n)
-
-# Installs Debian packages where that is possible without asking.
-install() {
-  command -v apt-get >/dev/null && "${as_root[@]}" true 2>/dev/null || return 1
-  "${as_root[@]}" apt-get update -q
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@"
-}
-
-# Debian keeps it where only the administrator's search path looks. Its package also starts a broker of its own, on port 1883
-# of loopback, which the bench does not use.
+# Debian keeps it where only the administrator's search path looks.
 have_mosquitto() { PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v mosquitto >/dev/null; }
-if ! have_mosquitto && ! install mosquitto; then
-  say "mosquitto is missing; sessions are measured beside it."
-  say "On Debian and Ubuntu: sudo apt-get install mosquitto"
-  missing=1
+if ! have_mosquitto; then
+  if install mosquitto; then
+    say "mosquitto's package may have started a broker of its own, on port 1883 of loopback, and does so at every boot. The bench"
+    say "does not use that one; to be rid of it: sudo systemctl disable --now mosquitto"
+  else
+    say "mosquitto is missing; sessions are measured beside it."
+    say "On Debian and Ubuntu: sudo apt-get install mosquitto"
+    missing=1
+  fi
 fi
 
 # Debian's packages of Go libraries are sources in one folder, from which a program is built without fetching anything.

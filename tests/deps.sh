@@ -5,7 +5,8 @@ set -euo pipefail
 need_rust="1.95"
 missing=0
 
-say() { printf '%s\n' "$*" >&2; }
+# shellcheck source=tests/deps-lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/deps-lib.sh"
 
 if ! command -v cargo >/dev/null; then
   say "cargo is missing. Install Rust $need_rust or newer: https://rustup.rs"
@@ -41,16 +42,6 @@ fi
 if ! cargo nextest --version >/dev/null 2>&1; then
   cargo install --locked cargo-nextest
 fi
-
-as_root=()
-[ "$(id -u)" -eq 0 ] || as_root=(sudo -n)
-
-# Installs Debian packages where that is possible without asking.
-install() {
-  command -v apt-get >/dev/null && "${as_root[@]}" true 2>/dev/null || return 1
-  "${as_root[@]}" apt-get update -q
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@"
-}
 
 # Debian's python3 comes without the module that makes environments.
 have_venv() { python3 -c 'import venv, ensurepip' >/dev/null 2>&1; }

@@ -1,6 +1,7 @@
 //! Committed messages: many sessions talk at once, every message is durable before it is sent.
 
 use std::io::Write;
+use std::path::Path;
 
 use anyhow::Result;
 use rolecall_tests::api::Person;
@@ -39,7 +40,7 @@ pub(crate) async fn run() -> Result<Vec<Row>> {
     }
     let messages: usize = people.iter().map(|person| person.ledger.shown().len()).sum();
     let each = messages as f64;
-    let synced = fsyncs_per_second(&server)?;
+    let synced = fsyncs_per_second(server.home())?;
     Ok(vec![
         Row::new("committed and delivered messages", each / seconds, "1/s")
             .against("fsynced appends to one file", synced),
@@ -47,9 +48,9 @@ pub(crate) async fn run() -> Result<Vec<Row>> {
     ])
 }
 
-/// How often the same disk makes 300 bytes durable, one after the other.
-fn fsyncs_per_second(server: &Server) -> Result<f64> {
-    let mut file = std::fs::File::create(server.home().join("appends"))?;
+/// How often the disk of a folder makes 300 bytes durable, one after the other.
+pub(crate) fn fsyncs_per_second(folder: &Path) -> Result<f64> {
+    let mut file = std::fs::File::create(folder.join("appends"))?;
     let start = clock::now();
     for _ in 0..200 {
         file.write_all(&[b'x'; 300])?;

@@ -13,6 +13,9 @@ use tokio_tungstenite::tungstenite::{Error, Message, client::IntoClientRequest};
 
 use crate::clock::PATIENCE;
 
+/// Connections from one source address: far below the ports that one has.
+const PER_SOURCE: usize = 5_000;
+
 /// The subprotocol spoken.
 pub const PROTOCOL: &str = "rolecall.json.v1";
 
@@ -114,7 +117,11 @@ pub async fn connect(to: SocketAddr, hello: &Hello) -> Result<Socket> {
     }
 }
 
-async fn dial(to: SocketAddr, source: Option<Ipv4Addr>) -> Result<TcpStream> {
+/// Connects from this loopback address, from any when `None`.
+///
+/// # Errors
+/// When the address is taken or the server cannot be reached.
+pub async fn dial(to: SocketAddr, source: Option<Ipv4Addr>) -> Result<TcpStream> {
     let stream = match source {
         None => TcpStream::connect(to).await?,
         Some(source) => {
@@ -125,6 +132,15 @@ async fn dial(to: SocketAddr, source: Option<Ipv4Addr>) -> Result<TcpStream> {
     };
     stream.set_nodelay(true)?;
     Ok(stream)
+}
+
+/// The loopback address that the client of this number connects from, where one address has too few ports for all of them.
+///
+/// # Errors
+/// When they are too many for the addresses of loopback.
+pub fn source(index: usize) -> Result<Ipv4Addr> {
+    let [high, low] = u16::try_from(index / PER_SOURCE + 257)?.to_be_bytes();
+    Ok(Ipv4Addr::new(127, high, low, 1))
 }
 
 impl Socket {

@@ -43,7 +43,7 @@ pub(crate) struct Client {
     seen: u64,
     unacknowledged: u64,
     acknowledge_by: tokio::time::Instant,
-    /// For each message since they were taken, the microseconds from its publisher to here.
+    /// For each message since they were taken, the microseconds from its publisher, or from when it was due, to here.
     pub(crate) latencies: Vec<u64>,
     /// How long the last work took.
     pub(crate) took: Duration,
@@ -122,11 +122,12 @@ impl Client {
         } else {
             timeout(patience, link.next()).await.context("the server is silent")??
         };
+        // Before anything is answered: some protocols answer each message, and none is to pay for that here.
+        let now = payload::micros();
         let reading = self.wire.read(frame.as_ref())?;
         for answer in reading.answers {
             link.send(answer).await?;
         }
-        let now = payload::micros();
         for stamp in payload::read(frame.as_ref()) {
             if stamp.number != self.seen + 1 {
                 bail!("message {} came behind {}", stamp.number, self.seen);

@@ -1,6 +1,6 @@
 //! Messages to sessions that are connected.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use rolecall_tests::clock;
 
 use super::client::{Client, Work};
@@ -8,17 +8,24 @@ use super::crowd::{self, AT_ONCE};
 use super::product::{House, Product};
 use super::publisher::{self, Task};
 use super::share;
+use crate::deliver::fsyncs_per_second;
 
 /// Messages to each session: to warm up, as fast as possible, in lists as fast as possible, and at a rate.
 const WARM: u64 = 2;
 const FLAT_OUT: u64 = 20;
 const PACED: u64 = 2;
 
+/// Messages at a rate in all at the least, so that the way of the last one is short against all of it.
+const PACED_AT_LEAST: u64 = 5_000;
+
 /// Messages in a list.
 const LIST: usize = 100;
 
 /// Messages per second where latency is measured: what every product keeps up with.
 const RATE: f64 = 1_000.0;
+
+/// How much of [`RATE`] must have been delivered; with less, latency is how long the round was.
+const KEPT: f64 = 0.95;
 
 /// What a message costs.
 #[derive(Debug)]
@@ -27,9 +34,11 @@ pub(crate) struct Figures {
     pub(crate) single: Cost,
     /// With a list of them in each request; `None` where there is no such call.
     pub(crate) listed: Option<Cost>,
-    /// From the publisher to the client at [`RATE`], in milliseconds: half of the messages, 99 of 100.
+    /// From when a message is due at [`RATE`] to the client, in milliseconds: half of the messages, 99 of 100.
     pub(crate) p50: f64,
     pub(crate) p99: f64,
+    /// How often a file beside the server's own is made durable in a second; `None` where nothing is.
+    pub(crate) synced: Option<f64>,
 }
 
 /// The cost of messages that come as fast as they are taken.
@@ -42,7 +51,7 @@ pub(crate) struct Cost {
 }
 
 pub(crate) async fn measure(house: &mut House, count: usize) -> Result<Figures> {
-    let clients = house.clients(count).await?;
+    let clients = house.clients(0..count).await?;
     let clients = crowd::all(clients, AT_ONCE, Work::Connect).await?;
     let mut run = Run { house, clients, sent: 0 };
     run.round(WARM, 1, None).await.context("the warm-up")?;
@@ -54,10 +63,14 @@ pub(crate) async fn measure(house: &mut House, count: usize) -> Result<Figures> 
     for client in &mut run.clients {
         client.latencies.clear();
     }
-    run.round(PACED, 1, Some(RATE)).await.context("at a rate")?;
+    let each = PACED.max(PACED_AT_LEAST.div_ceil(count.max(1) as u64));
+    let kept = run.round(each, 1, Some(RATE)).await.context("at a rate")?.rate;
+    let name = run.house.product.name();
+    ensure!(kept >= KEPT * RATE, "{name} delivered {kept:.0} of {RATE} messages a second: its latency says nothing");
     let latencies = run.clients.iter().flat_map(|client| &client.latencies).map(|micros| *micros as f64 / 1e3);
     let [p50, p99] = share::of(latencies.collect(), [50, 99]);
-    Ok(Figures { single, listed, p50, p99 })
+    let synced = run.house.durable_in().map(fsyncs_per_second).transpose()?;
+    Ok(Figures { single, listed, p50, p99, synced })
 }
 
 struct Run<'a> {

@@ -11,6 +11,13 @@ use super::product::House;
 /// Until then rolecall's sessions sleep and the servers' allocators have given back what handshakes took.
 const QUIET: Duration = Duration::from_secs(35);
 
+/// Clients that come and go before anything is measured: the first ones bring code into memory and let the allocator take its
+/// arenas, once and for all.
+const FIRST: usize = 500;
+
+/// How long what they leave behind may take to go.
+const GONE: Duration = Duration::from_secs(15);
+
 /// What a session costs that does nothing.
 #[derive(Debug)]
 pub(crate) struct Figures {
@@ -21,8 +28,13 @@ pub(crate) struct Figures {
 }
 
 pub(crate) async fn measure(house: &mut House, count: usize) -> Result<Figures> {
+    // Sessions of their own: a server that keeps them would know those that are measured.
+    let first = house.clients(count..count + FIRST).await?;
+    let first = crowd::all(first, AT_ONCE, Work::Connect).await.context("the first clients")?;
+    drop(crowd::all(first, FIRST, Work::Cut).await?);
+    tokio::time::sleep(GONE).await;
     let (rss, cpu) = (house.rss()?, house.cpu()?);
-    let clients = house.clients(count).await?;
+    let clients = house.clients(0..count).await?;
     let clients = crowd::all(clients, AT_ONCE, Work::Connect).await?;
     let cpu = house.cpu()? - cpu;
     let _clients = crowd::all(clients, count, Work::Stay(QUIET)).await.context("while nothing happens")?;

@@ -1,11 +1,12 @@
 //! A connection of a client: WebSocket or MQTT over TCP, frame by frame.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 
 use anyhow::{Context, Result, bail};
 use futures_util::{SinkExt, StreamExt};
+use rolecall_tests::ws;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
@@ -15,9 +16,6 @@ use super::wire::Opening;
 
 /// Bytes read at once: some twelve messages, and no burden for 10,000 connections in one process.
 const READ: usize = 4_096;
-
-/// Connections from one source address: far below the ports that one has.
-const PER_SOURCE: usize = 5_000;
 
 /// An open connection.
 pub(crate) enum Link {
@@ -43,7 +41,7 @@ impl AsRef<[u8]> for Frame {
 impl Link {
     /// Connects the client of this number.
     pub(crate) async fn open(to: SocketAddr, index: usize, opening: Opening) -> Result<Self> {
-        let stream = dial(to, index).await?;
+        let stream = ws::dial(to, Some(ws::source(index)?)).await.context("cannot connect")?;
         match opening {
             Opening::Upgrade(request, first) => {
                 let config = WebSocketConfig::default().read_buffer_size(READ).write_buffer_size(0);
@@ -103,13 +101,4 @@ impl Link {
         };
         Ok(stream.set_zero_linger()?)
     }
-}
-
-async fn dial(to: SocketAddr, index: usize) -> Result<TcpStream> {
-    let socket = TcpSocket::new_v4()?;
-    let source = Ipv4Addr::new(127, 0, 1, u8::try_from(index / PER_SOURCE + 1)?);
-    socket.bind(SocketAddr::from((source, 0)))?;
-    let stream = socket.connect(to).await.context("cannot connect")?;
-    stream.set_nodelay(true)?;
-    Ok(stream)
 }

@@ -1,4 +1,4 @@
-//! What a message says: its number within its session and when its publisher began to send it, in 300 bytes that need no
+//! What a message says: its number within its session and when its publisher sent it or was to send it, in 300 bytes that need no
 //! escaping in any of the protocols, so that a client finds them in a frame without parsing it.
 
 use std::sync::OnceLock;
@@ -31,9 +31,9 @@ pub(crate) fn micros() -> u64 {
     u64::try_from(START.get_or_init(clock::now).elapsed().as_micros()).unwrap_or(u64::MAX)
 }
 
-/// A message that is sent now.
-pub(crate) fn write(number: u64) -> String {
-    let mut text = format!("#{number:0NUMBER$}@{:0TIME$} ", micros());
+/// A message that is sent then, by [`micros`].
+pub(crate) fn write(number: u64, sent: u64) -> String {
+    let mut text = format!("#{number:0NUMBER$}@{sent:0TIME$} ");
     text.extend(std::iter::repeat_n('x', BYTES.saturating_sub(text.len())));
     text
 }
@@ -72,11 +72,11 @@ mod tests {
     // Fails when a message is overlooked, or its padding taken for another one.
     #[test]
     fn every_message_of_a_frame_is_found() {
-        let (first, second) = (write(7), write(8));
+        let (first, second) = (write(7, 70), write(8, 80));
         assert_eq!((first.len(), second.len()), (BYTES, BYTES));
         let frame = format!(r#"{{"publications":[{{"data":"{first}","offset":4}},{{"data":"{second}"}}]}}"#);
-        let numbers: Vec<u64> = read(frame.as_bytes()).map(|stamp| stamp.number).collect();
-        assert_eq!(numbers, [7, 8]);
+        let stamps: Vec<Stamp> = read(frame.as_bytes()).collect();
+        assert_eq!(stamps, [Stamp { number: 7, sent: 70 }, Stamp { number: 8, sent: 80 }]);
         assert_eq!(read(br#"{"type":"resumed"}"#).next(), None);
         let numbers: Vec<u64> = read(format!("id #{first}").as_bytes()).map(|stamp| stamp.number).collect();
         assert_eq!(numbers, [7]);

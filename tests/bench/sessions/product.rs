@@ -1,18 +1,19 @@
 //! The products: how each is installed and started, and what it promises.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::process::Command;
+use std::ops::Range;
+use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use rolecall_tests::api::{self, Session};
 use rolecall_tests::server::{self, Options, Server};
-use rolecall_tests::{paths, process, public};
+use rolecall_tests::{process, public};
 use tempfile::TempDir;
 
 use super::client::Client;
 use super::crowd::AT_ONCE;
+use super::installed;
 use super::peer::Peer;
 
 /// What is measured.
@@ -29,15 +30,17 @@ impl Product {
     /// Those beside which rolecall is measured.
     pub(crate) const PEERS: [Self; 4] = [Self::Ws, Self::SocketIo, Self::Mosquitto, Self::Centrifuge];
 
-    /// As it stands in the table.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Rolecall => "rolecall",
-            Self::Ws => "ws 8",
-            Self::SocketIo => "Socket.IO 4",
-            Self::Centrifuge => "Centrifuge",
-            Self::Mosquitto => "mosquitto",
-        }
+    /// As it stands in the table, with the version that is installed.
+    pub(crate) fn name(self) -> String {
+        let (name, version) = match self {
+            Self::Rolecall => return "rolecall".to_owned(),
+            Self::Ws => ("ws", installed::package("ws")),
+            Self::SocketIo => ("Socket.IO", installed::package("socket.io")),
+            Self::Centrifuge => ("Centrifuge", installed::centrifuge_version()),
+            Self::Mosquitto => ("mosquitto", installed::mosquitto_version()),
+        };
+        // A name is asked for in errors too, one of which may be that the product is missing.
+        version.map_or_else(|_missing| name.to_owned(), |version| format!("{name} {version}"))
     }
 
     /// What becomes of a message before it is sent. Only rolecall commits it with fsync; what the others keep, for clients that
@@ -68,7 +71,7 @@ impl Product {
             Running::Rolecall { server, .. } => server.pid()?,
             Running::Peer(peer) => peer.pid()?,
         };
-        Ok(House { product: self, address, pid, sessions: Vec::new(), _running: running })
+        Ok(House { product: self, address, pid, sessions: Vec::new(), running })
     }
 }
 
@@ -79,7 +82,7 @@ pub(crate) struct House {
     pid: i32,
     /// The sessions that rolecall has made; with the others a session begins with its first connection.
     pub(crate) sessions: Vec<Session>,
-    _running: Running,
+    running: Running,
 }
 
 enum Running {
@@ -92,14 +95,23 @@ enum Running {
 }
 
 impl House {
-    /// Makes these many clients, each with a session of its own.
-    pub(crate) async fn clients(&mut self, count: usize) -> Result<Vec<Client>> {
+    /// Makes the clients of these numbers, each with a session of its own.
+    pub(crate) async fn clients(&mut self, numbers: Range<usize>) -> Result<Vec<Client>> {
         let (product, to) = (self.product, self.address);
         if product == Product::Rolecall {
-            let made = stream::iter(0..count).map(|_| api::create(to, "postbox")).buffered(AT_ONCE);
+            let made = stream::iter(numbers.clone()).map(|_| api::create(to, "postbox")).buffered(AT_ONCE);
             self.sessions = made.try_collect().await?;
         }
-        (0..count).map(|index| Client::new(product, to, index, self.sessions.get(index))).collect()
+        let clients = numbers.enumerate();
+        clients.map(|(place, number)| Client::new(product, to, number, self.sessions.get(place))).collect()
+    }
+
+    /// The folder in which messages are made durable, where they are.
+    pub(crate) fn durable_in(&self) -> Option<&Path> {
+        match &self.running {
+            Running::Rolecall { server, .. } => Some(server.home()),
+            Running::Peer(_) => None,
+        }
     }
 
     /// Processor time of its process so far, in seconds.
@@ -142,50 +154,21 @@ async fn node(script: &str) -> Result<(SocketAddr, Running)> {
     Ok((address, Running::Peer(Peer::start(command, home, address).await?)))
 }
 
-/// Where Debian keeps the sources of Go libraries.
-const GO_PATH: &str = "/usr/share/gocode";
-
 async fn centrifuge() -> Result<(SocketAddr, Running)> {
-    let program = tokio::task::spawn_blocking(centrifuge_program).await??;
+    let program = tokio::task::spawn_blocking(installed::centrifuge).await??;
     let (address, home) = (server::free_port()?, tempfile::tempdir()?);
     let mut command = server::bare(&program, home.path());
     command.arg(address.to_string());
     Ok((address, Running::Peer(Peer::start(command, home, address).await?)))
 }
 
-/// The server of `tests/peers/centrifuge`, built into the target folder; Go builds what has changed.
-fn centrifuge_program() -> Result<PathBuf> {
-    let remedy = "Centrifuge's library is missing; run: make deps-peers, or on Debian: sudo apt-get install golang-go \
-                  golang-github-centrifugal-centrifuge-dev golang-github-centrifugal-protocol-dev \
-                  golang-github-fzambia-eagle-dev golang-github-igm-sockjs-go-dev golang-github-mna-redisc-dev";
-    let library = PathBuf::from(GO_PATH).join("src/github.com/centrifugal/centrifuge");
-    ensure!(library.is_dir(), "{remedy}");
-    let home = paths::target_dir()?.join("peers-centrifuge");
-    std::fs::create_dir_all(&home)?;
-    let program = home.join("server");
-    let mut command = Command::new("go");
-    command.args(["build", "-o"]).arg(&program).arg("main.go");
-    command.current_dir(paths::root().join("tests/peers/centrifuge"));
-    // Without modules: the packages of the system are the versions that are meant, and nothing is fetched.
-    command.env("GO111MODULE", "off").env("GOPATH", GO_PATH).env("GOCACHE", home.join("cache"));
-    let built = command.output().context(remedy)?;
-    ensure!(built.status.success(), "{remedy}\n{}", String::from_utf8_lossy(&built.stderr));
-    Ok(program)
-}
-
 async fn mosquitto() -> Result<(SocketAddr, Running)> {
     let (address, home) = (server::free_port()?, tempfile::tempdir()?);
-    // Debian keeps it where only the administrator's search path looks.
-    let program = ["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto"].map(PathBuf::from);
-    let program = program.into_iter().find(|path| path.is_file()).unwrap_or_else(|| PathBuf::from("mosquitto"));
     let config = home.path().join("mosquitto.conf");
     let listener = format!("listener {} 127.0.0.1", address.port());
     let rest = "allow_anonymous true\nlog_dest none\npersistence false\nset_tcp_nodelay true\n";
     std::fs::write(&config, format!("{listener}\n{rest}"))?;
-    let mut command = server::bare(&program, home.path());
+    let mut command = server::bare(&installed::mosquitto()?, home.path());
     command.arg("-c").arg(config);
-    let peer = Peer::start(command, home, address).await;
-    let remedy =
-        "mosquitto is missing or does not start; run: make deps-peers, or on Debian: sudo apt-get install mosquitto";
-    Ok((address, Running::Peer(peer.context(remedy)?)))
+    Ok((address, Running::Peer(Peer::start(command, home, address).await?)))
 }

@@ -8,15 +8,15 @@
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use rolecall_tests::clock::{self, PATIENCE};
+use rolecall_tests::clock::PATIENCE;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use super::product::{House, Product};
+use super::schedule::Schedule;
 use super::{mqtt, payload};
 
 /// Messages, or requests, under way at the same time.
@@ -44,18 +44,21 @@ pub(crate) async fn publish(house: &House, task: Task) -> Result<()> {
         host: house.address.to_string(),
         sessions: house.sessions.iter().map(|session| session.id.clone()).collect(),
     });
-    let start = clock::now();
+    let count = LANES.min(task.sessions.div_ceil(batch));
+    let schedule = Schedule::start(&task, batch, count);
     let mut lanes = JoinSet::new();
-    for lane in 0..LANES.min(task.sessions.div_ceil(batch)) {
+    for lane in 0..count {
         let (requests, task, to) = (Arc::clone(&requests), task.clone(), house.address);
+        let schedule = Arc::clone(&schedule);
         lanes.spawn(async move {
             let mut lane_to = Lane::open(to).await?;
             for (round, number) in task.numbers.clone().enumerate() {
                 // A session is always published to by the same lane: its messages stay in order.
-                for first in (lane * batch..task.sessions).step_by(LANES * batch) {
-                    pace(&task, start, round * task.sessions + first).await;
+                for first in (lane * batch..task.sessions).step_by(count * batch) {
+                    schedule.next(lane).await?;
                     let last = (first + batch).min(task.sessions);
-                    lane_to.call(&requests.write(first..last, number)?).await?;
+                    let sent = schedule.stamp(round * task.sessions + first);
+                    lane_to.call(&requests.write(first..last, number, sent)?).await?;
                 }
             }
             anyhow::Ok(())
@@ -67,13 +70,6 @@ pub(crate) async fn publish(house: &House, task: Task) -> Result<()> {
     Ok(())
 }
 
-/// Waits until the message of this place in the order is due.
-async fn pace(task: &Task, start: Instant, place: usize) {
-    if let Some(rate) = task.rate {
-        tokio::time::sleep_until((start + Duration::from_secs_f64(place as f64 / rate)).into()).await;
-    }
-}
-
 /// How the products take messages over HTTP.
 struct Requests {
     product: Product,
@@ -83,17 +79,17 @@ struct Requests {
 }
 
 impl Requests {
-    /// The message of this number to each of these sessions.
-    fn write(&self, sessions: std::ops::Range<usize>, number: u64) -> Result<Vec<u8>> {
+    /// The message of this number to each of these sessions, sent then.
+    fn write(&self, sessions: std::ops::Range<usize>, number: u64, sent: u64) -> Result<Vec<u8>> {
         let (path, body) = if self.product == Product::Rolecall {
             let id = self.sessions.get(sessions.start).context("no such session")?;
-            let text = payload::write(number);
+            let text = payload::write(number, sent);
             // Urgent: one that is not is gathered with others for 300 ms, while a client is there.
             let body = format!(r#"{{"biz_id":"m{number}","role":"bench","priority":"high","text":"{text}"}}"#);
             (format!("/v1/sessions/{id}/messages"), body)
         } else {
             let messages: Vec<String> =
-                sessions.map(|session| format!(r#"[{session},"{}"]"#, payload::write(number))).collect();
+                sessions.map(|session| format!(r#"[{session},"{}"]"#, payload::write(number, sent))).collect();
             ("/publish".to_owned(), format!("[{}]", messages.join(",")))
         };
         let (host, length) = (&self.host, body.len());
@@ -149,35 +145,38 @@ async fn packets(house: &House, task: &Task) -> Result<()> {
     let mut stream = TcpStream::connect(house.address).await?;
     stream.set_nodelay(true)?;
     stream.write_all(&mqtt::connect_publisher()?).await?;
-    let start = clock::now();
-    let rounds = task.numbers.clone().count();
-    let (mut sent, mut taken, total) = (0, 0, rounds * task.sessions);
-    let (mut out, mut buffer) = (Vec::new(), Vec::new());
+    let schedule = Schedule::start(task, 1, 1);
+    let total = task.numbers.clone().count() * task.sessions;
+    let (mut sent, mut taken, mut buffer) = (0, 0, Vec::new());
     while taken < total {
-        while sent < total && sent - taken < LANES && is_due(task, start, sent) {
-            let number = task.numbers.start() + u64::try_from(sent / task.sessions)?;
-            let id = u16::try_from(sent % 60_000)? + 1;
-            let text = payload::write(number);
-            out.extend(mqtt::publish(id, &mqtt::topic(sent % task.sessions), text.as_bytes())?);
-            sent += 1;
-        }
-        stream.write_all(&out).await?;
-        out.clear();
-        // With all of them under way only an acknowledgement helps; else the next one is due soon.
-        let waits = if sent == total || sent - taken == LANES { PATIENCE } else { Duration::from_millis(1) };
-        match tokio::time::timeout(waits, stream.read_buf(&mut buffer)).await {
-            Ok(read) => ensure!(read? > 0, "the publisher was disconnected"),
-            Err(_elapsed) => ensure!(waits < PATIENCE, "nothing is acknowledged"),
-        }
-        while let Some(length) = mqtt::whole(&buffer) {
-            let rest = buffer.split_off(length);
-            taken += usize::from(mqtt::taken(&buffer)?);
-            buffer = rest;
+        tokio::select! {
+            due = schedule.next(0), if sent < total && sent - taken < LANES => {
+                due?;
+                let mut out = packet(task, &schedule, sent)?;
+                sent += 1;
+                while sent < total && sent - taken < LANES && schedule.next_at_once(0) {
+                    out.extend(packet(task, &schedule, sent)?);
+                    sent += 1;
+                }
+                stream.write_all(&out).await?;
+            }
+            read = tokio::time::timeout(PATIENCE, stream.read_buf(&mut buffer)) => {
+                ensure!(read.context("nothing is acknowledged")?? > 0, "the publisher was disconnected");
+                while let Some(length) = mqtt::whole(&buffer) {
+                    let rest = buffer.split_off(length);
+                    taken += usize::from(mqtt::taken(&buffer)?);
+                    buffer = rest;
+                }
+            }
         }
     }
     Ok(())
 }
 
-fn is_due(task: &Task, start: Instant, place: usize) -> bool {
-    task.rate.is_none_or(|rate| start.elapsed().as_secs_f64() * rate >= place as f64)
+/// The message of this place in the order.
+fn packet(task: &Task, schedule: &Schedule, place: usize) -> Result<Vec<u8>> {
+    let number = task.numbers.start() + u64::try_from(place / task.sessions)?;
+    let id = u16::try_from(place % 60_000)? + 1;
+    let text = payload::write(number, schedule.stamp(place));
+    mqtt::publish(id, &mqtt::topic(place % task.sessions), text.as_bytes())
 }

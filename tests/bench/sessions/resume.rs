@@ -43,7 +43,7 @@ impl Figures {
 /// An error when any client gets anything else than exactly what it missed, in order.
 pub(crate) async fn measure(house: &mut House, count: usize) -> Result<Figures> {
     let task = |numbers| Task { sessions: count, numbers, batch: 100, rate: None };
-    let clients = house.clients(count).await?;
+    let clients = house.clients(0..count).await?;
     let clients = crowd::all(clients, AT_ONCE, Work::Connect).await.context("the first connection")?;
     let first = publisher::publish(house, task(1..=1));
     let (clients, ()) = tokio::try_join!(crowd::all(clients, count, Work::Take(1)), first)?;
