@@ -4,7 +4,7 @@
 //! The bench tells each process what it is, then step by step to go on; each answers with how many it has.
 
 use std::future::Future;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::process::Stdio;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use rolecall_tests::api;
 use rolecall_tests::ws::{self, Hello, Socket};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines, Stdin};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinSet;
 use tokio_tungstenite::WebSocketStream;
@@ -25,9 +25,6 @@ pub(crate) const HOLDER: &str = "holder";
 
 /// Handshakes in flight, over all processes.
 const AT_ONCE: usize = 64;
-
-/// Connections from one source address: far below the ports that one has.
-const PER_SOURCE: usize = 5_000;
 
 /// How long a step may take: a bound for a hang, at a hundred connections a second.
 const PATIENCE: Duration = Duration::from_millis(10);
@@ -170,23 +167,15 @@ async fn say(count: usize) -> Result<()> {
 }
 
 async fn attach(to: SocketAddr, token: Option<String>, index: usize) -> Result<Socket> {
-    let hello = Hello { source: Some(source(index)?), ..Hello::fresh(&token.context("no session")?) };
+    let hello = Hello { source: Some(ws::source(index)?), ..Hello::fresh(&token.context("no session")?) };
     let mut socket = ws::connect(to, &hello).await?;
     socket.until("resumed", |_| Ok(())).await?;
     Ok(socket)
 }
 
 async fn handshake(to: SocketAddr, index: usize) -> Result<WebSocketStream<TcpStream>> {
-    let socket = TcpSocket::new_v4()?;
-    socket.bind(SocketAddr::from((source(index)?, 0)))?;
-    let stream = socket.connect(to).await?;
+    let stream = ws::dial(to, Some(ws::source(index)?)).await?;
     let url = format!("ws://{to}/");
     let (socket, _) = tokio_tungstenite::client_async_with_config(url, stream, Some(ws::small_buffers())).await?;
     Ok(socket)
-}
-
-/// The loopback address that a client connects from: one has ports for some tens of thousands.
-fn source(index: usize) -> Result<Ipv4Addr> {
-    let [high, low] = u16::try_from(index / PER_SOURCE + 257)?.to_be_bytes();
-    Ok(Ipv4Addr::new(127, high, low, 1))
 }

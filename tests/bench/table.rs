@@ -28,7 +28,7 @@ impl Row {
 /// Prints the head of an aligned table.
 pub(crate) fn head() -> Result<()> {
     let mut out = std::io::stdout().lock();
-    Ok(writeln!(out, "{:<46} {:>14} {:<8} {:>12}  baseline", "what", "value", "unit", "× baseline")?)
+    Ok(writeln!(out, "{:<56} {:>14} {:<8} {:>12}  baseline", "what", "value", "unit", "× baseline")?)
 }
 
 /// Prints figures as its rows.
@@ -40,7 +40,7 @@ pub(crate) fn print(rows: &[Row]) -> Result<()> {
             Some((what, _)) => ("-".to_owned(), format!("{what}: nothing measured")),
             None => (String::new(), String::new()),
         };
-        writeln!(out, "{:<46} {:>14.2} {:<8} {ratio:>12}  {beside}", row.what, row.value, row.unit)?;
+        writeln!(out, "{:<56} {:>14.2} {:<8} {ratio:>12}  {beside}", row.what, row.value, row.unit)?;
     }
     Ok(())
 }

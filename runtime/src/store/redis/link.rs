@@ -153,7 +153,7 @@ impl Shared {
     fn failed(&self, lines: &Lines, error: &RedisError, key: &str) -> RedisFault {
         let fault = self.fault(error, key);
         if fault.needs_another_connection() {
-            self.give_up(lines, fault.clone());
+            self.give_up(lines, &fault);
         } else if fault.lasts() {
             lines.ails(fault.clone());
         }
@@ -161,7 +161,7 @@ impl Shared {
     }
 
     /// Gives a connection up, unless there is another one already.
-    fn give_up(&self, lines: &Lines, fault: RedisFault) {
+    fn give_up(&self, lines: &Lines, fault: &RedisFault) {
         let given_up = self.state.send_if_modified(|state| {
             let current = matches!(state, State::Up(current) if current.is(lines));
             if current {
@@ -206,13 +206,13 @@ impl Shared {
             Ok(Ok(false)) => {
                 let server = self.settings.address.name().to_owned();
                 let detail = "its settings were changed: `appendonly` and `appendfsync`".to_owned();
-                self.give_up(lines, RedisFault::NotDurable { server, detail });
+                self.give_up(lines, &RedisFault::NotDurable { server, detail });
             }
             Ok(Err(error)) => drop(self.failed(lines, &error, "")),
             Err(_) => {
                 let server = self.settings.address.name().to_owned();
                 let detail = format!("no answer for {LOOK_ANSWER:?}");
-                self.give_up(lines, RedisFault::Unreachable { server, detail });
+                self.give_up(lines, &RedisFault::Unreachable { server, detail });
             }
         }
     }

@@ -52,6 +52,7 @@ impl Call {
     }
 
     /// Adds a number, as it is.
+    #[allow(clippy::needless_pass_by_value, reason = "numbers are copied")]
     pub(super) fn number(self, number: impl ToString) -> Self {
         self.arg(number.to_string())
     }

@@ -194,7 +194,7 @@ async fn the_scripts_keep_to_one_slot() {
     }
     let found = Found {
         run_id: String::new(),
-        wait: super::super::durability::Wait::Nothing,
+        wait: durability::Wait::Nothing,
         relies_on_appendfsync: false,
         warnings: Vec::new(),
     };
