@@ -7,9 +7,9 @@
 use super::{Client, Millis, Phase, Timer};
 use crate::heartbeat::{self, Mode, rtt::Estimator};
 
-/// No answer is given less time before the timeout, unless a third of it is less: pauses of a healthy server, and of the
-/// network below it, stay below. The patience of the learned heartbeat is as much.
-const LEAST_ANSWER_MS: u32 = 4_000;
+/// No answer is given less time before the timeout, unless a third of it is less. More would have clients beat before the
+/// Pings of long intervals, for more bytes than fixed beats cost (`HEARTBEAT.md`).
+const LEAST_ANSWER_MS: u32 = 3_000;
 
 /// What the adaptive mode goes by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]

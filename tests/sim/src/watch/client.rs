@@ -11,7 +11,7 @@ use crate::property::{Held, hold};
 /// A connection that lasted this long lets delays start over (§7.5).
 const STABLE_MS: u64 = 5_000;
 /// An answer to a beat has at least so much of the timeout, or a third of it (§6.12).
-const LEAST_ANSWER_MS: u64 = 4_000;
+const LEAST_ANSWER_MS: u64 = 3_000;
 /// A beat that nothing follows is repeated no sooner.
 const LEAST_AGAIN_MS: u64 = 1_000;
 /// So many delays below the least bound do not come in a row by chance once the bound has doubled.
