@@ -1,10 +1,13 @@
 //! Random histories of a store, by which a backend is compared with the model.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::conformance::item;
-use super::{Commit, DONE_KEPT_MS, Delivered, Store};
+use super::conformance::{START_MS, item, new_session};
+use super::{Commit, DONE_KEPT_MS, Delivered, MemoryStore, Store, StoreClock};
 use crate::ids::SessionId;
 
 /// One step of a random history.
@@ -65,7 +68,7 @@ pub(super) enum After {
 }
 
 /// What a step answers and what is then visible, as text that two stores must agree on.
-pub(super) async fn apply(store: &dyn Store, ids: &[SessionId], step: &Step, now_ms: u64) -> String {
+async fn apply(store: &dyn Store, ids: &[SessionId], step: &Step, now_ms: u64) -> String {
     let answer = match step {
         Step::Commit { session, stale, after, entries, delivered, state, running } => {
             let id = &ids[*session];
@@ -107,4 +110,35 @@ pub(super) async fn apply(store: &dyn Store, ids: &[SessionId], step: &Step, now
     }
     seen.push_str(&format!("\n{:?}", store.interrupted().await.unwrap()));
     seen
+}
+
+/// Lives a history with the model and with a store that `open` opens, and opens again for each [`Step::Reopen`]. Both must
+/// answer and show the same after every step.
+pub(super) async fn agree<S: Store>(open: impl AsyncFn(Arc<AtomicU64>) -> Arc<S>, steps: Vec<Step>) {
+    let clock = Arc::new(AtomicU64::new(START_MS));
+    let model = MemoryStore::with_clock(StoreClock::Manual(clock.clone()));
+    let mut store = open(clock.clone()).await;
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        let new = new_session();
+        model.create(new.clone()).await.unwrap();
+        store.create(new.clone()).await.unwrap();
+        ids.push(new.id);
+    }
+    for step in steps {
+        if let Step::Wait { ms } = step {
+            clock.fetch_add(ms, Ordering::SeqCst);
+        }
+        if matches!(step, Step::Reopen) {
+            store.close().await;
+            store = open(clock.clone()).await;
+        }
+        let now_ms = clock.load(Ordering::SeqCst);
+        assert_eq!(
+            apply(&*store, &ids, &step, now_ms).await,
+            apply(&model, &ids, &step, now_ms).await,
+            "after {step:?}"
+        );
+    }
+    store.close().await;
 }

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::store::conformance::{self, START_MS, Subject, entries, item, new_session};
-use crate::store::histories::{Step, apply, step};
-use crate::store::{Delivered, INBOX_LIMIT, MemoryStore};
+use crate::store::histories::{agree, step};
+use crate::store::{Delivered, INBOX_LIMIT};
 
 fn open(path: &Path, clock: &Arc<AtomicU64>) -> Arc<EmbeddedStore> {
     Arc::new(EmbeddedStore::open_with_clock(path, StoreClock::Manual(clock.clone())).unwrap())
@@ -182,28 +182,7 @@ proptest! {
     #[test]
     fn agrees_with_the_model(steps in prop::collection::vec(step(), 1..40)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let directory = tempfile::tempdir().unwrap();
-            let clock = Arc::new(AtomicU64::new(START_MS));
-            let model = MemoryStore::with_clock(StoreClock::Manual(clock.clone()));
-            let mut embedded = open(directory.path(), &clock);
-            let mut ids = Vec::new();
-            for _ in 0..3 {
-                let new = new_session();
-                model.create(new.clone()).await.unwrap();
-                embedded.create(new.clone()).await.unwrap();
-                ids.push(new.id);
-            }
-            for step in steps {
-                if let Step::Wait { ms } = step { clock.fetch_add(ms, Ordering::SeqCst); }
-                if matches!(step, Step::Reopen) {
-                    embedded.close().await;
-                    embedded = open(directory.path(), &clock);
-                }
-                let now_ms = clock.load(Ordering::SeqCst);
-                assert_eq!(apply(&*embedded, &ids, &step, now_ms).await, apply(&model, &ids, &step, now_ms).await, "after {step:?}");
-            }
-            embedded.close().await;
-        });
+        let directory = tempfile::tempdir().unwrap();
+        runtime.block_on(agree(async |clock| open(directory.path(), &clock), steps));
     }
 }

@@ -13,9 +13,9 @@ use proptest::prelude::*;
 
 use self::server::Server;
 use super::*;
+use crate::store::Delivered;
 use crate::store::conformance::{self, START_MS, Subject, entries, new_session};
-use crate::store::histories::{Step, apply, step};
-use crate::store::{Delivered, MemoryStore};
+use crate::store::histories::{agree, step};
 
 /// The settings for a test's server.
 fn settings(server: &Server, durability: Durability) -> RedisSettings {
@@ -86,26 +86,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let server = Server::start().await;
-            let clock = Arc::new(AtomicU64::new(START_MS));
-            let model = MemoryStore::with_clock(StoreClock::Manual(clock.clone()));
-            let mut store = open(&server, &clock).await;
-            let mut ids = Vec::new();
-            for _ in 0..3 {
-                let new = new_session();
-                model.create(new.clone()).await.unwrap();
-                store.create(new.clone()).await.unwrap();
-                ids.push(new.id);
-            }
-            for step in steps {
-                if let Step::Wait { ms } = step { clock.fetch_add(ms, Ordering::SeqCst); }
-                if matches!(step, Step::Reopen) {
-                    store.close().await;
-                    store = open(&server, &clock).await;
-                }
-                let now_ms = clock.load(Ordering::SeqCst);
-                assert_eq!(apply(&*store, &ids, &step, now_ms).await, apply(&model, &ids, &step, now_ms).await, "after {step:?}");
-            }
-            store.close().await;
+            agree(async |clock| open(&server, &clock).await, steps).await;
         });
     }
 }
