@@ -15,8 +15,9 @@ const QUIET: Duration = Duration::from_secs(35);
 /// arenas, once and for all.
 const FIRST: usize = 500;
 
-/// How long what they leave behind may take to go.
-const GONE: Duration = Duration::from_secs(15);
+/// How long what they leave behind may take to go: rolecall's sessions stay in memory for a minute behind their clients, and
+/// allocators give back some 20 s later.
+const GONE: Duration = Duration::from_secs(90);
 
 /// What a session costs that does nothing.
 #[derive(Debug)]

@@ -42,7 +42,7 @@ pub(crate) fn centrifuge_version() -> Result<String> {
     let mut command = Command::new("dpkg-query");
     command.args(["-W", "-f", "${Version}", "golang-github-centrifugal-centrifuge-dev"]);
     let asked = command.output()?;
-    ensure!(asked.status.success(), "no such package");
+    ensure!(asked.status.success(), "Debian has no such package here; run: make deps-peers");
     Ok(String::from_utf8(asked.stdout)?)
 }
 
