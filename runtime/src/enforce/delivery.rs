@@ -25,7 +25,7 @@ pub async fn admit_delivery(
 ) -> Result<Permitted<String>, Vec<Hit>> {
     let contract = contract.for_notices();
     let mut record = Record::new(&contract.name, metrics.clone());
-    let piece = Probe::behind(contract, "").end_with(text);
+    let piece = Probe::behind(contract, "").finish_with(text);
     let mut wrong: Vec<Broken> = piece.blocking.iter().map(|f| f.broken.clone()).collect();
     let mut warned = Vec::new();
     if wrong.is_empty() {
@@ -34,7 +34,9 @@ pub async fn admit_delivery(
         judgement.allowed.iter().for_each(|(rule, message)| record.note(rule, "warn", message));
         (wrong, warned) = (judgement.broken, judgement.warned);
     }
-    if wrong.is_empty() && piece.clean() && contract.program.check(&piece.text).passes() {
+    // What was put in place of a match was not judged yet; the rest was.
+    let holds = || piece.redacted.is_empty() || contract.program.check(&piece.text).passes();
+    if wrong.is_empty() && piece.clean() && holds() {
         for r in &piece.redacted {
             record.edit(&r.rule, "redact", &r.message);
         }

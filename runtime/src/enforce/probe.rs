@@ -122,9 +122,14 @@ impl Probe {
 
     /// What it would be if `text` came and the reply ended there.
     pub(super) fn end_with(&self, text: &str) -> Piece {
-        let mut trial = self.clone();
-        let mut piece = trial.push(text);
-        piece.absorb(trial.end());
+        self.clone().finish_with(text)
+    }
+
+    /// What it is when `text` comes and the reply ends there.
+    pub(super) fn finish_with(mut self, text: &str) -> Piece {
+        let mut piece = self.push(text);
+        let step = self.monitor.finish();
+        piece.absorb(self.piece(step));
         piece
     }
 

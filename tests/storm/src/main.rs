@@ -48,7 +48,7 @@ async fn run() -> Result<()> {
         clients,
         lasts: Duration::from_secs_f64(minutes * 60.0),
         cut_after: Duration::from_secs(15),
-        away: Duration::from_secs(2),
+        away: Duration::from_secs(4),
         pause: Duration::from_secs(20),
         timeout: Duration::from_secs(30),
         seed,

@@ -8,7 +8,7 @@ use super::{Client, Millis, Phase, Timer};
 use crate::heartbeat::{self, Mode, rtt::Estimator};
 
 /// No answer is given less time before the timeout, unless a third of it is less. More would have clients beat before the
-/// Pings of long intervals, for more bytes than fixed beats cost (`HEARTBEAT.md`).
+/// Pings of long intervals.
 const LEAST_ANSWER_MS: u32 = 3_000;
 
 /// What the adaptive mode goes by.
@@ -40,7 +40,7 @@ impl Pulse {
     /// The part of the timeout that is left for an answer: a third, or less where round trips are known to be short.
     fn answer_ms(&self, timeout_ms: u32) -> u32 {
         let third = timeout_ms / 3;
-        if self.rtt.is_known() { self.rtt.rto_ms().saturating_mul(2).max(LEAST_ANSWER_MS).min(third) } else { third }
+        if self.rtt.is_known() { self.rtt.rto_ms().max(LEAST_ANSWER_MS).min(third) } else { third }
     }
 
     /// How long after a beat without an answer the next is due: twice, four times … a round trip.
