@@ -54,12 +54,15 @@ test-docs: ## Examples in the documentation, and the documentation itself
 verify-contracts: plugins build ## Prove and try every contract in contracts/
 	@$(TARGET)/debug/rolecall verify contracts --format $(FORMAT)
 
+# Everything heavy that is built for release is built together, for the same reason.
+RELEASED := -p rolecall -p rolecall-tests -p rolecall-storm
+
 laws: ## A million cuts of texts, every law of replies at length, leaks over every surface (release build)
 	@$(CARGO) test --release -q -p rolecall-dsl --test splits --test monitor_laws
-	@$(CARGO) test --release -q -p rolecall --lib enforce::reply
-	@$(CARGO) test --release -q -p rolecall --lib gateway::tests::leaks -- --nocapture
-	@$(CARGO) build --release -q -p rolecall -p rolecall-tests
-	@$(CARGO) test --release -q -p rolecall-tests --test leaks
+	@$(CARGO) build --release -q $(RELEASED)
+	@$(CARGO) test --release -q $(RELEASED) --lib enforce::reply
+	@$(CARGO) test --release -q $(RELEASED) --lib gateway::tests::leaks -- --nocapture
+	@$(CARGO) test --release -q $(RELEASED) --test leaks
 
 # The first seed, so that another million can be tried: make sim SEEDS=5000000 FROM=1000000
 SEEDS ?= 1000000
@@ -81,18 +84,18 @@ model: ## Every state of the session protocol's model, and known bugs that must 
 MINUTES ?= 5
 CLIENTS ?= 10000
 storm: ## Ten thousand real clients over failing connections for five minutes, and a ledger (release build)
-	@$(CARGO) build --release -q -p rolecall -p rolecall-storm
+	@$(CARGO) build --release -q $(RELEASED)
 	@$(TARGET)/release/rolecall-storm --clients $(CLIENTS) --minutes $(MINUTES)
 
 bench: plugins ## Measure idle sessions, checks, delivery and resumes (release build)
-	@$(CARGO) build --release -q -p rolecall -p rolecall-tests
+	@$(CARGO) build --release -q $(RELEASED)
 	@$(TARGET)/release/rolecall-bench
 
 # SESSIONS and BEAT make it smaller, or its beats more frequent.
 SESSIONS ?= 1000000
 BEAT     ?= 240
 bench-million: ## A million idle sessions in one server: needs a limit of open files above that, and 24 GiB (release build)
-	@$(CARGO) build --release -q -p rolecall -p rolecall-tests
+	@$(CARGO) build --release -q $(RELEASED)
 	@$(TARGET)/release/rolecall-bench idle --sessions $(SESSIONS) --beat $(BEAT)
 
 bench-peers: PEER = --manifest-path tests/peers/extism/Cargo.toml --target-dir $(TARGET)/extism -q
@@ -100,12 +103,12 @@ bench-peers: deps ## Checks and plugins beside other products' (fetched into the
 	@$(CARGO) build $(PEER) --profile plugin --target wasm32-unknown-unknown \
 		-p rolecall-peer-component -p rolecall-peer-plugin
 	@$(CARGO) build $(PEER) --release
-	@$(CARGO) build --release -q -p rolecall -p rolecall-tests
+	@$(CARGO) build --release -q $(RELEASED)
 	@$(TARGET)/release/rolecall-bench peers
 	@$(MAKE) bench-sessions
 
 bench-sessions: deps-peers ## Sessions beside ws, Socket.IO, mosquitto and Centrifuge (the last two: packages of the system)
-	@$(CARGO) build --release -q -p rolecall -p rolecall-tests
+	@$(CARGO) build --release -q $(RELEASED)
 	@$(TARGET)/release/rolecall-bench sessions-peers
 
 fuzz: ## Look for bytes that break the language's tools or the protocol (nightly compiler, 5 minutes a target)
