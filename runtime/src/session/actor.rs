@@ -45,6 +45,8 @@ pub(super) struct Actor {
     in_flight: Option<InFlight>,
     courier: Courier,
     idle: Option<Pin<Box<Sleep>>>,
+    /// The session sleeps: its hold goes on without an actor.
+    keeps_hold: bool,
 }
 
 /// A commit under way.
@@ -64,11 +66,11 @@ impl Actor {
         asleep: Option<Box<Asleep>>,
     ) -> (Self, Option<Start>) {
         deps.metrics.session_entered("detached");
-        let Loaded { row, saved, said } = loaded;
+        let Loaded { row, fence, saved, said } = loaded;
         let id = row.created.id;
-        let outbox = Outbox::new(deps.store.clone(), id.clone(), row.head);
+        let outbox = Outbox::new(deps.store.clone(), id.clone(), fence, row.head);
         let mut machine = Machine::new(saved, row.head);
-        let start = machine.recover(said);
+        let (start, latest) = (machine.recover(said), machine.latest());
         let mut actor = Self {
             deps,
             id,
@@ -79,11 +81,12 @@ impl Actor {
             mailbox,
             presence,
             attached: None,
-            latest: None,
+            latest,
             generation: None,
             in_flight: None,
             courier: Courier::default(),
             idle: None,
+            keeps_hold: false,
         };
         if let Some(asleep) = asleep {
             actor.resume(*asleep);
@@ -103,9 +106,18 @@ impl Actor {
                 Err(error) => break Err(error),
             }
         };
-        if let Err(error) = &outcome {
-            tracing::error!(session = %self.id, %error, "a session stops: the store refused");
-            self.close_attached(close::TRY_LATER, "the session cannot be stored now");
+        match &outcome {
+            Ok(()) => {}
+            // It is not known who came, if anybody.
+            Err(error @ StoreError::Lost(_)) => {
+                tracing::warn!(session = %self.id, %error, "a session stops: it was taken over");
+                self.close_attached(close::HANDOVER, "another server has the session now");
+                self.keeps_hold = true;
+            }
+            Err(error) => {
+                tracing::error!(session = %self.id, %error, "a session stops: the store refused");
+                self.close_attached(close::TRY_LATER, "the session cannot be stored now");
+            }
         }
         self.detach();
         self.generation = None;
@@ -113,6 +125,9 @@ impl Actor {
         // message could be accepted twice.
         if let Some(flight) = self.in_flight.take() {
             let _ = flight.commit.await;
+        }
+        if !self.keeps_hold {
+            self.deps.release(&self.id, self.outbox.fence()).await;
         }
         self.pass_on().await;
     }
@@ -145,6 +160,7 @@ impl Actor {
             }
             Event::Committed(Ok(committed)) => self.committed(committed)?,
             Event::Committed(Err(error)) => return Err(self.failed(error)),
+            Event::Command(Command::Release(to)) => return Ok(!self.hand_over(to).await?),
             Event::Command(command) => self.command(command).await?,
             Event::Turn(event) => self.turn(event),
             Event::Assembled(Ok(window)) => self.assembled(window),
@@ -184,7 +200,9 @@ impl Actor {
                 }
                 Ok(())
             }
-            Command::Wake => Ok(()),
+            Command::Look => self.look().await,
+            // The first is not handled here: it may end the actor.
+            Command::Release(_) | Command::Wake => Ok(()),
         }
     }
 

@@ -11,6 +11,8 @@ use super::*;
 pub(super) struct Subject {
     pub(super) store: Arc<dyn Store>,
     pub(super) clock: Arc<AtomicU64>,
+    /// The same sessions as another process has them; `None` for a store that one has to itself.
+    pub(super) other: Option<Arc<dyn Store>>,
 }
 
 /// When the clock of a [`Subject`] starts.
@@ -23,6 +25,9 @@ pub(super) async fn all(subject: &Subject) {
     appends_only_behind_the_head_that_is_named(subject).await;
     reads_a_page_from_anywhere(subject).await;
     commits_state_and_running_mark_with_the_entries(subject).await;
+    takes_writes_of_the_last_claim_only(subject).await;
+    begins_epochs_for_an_owner_that_knows_the_head(subject).await;
+    gives_a_session_to_one_of_two(subject).await;
     fences_a_writer_of_an_old_epoch(subject).await;
     never_reuses_a_sequence_id_after_a_lost_tail(subject).await;
     begins_an_epoch_behind_every_known_one(subject).await;
@@ -69,6 +74,15 @@ pub(super) fn item(biz_id: &str, expires_ms: u64) -> InboxItem {
 fn delivery(text: &str, ids: &[&str]) -> Commit {
     let delivered = ids.iter().map(|id| Delivered { biz_id: (*id).to_owned(), entry: 0 }).collect();
     Commit { delivered, ..entries(&[text]) }
+}
+
+/// The sessions with an unfinished reply.
+pub(super) async fn unfinished(store: &dyn Store) -> Vec<SessionId> {
+    store.interrupted().await.unwrap().into_iter().map(|interrupted| interrupted.id).collect()
+}
+
+fn fenced(fence: u128, texts: &[&str]) -> Commit {
+    Commit { fence: Some(Fence::certain(fence)), ..entries(texts) }
 }
 
 async fn fresh(subject: &Subject) -> SessionId {
@@ -123,7 +137,7 @@ async fn appends_only_behind_the_head_that_is_named(subject: &Subject) {
     }
     let row = subject.store.session(&id).await.unwrap().unwrap();
     assert_eq!((row.head, row.state.len(), row.running), (2, 0, false));
-    assert!(!subject.store.interrupted().await.unwrap().contains(&id));
+    assert!(!unfinished(&*subject.store).await.contains(&id));
     assert_eq!(waiting(subject, &id).await, ["x"]);
     assert_eq!(subject.store.commit(&id, 1, behind(2, &["c"])).await.unwrap(), Committed { first: 3, head: 3 });
     // The fence comes first: whoever is fenced need not read again.
@@ -156,22 +170,96 @@ async fn commits_state_and_running_mark_with_the_entries(subject: &Subject) {
     subject.store.commit(&id, 1, entries(&["delta"])).await.unwrap();
     let row = subject.store.session(&id).await.unwrap().unwrap();
     assert_eq!((row.state.as_ref(), row.running, row.head), (b"one".as_slice(), true, 2));
-    assert!(subject.store.interrupted().await.unwrap().contains(&id));
+    assert!(unfinished(&*subject.store).await.contains(&id));
     let ended = Commit { state: Some(Bytes::from_static(b"two")), running: Some(false), ..Commit::default() };
     subject.store.commit(&id, 1, ended).await.unwrap();
     let row = subject.store.session(&id).await.unwrap().unwrap();
     assert_eq!((row.state.as_ref(), row.running, row.head), (b"two".as_slice(), false, 2));
-    assert!(!subject.store.interrupted().await.unwrap().contains(&id));
+    assert!(!unfinished(&*subject.store).await.contains(&id));
+}
+
+// Fails when a writer whose claim is over, or that never had one, can write any part of a step; when a claim that is over
+// ends the next one; or a claim does not show what was written before it.
+async fn takes_writes_of_the_last_claim_only(subject: &Subject) {
+    let (store, id) = (&subject.store, fresh(subject).await);
+    store.enqueue(&id, item("x", u64::MAX)).await.unwrap();
+    let row = store.claim(&id, None, Fence::certain(1)).await.unwrap();
+    assert_eq!(row.hold, Some(Hold { owner: store.node().clone(), fence: Fence::certain(1) }));
+    assert_eq!(store.session(&id).await.unwrap().unwrap(), row);
+    assert_eq!(store.commit(&id, 1, fenced(1, &["one"])).await.unwrap().head, 1);
+    // The same process claims anew, an actor of it having failed.
+    let row = store.claim(&id, None, Fence::certain(2)).await.unwrap();
+    assert_eq!((row.head, row.fence()), (1, Some(Fence::certain(2))));
+    store.release(&id, Fence::certain(1)).await.unwrap();
+    for stale in [Some(1), Some(3), None] {
+        let fence = stale.map(Fence::certain);
+        let late = Commit { fence, state: Some("late".into()), running: Some(true), ..delivery("late", &["x"]) };
+        // Nor does another epoch or head make any difference.
+        for (epoch, after) in [(1, Some(1)), (1, None), (7, None), (1, Some(9))] {
+            let refused = store.commit(&id, epoch, Commit { after, ..late.clone() }).await;
+            assert!(matches!(refused, Err(StoreError::Lost(lost)) if lost == id), "{fence:?}");
+        }
+        let leap = Leap { fence, ..Leap::beyond(1, 9) };
+        assert!(matches!(store.advance_epoch(&id, 1, leap).await, Err(StoreError::Lost(_))));
+    }
+    assert_eq!(store.session(&id).await.unwrap().unwrap(), row);
+    assert!(!unfinished(&**store).await.contains(&id));
+    assert_eq!(waiting(subject, &id).await, ["x"]);
+    assert_eq!(store.commit(&id, 1, fenced(2, &["two"])).await.unwrap().head, 2);
+    // What is released is nobody's, least of all its last owner's.
+    store.release(&id, Fence::certain(2)).await.unwrap();
+    assert_eq!(store.session(&id).await.unwrap().unwrap().hold, None);
+    assert!(matches!(store.commit(&id, 1, fenced(2, &["late"])).await, Err(StoreError::Lost(_))));
+    assert_eq!(store.commit(&id, 1, entries(&["three"])).await.unwrap().head, 3);
+}
+
+// Fails when an epoch begins for a writer that does not know what was written, or it is refused to one that does.
+async fn begins_epochs_for_an_owner_that_knows_the_head(subject: &Subject) {
+    let (store, id) = (&subject.store, fresh(subject).await);
+    store.claim(&id, None, Fence::certain(1)).await.unwrap();
+    store.commit(&id, 1, fenced(1, &["a"])).await.unwrap();
+    let leap = |after| Leap { fence: Some(Fence::certain(1)), after: Some(after), ..Leap::beyond(1, 9) };
+    let refused = store.advance_epoch(&id, 1, leap(0)).await;
+    assert!(matches!(refused, Err(StoreError::Moved { expected: 0, actual: 1, .. })), "{refused:?}");
+    assert_eq!(store.session(&id).await.unwrap().unwrap().epoch, 1);
+    assert_eq!(store.advance_epoch(&id, 1, leap(1)).await.unwrap(), 2);
+    assert_eq!(store.commit(&id, 2, fenced(1, &["b"])).await.unwrap().first, 9);
+}
+
+// Fails when two processes own a session at once, one takes it from another than it means, or a post needs to own it.
+async fn gives_a_session_to_one_of_two(subject: &Subject) {
+    let Some(other) = &subject.other else { return };
+    let (store, id) = (&subject.store, fresh(subject).await);
+    store.claim(&id, None, Fence::certain(1)).await.unwrap();
+    store.commit(&id, 1, Commit { running: Some(true), ..fenced(1, &["a"]) }).await.unwrap();
+    let third = Node::nameless().unwrap();
+    for from in [None, Some(&third), Some(other.node())] {
+        let refused = other.claim(&id, from, Fence::certain(2)).await;
+        assert!(matches!(refused, Err(StoreError::Owned { owner, .. }) if owner == *store.node()));
+    }
+    let interrupted = Interrupted { id: id.clone(), owner: Some(store.node().clone()) };
+    assert!(other.interrupted().await.unwrap().contains(&interrupted));
+    assert_eq!(other.enqueue(&id, item("x", u64::MAX)).await.unwrap(), Enqueued::Fresh);
+    assert_eq!(store.commit(&id, 1, fenced(1, &["b"])).await.unwrap().head, 2);
+    // Two that mean to take it from the same owner: one does.
+    let row = other.claim(&id, Some(store.node()), Fence::certain(3)).await.unwrap();
+    assert_eq!((row.head, row.running, row.fence()), (2, true, Some(Fence::certain(3))));
+    assert!(matches!(store.claim(&id, Some(&third), Fence::certain(4)).await, Err(StoreError::Owned { .. })));
+    assert!(matches!(store.commit(&id, 1, fenced(1, &["late"])).await, Err(StoreError::Lost(_))));
+    assert_eq!(other.commit(&id, 1, fenced(3, &["c"])).await.unwrap().head, 3);
+    other.release(&id, Fence::certain(3)).await.unwrap();
+    assert_eq!(store.claim(&id, Some(&third), Fence::certain(5)).await.unwrap().head, 3);
+    assert_eq!(waiting(subject, &id).await, ["x"]);
 }
 
 // Fails when a writer that lost its session can still write any part of a commit.
 async fn fences_a_writer_of_an_old_epoch(subject: &Subject) {
     let id = fresh(subject).await;
-    assert_eq!(subject.store.advance_epoch(&id, 1, 1, 1).await.unwrap(), 2);
+    assert_eq!(subject.store.advance_epoch(&id, 1, Leap::beyond(1, 1)).await.unwrap(), 2);
     let stale = Commit { state: Some(Bytes::from_static(b"stale")), running: Some(true), ..entries(&["stale"]) };
     let refused = subject.store.commit(&id, 1, stale).await;
     assert!(matches!(refused, Err(StoreError::Fenced { expected: 1, actual: 2, .. })));
-    assert!(matches!(subject.store.advance_epoch(&id, 1, 1, 9).await, Err(StoreError::Fenced { .. })));
+    assert!(matches!(subject.store.advance_epoch(&id, 1, Leap::beyond(1, 9)).await, Err(StoreError::Fenced { .. })));
     let row = subject.store.session(&id).await.unwrap().unwrap();
     assert_eq!((row.epoch, row.head, row.running, row.state.len()), (2, 0, false, 0));
     assert_eq!(subject.store.commit(&id, 2, entries(&["new"])).await.unwrap().head, 1);
@@ -181,13 +269,13 @@ async fn fences_a_writer_of_an_old_epoch(subject: &Subject) {
 async fn never_reuses_a_sequence_id_after_a_lost_tail(subject: &Subject) {
     let id = fresh(subject).await;
     subject.store.commit(&id, 1, entries(&["1", "2"])).await.unwrap();
-    assert_eq!(subject.store.advance_epoch(&id, 1, 1, 10).await.unwrap(), 2);
+    assert_eq!(subject.store.advance_epoch(&id, 1, Leap::beyond(1, 10)).await.unwrap(), 2);
     assert_eq!(subject.store.commit(&id, 2, entries(&["10"])).await.unwrap(), Committed { first: 10, head: 10 });
     assert_eq!(subject.store.read(&id, 3, 9).await.unwrap()[0].seq, 10);
     // A client that is behind must not push the sequence back.
-    assert_eq!(subject.store.advance_epoch(&id, 2, 2, 4).await.unwrap(), 3);
+    assert_eq!(subject.store.advance_epoch(&id, 2, Leap::beyond(2, 4)).await.unwrap(), 3);
     assert_eq!(subject.store.commit(&id, 3, entries(&["11"])).await.unwrap().first, 11);
-    assert_eq!(subject.store.advance_epoch(&id, 3, 3, u64::MAX).await.unwrap(), 4);
+    assert_eq!(subject.store.advance_epoch(&id, 3, Leap::beyond(3, u64::MAX)).await.unwrap(), 4);
     assert_eq!(subject.store.commit(&id, 4, entries(&["last"])).await.unwrap().head, u64::MAX);
     assert!(matches!(subject.store.commit(&id, 4, entries(&["none left"])).await, Err(StoreError::Corrupt { .. })));
 }
@@ -195,11 +283,14 @@ async fn never_reuses_a_sequence_id_after_a_lost_tail(subject: &Subject) {
 // Fails when a new epoch is one that a client has seen, takes several steps, or goes back to an old one at the end.
 async fn begins_an_epoch_behind_every_known_one(subject: &Subject) {
     let id = fresh(subject).await;
-    assert_eq!(subject.store.advance_epoch(&id, 1, 40, 1).await.unwrap(), 41);
-    assert_eq!(subject.store.advance_epoch(&id, 41, 7, 1).await.unwrap(), 42);
+    assert_eq!(subject.store.advance_epoch(&id, 1, Leap::beyond(40, 1)).await.unwrap(), 41);
+    assert_eq!(subject.store.advance_epoch(&id, 41, Leap::beyond(7, 1)).await.unwrap(), 42);
     assert!(matches!(subject.store.commit(&id, 41, entries(&["stale"])).await, Err(StoreError::Fenced { .. })));
     assert_eq!(subject.store.session(&id).await.unwrap().unwrap().epoch, 42);
-    assert!(matches!(subject.store.advance_epoch(&id, 42, Epoch::MAX, 1).await, Err(StoreError::Corrupt { .. })));
+    assert!(matches!(
+        subject.store.advance_epoch(&id, 42, Leap::beyond(Epoch::MAX, 1)).await,
+        Err(StoreError::Corrupt { .. })
+    ));
     assert_eq!(subject.store.commit(&id, 42, entries(&["on"])).await.unwrap().head, 1);
 }
 
@@ -223,7 +314,7 @@ async fn drops_the_oldest_entries_beyond_the_limit(subject: &Subject) {
 async fn counts_entries_not_numbers(subject: &Subject) {
     let id = fresh(subject).await;
     subject.store.commit(&id, 1, entries(&["1", "2", "3"])).await.unwrap();
-    subject.store.advance_epoch(&id, 1, 1, 900_001).await.unwrap();
+    subject.store.advance_epoch(&id, 1, Leap::beyond(1, 900_001)).await.unwrap();
     subject.store.commit(&id, 2, entries(&["a", "b"])).await.unwrap();
     let row = subject.store.session(&id).await.unwrap().unwrap();
     assert_eq!((row.head, row.floor), (900_002, 0));
@@ -362,7 +453,7 @@ async fn knows_no_session_that_was_not_created(subject: &Subject) {
     assert!(matches!(store.read(&id, 1, 1).await, Err(StoreError::NoSession(_))));
     assert!(matches!(store.enqueue(&id, item("x", 1)).await, Err(StoreError::NoSession(_))));
     assert!(matches!(store.inbox(&id, 1, 1).await, Err(StoreError::NoSession(_))));
-    assert!(matches!(store.advance_epoch(&id, 1, 1, 1).await, Err(StoreError::NoSession(_))));
+    assert!(matches!(store.advance_epoch(&id, 1, Leap::beyond(1, 1)).await, Err(StoreError::NoSession(_))));
 }
 
 // Fails when commits that are written together mix sessions up or lose one.
@@ -392,7 +483,8 @@ mod memory {
     async fn conforms() {
         let clock = Arc::new(AtomicU64::new(START_MS));
         let store = Arc::new(MemoryStore::with_clock(StoreClock::Manual(clock.clone())));
-        let subject = Subject { store, clock };
+        let other: Arc<dyn Store> = Arc::new(store.beside(&neighbours::Neighbours::new()));
+        let subject = Subject { store, clock, other: Some(other) };
         all(&subject).await;
         closed(&subject).await;
     }

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::super::places::Asleep;
+use super::super::places::{Asleep, Attempt};
 use super::Actor;
+use crate::store::StoreError;
 
 /// How long a session without client and without work stays in memory.
 const DETACHED: Duration = Duration::from_secs(60);
@@ -43,11 +44,48 @@ impl Actor {
         self.outbox.forget();
         let (outbox, lessons) = (self.outbox.clone(), self.machine.lessons());
         let asleep = Asleep { epoch: self.epoch, outbox, attached, latest: self.latest, lessons };
-        let Err(asleep) = self.deps.sleep(&self.id, &mut self.mailbox, Box::new(asleep)) else { return true };
+        let Err(asleep) = self.deps.sleep(&self.id, &mut self.mailbox, Box::new(asleep)) else {
+            self.keeps_hold = true;
+            return true;
+        };
         self.attached = Some(asleep.attached);
         self.deps.metrics.session_left("detached");
         self.deps.metrics.session_entered("attached");
         false
+    }
+
+    /// Another process is to serve the session. What was decided is committed, and told to the connection, before that one
+    /// is let go; an unfinished reply keeps its mark. Says whether the actor ends.
+    pub(super) async fn hand_over(&mut self, to: Attempt) -> Result<bool, StoreError> {
+        if self.latest.is_some_and(|latest| to.is_before(latest)) {
+            return Ok(false);
+        }
+        self.stop().await?;
+        let (code, reason) = to.farewell(self.latest);
+        self.close_attached(code, reason);
+        Ok(true)
+    }
+
+    /// Looks whether the session is as this actor believes. What is under way finds out by itself.
+    pub(super) async fn look(&mut self) -> Result<(), StoreError> {
+        if self.in_flight.is_some() || !self.machine.is_settled() {
+            return Ok(());
+        }
+        let row = self.deps.store.session(&self.id).await?.ok_or_else(|| StoreError::NoSession(self.id.clone()))?;
+        let (id, head) = (self.id.clone(), self.outbox.head());
+        if row.fence() != Some(self.outbox.fence()) {
+            return Err(StoreError::Lost(id));
+        }
+        if row.epoch != self.epoch {
+            return Err(StoreError::Fenced { id, expected: self.epoch, actual: row.epoch });
+        }
+        if row.head != head {
+            return Err(StoreError::Moved { id, expected: head, actual: row.head });
+        }
+        if self.attached.is_some() {
+            self.courier.posted(false);
+        }
+        Ok(())
     }
 
     /// What was handed over while the actor left goes to the next one: nothing that a client says is lost to a nap.

@@ -21,6 +21,7 @@ mod fault;
 mod keys;
 mod lines;
 mod link;
+mod nodes;
 mod running;
 mod scripts;
 mod server;
@@ -45,10 +46,10 @@ pub use self::fault::RedisFault;
 use self::keys::{Keys, padded};
 use self::link::Link;
 use self::running::Marks;
-use self::scripts::{ADVANCE, COMMIT, CREATE, Call, ENQUEUE};
+use self::scripts::{ADVANCE, CLAIM, COMMIT, CREATE, Call, ENQUEUE, RELEASE};
 use super::{
-    Commit, Committed, DONE_KEPT_MS, DONE_LIMIT, Enqueued, INBOX_LIMIT, InboxItem, LOG_LIMIT, LogEntry, NewSession,
-    SessionRow, Store, StoreClock, StoreError,
+    Commit, Committed, DONE_KEPT_MS, DONE_LIMIT, Enqueued, Fence, INBOX_LIMIT, InboxItem, Interrupted, LOG_LIMIT, Leap,
+    LogEntry, NewSession, Node, Nodes, SessionRow, Store, StoreClock, StoreError,
 };
 use crate::ids::{Epoch, Seq, SessionId};
 
@@ -64,14 +65,18 @@ pub struct RedisSettings {
     pub prefix: String,
     /// When a write is acknowledged.
     pub durability: Durability,
+    /// Who this process is. Processes that run at the same time should have nodes of different names.
+    pub node: Node,
+    /// How long others take this process to live after it was last heard of.
+    pub lease: Duration,
 }
 
-/// A store on a Redis server. See [`Store`] for what it promises, and [`Durability`] for when.
-///
-/// One process at a time uses a prefix: a start closes the connections that an earlier process left.
+/// A store on a Redis server, which any number of processes may use at once. See [`Store`] for what it promises, and
+/// [`Durability`] for when.
 pub struct RedisStore {
     link: Link,
     keys: Keys,
+    lease: Duration,
     marks: Marks,
     clock: StoreClock,
     expired: AtomicU64,
@@ -94,8 +99,9 @@ impl RedisStore {
     /// # Errors
     /// As [`open`](Self::open).
     pub async fn open_with_clock(settings: RedisSettings, clock: StoreClock) -> Result<Self, StoreError> {
-        let keys = Keys::new(&settings.prefix);
+        let keys = Keys::new(&settings.prefix, settings.node.clone());
         Ok(Self {
+            lease: settings.lease,
             link: Link::open(settings, keys.clone()).await?,
             keys,
             marks: Marks::new()?,
@@ -146,6 +152,17 @@ impl RedisStore {
         Ok(outcome)
     }
 
+    /// Runs a script whose effect need not be durable.
+    async fn told<T>(
+        &self,
+        call: Call,
+        read: impl FnOnce(Value) -> Result<T, StoreError> + Send,
+    ) -> Result<T, StoreError> {
+        let lines = self.link.lines().await?;
+        let answer = call.run(&lines).await;
+        read(answer.map_err(|error| self.link.failed(&lines, &error, call.first_key()))?)
+    }
+
     /// Asks for the row of a session and something else about it, in this order and at once. A connection that turns out
     /// to be broken is replaced and asked again: reading twice is harmless.
     async fn look(&self, id: &SessionId, other: &redis::Cmd) -> Result<(SessionRow, Value), StoreError> {
@@ -174,6 +191,14 @@ impl RedisStore {
         // Its head is told to clients: nothing may be lost of it.
         lines.settler.vouch(doubts).await.map_err(|unsettled| self.link.unsettled(&lines, &unsettled))?;
         Ok(row)
+    }
+
+    fn range(&self, id: &SessionId, from: Seq, limit: usize) -> redis::Cmd {
+        // The server takes 0 for no limit.
+        let count = i64::try_from(limit.max(1)).unwrap_or(i64::MAX);
+        let mut range = redis::cmd("XRANGE");
+        range.arg(self.keys.log(id)).arg(format!("{from}-0")).arg("+").arg("COUNT").arg(count);
+        range
     }
 
     fn row_of(&self, id: &SessionId) -> redis::Cmd {
@@ -213,6 +238,7 @@ impl RedisStore {
             .number(LOG_LIMIT)
             .number(DONE_LIMIT)
             .number(DONE_KEPT_MS)
+            .arg(named(commit.fence))
             .number(commit.entries.len());
         for entry in commit.entries {
             call = call.arg(entry);
@@ -235,6 +261,11 @@ impl RedisStore {
     }
 }
 
+/// A fence as scripts take it.
+fn named(fence: Option<Fence>) -> String {
+    fence.map_or_else(String::new, |fence| fence.to_string())
+}
+
 #[async_trait]
 impl Store for RedisStore {
     async fn create(&self, new: NewSession) -> Result<(), StoreError> {
@@ -252,6 +283,27 @@ impl Store for RedisStore {
             Err(StoreError::Redis(RedisFault::Unreachable { .. })) => self.session_once(id).await,
             outcome => outcome,
         }
+    }
+
+    async fn claim(&self, id: &SessionId, from: Option<&Node>, fence: Fence) -> Result<SessionRow, StoreError> {
+        let mut call = Call::of(&CLAIM, [self.keys.state(id)])
+            .arg(self.keys.node().to_string())
+            .arg(fence.to_string())
+            .arg(from.map_or_else(String::new, Node::to_string));
+        for field in answer::ROW {
+            call = call.arg(field);
+        }
+        self.write(id, call, |mut answer| match answer.word() {
+            "ok" => answer::row(answer.next()?, id, &self.keys)?.ok_or_else(|| StoreError::NoSession(id.clone())),
+            _ => Err(answer.refusal(0, None)),
+        })
+        .await
+    }
+
+    async fn release(&self, id: &SessionId, fence: Fence) -> Result<(), StoreError> {
+        let _call = self.enter()?;
+        let call = Call::of(&RELEASE, [self.keys.state(id)]).arg(fence.to_string());
+        self.told(call, |answer| Answer::read(answer, id, &self.keys)).await.map(|_| ())
     }
 
     async fn commit(&self, id: &SessionId, epoch: Epoch, commit: Commit) -> Result<Committed, StoreError> {
@@ -278,15 +330,38 @@ impl Store for RedisStore {
 
     async fn read(&self, id: &SessionId, from: Seq, limit: usize) -> Result<Vec<LogEntry>, StoreError> {
         let _call = self.enter()?;
-        // The server takes 0 for no limit.
-        let count = i64::try_from(limit.max(1)).unwrap_or(i64::MAX);
-        let mut range = redis::cmd("XRANGE");
-        range.arg(self.keys.log(id)).arg(format!("{from}-0")).arg("+").arg("COUNT").arg(count);
-        let (row, entries) = self.look(id, &range).await?;
+        let (row, entries) = self.look(id, &self.range(id, from, limit)).await?;
         let mut entries = answer::entries(entries, id)?;
         entries.retain(|entry| entry.seq <= row.head);
         entries.truncate(limit);
         Ok(entries)
+    }
+
+    async fn follow(
+        &self,
+        id: &SessionId,
+        epoch: Epoch,
+        head: Seq,
+        from: Seq,
+        limit: usize,
+    ) -> Result<Vec<LogEntry>, StoreError> {
+        let _call = self.enter()?;
+        // Asked for behind the entries: if no later epoch has begun by then, none of them is of one.
+        let place = redis::cmd("HMGET").arg(self.keys.state(id)).arg("epoch").arg("head").take();
+        let lines = self.link.lines().await?;
+        let range = self.range(id, from, limit);
+        let (entries, place) = future::join(lines.ask(&range), lines.ask(&place)).await;
+        let failed = |error| StoreError::from(self.link.failed(&lines, &error, &self.keys.state(id)));
+        let entries = answer::entries(entries.map_err(failed)?, id)?;
+        let (now, end): (Option<Epoch>, Option<Seq>) = answer::take(place.map_err(failed)?, id)?;
+        let (now, end) = now.zip(end).ok_or_else(|| StoreError::NoSession(id.clone()))?;
+        if now != epoch {
+            return Err(StoreError::Fenced { id: id.clone(), expected: epoch, actual: now });
+        }
+        if end < head {
+            return Err(StoreError::Moved { id: id.clone(), expected: head, actual: end });
+        }
+        Ok(entries.into_iter().filter(|entry| entry.seq <= head).take(limit).collect())
     }
 
     async fn enqueue(&self, id: &SessionId, item: InboxItem) -> Result<Enqueued, StoreError> {
@@ -335,29 +410,33 @@ impl Store for RedisStore {
         self.expired.swap(0, Ordering::Relaxed)
     }
 
-    async fn advance_epoch(
-        &self,
-        id: &SessionId,
-        epoch: Epoch,
-        beyond: Epoch,
-        resume_at: Seq,
-    ) -> Result<Epoch, StoreError> {
+    async fn advance_epoch(&self, id: &SessionId, epoch: Epoch, leap: Leap) -> Result<Epoch, StoreError> {
         let call = Call::of(&ADVANCE, [self.keys.state(id)])
             .number(epoch)
-            .number(beyond)
-            .arg(padded(resume_at.saturating_sub(1)));
+            .number(leap.beyond)
+            .arg(padded(leap.resume_at.saturating_sub(1)))
+            .arg(named(leap.fence))
+            .arg(leap.after.map(padded).unwrap_or_default());
         self.write(id, call, |mut answer| match answer.word() {
             "ok" => answer.next(),
-            _ => Err(answer.refusal(epoch, None)),
+            _ => Err(answer.refusal(epoch, leap.after)),
         })
         .await
     }
 
-    async fn interrupted(&self) -> Result<Vec<SessionId>, StoreError> {
+    async fn interrupted(&self) -> Result<Vec<Interrupted>, StoreError> {
         let _call = self.enter()?;
         let lines = self.link.lines().await?;
         let marked = running::marked(&lines, &self.keys, self.clock.now_ms()).await;
         Ok(marked.map_err(|error| self.link.failed(&lines, &error, &self.keys.running(0)))?)
+    }
+
+    fn node(&self) -> &Node {
+        self.keys.node()
+    }
+
+    fn nodes(&self) -> Option<&dyn Nodes> {
+        Some(self)
     }
 
     fn healthy(&self) -> Result<(), StoreError> {
