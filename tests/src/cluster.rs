@@ -26,7 +26,7 @@ impl Cluster {
             let options = options.clone().flag("--store", "redis").flag("--redis-url", &url);
             let mut options = options.flag("--node-id", &format!("n{node}"));
             // What one of them signs, all let in.
-            options.env.push(("ROLECALL_TOKEN_KEY".to_owned(), "a key that all servers of the test share".to_owned()));
+            options.env.push(("ROLECALL_TOKEN_KEY".to_owned(), "a-key-that-all-servers-of-the-test-share".to_owned()));
             Server::start(options)
         });
         Ok(Self { nodes: try_join_all(nodes).await?, redis })

@@ -116,7 +116,7 @@ async fn a_server_that_stood_still_owns_nothing_any_more() -> Result<()> {
 async fn one_id_posted_everywhere_is_delivered_once() -> Result<()> {
     let upstream = Upstream::loopback().await?;
     let cluster = cluster(&upstream).await?;
-    let mut person = Person::meet(cluster.node(2)?.address(), "postbox").await?;
+    let mut person = Person::meet(cluster.node(2)?.address(), "storyteller").await?;
     let mut socket = person.attach().await?;
     let order = json!({"biz_id": "order-1", "role": "support", "text": "Your order has shipped."});
     let nodes: Vec<SocketAddr> =

@@ -19,8 +19,10 @@ use super::saved::{Saved, admit};
 use crate::ids::{Epoch, Seq, SessionId, TokenGeneration};
 use crate::store::{Fence, Node, Nodes, Ring, SessionRow, StoreError};
 
-/// How long an owner that lives may take to let go.
+/// How long an owner that lives may take to let go, once it has heard that it is to.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How long it may take to hear that. Longer, and it is dead, or stands still.
+const DEAF: Duration = Duration::from_millis(300);
 /// How often is looked whether it has; doubled up to the second.
 const LOOK: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(80));
 /// Owners, one after the other, of whom a session is asked before its client must come again.
@@ -109,7 +111,8 @@ impl Deps {
     ) -> Result<Owned, SessionError> {
         self.look(id, visitor).await?;
         let Hello { instance, attempt, .. } = visitor.hello;
-        if !nodes.ring(owner, &Ring::Release(id.clone(), *instance, *attempt)).await? {
+        let release = Ring::Release(id.clone(), *instance, *attempt);
+        if !nodes.ring(owner, &release).await? {
             return self.claim(id, Some(owner)).await;
         }
         let (mut pause, longest) = LOOK;
@@ -121,6 +124,9 @@ impl Deps {
             match self.claim(id, None).await {
                 Err(SessionError::Store(StoreError::Owned { owner: now, .. })) if now == *owner => {}
                 outcome => return outcome,
+            }
+            if waited >= DEAF && nodes.is_unheard(owner, &release).await? {
+                break;
             }
         }
         // It may have served a later attempt of this client instead of letting go.
@@ -135,6 +141,9 @@ impl Deps {
 
     async fn look(&self, id: &SessionId, visitor: Visitor<'_>) -> Result<(), SessionError> {
         let row = self.store.session(id).await?.ok_or_else(|| SessionError::NoSession(id.clone()))?;
+        if self.contracts.get(&row.created.role).is_none() {
+            return Err(SessionError::NoRole(row.created.role));
+        }
         visitor.judge(&row)
     }
 

@@ -64,6 +64,10 @@ impl Nodes for Neighbours {
         Ok(true)
     }
 
+    async fn is_unheard(&self, node: &Node, ring: &Ring) -> Result<bool, StoreError> {
+        Ok(self.living.lock().get(node).is_some_and(|rings| rings.contains(ring)))
+    }
+
     async fn rings(&self) -> Result<Vec<Ring>, StoreError> {
         Ok(self.living.lock().get_mut(&self.node).map(std::mem::take).unwrap_or_default())
     }

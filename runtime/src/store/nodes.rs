@@ -93,6 +93,12 @@ pub trait Nodes: Send + Sync {
     /// When the store does not answer.
     async fn ring(&self, node: &Node, ring: &Ring) -> Result<bool, StoreError>;
 
+    /// Whether this still waits for a process to hear it.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    async fn is_unheard(&self, node: &Node, ring: &Ring) -> Result<bool, StoreError>;
+
     /// Takes what this process was told since.
     ///
     /// # Errors

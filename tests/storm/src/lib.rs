@@ -89,8 +89,9 @@ impl Storm {
     /// # Errors
     /// As [`run`](Self::run).
     pub async fn run_on(self, nodes: Nodes, apart: Option<usize>) -> Result<Report> {
-        let contracts = self.contracts()?;
-        let mut cluster = Cluster::start(nodes.count, &options(&contracts).flag("--node-lease", "2s")).await?;
+        let contracts = contracts(&self.role(LONG))?;
+        let options = options(&contracts, "60ms").flag("--node-lease", "2s");
+        let mut cluster = Cluster::start(nodes.count, &options).await?;
         let servers = (0..nodes.count).map(|node| Ok(cluster.node(node)?.address())).collect::<Result<Vec<_>>>()?;
         let (says, calm) = watch::channel(false);
         let mut crowds = self.crowds(&servers, Some(apart.unwrap_or(self.clients.div_ceil(nodes.count))), apart, &calm);
@@ -109,8 +110,8 @@ impl Storm {
     }
 
     async fn run_over(self, apart: Option<usize>) -> Result<Report> {
-        let contracts = self.contracts()?;
-        let server = Server::start(options(&contracts)).await?;
+        let contracts = contracts(&self.role("max_chars 500"))?;
+        let server = Server::start(options(&contracts, "30ms")).await?;
         let pid = server.pid()?;
         let (says, calm) = watch::channel(false);
         let mut crowds = self.crowds(&[server.address()], apart, apart, &calm);
@@ -147,27 +148,34 @@ impl Storm {
         crowds
     }
 
-    fn contracts(self) -> Result<TempDir> {
-        let contracts = TempDir::with_prefix("rolecall-storm-")?;
-        std::fs::write(contracts.path().join("storyteller.role"), self.role())?;
-        Ok(contracts)
-    }
-
-    /// Who answers.
-    fn role(self) -> String {
+    /// Who answers, by these rules.
+    fn role(self, rules: &str) -> String {
         let seconds = self.timeout.as_secs();
+        let case = format!("case \"a\" {{ user \"天下大势如何？\" reply \"{STORY}\" expect pass }}");
         format!(
             "role storyteller {{\n version 1.0.0\n language zh\n persona \"说书人。\"\n heartbeat {{ timeout {seconds}s }}\n \
-             constraints {{ max_chars 500 }}\n}}\n"
+             constraints {{ {rules} }}\n {}\n}}\n",
+            if rules == LONG { format!("cases {{ {case} }}") } else { String::new() }
         )
     }
 }
 
+/// The rule of a reply that is shown piece by piece, over more than a second.
+const LONG: &str = "forbidden_terms \"算法\" { on_violation reject }";
+/// What it says.
+const STORY: &str = "话说天下大势，分久必合，合久必分。周末七国分争，并入于秦。及秦灭之后，楚汉分争，又并入于汉。后来如何？且听下文分解。";
+
+fn contracts(role: &str) -> Result<TempDir> {
+    let contracts = TempDir::with_prefix("rolecall-storm-")?;
+    std::fs::write(contracts.path().join("storyteller.role"), role)?;
+    Ok(contracts)
+}
+
 /// Every client comes from one address here, and is not rationed by it.
-fn options(contracts: &TempDir) -> Options {
+fn options(contracts: &TempDir, pace: &str) -> Options {
     Options { quiet: true, contracts: contracts.path().to_owned(), ..Options::default() }
         .flag("--log-level", "error")
-        .flag("--rehearsal-pace", "30ms")
+        .flag("--rehearsal-pace", pace)
         .flag("--address-connections", "off")
         .flag("--address-requests", "off")
 }

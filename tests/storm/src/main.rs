@@ -87,10 +87,10 @@ fn say(storm: Storm, minutes: f64, report: &Report) -> Result<()> {
             happened.kills, happened.interrupted, happened.stops, happened.redis_kills, happened.redis_stops
         )?;
     }
-    writeln!(
-        out,
-        "everybody at rest {:.1} s after the storm; server: {:.0} s of processor time, {:.0} MiB",
-        report.calm_after_s, report.server_cpu_s, report.server_rss_mib
-    )?;
-    Ok(())
+    write!(out, "everybody at rest {:.1} s after the storm", report.calm_after_s)?;
+    if happened.kills == 0 {
+        let (cpu_s, rss_mib) = (report.server_cpu_s, report.server_rss_mib);
+        write!(out, "; server: {cpu_s:.0} s of processor time, {rss_mib:.0} MiB")?;
+    }
+    Ok(writeln!(out)?)
 }

@@ -84,6 +84,14 @@ impl Nodes for RedisStore {
         Ok(self.word(call).await?.0 == "told")
     }
 
+    async fn is_unheard(&self, node: &Node, ring: &Ring) -> Result<bool, StoreError> {
+        let _call = self.enter()?;
+        let (lines, key) = (self.link.lines().await?, self.keys.bell(node));
+        let place: Result<Value, _> = lines.ask(&redis::cmd("LPOS").arg(&key).arg(ring.encode()).take()).await;
+        let place = place.map_err(|error| self.link.failed(&lines, &error, &key))?;
+        Ok(!matches!(place, Value::Nil))
+    }
+
     async fn rings(&self) -> Result<Vec<Ring>, StoreError> {
         let _call = self.enter()?;
         let (lines, key) = (self.link.lines().await?, self.keys.bell(self.keys.node()));

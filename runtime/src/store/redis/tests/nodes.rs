@@ -82,7 +82,9 @@ async fn what_is_told_is_heard_once() {
         assert!(other.ring(one.node(), ring).await.unwrap());
     }
     assert_eq!(other.rings().await.unwrap(), []);
+    assert!(other.is_unheard(one.node(), &said[1]).await.unwrap());
     assert_eq!(one.rings().await.unwrap(), said);
+    assert!(!other.is_unheard(one.node(), &said[1]).await.unwrap());
     assert_eq!(one.rings().await.unwrap(), []);
     let many = (0..10_002).map(|_| other.ring(one.node(), &said[1]));
     assert!(future::join_all(many).await.into_iter().all(|told| told.unwrap()));
