@@ -198,6 +198,7 @@ impl App {
         }
         stop.await;
         tracing::info!("shutting down");
+        self.sessions.hand_over(self.config.hand_over).await;
         self.end().await
     }
 

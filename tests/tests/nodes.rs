@@ -198,3 +198,54 @@ async fn what_a_dead_server_leaves_is_taken_over() -> Result<()> {
     }
     cluster.check_logs()
 }
+
+// Fails when a server that is to stop sends all its clients away at once or before their time, cuts a reply meanwhile, lets
+// somebody in, or waits on when all have gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_stops_hands_its_clients_over_one_by_one() -> Result<()> {
+    const CLIENTS: usize = 10;
+    let upstream = Upstream::loopback().await?;
+    let options = Options { quiet: true, ..Options::upstream(&upstream.url()) };
+    let mut cluster = Cluster::start(2, &options.flag("--hand-over", "30s")).await?;
+    let (stops, stays) = (cluster.node(0)?.address(), cluster.node(1)?.address());
+    let mut talks = Vec::new();
+    for n in 0..CLIENTS {
+        let mut person = Person::meet(stops, "storyteller").await?;
+        let mut socket = person.attach().await?;
+        let id = person.say(&mut socket, &story(n)).await?;
+        hear(&mut person, &mut socket, 2).await?;
+        talks.push((person, socket, id));
+    }
+    cluster.node(0)?.terminate()?;
+    let mut times = Vec::new();
+    for (person, socket, _) in &mut talks {
+        loop {
+            let Arrival::Frame(frame) = socket.next().await? else { bail!("cut before its time") };
+            person.ledger.frame(&frame)?;
+            if frame["type"] == "goaway" {
+                times.push(frame["after_ms"].as_u64().context("no time")?);
+                break;
+            }
+        }
+    }
+    times.sort_unstable();
+    let paced: Vec<u64> = (0..CLIENTS as u64).map(|nth| nth * 3_000).collect();
+    ensure!(times == paced, "{times:?}");
+    let newcomer = ws::open(stops, &talks[0].0.hello()).await?;
+    ensure!(matches!(newcomer, Opened::Refused { status: 503, .. }), "{newcomer:?}");
+    // Whose time has not come hears its reply to the end where it is; the others where they go.
+    for (n, (person, socket, id)) in talks.iter_mut().enumerate() {
+        if n % 2 == 0 {
+            person.hear_reply(socket, id).await?;
+        }
+        person.go_to(stays);
+        *socket = person.attach().await?;
+        person.hear_reply(socket, id).await?;
+        person.settle().await?;
+    }
+    let left = clock::now();
+    let status = cluster.node_mut(0)?.ended().await?;
+    ensure!(status.success(), "{status}");
+    ensure!(left.elapsed() < Duration::from_secs(15), "it waits for nobody");
+    cluster.check_logs()
+}

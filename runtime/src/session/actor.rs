@@ -106,30 +106,7 @@ impl Actor {
                 Err(error) => break Err(error),
             }
         };
-        match &outcome {
-            Ok(()) => {}
-            // It is not known who came, if anybody.
-            Err(error @ StoreError::Lost(_)) => {
-                tracing::warn!(session = %self.id, %error, "a session stops: it was taken over");
-                self.close_attached(close::HANDOVER, "another server has the session now");
-                self.keeps_hold = true;
-            }
-            Err(error) => {
-                tracing::error!(session = %self.id, %error, "a session stops: the store refused");
-                self.close_attached(close::TRY_LATER, "the session cannot be stored now");
-            }
-        }
-        self.detach();
-        self.generation = None;
-        // The next actor reads the store: what may still be written must be decided first, or a
-        // message could be accepted twice.
-        if let Some(flight) = self.in_flight.take() {
-            let _ = flight.commit.await;
-        }
-        if !self.keeps_hold {
-            self.deps.release(&self.id, self.outbox.fence()).await;
-        }
-        self.pass_on().await;
+        self.end(outcome).await;
     }
 
     /// Only classifies.
@@ -201,6 +178,12 @@ impl Actor {
                 Ok(())
             }
             Command::Look => self.look().await,
+            Command::Leave(after_ms) => {
+                if let Some(attached) = &self.attached {
+                    self.machine.tell(attached.id, ServerFrame::Goaway { after_ms });
+                }
+                Ok(())
+            }
             // The first is not handled here: it may end the actor.
             Command::Release(_) | Command::Wake => Ok(()),
         }
@@ -356,13 +339,6 @@ impl Actor {
     fn failed(&mut self, error: StoreError) -> StoreError {
         self.in_flight = None;
         error
-    }
-
-    /// Goes down. The mark of an unfinished reply stays, and the next process goes on with it.
-    async fn stop(&mut self) -> Result<(), StoreError> {
-        self.generation = None;
-        self.courier.detached();
-        self.settle().await
     }
 
     /// Lets go of the connection with a last word.

@@ -25,6 +25,8 @@ pub(super) enum Command {
     Wake,
     /// A connection came to another process, of this attempt: the session is to go there.
     Release(Attempt),
+    /// The client is to go to another process, so many ms from now.
+    Leave(u32),
     /// Others may own the session by now, or messages wait that nobody told of.
     Look,
 }

@@ -25,7 +25,8 @@ pub mod turn;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use rolecall_dsl::Contract;
@@ -157,6 +158,8 @@ impl Sessions {
             places,
             loads,
             standing,
+            attached: AtomicUsize::new(0),
+            leaving: AtomicBool::new(false),
             connections,
         }))
     }
@@ -172,6 +175,18 @@ impl Sessions {
         let recovered = self.0.sweep().await?;
         self.0.take_part();
         Ok(recovered)
+    }
+
+    /// Where several processes share the store: sends all clients to the others, each at a time of its own within `over`, and
+    /// waits until they have gone or that is over. From here on nobody is let in.
+    pub async fn hand_over(&self, over: Duration) {
+        self.0.hand_all_over(over).await;
+    }
+
+    /// Whether clients are let in.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        !self.0.leaving.load(Ordering::SeqCst)
     }
 
     /// Takes part no longer, once nothing is served any more: others take what is left without asking.
@@ -209,6 +224,9 @@ impl Sessions {
     ) -> Result<Attachment, SessionError> {
         // On a store that stopped writing, a session could answer nothing and would only ask the model again.
         self.0.store.healthy()?;
+        if !self.is_open() {
+            return Err(SessionError::ShuttingDown);
+        }
         let visitor = Visitor { hello, generation };
         for _ in 0..ATTEMPTS {
             let mailbox = self.0.actor(id, Some(visitor)).await?;

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
@@ -24,6 +25,8 @@ const LISTEN: Duration = Duration::from_millis(50);
 const HEARD: usize = 1_024;
 /// Sessions looked at or taken over at once.
 const AT_ONCE: usize = 64;
+/// How often a process that hands its sessions over looks whether all have gone.
+const GONE: Duration = Duration::from_millis(50);
 /// Sessions whose unfinished reply cannot go on, and which are not tried again.
 const HOPELESS: usize = 10_000;
 
@@ -140,7 +143,7 @@ impl Deps {
             sleep(pause).await;
             self.renew(nodes).await;
             renewals = renewals.wrapping_add(1);
-            if renewals % 3 == 0 {
+            if renewals.is_multiple_of(3) {
                 self.sweep().await.unwrap_or_else(|error| {
                     tracing::debug!(%error, "cannot look for unfinished replies now");
                     0
@@ -173,6 +176,33 @@ impl Deps {
                 );
             }
             Err(error) => tracing::debug!(%error, "the lease cannot be renewed now"),
+        }
+    }
+
+    /// Sends all clients to other processes, one after the other over so long, and waits until they have gone or that time
+    /// is over. Each is served until it goes; nobody new is let in.
+    pub(super) async fn hand_all_over(&self, over: Duration) {
+        if self.store.nodes().is_none() || self.stop.is_cancelled() {
+            return;
+        }
+        self.leaving.store(true, Ordering::SeqCst);
+        let ids = self.places.lock().ids();
+        tracing::info!(sessions = ids.len(), ?over, "handing sessions over to the other servers");
+        let slots = u32::try_from(ids.len()).unwrap_or(u32::MAX).max(1);
+        let slot = over.checked_div(slots).unwrap_or_default();
+        for (nth, id) in (0u32..).zip(ids) {
+            let after_ms = u32::try_from(slot.saturating_mul(nth).as_millis()).unwrap_or(u32::MAX);
+            let found = self.places.lock().find(&id);
+            match found {
+                Found::Awake(mailbox) => drop(mailbox.try_send(Command::Leave(after_ms))),
+                Found::Asleep(_) => self.places.lock().tell_asleep(&id, after_ms),
+                Found::Nowhere => {}
+            }
+        }
+        let began_ms = clock::monotonic_ms();
+        let over_ms = u64::try_from(over.as_millis()).unwrap_or(u64::MAX);
+        while self.attached.load(Ordering::SeqCst) > 0 && clock::monotonic_ms().saturating_sub(began_ms) < over_ms {
+            sleep(GONE).await;
         }
     }
 

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use rolecall_wire::close;
-use rolecall_wire::frame::Hello;
+use rolecall_wire::frame::{Hello, ServerFrame};
 use tokio::sync::mpsc;
 
-use super::attach::Lessons;
+use super::attach::{Control, Lessons};
 use super::event::Command;
 use super::line::Teller;
 use super::state::ConnectionId;
@@ -155,6 +155,13 @@ impl Places {
         let asleep = self.left(before);
         self.shrink();
         asleep
+    }
+
+    /// Tells the connection of a session that sleeps when to go. One that takes nothing finds out by itself.
+    pub(super) fn tell_asleep(&self, id: &SessionId, after_ms: u32) {
+        if let Some(Place::Asleep(_, asleep)) = self.by_id.get(id) {
+            let _ = asleep.attached.teller.tell(Control::Frame(Box::new(ServerFrame::Goaway { after_ms })));
+        }
     }
 
     fn left(&mut self, place: Option<Place>) -> Option<Box<Asleep>> {

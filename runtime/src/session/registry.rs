@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use rolecall_wire::close;
@@ -51,6 +51,10 @@ pub(super) struct Deps {
     /// Who loads a session just now.
     pub(super) loads: Loads,
     pub(super) standing: Standing,
+    /// Connections that have a session.
+    pub(super) attached: AtomicUsize,
+    /// This process hands its sessions over, and lets nobody in.
+    pub(super) leaving: AtomicBool,
     /// Counts the connections of all sessions: one that its session has forgotten is no other's.
     pub(super) connections: AtomicU64,
 }
@@ -179,10 +183,9 @@ impl Deps {
                 // Boxed: every connection's future has a place for this one, and hardly ever needs it.
                 Found::Asleep(nap) => match Box::pin(self.woken(id, nap)).await {
                     Ok(Some(mailbox)) => mailbox,
-                    Ok(None) => continue,
                     Err(error) if self.give_up(id, nap, &error) => return,
-                    // Another caller has woken it meanwhile.
-                    Err(_) => continue,
+                    // It is not as it was any more: another caller has woken it, or it is another process's.
+                    Ok(None) | Err(_) => continue,
                 },
                 Found::Nowhere => return,
             };

@@ -1,5 +1,7 @@
 //! How a client takes hold of its session.
 
+use std::sync::atomic::Ordering;
+
 use rolecall_wire::close;
 use rolecall_wire::frame::Hello;
 
@@ -44,6 +46,7 @@ impl Actor {
         self.courier.attached();
         let head = self.outbox.head();
         let first = hello.last_seq.saturating_add(1);
+        self.deps.attached.fetch_add(1, Ordering::SeqCst);
         self.deps.metrics.resume(resume.label(), head.saturating_sub(hello.last_seq));
         Ok(Attachment {
             role: self.role.clone(),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rolecall_wire::close;
 use tokio::time::sleep;
 
 use super::super::places::{Asleep, Attempt};
@@ -15,6 +16,41 @@ const DETACHED: Duration = Duration::from_secs(60);
 const ATTACHED: Duration = Duration::from_secs(10);
 
 impl Actor {
+    /// Ends: lets go of the connection, with a word where something is wrong, and of the session.
+    pub(super) async fn end(&mut self, outcome: Result<(), StoreError>) {
+        match &outcome {
+            Ok(()) => {}
+            // It is not known who came, if anybody.
+            Err(error @ StoreError::Lost(_)) => {
+                tracing::warn!(session = %self.id, %error, "a session stops: it was taken over");
+                self.close_attached(close::HANDOVER, "another server has the session now");
+                self.keeps_hold = true;
+            }
+            Err(error) => {
+                tracing::error!(session = %self.id, %error, "a session stops: the store refused");
+                self.close_attached(close::TRY_LATER, "the session cannot be stored now");
+            }
+        }
+        self.detach();
+        self.generation = None;
+        // The next actor reads the store: what may still be written must be decided first, or a
+        // message could be accepted twice.
+        if let Some(flight) = self.in_flight.take() {
+            let _ = flight.commit.await;
+        }
+        if !self.keeps_hold {
+            self.deps.release(&self.id, self.outbox.fence()).await;
+        }
+        self.pass_on().await;
+    }
+
+    /// Goes down. The mark of an unfinished reply stays, and the next process goes on with it.
+    pub(super) async fn stop(&mut self) -> Result<(), StoreError> {
+        self.generation = None;
+        self.courier.detached();
+        self.settle().await
+    }
+
     /// Lets time pass only while there is nothing to do.
     pub(super) fn watch_idleness(&mut self) {
         let is_busy = self.in_flight.is_some() || self.generation.is_some() || !self.machine.is_settled();

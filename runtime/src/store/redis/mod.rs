@@ -16,12 +16,14 @@
 
 mod address;
 mod answer;
+mod calls;
 mod durability;
 mod fault;
 mod keys;
 mod lines;
 mod link;
 mod nodes;
+mod reads;
 mod running;
 mod scripts;
 mod server;
@@ -43,10 +45,10 @@ pub use self::address::RedisAddress;
 use self::answer::Answer;
 pub use self::durability::Durability;
 pub use self::fault::RedisFault;
-use self::keys::{Keys, padded};
+use self::keys::Keys;
 use self::link::Link;
 use self::running::Marks;
-use self::scripts::{ADVANCE, CLAIM, COMMIT, CREATE, Call, ENQUEUE, RELEASE};
+use self::scripts::{CREATE, Call, RELEASE};
 use super::{
     Commit, Committed, DONE_KEPT_MS, DONE_LIMIT, Enqueued, Fence, INBOX_LIMIT, InboxItem, Interrupted, LOG_LIMIT, Leap,
     LogEntry, NewSession, Node, Nodes, SessionRow, Store, StoreClock, StoreError,
@@ -163,48 +165,6 @@ impl RedisStore {
         read(answer.map_err(|error| self.link.failed(&lines, &error, call.first_key()))?)
     }
 
-    /// Asks for the row of a session and something else about it, in this order and at once. A connection that turns out
-    /// to be broken is replaced and asked again: reading twice is harmless.
-    async fn look(&self, id: &SessionId, other: &redis::Cmd) -> Result<(SessionRow, Value), StoreError> {
-        match self.look_once(id, other).await {
-            Err(StoreError::Redis(RedisFault::Unreachable { .. })) => self.look_once(id, other).await,
-            outcome => outcome,
-        }
-    }
-
-    async fn look_once(&self, id: &SessionId, other: &redis::Cmd) -> Result<(SessionRow, Value), StoreError> {
-        let lines = self.link.lines().await?;
-        let key = self.keys.state(id);
-        let row = self.row_of(id);
-        let (row, other) = future::join(lines.ask(&row), lines.ask(other)).await;
-        let failed = |error| StoreError::from(self.link.failed(&lines, &error, &key));
-        let row = answer::row(row.map_err(failed)?, id, &self.keys)?;
-        Ok((row.ok_or_else(|| StoreError::NoSession(id.clone()))?, other.map_err(failed)?))
-    }
-
-    async fn session_once(&self, id: &SessionId) -> Result<Option<SessionRow>, StoreError> {
-        let lines = self.link.lines().await?;
-        let doubts = lines.settler.doubts();
-        let row = lines.ask(&self.row_of(id)).await;
-        let row = row.map_err(|error| self.link.failed(&lines, &error, &self.keys.state(id)))?;
-        let row = answer::row(row, id, &self.keys)?;
-        // Its head is told to clients: nothing may be lost of it.
-        lines.settler.vouch(doubts).await.map_err(|unsettled| self.link.unsettled(&lines, &unsettled))?;
-        Ok(row)
-    }
-
-    fn range(&self, id: &SessionId, from: Seq, limit: usize) -> redis::Cmd {
-        // The server takes 0 for no limit.
-        let count = i64::try_from(limit.max(1)).unwrap_or(i64::MAX);
-        let mut range = redis::cmd("XRANGE");
-        range.arg(self.keys.log(id)).arg(format!("{from}-0")).arg("+").arg("COUNT").arg(count);
-        range
-    }
-
-    fn row_of(&self, id: &SessionId) -> redis::Cmd {
-        redis::cmd("HMGET").arg(self.keys.state(id)).arg(&answer::ROW).take()
-    }
-
     /// Lists a session before the step that marks it. Gives the mark.
     async fn list(&self, id: &SessionId) -> Result<String, StoreError> {
         let mark = self.marks.make(self.clock.now_ms());
@@ -223,47 +183,6 @@ impl RedisStore {
             tracing::debug!(session = %id, %fault, "a finished reply stays on the list for now");
         }
     }
-
-    fn commit_call(&self, id: &SessionId, epoch: Epoch, commit: Commit, mark: &str) -> Call {
-        let keys = &self.keys;
-        let keys =
-            [keys.state(id), keys.log(id), keys.inbox(id), keys.waits(id), keys.due(id), keys.done(id), keys.aged(id)];
-        let mut call = Call::of(&COMMIT, keys)
-            .number(epoch)
-            .arg(padded(self.clock.now_ms()))
-            .arg(commit.after.map(padded).unwrap_or_default())
-            .arg(mark.to_owned())
-            .arg(if commit.state.is_some() { "1" } else { "" })
-            .arg(commit.state.unwrap_or_default())
-            .number(LOG_LIMIT)
-            .number(DONE_LIMIT)
-            .number(DONE_KEPT_MS)
-            .arg(named(commit.fence))
-            .number(commit.entries.len());
-        for entry in commit.entries {
-            call = call.arg(entry);
-        }
-        for delivered in commit.delivered {
-            call = call.arg(delivered.biz_id).number(delivered.entry);
-        }
-        call
-    }
-
-    fn enqueue_call(&self, id: &SessionId, item: InboxItem) -> Call {
-        let keys = &self.keys;
-        Call::of(&ENQUEUE, [keys.state(id), keys.inbox(id), keys.waits(id), keys.due(id), keys.done(id)])
-            .arg(padded(self.clock.now_ms()))
-            .arg(item.biz_id)
-            .arg(item.bytes)
-            .arg(padded(item.expires_ms))
-            .number(INBOX_LIMIT)
-            .number(DONE_KEPT_MS)
-    }
-}
-
-/// A fence as scripts take it.
-fn named(fence: Option<Fence>) -> String {
-    fence.map_or_else(String::new, |fence| fence.to_string())
 }
 
 #[async_trait]
@@ -286,13 +205,7 @@ impl Store for RedisStore {
     }
 
     async fn claim(&self, id: &SessionId, from: Option<&Node>, fence: Fence) -> Result<SessionRow, StoreError> {
-        let mut call = Call::of(&CLAIM, [self.keys.state(id)])
-            .arg(self.keys.node().to_string())
-            .arg(fence.to_string())
-            .arg(from.map_or_else(String::new, Node::to_string));
-        for field in answer::ROW {
-            call = call.arg(field);
-        }
+        let call = self.claim_call(id, from, fence);
         self.write(id, call, |mut answer| match answer.word() {
             "ok" => answer::row(answer.next()?, id, &self.keys)?.ok_or_else(|| StoreError::NoSession(id.clone())),
             _ => Err(answer.refusal(0, None)),
@@ -411,12 +324,7 @@ impl Store for RedisStore {
     }
 
     async fn advance_epoch(&self, id: &SessionId, epoch: Epoch, leap: Leap) -> Result<Epoch, StoreError> {
-        let call = Call::of(&ADVANCE, [self.keys.state(id)])
-            .number(epoch)
-            .number(leap.beyond)
-            .arg(padded(leap.resume_at.saturating_sub(1)))
-            .arg(named(leap.fence))
-            .arg(leap.after.map(padded).unwrap_or_default());
+        let call = self.advance_call(id, epoch, leap);
         self.write(id, call, |mut answer| match answer.word() {
             "ok" => answer.next(),
             _ => Err(answer.refusal(epoch, leap.after)),
