@@ -20,7 +20,7 @@ use crate::session::Sessions;
 use crate::session::turn::Turns;
 use crate::shutdown::Shutdown;
 use crate::store::{
-    EmbeddedStore, MemoryStore, RedisAddress, RedisFault, RedisSettings, RedisStore, Store, StoreError,
+    EmbeddedStore, MemoryStore, Node, NodeError, RedisAddress, RedisFault, RedisSettings, RedisStore, Store, StoreError,
 };
 use crate::telemetry::{Metrics, Traces};
 use crate::{clock, gateway};
@@ -86,6 +86,9 @@ pub enum AppError {
     /// The store did not open.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// This process has no name.
+    #[error(transparent)]
+    Node(#[from] NodeError),
     /// There is no token key.
     #[error(transparent)]
     Token(#[from] TokenError),
@@ -157,7 +160,7 @@ impl App {
             metrics.clone(),
             shutdown.clone(),
         );
-        let recovered = sessions.recover().await?;
+        let recovered = sessions.begin().await?;
         let completions = Arc::new(Semaphore::new(config.max_completions));
         let started_at = clock::unix().as_secs();
         let app = Self {
@@ -195,6 +198,7 @@ impl App {
         }
         stop.await;
         tracing::info!("shutting down");
+        self.sessions.hand_over(self.config.hand_over).await;
         self.end().await
     }
 
@@ -218,6 +222,7 @@ impl App {
         if !ended {
             tracing::warn!(patience = ?self.config.shutdown_patience, "some tasks did not end in time and are cut off");
         }
+        self.sessions.leave().await;
         self.store.close().await;
         ended
     }
@@ -254,14 +259,16 @@ pub fn host_config(config: &Config) -> HostConfig {
     }
 }
 
-async fn open_store(config: &Config) -> Result<Arc<dyn Store>, StoreError> {
+async fn open_store(config: &Config) -> Result<Arc<dyn Store>, AppError> {
     match config.store {
         StoreKind::Memory => Ok(Arc::new(MemoryStore::new())),
         StoreKind::Embedded => Ok(Arc::new(EmbeddedStore::open(&config.data.join("store"))?)),
         StoreKind::Redis => {
-            let address = RedisAddress::parse(config.redis_url.reveal())?;
+            let address = RedisAddress::parse(config.redis_url.reveal()).map_err(StoreError::from)?;
             let (prefix, durability) = (config.redis_prefix.clone(), config.redis_durability);
-            Ok(Arc::new(RedisStore::open(RedisSettings { address, prefix, durability }).await?))
+            let (node, lease) =
+                (config.node_id.as_deref().map_or_else(Node::nameless, Node::begin)?, config.node_lease);
+            Ok(Arc::new(RedisStore::open(RedisSettings { address, prefix, durability, node, lease }).await?))
         }
     }
 }

@@ -104,6 +104,11 @@ impl Person {
         Ok(Self { to, session, ledger: Ledger::default(), welcome: Value::Null, client_seq: 0 })
     }
 
+    /// From here on connects to another server, with the same session.
+    pub fn go_to(&mut self, to: SocketAddr) {
+        self.to = to;
+    }
+
     /// Where this person would go on.
     #[must_use]
     pub fn hello(&self) -> Hello {

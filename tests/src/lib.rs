@@ -11,6 +11,7 @@ pub mod dirs;
 pub mod paths;
 pub mod process;
 
+pub mod cluster;
 pub mod redis;
 pub mod server;
 

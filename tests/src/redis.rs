@@ -5,13 +5,13 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
 use crate::clock::{self, PATIENCE};
-use crate::server::{free_port, show};
+use crate::server::{free_port, show, signal};
 
 /// A Redis server that has every write on its disk before it answers, with a folder of its own. Dropping it kills the
 /// process by its id.
@@ -59,6 +59,49 @@ impl Redis {
         child.kill()?;
         child.wait()?;
         Ok(())
+    }
+
+    /// Stops the process from running (SIGSTOP), or lets it go on.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn freeze(&self, frozen: bool) -> Result<()> {
+        let child = self.child.as_ref().context("the Redis server does not run")?;
+        signal(i32::try_from(child.id())?, if frozen { libc::SIGSTOP } else { libc::SIGCONT })
+    }
+
+    /// Sends a command, and gives the texts of its answer: none, one, or those of a list.
+    ///
+    /// # Errors
+    /// When the server does not answer, or with an error.
+    pub async fn ask(&self, words: &[&str]) -> Result<Vec<String>> {
+        let mut stream = BufReader::new(TcpStream::connect(self.address).await?);
+        let mut command = format!("*{}\r\n", words.len());
+        for word in words {
+            command.push_str(&format!("${}\r\n{word}\r\n", word.len()));
+        }
+        stream.write_all(command.as_bytes()).await?;
+        let mut texts = Vec::new();
+        let mut left = 1usize;
+        while left > 0 {
+            left -= 1;
+            let mut line = String::new();
+            stream.read_line(&mut line).await?;
+            let (kind, rest) = line.trim_end().split_at_checked(1).context("no answer")?;
+            match kind {
+                "*" => left += rest.parse::<usize>().unwrap_or(0),
+                "$" => {
+                    let Ok(length) = rest.parse::<usize>() else { continue };
+                    let mut text = vec![0; length + 2];
+                    stream.read_exact(&mut text).await?;
+                    text.truncate(length);
+                    texts.push(String::from_utf8_lossy(&text).into_owned());
+                }
+                "-" => bail!("Redis says {rest}"),
+                _ => texts.push(rest.to_owned()),
+            }
+        }
+        Ok(texts)
     }
 
     /// Its URL.

@@ -1,8 +1,10 @@
 //! Settings of the store on a Redis server.
 
+use std::time::Duration;
+
 use super::Secret;
-use super::values::Problem;
-use crate::store::{Durability, RedisAddress, RedisFault};
+use super::values::{Problem, duration};
+use crate::store::{Durability, Node, RedisAddress, RedisFault};
 
 /// A server's URL. It may carry a password, so it is never shown whole.
 pub(super) fn redis_url(text: &str) -> Result<Secret, Problem> {
@@ -32,4 +34,16 @@ pub(super) fn redis_prefix(text: &str) -> Result<String, Problem> {
 pub(super) fn redis_durability(text: &str) -> Result<Durability, Problem> {
     let remedy = "write memory, aof, `replicas N` or `aof replicas N`, N from 1 to 16";
     Durability::parse(text).ok_or_else(|| Problem::new("there is no such durability", remedy))
+}
+
+/// A server's name among others.
+pub(super) fn node_id(text: &str) -> Result<String, Problem> {
+    let remedy = "write 1 to 64 letters, digits, dots, hyphens and underscores, such as eu-1";
+    Node::check(text).map_err(|error| Problem::new(error.to_string(), remedy))?;
+    Ok(text.to_owned())
+}
+
+/// Shorter, and a moment's pause counts as death; longer, and nobody goes on with the replies of a server that died.
+pub(super) fn node_lease(text: &str) -> Result<Duration, Problem> {
+    duration(text, Duration::from_secs(1), Duration::from_secs(60))
 }

@@ -11,7 +11,7 @@ use ipnet::IpNet;
 use super::allowance::{Allowance, Unit, allowance};
 use super::kinds::{LogFormat, ModelKind, ReloadKind, StoreKind, log_format, model_kind, reload_kind, store_kind};
 use super::origin::{OriginRule, origin};
-use super::redis::{redis_durability, redis_prefix, redis_url};
+use super::redis::{node_id, node_lease, redis_durability, redis_prefix, redis_url};
 use super::routes::{self, Route};
 use super::values::{
     Problem, address, duration, flag, many, maybe, network, number, one, path, proxy, secret, size, text, url,
@@ -101,11 +101,19 @@ settings! {
     /// The server of `store redis`: `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`, or `rediss://` for TLS. With a
     /// password, prefer the environment: flags are visible to others.
     redis_url: Secret, "redis-url", Some("redis://127.0.0.1:6379/0"), Single, "URL", false, |v: &[String]| one(v, redis_url);
-    /// What all keys there begin with; one running server uses a prefix.
+    /// What all keys there begin with; servers with the same prefix share their sessions.
     redis_prefix: String, "redis-prefix", Some("rolecall:"), Single, "PREFIX", false, |v: &[String]| one(v, redis_prefix);
     /// When a write there counts as done: `memory` (the server has it), `aof` (on its disk), `replicas N` (so many have it),
     /// or `aof replicas N` (on all their disks).
     redis_durability: Durability, "redis-durability", Some("aof"), Single, "LEVEL", false, |v: &[String]| one(v, redis_durability);
+    /// This server's name among those on one Redis, another one for each; drawn at each start where none is given. With one
+    /// of its own, a server that was killed goes on with its sessions at once when it starts again.
+    node_id: Option<String>, "node-id", None, Single, "NAME", false, |v: &[String]| maybe(v, node_id);
+    /// How long the others take this server to live after they last heard of it.
+    node_lease: Duration, "node-lease", Some("5s"), Single, "DURATION", false, |v: &[String]| one(v, node_lease);
+    /// How long this server, one of several, takes to send its clients to the others when it is to stop; `0s` for at once.
+    hand_over: Duration, "hand-over", Some("5s"), Single, "DURATION", false,
+        |v: &[String]| one(v, |t| duration(t, Duration::ZERO, Duration::from_secs(600)));
     /// Which model answers: `rehearsal` or `openai`.
     model: ModelKind, "model", Some("rehearsal"), Single, "MODEL", false, |v: &[String]| one(v, model_kind);
     /// Base URL of an OpenAI-compatible server, for `model openai`.

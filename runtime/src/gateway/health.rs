@@ -38,7 +38,7 @@ pub(super) async fn healthz() -> Response {
 /// 503 with what is missing.
 pub(super) async fn readyz(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
     let unready = |code: &str, message: &str| ApiError::new(StatusCode::SERVICE_UNAVAILABLE, code, message);
-    if app.shutdown.signal().is_cancelled() {
+    if app.shutdown.signal().is_cancelled() || !app.sessions.is_open() {
         return Err(unready("shutting_down", "the server is shutting down"));
     }
     if app.contracts.list().is_empty() {

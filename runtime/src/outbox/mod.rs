@@ -27,7 +27,7 @@ pub use reader::{Batch, Reader, decode, within};
 use ring::Ring;
 
 use crate::ids::{Epoch, Seq, SessionId};
-use crate::store::{Commit, Committed, Delivered, Store, StoreError};
+use crate::store::{Commit, Committed, Delivered, Fence, Store, StoreError};
 
 /// One atomic step of a session's story.
 #[derive(Debug, Default)]
@@ -50,6 +50,8 @@ pub struct Outbox(Arc<Shared>);
 struct Shared {
     id: SessionId,
     store: Arc<dyn Store>,
+    /// What its writes are known by.
+    fence: Fence,
     /// The last message that readers may see. Every session has one, so it is a number and a list of who waits, not a
     /// channel of ten times the size.
     head: AtomicU64,
@@ -58,10 +60,17 @@ struct Shared {
 }
 
 impl Outbox {
-    /// The outbox of a session whose last committed message is `head`.
+    /// The outbox of a session that was claimed with this fence, and whose last committed message is `head`.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, id: SessionId, head: Seq) -> Self {
-        Self(Arc::new(Shared { id, store, head: AtomicU64::new(head), moved: Notify::new(), ring: Mutex::default() }))
+    pub fn new(store: Arc<dyn Store>, id: SessionId, fence: Fence, head: Seq) -> Self {
+        let (head, moved, ring) = (AtomicU64::new(head), Notify::new(), Mutex::default());
+        Self(Arc::new(Shared { id, store, fence, head, moved, ring }))
+    }
+
+    /// What its writes are known by.
+    #[must_use]
+    pub fn fence(&self) -> Fence {
+        self.0.fence
     }
 
     /// Makes a step durable, then shows it to the readers. Steps must not overlap: the caller waits
@@ -78,6 +87,7 @@ impl Outbox {
             return Err(StoreError::Oversized { id: self.0.id.clone(), len, max: MAX_MESSAGE });
         }
         let commit = Commit {
+            fence: Some(self.0.fence),
             after: Some(self.head()),
             entries,
             delivered: step.delivered,
@@ -107,10 +117,10 @@ impl Outbox {
         self.0.ring.lock().clear();
     }
 
-    /// A reader whose first message is `from`.
+    /// A reader of this epoch whose first message is `from`.
     #[must_use]
-    pub fn reader(&self, from: Seq) -> Reader {
-        Reader::new(self.0.clone(), from)
+    pub fn reader(&self, epoch: Epoch, from: Seq) -> Reader {
+        Reader::new(self.0.clone(), epoch, from)
     }
 }
 

@@ -6,7 +6,7 @@ use rolecall_wire::frame::Message;
 
 use super::Shared;
 use super::entry::text_len;
-use crate::ids::{Seq, SessionId};
+use crate::ids::{Epoch, Seq, SessionId};
 use crate::store::{LogEntry, StoreError};
 
 /// Bytes of text in one batch, unless its first message alone has more.
@@ -32,12 +32,13 @@ pub enum Batch {
 #[derive(Debug)]
 pub struct Reader {
     shared: Arc<Shared>,
+    epoch: Epoch,
     next: Seq,
 }
 
 impl Reader {
-    pub(super) fn new(shared: Arc<Shared>, next: Seq) -> Self {
-        Self { shared, next }
+    pub(super) fn new(shared: Arc<Shared>, epoch: Epoch, next: Seq) -> Self {
+        Self { shared, epoch, next }
     }
 
     /// Whose story it is.
@@ -56,7 +57,8 @@ impl Reader {
     /// the cursor moves when the batch is handed out.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// When the store cannot be read; [`StoreError::Fenced`] or [`StoreError::Moved`] where it is not as the session's
+    /// owner believes, because the session has another owner or the store lost a tail.
     pub async fn next_batch(&mut self, limit: usize) -> Result<Batch, StoreError> {
         let next = self.next;
         let head = self.shared.reached(next).await;
@@ -78,7 +80,7 @@ impl Reader {
 
     /// Messages from the cursor on, up to the first hole behind it.
     async fn read_store(&self, head: Seq, limit: usize) -> Result<Vec<Message>, StoreError> {
-        let entries = self.shared.store.read(&self.shared.id, self.next, limit).await?;
+        let entries = self.shared.store.follow(&self.shared.id, self.epoch, head, self.next, limit).await?;
         let Some(first) = entries.first().map(|entry| entry.seq) else { return Ok(Vec::new()) };
         let dense = (first..=head).zip(&entries).take_while(|(seq, entry)| *seq == entry.seq);
         dense.map(|(_, entry)| decode(entry)).collect()

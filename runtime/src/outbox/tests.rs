@@ -3,14 +3,22 @@ use rolecall_wire::frame::{Body, Outcome};
 
 use super::*;
 use crate::enforce::testing::permitted;
-use crate::store::{MemoryStore, NewSession};
+use crate::store::{Leap, MemoryStore, NewSession};
+
+const FENCE: Fence = Fence::certain(1);
 
 async fn outbox() -> (Outbox, Arc<dyn Store>, SessionId) {
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
     let id = SessionId::random().unwrap();
     let new = NewSession { id: id.clone(), role: "r".into(), user: String::new(), created_ms: 1 };
     store.create(new).await.unwrap();
-    (Outbox::new(store.clone(), id.clone(), 0), store, id)
+    store.claim(&id, None, FENCE).await.unwrap();
+    (Outbox::new(store.clone(), id.clone(), FENCE, 0), store, id)
+}
+
+/// To the next epoch.
+fn leap(resume_at: Seq) -> Leap {
+    Leap { fence: Some(FENCE), ..Leap::beyond(1, resume_at) }
 }
 
 /// Message `n` belongs to turn `n`; some are longer than others.
@@ -46,7 +54,7 @@ proptest! {
                 outbox.commit(1, step(total..total + size)).await.unwrap();
                 total += size;
             }
-            let mut reader = outbox.reader(from);
+            let mut reader = outbox.reader(1, from);
             let mut expected = from;
             while expected <= outbox.head() {
                 let batch = messages(reader.next_batch(limit).await);
@@ -66,7 +74,7 @@ proptest! {
 #[tokio::test]
 async fn a_reader_waits_and_may_be_cancelled() {
     let (outbox, _store, _) = outbox().await;
-    let mut reader = outbox.reader(1);
+    let mut reader = outbox.reader(1, 1);
     let waiting = tokio::time::timeout(std::time::Duration::from_millis(5), reader.next_batch(9)).await;
     assert!(waiting.is_err(), "nothing was said yet");
     let (batch, committed) = tokio::join!(reader.next_batch(9), outbox.commit(1, step(0..2)));
@@ -78,7 +86,7 @@ async fn a_reader_waits_and_may_be_cancelled() {
 #[tokio::test]
 async fn a_lagging_reader_learns_what_it_missed() {
     let (outbox, _store, _) = outbox().await;
-    let mut reader = outbox.reader(1);
+    let mut reader = outbox.reader(1, 1);
     for n in 0..11 {
         let entries = (0..1_000).map(|_| entry(n * 3_000)).collect();
         outbox.commit(1, Step { entries, ..Step::default() }).await.unwrap();
@@ -92,12 +100,12 @@ async fn a_lagging_reader_learns_what_it_missed() {
 async fn a_reader_names_the_hole_of_a_lost_tail() {
     let (outbox, store, id) = outbox().await;
     outbox.commit(1, step(0..2)).await.unwrap();
-    store.advance_epoch(&id, 1, 1, 6).await.unwrap();
+    store.advance_epoch(&id, 1, leap(6)).await.unwrap();
     outbox.skip_to(5);
-    let mut early = outbox.reader(2);
+    let mut early = outbox.reader(1, 2);
     assert_eq!(messages(early.next_batch(9).await).len(), 1);
     assert_eq!(early.next_batch(9).await.unwrap(), Batch::Skipped { from: 3, to: 5 });
-    let mut late = outbox.reader(1);
+    let mut late = outbox.reader(1, 1);
     outbox.commit(2, step(5..7)).await.unwrap();
     assert_eq!(messages(late.next_batch(9).await).len(), 2);
     assert_eq!(late.next_batch(9).await.unwrap(), Batch::Skipped { from: 3, to: 5 });
@@ -109,7 +117,7 @@ async fn a_reader_names_the_hole_of_a_lost_tail() {
 #[tokio::test]
 async fn a_step_follows_the_head_that_readers_see() {
     let (outbox, store, id) = outbox().await;
-    let late = Outbox::new(store.clone(), id.clone(), outbox.head());
+    let late = Outbox::new(store.clone(), id.clone(), FENCE, outbox.head());
     outbox.commit(1, step(0..2)).await.unwrap();
     let refused = late.commit(1, step(7..8)).await;
     assert!(matches!(refused, Err(StoreError::Moved { expected: 0, actual: 2, .. })), "{refused:?}");
@@ -120,7 +128,7 @@ async fn a_step_follows_the_head_that_readers_see() {
 #[tokio::test]
 async fn nothing_uncommitted_is_visible() {
     let (outbox, store, id) = outbox().await;
-    store.advance_epoch(&id, 1, 1, 1).await.unwrap();
+    store.advance_epoch(&id, 1, leap(1)).await.unwrap();
     assert!(matches!(outbox.commit(1, step(0..3)).await, Err(StoreError::Fenced { .. })));
     assert_eq!(outbox.head(), 0);
     assert!(outbox.0.ring.lock().read(1, 9).is_none());

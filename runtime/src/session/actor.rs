@@ -45,6 +45,8 @@ pub(super) struct Actor {
     in_flight: Option<InFlight>,
     courier: Courier,
     idle: Option<Pin<Box<Sleep>>>,
+    /// The session sleeps: its hold goes on without an actor.
+    keeps_hold: bool,
 }
 
 /// A commit under way.
@@ -64,11 +66,11 @@ impl Actor {
         asleep: Option<Box<Asleep>>,
     ) -> (Self, Option<Start>) {
         deps.metrics.session_entered("detached");
-        let Loaded { row, saved, said } = loaded;
+        let Loaded { row, fence, saved, said } = loaded;
         let id = row.created.id;
-        let outbox = Outbox::new(deps.store.clone(), id.clone(), row.head);
+        let outbox = Outbox::new(deps.store.clone(), id.clone(), fence, row.head);
         let mut machine = Machine::new(saved, row.head);
-        let start = machine.recover(said);
+        let (start, latest) = (machine.recover(said), machine.latest());
         let mut actor = Self {
             deps,
             id,
@@ -79,11 +81,12 @@ impl Actor {
             mailbox,
             presence,
             attached: None,
-            latest: None,
+            latest,
             generation: None,
             in_flight: None,
             courier: Courier::default(),
             idle: None,
+            keeps_hold: false,
         };
         if let Some(asleep) = asleep {
             actor.resume(*asleep);
@@ -103,18 +106,7 @@ impl Actor {
                 Err(error) => break Err(error),
             }
         };
-        if let Err(error) = &outcome {
-            tracing::error!(session = %self.id, %error, "a session stops: the store refused");
-            self.close_attached(close::TRY_LATER, "the session cannot be stored now");
-        }
-        self.detach();
-        self.generation = None;
-        // The next actor reads the store: what may still be written must be decided first, or a
-        // message could be accepted twice.
-        if let Some(flight) = self.in_flight.take() {
-            let _ = flight.commit.await;
-        }
-        self.pass_on().await;
+        self.end(outcome).await;
     }
 
     /// Only classifies.
@@ -145,6 +137,7 @@ impl Actor {
             }
             Event::Committed(Ok(committed)) => self.committed(committed)?,
             Event::Committed(Err(error)) => return Err(self.failed(error)),
+            Event::Command(Command::Release(to)) => return Ok(!self.hand_over(to).await?),
             Event::Command(command) => self.command(command).await?,
             Event::Turn(event) => self.turn(event),
             Event::Assembled(Ok(window)) => self.assembled(window),
@@ -184,7 +177,15 @@ impl Actor {
                 }
                 Ok(())
             }
-            Command::Wake => Ok(()),
+            Command::Look => self.look().await,
+            Command::Leave(after_ms) => {
+                if let Some(attached) = &self.attached {
+                    self.machine.tell(attached.id, ServerFrame::Goaway { after_ms });
+                }
+                Ok(())
+            }
+            // The first is not handled here: it may end the actor.
+            Command::Release(_) | Command::Wake => Ok(()),
         }
     }
 
@@ -338,13 +339,6 @@ impl Actor {
     fn failed(&mut self, error: StoreError) -> StoreError {
         self.in_flight = None;
         error
-    }
-
-    /// Goes down. The mark of an unfinished reply stays, and the next process goes on with it.
-    async fn stop(&mut self) -> Result<(), StoreError> {
-        self.generation = None;
-        self.courier.detached();
-        self.settle().await
     }
 
     /// Lets go of the connection with a last word.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use parking_lot::Mutex;
 use rolecall_wire::frame::{ClientFrame, ServerFrame};
@@ -134,6 +135,7 @@ impl Drop for Attachment {
     fn drop(&mut self) {
         // In this order: a session that falls asleep just now sees one or the other.
         self.control.close();
+        self.deps.attached.fetch_sub(1, Ordering::SeqCst);
         self.deps.gone(self.reader.session(), self.id);
     }
 }

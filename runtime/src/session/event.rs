@@ -5,6 +5,7 @@ use tokio::sync::oneshot;
 
 use super::attach::Attachment;
 use super::error::SessionError;
+use super::places::Attempt;
 use super::state::ConnectionId;
 use super::turn::TurnEvent;
 use crate::ids::TokenGeneration;
@@ -22,6 +23,12 @@ pub(super) enum Command {
     Posted(bool),
     /// Nothing: the session is to be in memory, which it then is.
     Wake,
+    /// A connection came to another process, of this attempt: the session is to go there.
+    Release(Attempt),
+    /// The client is to go to another process, so many ms from now.
+    Leave(u32),
+    /// Others may own the session by now, or messages wait that nobody told of.
+    Look,
 }
 
 /// What happens to a session's actor.

@@ -5,7 +5,7 @@
 //! the [`crate::outbox`], turns in tasks of their own ([`generation`]), frames to the one
 //! attached connection ([`attach`], [`mod@line`]). A newer connection takes over from an older one. Idle actors
 //! leave memory, also under an attached connection, whose hold on the session stays ([`places`]) and wakes it
-//! ([`registry`]).
+//! ([`registry`]). Of several processes on one store, one owns a session at a time ([`ownership`], [`nodes`]).
 
 mod actor;
 mod attach;
@@ -13,6 +13,8 @@ mod error;
 mod event;
 mod generation;
 mod line;
+mod nodes;
+mod ownership;
 mod places;
 mod registry;
 mod saved;
@@ -23,7 +25,8 @@ pub mod turn;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use rolecall_dsl::Contract;
@@ -35,6 +38,8 @@ pub use attach::{Attachment, Control, Resume};
 pub use error::SessionError;
 use event::Command;
 pub use line::Listener;
+use nodes::Standing;
+use ownership::{Loads, Visitor};
 use places::Places;
 use registry::Deps;
 use saved::Saved;
@@ -48,7 +53,7 @@ use crate::offline::{self, Assembly, Merger};
 use crate::outbox;
 use crate::plugin::{OfflineMessage, PluginHost};
 use crate::shutdown::Shutdown;
-use crate::store::{Enqueued, NewSession, Store, StoreError};
+use crate::store::{Enqueued, NewSession, Ring, Store, StoreError};
 use crate::telemetry::Metrics;
 
 /// Replies made at once; further turns wait for their slot.
@@ -140,27 +145,56 @@ impl Sessions {
         let assembly = Assembly { store: store.clone(), merger, turns: turns.clone(), metrics: metrics.clone() };
         let slots = Arc::new(Semaphore::new(TURNS));
         let (stop, places, connections) = (shutdown.signal(), Mutex::new(Places::default()), AtomicU64::new(0));
-        Self(Arc::new(Deps { store, turns, contracts, assembly, metrics, shutdown, stop, slots, places, connections }))
+        let (loads, standing) = (Loads::default(), Standing::default());
+        Self(Arc::new(Deps {
+            store,
+            turns,
+            contracts,
+            assembly,
+            metrics,
+            shutdown,
+            stop,
+            slots,
+            places,
+            loads,
+            standing,
+            attached: AtomicUsize::new(0),
+            leaving: AtomicBool::new(false),
+            connections,
+        }))
     }
 
-    /// Goes on with the replies that an earlier process left unfinished, and says how many. Sessions
-    /// whose state is damaged are logged and left alone.
+    /// Begins to serve: goes on with the replies that an earlier process, or one that is gone, left unfinished, and says how
+    /// many. Where several processes share the store, takes part from here on: they know of this one, ask it for sessions,
+    /// and it goes on with what any of them leaves behind. Sessions whose state is damaged are logged and left alone.
     ///
     /// # Errors
     /// When the store cannot list them.
-    pub async fn recover(&self) -> Result<usize, StoreError> {
-        let mut recovered = 0;
-        for id in self.0.store.interrupted().await? {
-            let waking = match self.0.actor(&id).await {
-                Ok(mailbox) => mailbox.send(Command::Wake).await.map_err(|_| SessionError::Busy),
-                Err(error) => Err(error),
-            };
-            match waking {
-                Ok(()) => recovered += 1,
-                Err(error) => tracing::error!(session = %id, %error, "an unfinished reply cannot go on"),
-            }
-        }
+    pub async fn begin(&self) -> Result<usize, StoreError> {
+        self.0.join().await?;
+        let recovered = self.0.sweep().await?;
+        self.0.take_part();
         Ok(recovered)
+    }
+
+    /// Where several processes share the store: sends all clients to the others, each at a time of its own within `over`, and
+    /// waits until they have gone or that is over. From here on nobody is let in.
+    pub async fn hand_over(&self, over: Duration) {
+        self.0.hand_all_over(over).await;
+    }
+
+    /// Whether clients are let in.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        !self.0.leaving.load(Ordering::SeqCst)
+    }
+
+    /// Takes part no longer, once nothing is served any more: others take what is left without asking.
+    pub async fn leave(&self) {
+        let Some(nodes) = self.0.store.nodes() else { return };
+        if let Err(error) = nodes.leave().await {
+            tracing::debug!(%error, "this server's lease lapses by itself");
+        }
     }
 
     /// Creates a session for a user of a role.
@@ -190,14 +224,20 @@ impl Sessions {
     ) -> Result<Attachment, SessionError> {
         // On a store that stopped writing, a session could answer nothing and would only ask the model again.
         self.0.store.healthy()?;
+        if !self.is_open() {
+            return Err(SessionError::ShuttingDown);
+        }
+        let visitor = Visitor { hello, generation };
         for _ in 0..ATTEMPTS {
-            let mailbox = self.0.actor(id).await?;
+            let mailbox = self.0.actor(id, Some(visitor)).await?;
             let (answer, attached) = oneshot::channel();
             if mailbox.send(Command::Attach(Box::new(hello.clone()), generation, answer)).await.is_err() {
                 continue;
             }
-            if let Ok(outcome) = attached.await {
-                return outcome;
+            match attached.await {
+                // This process was the owner no longer, and did not know it yet.
+                Ok(Err(SessionError::Store(StoreError::Lost(_)))) | Err(_) => {}
+                Ok(outcome) => return outcome,
             }
         }
         Err(if self.0.stop.is_cancelled() { SessionError::ShuttingDown } else { SessionError::Busy })
@@ -265,15 +305,28 @@ impl Sessions {
         let enqueued = self.0.store.enqueue(id, offline::encode(&message, expires_ms)).await?;
         let outcome = if enqueued == Enqueued::Fresh { "queued" } else { "duplicate" };
         self.0.metrics.offline(offline::bucket(message.created_at_ms, now_ms), outcome);
+        // Also of one that was posted before: whoever posted it may have gone down before the owner was told.
+        if !matches!(enqueued, Enqueued::Delivered(_)) {
+            self.tell_of_post(id, message.priority >= URGENT).await?;
+        }
         Ok(match enqueued {
-            Enqueued::Fresh => {
-                // A session that is not in memory has no client; the next one finds the message.
-                self.0.hand_over(id, Command::Posted(message.priority >= URGENT)).await;
-                Posted::Queued
-            }
+            Enqueued::Fresh => Posted::Queued,
             Enqueued::Waiting => Posted::Waiting,
             Enqueued::Delivered(seq) => Posted::Delivered(seq),
         })
+    }
+
+    /// Tells the owner of a session that a message waits for it. A session that is in nobody's memory has no client; the
+    /// next one finds the message.
+    async fn tell_of_post(&self, id: &SessionId, urgent: bool) -> Result<(), SessionError> {
+        if let Some(nodes) = self.0.store.nodes() {
+            let hold = self.0.store.session(id).await?.and_then(|row| row.hold);
+            if let Some(hold) = hold.filter(|hold| hold.owner != *self.0.store.node()) {
+                nodes.ring(&hold.owner, &Ring::Posted(id.clone(), urgent)).await?;
+            }
+        }
+        self.0.hand_over(id, Command::Posted(urgent)).await;
+        Ok(())
     }
 
     /// Refuses a message that would be said as it is and breaks the contract.

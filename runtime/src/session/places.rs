@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use rolecall_wire::close;
+use rolecall_wire::frame::{Hello, ServerFrame};
 use tokio::sync::mpsc;
 
-use super::attach::Lessons;
+use super::attach::{Control, Lessons};
 use super::event::Command;
 use super::line::Teller;
 use super::state::ConnectionId;
@@ -56,6 +57,34 @@ pub(super) struct Attempt {
     pub(super) attempt: u32,
 }
 
+impl Attempt {
+    /// `None` for a client that does not number its attempts.
+    pub(super) fn of(hello: &Hello) -> Option<Self> {
+        (hello.instance != 0).then_some(Self { instance: hello.instance, attempt: hello.attempt })
+    }
+
+    /// Whether this one began before that one of the same run.
+    pub(super) fn is_before(self, latest: Self) -> bool {
+        self.instance == latest.instance && self.attempt < latest.attempt
+    }
+
+    /// Whether a client has given this attempt up. Network and load balancers may hold an upgrade back until its client has
+    /// come again; it would take the connection that is in use.
+    pub(super) fn is_superseded(latest: Option<Self>, hello: &Hello) -> bool {
+        Self::of(hello).zip(latest).is_some_and(|(this, latest)| this.is_before(latest))
+    }
+
+    /// How a connection is closed because this attempt came to another process: another device's, whose owner need not
+    /// come back, or the same client's, which has moved.
+    pub(super) fn farewell(self, latest: Option<Self>) -> (u16, &'static str) {
+        if latest.is_some_and(|latest| latest.instance == self.instance) {
+            (close::HANDOVER, "the session is served elsewhere now")
+        } else {
+            (close::REPLACED, "another connection of this session took over")
+        }
+    }
+}
+
 /// What a session is found as.
 pub(super) enum Found {
     Awake(mpsc::Sender<Command>),
@@ -71,6 +100,11 @@ impl Places {
             Some(Place::Asleep(nap, _)) => Found::Asleep(*nap),
             Some(Place::Awake(_)) | None => Found::Nowhere,
         }
+    }
+
+    /// Which are in memory.
+    pub(super) fn ids(&self) -> Vec<SessionId> {
+        self.by_id.keys().cloned().collect()
     }
 
     /// How many have an actor.
@@ -123,6 +157,13 @@ impl Places {
         asleep
     }
 
+    /// Tells the connection of a session that sleeps when to go. One that takes nothing finds out by itself.
+    pub(super) fn tell_asleep(&self, id: &SessionId, after_ms: u32) {
+        if let Some(Place::Asleep(_, asleep)) = self.by_id.get(id) {
+            let _ = asleep.attached.teller.tell(Control::Frame(Box::new(ServerFrame::Goaway { after_ms })));
+        }
+    }
+
     fn left(&mut self, place: Option<Place>) -> Option<Box<Asleep>> {
         match place {
             Some(Place::Awake(_)) => {
@@ -143,14 +184,14 @@ impl Places {
 }
 
 impl Asleep {
-    /// Whether nobody else has written since: only then its connection may go on.
+    /// Whether it is this process's still and nobody else has written since: only then its connection may go on.
     pub(super) fn is_of(&self, row: &SessionRow) -> bool {
-        self.epoch == row.epoch && self.outbox.head() == row.head
+        (self.epoch, self.outbox.head(), Some(self.outbox.fence())) == (row.epoch, row.head, row.fence())
     }
 
     /// Lets the connection go; its client comes back and finds the session as the store has it.
-    pub(super) fn let_go(self, metrics: &Metrics) {
+    pub(super) fn let_go(self, metrics: &Metrics, code: u16, reason: &'static str) {
         metrics.session_left("asleep");
-        self.attached.teller.hang_up(close::TRY_LATER, "the session cannot be woken now");
+        self.attached.teller.hang_up(code, reason);
     }
 }

@@ -3,9 +3,10 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
+use rolecall_wire::close;
 use tokio::sync::mpsc::error::SendError;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -13,6 +14,8 @@ use tokio_util::sync::CancellationToken;
 use super::actor::Actor;
 use super::error::SessionError;
 use super::event::Command;
+use super::nodes::Standing;
+use super::ownership::{Loads, Owned, Visitor};
 use super::places::{Asleep, Found, Nap, Places};
 use super::saved::Saved;
 use super::state::ConnectionId;
@@ -22,7 +25,7 @@ use crate::ids::{Seq, SessionId};
 use crate::offline::{Assembly, Window};
 use crate::outbox::{self, ReplyText};
 use crate::shutdown::Shutdown;
-use crate::store::{SessionRow, Store, StoreError};
+use crate::store::{Fence, Node, SessionRow, Store, StoreError};
 use crate::telemetry::Metrics;
 
 /// Sessions with an actor at once. More are refused as busy; one that sleeps and cannot be woken for it loses its
@@ -45,6 +48,13 @@ pub(super) struct Deps {
     /// Replies being made at once; others wait.
     pub(super) slots: Arc<Semaphore>,
     pub(super) places: Mutex<Places>,
+    /// Who loads a session just now.
+    pub(super) loads: Loads,
+    pub(super) standing: Standing,
+    /// Connections that have a session.
+    pub(super) attached: AtomicUsize,
+    /// This process hands its sessions over, and lets nobody in.
+    pub(super) leaving: AtomicBool,
     /// Counts the connections of all sessions: one that its session has forgotten is no other's.
     pub(super) connections: AtomicU64,
 }
@@ -52,6 +62,8 @@ pub(super) struct Deps {
 /// A session as an actor begins with it.
 pub(super) struct Loaded {
     pub(super) row: SessionRow,
+    /// What this process's writes to it are known by.
+    pub(super) fence: Fence,
     pub(super) saved: Saved,
     /// What an interrupted reply had said.
     pub(super) said: ReplyText,
@@ -73,25 +85,92 @@ impl Drop for Presence {
 }
 
 impl Deps {
-    /// The mailbox of a session's actor, which is started if there is none.
-    pub(super) async fn actor(self: &Arc<Self>, id: &SessionId) -> Result<mpsc::Sender<Command>, SessionError> {
+    /// The mailbox of a session's actor. If there is none, it is started; a session that is not in memory is taken over for
+    /// this visitor first.
+    pub(super) async fn actor(
+        self: &Arc<Self>,
+        id: &SessionId,
+        visitor: Option<Visitor<'_>>,
+    ) -> Result<mpsc::Sender<Command>, SessionError> {
         loop {
             let found = self.places.lock().find(id);
-            let nap = match found {
-                Found::Awake(mailbox) => return Ok(mailbox),
-                Found::Asleep(nap) => Some(nap),
-                Found::Nowhere => None,
-            };
-            if self.stop.is_cancelled() {
-                return Err(SessionError::ShuttingDown);
-            }
-            // On a store that stopped writing, a session could answer nothing and would only ask the model again.
-            self.store.healthy()?;
-            let loaded = self.load(id).await?;
-            if let Some(mailbox) = self.start(id, nap, loaded)? {
+            if let Found::Awake(mailbox) = found {
                 return Ok(mailbox);
             }
+            let _turn = self.loads.enter(id).await;
+            let found = self.places.lock().find(id);
+            match found {
+                Found::Awake(mailbox) => return Ok(mailbox),
+                Found::Asleep(nap) => {
+                    if let Some(mailbox) = self.wake(id, nap).await? {
+                        return Ok(mailbox);
+                    }
+                }
+                Found::Nowhere => {
+                    self.may_start()?;
+                    let owned = self.take_over(id, visitor).await?;
+                    return self.begin(owned).await;
+                }
+            }
         }
+    }
+
+    /// Goes on with an unfinished reply whose owner was this one or nobody.
+    pub(super) async fn adopted(self: &Arc<Self>, id: &SessionId, from: Option<&Node>) -> Result<(), SessionError> {
+        let _turn = self.loads.enter(id).await;
+        let found = self.places.lock().find(id);
+        if !matches!(found, Found::Nowhere) {
+            return Ok(());
+        }
+        self.may_start()?;
+        let owned = self.claim(id, from).await?;
+        self.begin(owned).await.map(|_| ())
+    }
+
+    /// Wakes a session that sleeps as `nap` says. `None` when it does so no longer, be it because it is another process's.
+    async fn wake(self: &Arc<Self>, id: &SessionId, nap: Nap) -> Result<Option<mpsc::Sender<Command>>, SessionError> {
+        self.may_start()?;
+        let row = self.store.session(id).await?.ok_or_else(|| SessionError::NoSession(id.clone()))?;
+        let Some(fence) = row.fence().filter(|_| self.is_ours(id, &row)) else { return Ok(None) };
+        let loaded = self.load(Owned { row, fence }).await?;
+        self.start(id, Some(nap), loaded)
+    }
+
+    /// Whether a session that sleeps is as this process left it. If not, its connection is let go: its client comes back,
+    /// and finds the session as it is.
+    fn is_ours(&self, id: &SessionId, row: &SessionRow) -> bool {
+        let mut places = self.places.lock();
+        let lost = places.take_asleep(id, |_, asleep| !asleep.is_of(row));
+        drop(places);
+        let Some(asleep) = lost else { return true };
+        tracing::warn!(session = %id, head = row.head, "a session is another server's since it fell asleep here");
+        asleep.let_go(&self.metrics, close::HANDOVER, "another server has the session now");
+        false
+    }
+
+    /// Starts the actor of a session that was claimed just now.
+    async fn begin(self: &Arc<Self>, owned: Owned) -> Result<mpsc::Sender<Command>, SessionError> {
+        let (id, fence) = (owned.row.created.id.clone(), owned.fence);
+        let started = match self.load(owned).await {
+            // Only who has the turn to load a session changes that it is nowhere.
+            Ok(loaded) => self.start(&id, None, loaded).and_then(|mailbox| mailbox.ok_or(SessionError::Busy)),
+            Err(error) => Err(error),
+        };
+        if started.is_err() {
+            self.release(&id, fence).await;
+        }
+        started
+    }
+
+    fn may_start(&self) -> Result<(), SessionError> {
+        if self.stop.is_cancelled() {
+            return Err(SessionError::ShuttingDown);
+        }
+        if self.places.lock().awake() >= ACTORS {
+            return Err(SessionError::Busy);
+        }
+        // On a store that stopped writing, a session could answer nothing and would only ask the model again.
+        Ok(self.store.healthy()?)
     }
 
     /// Hands a command to a session's actor, wherever the session is in memory; one that sleeps is woken. Waits while
@@ -102,11 +181,11 @@ impl Deps {
             let mailbox = match found {
                 Found::Awake(mailbox) => mailbox,
                 // Boxed: every connection's future has a place for this one, and hardly ever needs it.
-                Found::Asleep(nap) => match Box::pin(self.actor(id)).await {
-                    Ok(mailbox) => mailbox,
+                Found::Asleep(nap) => match Box::pin(self.woken(id, nap)).await {
+                    Ok(Some(mailbox)) => mailbox,
                     Err(error) if self.give_up(id, nap, &error) => return,
-                    // Another caller has woken it meanwhile.
-                    Err(_) => continue,
+                    // It is not as it was any more: another caller has woken it, or it is another process's.
+                    Ok(None) | Err(_) => continue,
                 },
                 Found::Nowhere => return,
             };
@@ -116,6 +195,12 @@ impl Deps {
                 Err(SendError(back)) => command = back,
             }
         }
+    }
+
+    /// [`wake`](Self::wake), one at a time.
+    async fn woken(self: &Arc<Self>, id: &SessionId, nap: Nap) -> Result<Option<mpsc::Sender<Command>>, SessionError> {
+        let _turn = self.loads.enter(id).await;
+        self.wake(id, nap).await
     }
 
     /// [`hand_over`](Self::hand_over) for an actor, whose own future must not contain those of others.
@@ -183,8 +268,10 @@ impl Deps {
             theirs && !learned
         });
         drop(places);
-        if left.is_some() {
+        if let Some(asleep) = left {
             self.metrics.session_left("asleep");
+            let (deps, id, fence) = (Arc::clone(self), id.clone(), asleep.outbox.fence());
+            self.shutdown.spawn(async move { deps.release(&id, fence).await });
         } else if learned && !self.stop.is_cancelled() {
             self.shutdown.spawn(self.clone().pass_on(id.clone(), Command::Wake));
         }
@@ -227,43 +314,36 @@ impl Deps {
         let (sender, mailbox) = mpsc::channel(MAILBOX);
         let asleep = places.wake(id, sender.clone());
         drop(places);
-        let asleep = asleep.and_then(|asleep| self.resume(asleep, &loaded.row));
         let presence = Presence { deps: self.clone(), id: id.clone(), sender: sender.downgrade() };
         let (actor, start) = Actor::new(self.clone(), loaded, mailbox, presence, asleep);
         self.shutdown.spawn(Box::pin(actor.run(start)));
         Ok(Some(sender))
     }
 
-    /// What a session goes on with that slept, if nobody else has written to it.
-    fn resume(&self, asleep: Box<Asleep>, row: &SessionRow) -> Option<Box<Asleep>> {
-        if asleep.is_of(row) {
-            return Some(asleep);
-        }
-        tracing::error!(session = %row.created.id, head = row.head, "somebody else wrote to a session while it slept");
-        asleep.let_go(&self.metrics);
-        None
-    }
-
     /// A session that sleeps cannot be woken: its client is told to come back. Says whether it still slept.
-    fn give_up(&self, id: &SessionId, nap: Nap, error: &SessionError) -> bool {
+    fn give_up(self: &Arc<Self>, id: &SessionId, nap: Nap, error: &SessionError) -> bool {
         let asleep = self.places.lock().take_asleep(id, |now, _| now == nap);
         let Some(asleep) = asleep else { return false };
         // A process that goes down tells its connections itself.
         if !self.stop.is_cancelled() {
             tracing::error!(session = %id, %error, "a session cannot be woken");
         }
-        asleep.let_go(&self.metrics);
+        let fence = asleep.outbox.fence();
+        asleep.let_go(&self.metrics, close::TRY_LATER, "the session cannot be woken now");
+        let (deps, id) = (Arc::clone(self), id.clone());
+        self.shutdown.spawn(async move { deps.release(&id, fence).await });
         true
     }
 
-    async fn load(&self, id: &SessionId) -> Result<Loaded, SessionError> {
-        let row = self.store.session(id).await?.ok_or_else(|| SessionError::NoSession(id.clone()))?;
+    async fn load(&self, owned: Owned) -> Result<Loaded, SessionError> {
+        let Owned { row, fence } = owned;
+        let id = &row.created.id;
         let saved = Saved::decode_stored(&row.state, id)?;
         let said = match &saved.running {
             Some(running) => self.said(id, running.turn, running.seq).await?,
             None => ReplyText::default(),
         };
-        Ok(Loaded { row, saved, said })
+        Ok(Loaded { row, fence, saved, said })
     }
 
     /// What an unfinished reply has said, behind the user's message.

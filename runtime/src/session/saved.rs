@@ -4,6 +4,7 @@ use prost::Message as _;
 use rolecall_wire::heartbeat::Learned;
 
 use super::error::SessionError;
+use super::places::Attempt;
 use super::turn::{Line, Speaker};
 use crate::dialogue::{self, Keep};
 use crate::ids::{Epoch, Seq, SessionId, TokenGeneration};
@@ -54,6 +55,12 @@ pub(super) struct Saved {
     /// The highest generation of the tokens that connections were opened with.
     #[prost(uint32, tag = "10")]
     token_generation: TokenGeneration,
+    /// The last attempt to connect that was let in: of which run of a client, 0 where attempts are not numbered.
+    #[prost(uint64, tag = "11")]
+    instance: u64,
+    /// And which one.
+    #[prost(uint32, tag = "12")]
+    attempt: u32,
 }
 
 /// The one part of it that reading the log needs; the rest is passed over.
@@ -147,6 +154,16 @@ impl Saved {
         let newer = generation > self.token_generation;
         self.token_generation = self.token_generation.max(generation);
         newer
+    }
+
+    /// The last attempt to connect that was let in.
+    pub(super) fn latest(&self) -> Option<Attempt> {
+        (self.instance != 0).then_some(Attempt { instance: self.instance, attempt: self.attempt })
+    }
+
+    /// A connection is let in.
+    pub(super) fn let_in(&mut self, attempt: Option<Attempt>) {
+        (self.instance, self.attempt) = attempt.map_or((0, 0), |attempt| (attempt.instance, attempt.attempt));
     }
 
     /// What the store gets.
@@ -278,6 +295,8 @@ mod tests {
         saved.queue.push(Waiting { turn: 8, seq: 13, text: "再问".into() });
         saved.accept("a".into(), 12);
         assert!(saved.use_token(3) && !saved.use_token(2));
+        saved.let_in(Some(Attempt { instance: u64::MAX, attempt: 9 }));
+        assert!(saved.latest().is_some_and(|latest| (latest.instance, latest.attempt) == (u64::MAX, 9)));
         saved.remember("你好".into(), "何以教我？".into(), Keep::NOTHING);
         let learned: Learned = serde_json::from_str(r#"{"3g": {"interval_ms": 20000, "proven_ms": 20000}}"#).unwrap();
         assert_ne!(learned, Learned::default());

@@ -9,6 +9,7 @@ use rolecall_wire::frame::{Hit, Outcome, ServerFrame};
 
 use super::attach::Lessons;
 use super::error::{SessionError, refusal_code};
+use super::places::Attempt;
 use super::saved::{Known, Saved, Waiting, admit};
 use super::turn::{Line, Refused, TurnEnd};
 use crate::dialogue::{self, Keep};
@@ -275,6 +276,18 @@ impl Machine {
     /// A connection is about to open with a token of this generation.
     pub(super) fn use_token(&mut self, generation: TokenGeneration) {
         self.pending.changed |= self.saved.use_token(generation);
+    }
+
+    /// The last attempt to connect that was let in.
+    pub(super) fn latest(&self) -> Option<Attempt> {
+        self.saved.latest()
+    }
+
+    /// A connection is let in. It is saved with whatever changes next, or at once where another process may serve the
+    /// session then.
+    pub(super) fn let_in(&mut self, attempt: Option<Attempt>, at_once: bool) {
+        self.saved.let_in(attempt);
+        self.pending.changed |= at_once;
     }
 
     /// An epoch is about to begin with this sequence id.

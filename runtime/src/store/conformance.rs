@@ -1,5 +1,7 @@
 //! What [`Store`] promises, as one suite that every backend runs.
 
+mod claims;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,6 +13,8 @@ use super::*;
 pub(super) struct Subject {
     pub(super) store: Arc<dyn Store>,
     pub(super) clock: Arc<AtomicU64>,
+    /// The same sessions as another process has them; `None` for a store that one has to itself.
+    pub(super) other: Option<Arc<dyn Store>>,
 }
 
 /// When the clock of a [`Subject`] starts.
@@ -20,10 +24,13 @@ pub(super) const START_MS: u64 = 1_700_000_000_000;
 pub(super) async fn all(subject: &Subject) {
     creates_once(subject).await;
     appends_in_order_without_gaps(subject).await;
-    appends_only_behind_the_head_that_is_named(subject).await;
+    claims::appends_only_behind_the_head_that_is_named(subject).await;
     reads_a_page_from_anywhere(subject).await;
     commits_state_and_running_mark_with_the_entries(subject).await;
-    fences_a_writer_of_an_old_epoch(subject).await;
+    claims::takes_writes_of_the_last_claim_only(subject).await;
+    claims::begins_epochs_for_an_owner_that_knows_the_head(subject).await;
+    claims::gives_a_session_to_one_of_two(subject).await;
+    claims::fences_a_writer_of_an_old_epoch(subject).await;
     never_reuses_a_sequence_id_after_a_lost_tail(subject).await;
     begins_an_epoch_behind_every_known_one(subject).await;
     drops_the_oldest_entries_beyond_the_limit(subject).await;
@@ -71,6 +78,11 @@ fn delivery(text: &str, ids: &[&str]) -> Commit {
     Commit { delivered, ..entries(&[text]) }
 }
 
+/// The sessions with an unfinished reply.
+pub(super) async fn unfinished(store: &dyn Store) -> Vec<SessionId> {
+    store.interrupted().await.unwrap().into_iter().map(|interrupted| interrupted.id).collect()
+}
+
 async fn fresh(subject: &Subject) -> SessionId {
     let new = new_session();
     subject.store.create(new.clone()).await.unwrap();
@@ -110,26 +122,6 @@ async fn appends_in_order_without_gaps(subject: &Subject) {
     assert_eq!(log(subject, &id).await, expected);
 }
 
-// Fails when a writer that missed somebody's step, its own given up one for example, can write any part of another.
-async fn appends_only_behind_the_head_that_is_named(subject: &Subject) {
-    let id = fresh(subject).await;
-    let behind = |after: Seq, texts: &[&str]| Commit { after: Some(after), ..entries(texts) };
-    assert_eq!(subject.store.commit(&id, 1, behind(0, &["a", "b"])).await.unwrap().head, 2);
-    subject.store.enqueue(&id, item("x", u64::MAX)).await.unwrap();
-    for after in [0, 1, 3, u64::MAX] {
-        let late = Commit { state: Some("late".into()), running: Some(true), ..delivery("late", &["x"]) };
-        let refused = subject.store.commit(&id, 1, Commit { after: Some(after), ..late }).await;
-        assert!(matches!(refused, Err(StoreError::Moved { expected, actual: 2, .. }) if expected == after));
-    }
-    let row = subject.store.session(&id).await.unwrap().unwrap();
-    assert_eq!((row.head, row.state.len(), row.running), (2, 0, false));
-    assert!(!subject.store.interrupted().await.unwrap().contains(&id));
-    assert_eq!(waiting(subject, &id).await, ["x"]);
-    assert_eq!(subject.store.commit(&id, 1, behind(2, &["c"])).await.unwrap(), Committed { first: 3, head: 3 });
-    // The fence comes first: whoever is fenced need not read again.
-    assert!(matches!(subject.store.commit(&id, 9, behind(0, &["d"])).await, Err(StoreError::Fenced { .. })));
-}
-
 // Fails when a page starts or ends one off, or leaks into another session.
 async fn reads_a_page_from_anywhere(subject: &Subject) {
     let (id, other) = (fresh(subject).await, fresh(subject).await);
@@ -156,38 +148,25 @@ async fn commits_state_and_running_mark_with_the_entries(subject: &Subject) {
     subject.store.commit(&id, 1, entries(&["delta"])).await.unwrap();
     let row = subject.store.session(&id).await.unwrap().unwrap();
     assert_eq!((row.state.as_ref(), row.running, row.head), (b"one".as_slice(), true, 2));
-    assert!(subject.store.interrupted().await.unwrap().contains(&id));
+    assert!(unfinished(&*subject.store).await.contains(&id));
     let ended = Commit { state: Some(Bytes::from_static(b"two")), running: Some(false), ..Commit::default() };
     subject.store.commit(&id, 1, ended).await.unwrap();
     let row = subject.store.session(&id).await.unwrap().unwrap();
     assert_eq!((row.state.as_ref(), row.running, row.head), (b"two".as_slice(), false, 2));
-    assert!(!subject.store.interrupted().await.unwrap().contains(&id));
-}
-
-// Fails when a writer that lost its session can still write any part of a commit.
-async fn fences_a_writer_of_an_old_epoch(subject: &Subject) {
-    let id = fresh(subject).await;
-    assert_eq!(subject.store.advance_epoch(&id, 1, 1, 1).await.unwrap(), 2);
-    let stale = Commit { state: Some(Bytes::from_static(b"stale")), running: Some(true), ..entries(&["stale"]) };
-    let refused = subject.store.commit(&id, 1, stale).await;
-    assert!(matches!(refused, Err(StoreError::Fenced { expected: 1, actual: 2, .. })));
-    assert!(matches!(subject.store.advance_epoch(&id, 1, 1, 9).await, Err(StoreError::Fenced { .. })));
-    let row = subject.store.session(&id).await.unwrap().unwrap();
-    assert_eq!((row.epoch, row.head, row.running, row.state.len()), (2, 0, false, 0));
-    assert_eq!(subject.store.commit(&id, 2, entries(&["new"])).await.unwrap().head, 1);
+    assert!(!unfinished(&*subject.store).await.contains(&id));
 }
 
 // Fails when a new epoch counts on from the head instead of from where the client is.
 async fn never_reuses_a_sequence_id_after_a_lost_tail(subject: &Subject) {
     let id = fresh(subject).await;
     subject.store.commit(&id, 1, entries(&["1", "2"])).await.unwrap();
-    assert_eq!(subject.store.advance_epoch(&id, 1, 1, 10).await.unwrap(), 2);
+    assert_eq!(subject.store.advance_epoch(&id, 1, Leap::beyond(1, 10)).await.unwrap(), 2);
     assert_eq!(subject.store.commit(&id, 2, entries(&["10"])).await.unwrap(), Committed { first: 10, head: 10 });
     assert_eq!(subject.store.read(&id, 3, 9).await.unwrap()[0].seq, 10);
     // A client that is behind must not push the sequence back.
-    assert_eq!(subject.store.advance_epoch(&id, 2, 2, 4).await.unwrap(), 3);
+    assert_eq!(subject.store.advance_epoch(&id, 2, Leap::beyond(2, 4)).await.unwrap(), 3);
     assert_eq!(subject.store.commit(&id, 3, entries(&["11"])).await.unwrap().first, 11);
-    assert_eq!(subject.store.advance_epoch(&id, 3, 3, u64::MAX).await.unwrap(), 4);
+    assert_eq!(subject.store.advance_epoch(&id, 3, Leap::beyond(3, u64::MAX)).await.unwrap(), 4);
     assert_eq!(subject.store.commit(&id, 4, entries(&["last"])).await.unwrap().head, u64::MAX);
     assert!(matches!(subject.store.commit(&id, 4, entries(&["none left"])).await, Err(StoreError::Corrupt { .. })));
 }
@@ -195,11 +174,14 @@ async fn never_reuses_a_sequence_id_after_a_lost_tail(subject: &Subject) {
 // Fails when a new epoch is one that a client has seen, takes several steps, or goes back to an old one at the end.
 async fn begins_an_epoch_behind_every_known_one(subject: &Subject) {
     let id = fresh(subject).await;
-    assert_eq!(subject.store.advance_epoch(&id, 1, 40, 1).await.unwrap(), 41);
-    assert_eq!(subject.store.advance_epoch(&id, 41, 7, 1).await.unwrap(), 42);
+    assert_eq!(subject.store.advance_epoch(&id, 1, Leap::beyond(40, 1)).await.unwrap(), 41);
+    assert_eq!(subject.store.advance_epoch(&id, 41, Leap::beyond(7, 1)).await.unwrap(), 42);
     assert!(matches!(subject.store.commit(&id, 41, entries(&["stale"])).await, Err(StoreError::Fenced { .. })));
     assert_eq!(subject.store.session(&id).await.unwrap().unwrap().epoch, 42);
-    assert!(matches!(subject.store.advance_epoch(&id, 42, Epoch::MAX, 1).await, Err(StoreError::Corrupt { .. })));
+    assert!(matches!(
+        subject.store.advance_epoch(&id, 42, Leap::beyond(Epoch::MAX, 1)).await,
+        Err(StoreError::Corrupt { .. })
+    ));
     assert_eq!(subject.store.commit(&id, 42, entries(&["on"])).await.unwrap().head, 1);
 }
 
@@ -223,7 +205,7 @@ async fn drops_the_oldest_entries_beyond_the_limit(subject: &Subject) {
 async fn counts_entries_not_numbers(subject: &Subject) {
     let id = fresh(subject).await;
     subject.store.commit(&id, 1, entries(&["1", "2", "3"])).await.unwrap();
-    subject.store.advance_epoch(&id, 1, 1, 900_001).await.unwrap();
+    subject.store.advance_epoch(&id, 1, Leap::beyond(1, 900_001)).await.unwrap();
     subject.store.commit(&id, 2, entries(&["a", "b"])).await.unwrap();
     let row = subject.store.session(&id).await.unwrap().unwrap();
     assert_eq!((row.head, row.floor), (900_002, 0));
@@ -362,7 +344,7 @@ async fn knows_no_session_that_was_not_created(subject: &Subject) {
     assert!(matches!(store.read(&id, 1, 1).await, Err(StoreError::NoSession(_))));
     assert!(matches!(store.enqueue(&id, item("x", 1)).await, Err(StoreError::NoSession(_))));
     assert!(matches!(store.inbox(&id, 1, 1).await, Err(StoreError::NoSession(_))));
-    assert!(matches!(store.advance_epoch(&id, 1, 1, 1).await, Err(StoreError::NoSession(_))));
+    assert!(matches!(store.advance_epoch(&id, 1, Leap::beyond(1, 1)).await, Err(StoreError::NoSession(_))));
 }
 
 // Fails when commits that are written together mix sessions up or lose one.
@@ -392,7 +374,8 @@ mod memory {
     async fn conforms() {
         let clock = Arc::new(AtomicU64::new(START_MS));
         let store = Arc::new(MemoryStore::with_clock(StoreClock::Manual(clock.clone())));
-        let subject = Subject { store, clock };
+        let other: Arc<dyn Store> = Arc::new(store.beside(&neighbours::Neighbours::new()));
+        let subject = Subject { store, clock, other: Some(other) };
         all(&subject).await;
         closed(&subject).await;
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{INBOX_LIMIT, RedisFault};
+use super::{INBOX_LIMIT, Node, RedisFault};
 use crate::ids::{Epoch, Seq, SessionId};
 
 /// Why a store refused.
@@ -14,7 +14,7 @@ pub enum StoreError {
     /// A session of that id exists.
     #[error("session {0} exists already")]
     Exists(SessionId),
-    /// The writer's epoch is not the session's: another owner took over.
+    /// The writer's epoch is not the session's.
     #[error("session {id} is at epoch {actual}, the writer at {expected}")]
     Fenced {
         /// The session.
@@ -24,6 +24,17 @@ pub enum StoreError {
         /// The store's.
         actual: Epoch,
     },
+    /// The session is somebody else's.
+    #[error("session {id} is served by {owner}")]
+    Owned {
+        /// The session.
+        id: SessionId,
+        /// Whose it is.
+        owner: Node,
+    },
+    /// The writer's claim is over: somebody else has claimed the session since, or the store lost the claim.
+    #[error("session {0} is not this writer's any more; claim it anew")]
+    Lost(SessionId),
     /// The log does not end where the writer believes: somebody else has written.
     #[error(
         "the log of session {id} ends at {actual}, not at {expected} as its writer knows it; read the session again"
@@ -82,6 +93,7 @@ impl StoreError {
     pub fn outward(&self) -> String {
         match self {
             Self::Redis(_) => "the sessions' store is not available now; try again later".to_owned(),
+            Self::Owned { .. } | Self::Lost(_) => "the session is being moved; try again".to_owned(),
             other => other.to_string(),
         }
     }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::conformance::{START_MS, item, new_session};
-use super::{Commit, DONE_KEPT_MS, Delivered, MemoryStore, Store, StoreClock};
+use super::{Commit, DONE_KEPT_MS, Delivered, Fence, Leap, MemoryStore, SessionRow, Store, StoreClock};
 use crate::ids::SessionId;
 
 /// One step of a random history.
@@ -15,6 +15,7 @@ use crate::ids::SessionId;
 pub(super) enum Step {
     Commit {
         session: usize,
+        lost: bool,
         stale: bool,
         after: After,
         entries: usize,
@@ -27,8 +28,17 @@ pub(super) enum Step {
         biz_id: u8,
         keeps_ms: u64,
     },
+    Claim {
+        session: usize,
+        fence: u8,
+    },
+    Release {
+        session: usize,
+        fence: u8,
+    },
     Advance {
         session: usize,
+        lost: bool,
         beyond: u32,
         by: u64,
     },
@@ -43,17 +53,20 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
     let entries = prop_oneof![8 => 0usize..4, 1 => Just(6_000usize)];
     let delivered = prop::collection::vec((0u8..12, 0usize..4), 0..3);
     let after = prop_oneof![3 => Just(After::Unsaid), 3 => Just(After::Head), 1 => Just(After::Elsewhere)];
-    let writer = (prop::bool::weighted(0.1), after);
+    let lost = || prop::bool::weighted(0.1);
+    let writer = (lost(), prop::bool::weighted(0.1), after);
     prop_oneof![
         8 => (0usize..3, writer, entries, delivered, any::<Option<u8>>(), any::<Option<bool>>()).prop_map(
-            |(session, (stale, after), entries, delivered, state, running)| {
-                Step::Commit { session, stale, after, entries, delivered, state, running }
+            |(session, (lost, stale, after), entries, delivered, state, running)| {
+                Step::Commit { session, lost, stale, after, entries, delivered, state, running }
             }
         ),
         8 => (0usize..3, 0u8..12, prop_oneof![Just(5u64), Just(DONE_KEPT_MS * 3)])
             .prop_map(|(session, biz_id, keeps_ms)| Step::Enqueue { session, biz_id, keeps_ms }),
-        1 => (0usize..3, 0u32..9, prop_oneof![0u64..9, Just(50_000u64)])
-            .prop_map(|(session, beyond, by)| Step::Advance { session, beyond, by }),
+        2 => (0usize..3, 0u8..3).prop_map(|(session, fence)| Step::Claim { session, fence }),
+        1 => (0usize..3, 0u8..3).prop_map(|(session, fence)| Step::Release { session, fence }),
+        1 => (0usize..3, lost(), 0u32..9, prop_oneof![0u64..9, Just(50_000u64)])
+            .prop_map(|(session, lost, beyond, by)| Step::Advance { session, lost, beyond, by }),
         2 => prop_oneof![Just(3u64), Just(DONE_KEPT_MS / 2), Just(DONE_KEPT_MS)].prop_map(|ms| Step::Wait { ms }),
         1 => Just(Step::Reopen),
     ]
@@ -70,11 +83,12 @@ pub(super) enum After {
 /// What a step answers and what is then visible, as text that two stores must agree on.
 async fn apply(store: &dyn Store, ids: &[SessionId], step: &Step, now_ms: u64) -> String {
     let answer = match step {
-        Step::Commit { session, stale, after, entries, delivered, state, running } => {
+        Step::Commit { session, lost, stale, after, entries, delivered, state, running } => {
             let id = &ids[*session];
             let row = store.session(id).await.unwrap().unwrap();
             let epoch = row.epoch;
             let commit = Commit {
+                fence: fence(&row, *lost),
                 after: match after {
                     After::Unsaid => None,
                     After::Head => Some(row.head),
@@ -93,9 +107,18 @@ async fn apply(store: &dyn Store, ids: &[SessionId], step: &Step, now_ms: u64) -
         Step::Enqueue { session, biz_id, keeps_ms } => {
             format!("{:?}", store.enqueue(&ids[*session], item(&format!("m{biz_id}"), now_ms + keeps_ms)).await)
         }
-        Step::Advance { session, beyond, by } => {
+        Step::Claim { session, fence } => {
+            let (id, fence) = (&ids[*session], Fence::certain((*fence).into()));
+            let owner = store.session(id).await.unwrap().unwrap().hold.map(|hold| hold.owner);
+            format!("{:?}", store.claim(id, owner.as_ref(), fence).await.map(shown))
+        }
+        Step::Release { session, fence } => {
+            format!("{:?}", store.release(&ids[*session], Fence::certain((*fence).into())).await)
+        }
+        Step::Advance { session, lost, beyond, by } => {
             let row = store.session(&ids[*session]).await.unwrap().unwrap();
-            format!("{:?}", store.advance_epoch(&row.created.id, row.epoch, *beyond, row.head + by).await)
+            let leap = Leap { fence: fence(&row, *lost), ..Leap::beyond(*beyond, row.head + by) };
+            format!("{:?}", store.advance_epoch(&row.created.id, row.epoch, leap).await)
         }
         Step::Wait { .. } | Step::Reopen => String::new(),
     };
@@ -106,15 +129,32 @@ async fn apply(store: &dyn Store, ids: &[SessionId], step: &Step, now_ms: u64) -
         let oldest = store.read(id, 0, 3).await.unwrap();
         // At time 0 nothing has expired: this shows what is stored.
         let inbox = (store.inbox(id, now_ms, 50).await.unwrap(), store.inbox(id, 0, 50).await.unwrap());
-        seen.push_str(&format!("\n{row:?} {oldest:?} {log:?} {inbox:?}"));
+        let row = shown(row);
+        seen.push_str(&format!("\n{row} {oldest:?} {log:?} {inbox:?}"));
     }
-    seen.push_str(&format!("\n{:?}", store.interrupted().await.unwrap()));
+    for interrupted in store.interrupted().await.unwrap() {
+        seen.push_str(&format!("\n{} {}", interrupted.id, interrupted.owner.is_some()));
+    }
     seen
 }
 
+/// A row without the name of its owner, which is another one in each store.
+fn shown(row: SessionRow) -> String {
+    format!("{:?} {:?}", row.fence(), SessionRow { hold: None, ..row })
+}
+
+/// The fence of the last claim, or another one.
+fn fence(row: &SessionRow, lost: bool) -> Option<Fence> {
+    if lost { Some(Fence::certain(u128::MAX)) } else { row.fence() }
+}
+
 /// Lives a history with the model and with a store that `open` opens, and opens again for each [`Step::Reopen`]. Both must
-/// answer and show the same after every step.
-pub(super) async fn agree<S: Store>(open: impl AsyncFn(Arc<AtomicU64>) -> Arc<S>, steps: Vec<Step>) {
+/// answer and show the same after every step. Some stores keep claims over that, some have them end with their process.
+pub(super) async fn agree<S: Store>(
+    keeps_claims: bool,
+    open: impl AsyncFn(Arc<AtomicU64>) -> Arc<S>,
+    steps: Vec<Step>,
+) {
     let clock = Arc::new(AtomicU64::new(START_MS));
     let model = MemoryStore::with_clock(StoreClock::Manual(clock.clone()));
     let mut store = open(clock.clone()).await;
@@ -132,6 +172,9 @@ pub(super) async fn agree<S: Store>(open: impl AsyncFn(Arc<AtomicU64>) -> Arc<S>
         if matches!(step, Step::Reopen) {
             store.close().await;
             store = open(clock.clone()).await;
+            if !keeps_claims {
+                model.forget_claims();
+            }
         }
         let now_ms = clock.load(Ordering::SeqCst);
         assert_eq!(

@@ -1,6 +1,7 @@
 //! The store without a disk: for tests, and the model that the embedded store is compared with.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
@@ -8,17 +9,22 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::{
-    Commit, Committed, DONE_KEPT_MS, DONE_LIMIT, Enqueued, INBOX_LIMIT, InboxItem, LOG_LIMIT, LogEntry, NewSession,
-    SessionRow, Store, StoreClock, StoreError,
+    Commit, Committed, DONE_KEPT_MS, DONE_LIMIT, Enqueued, Fence, Hold, INBOX_LIMIT, InboxItem, Interrupted, LOG_LIMIT,
+    Leap, LogEntry, NewSession, Node, SessionRow, Store, StoreClock, StoreError,
 };
+#[cfg(test)]
+use super::{Nodes, neighbours::Neighbours};
 use crate::ids::{Epoch, Seq, SessionId};
 
 /// A store in memory. What it promises to keep survives nothing but dropped connections.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct MemoryStore {
     clock: StoreClock,
-    inner: Mutex<Inner>,
+    inner: Arc<Mutex<Inner>>,
     expired: AtomicU64,
+    node: Node,
+    #[cfg(test)]
+    neighbours: Option<Neighbours>,
 }
 
 #[derive(Debug, Default)]
@@ -35,6 +41,7 @@ struct Session {
     floor: Seq,
     state: Bytes,
     running: bool,
+    hold: Option<Hold>,
     log: BTreeMap<Seq, Bytes>,
     inbox: Vec<InboxItem>,
     done: HashMap<String, (Seq, u64)>,
@@ -45,13 +52,34 @@ impl MemoryStore {
     /// An empty store.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self::with_clock(StoreClock::default())
     }
 
     /// An empty store that reads the time elsewhere.
     #[must_use]
     pub fn with_clock(clock: StoreClock) -> Self {
-        Self { clock, ..Self::default() }
+        Self {
+            clock,
+            inner: Arc::default(),
+            expired: AtomicU64::new(0),
+            node: Node::only(),
+            #[cfg(test)]
+            neighbours: None,
+        }
+    }
+
+    /// The same sessions as a further process has them that serves them too.
+    #[cfg(test)]
+    pub(crate) fn beside(&self, neighbours: &Neighbours) -> Self {
+        let node = Node::nameless().unwrap();
+        let neighbours = Some(neighbours.of(&node));
+        Self { clock: self.clock.clone(), inner: Arc::clone(&self.inner), expired: AtomicU64::new(0), node, neighbours }
+    }
+
+    /// Ends all claims, as the end of its process does for a store that has them in memory.
+    #[cfg(test)]
+    pub(super) fn forget_claims(&self) {
+        self.inner.lock().sessions.values_mut().for_each(|session| session.hold = None);
     }
 
     fn with<T>(
@@ -65,6 +93,12 @@ impl MemoryStore {
         }
         let session = inner.sessions.get_mut(id).ok_or_else(|| StoreError::NoSession(id.clone()))?;
         step(session)
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -90,10 +124,26 @@ impl Store for MemoryStore {
         }
     }
 
+    async fn claim(&self, id: &SessionId, from: Option<&Node>, fence: Fence) -> Result<SessionRow, StoreError> {
+        self.with(id, |session| {
+            let claim = Hold { owner: self.node.clone(), fence };
+            let held = Hold::claimed(session.hold.as_ref(), from, claim);
+            session.hold = Some(held.map_err(|owner| StoreError::Owned { id: id.clone(), owner })?);
+            Ok(session.row())
+        })
+    }
+
+    async fn release(&self, id: &SessionId, fence: Fence) -> Result<(), StoreError> {
+        self.with(id, |session| {
+            session.hold = session.hold.take().filter(|hold| hold.fence != fence);
+            Ok(())
+        })
+    }
+
     async fn commit(&self, id: &SessionId, epoch: Epoch, commit: Commit) -> Result<Committed, StoreError> {
         let now_ms = self.clock.now_ms();
         self.with(id, |session| {
-            session.fence(epoch)?;
+            session.admit(commit.fence, epoch, commit.after)?;
             let committed = session.commit(commit, now_ms)?;
             self.expired.fetch_add(session.expire(now_ms), Ordering::Relaxed);
             Ok(committed)
@@ -125,35 +175,38 @@ impl Store for MemoryStore {
         self.expired.swap(0, Ordering::Relaxed)
     }
 
-    async fn advance_epoch(
-        &self,
-        id: &SessionId,
-        epoch: Epoch,
-        beyond: Epoch,
-        resume_at: Seq,
-    ) -> Result<Epoch, StoreError> {
+    async fn advance_epoch(&self, id: &SessionId, epoch: Epoch, leap: Leap) -> Result<Epoch, StoreError> {
         self.with(id, |session| {
-            session.fence(epoch)?;
-            let next = session.epoch.max(beyond).checked_add(1);
+            session.admit(leap.fence, epoch, leap.after)?;
+            let next = session.epoch.max(leap.beyond).checked_add(1);
             session.epoch = next.ok_or_else(|| StoreError::exhausted(id))?;
-            session.head = session.head.max(resume_at.saturating_sub(1));
+            session.head = session.head.max(leap.resume_at.saturating_sub(1));
             Ok(session.epoch)
         })
     }
 
-    async fn interrupted(&self) -> Result<Vec<SessionId>, StoreError> {
+    async fn interrupted(&self) -> Result<Vec<Interrupted>, StoreError> {
         let inner = self.inner.lock();
         if inner.closed {
             return Err(StoreError::Closed);
         }
-        let mut ids: Vec<SessionId> = inner
-            .sessions
-            .values()
-            .filter(|session| session.running)
-            .map(|session| session.created.id.clone())
-            .collect();
-        ids.sort();
-        Ok(ids)
+        let running = inner.sessions.values().filter(|session| session.running);
+        let interrupted = running.map(|session| Interrupted {
+            id: session.created.id.clone(),
+            owner: session.hold.as_ref().map(|hold| hold.owner.clone()),
+        });
+        let mut interrupted: Vec<Interrupted> = interrupted.collect();
+        interrupted.sort();
+        Ok(interrupted)
+    }
+
+    fn node(&self) -> &Node {
+        &self.node
+    }
+
+    #[cfg(test)]
+    fn nodes(&self) -> Option<&dyn Nodes> {
+        self.neighbours.as_ref().map(|neighbours| neighbours as &dyn Nodes)
     }
 
     fn healthy(&self) -> Result<(), StoreError> {
@@ -174,6 +227,7 @@ impl Session {
             floor: 0,
             state: Bytes::new(),
             running: false,
+            hold: None,
             log: BTreeMap::new(),
             inbox: Vec::new(),
             done: HashMap::new(),
@@ -189,20 +243,26 @@ impl Session {
             floor: self.floor,
             state: self.state.clone(),
             running: self.running,
+            hold: self.hold.clone(),
         }
     }
 
-    fn fence(&self, expected: Epoch) -> Result<(), StoreError> {
-        if self.epoch == expected {
-            return Ok(());
+    /// Refuses a writer that does not know how the session stands.
+    fn admit(&self, fence: Option<Fence>, expected: Epoch, after: Option<Seq>) -> Result<(), StoreError> {
+        let (id, actual) = (self.created.id.clone(), self.epoch);
+        if fence != self.hold.as_ref().map(|hold| hold.fence) {
+            return Err(StoreError::Lost(id));
         }
-        Err(StoreError::Fenced { id: self.created.id.clone(), expected, actual: self.epoch })
+        if expected != actual {
+            return Err(StoreError::Fenced { id, expected, actual });
+        }
+        match after.filter(|after| *after != self.head) {
+            Some(expected) => Err(StoreError::Moved { id, expected, actual: self.head }),
+            None => Ok(()),
+        }
     }
 
     fn commit(&mut self, commit: Commit, now_ms: u64) -> Result<Committed, StoreError> {
-        if let Some(expected) = commit.after.filter(|after| *after != self.head) {
-            return Err(StoreError::Moved { id: self.created.id.clone(), expected, actual: self.head });
-        }
         let first = self.head.checked_add(1).ok_or_else(|| StoreError::exhausted(&self.created.id))?;
         let count = commit.entries.len() as u64;
         let head = self.head.checked_add(count).ok_or_else(|| StoreError::exhausted(&self.created.id))?;

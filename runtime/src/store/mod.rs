@@ -15,6 +15,10 @@ mod error;
 #[cfg(test)]
 mod histories;
 mod memory;
+#[cfg(test)]
+pub(crate) mod neighbours;
+mod nodes;
+mod owner;
 mod redis;
 mod types;
 
@@ -27,7 +31,11 @@ pub use embedded::EmbeddedStore;
 pub(crate) use embedded::faults::fill_disk;
 pub use error::StoreError;
 pub use memory::MemoryStore;
-pub use types::{Commit, Committed, Delivered, Enqueued, InboxItem, LogEntry, NewSession, SessionRow};
+pub use nodes::{Lease, Nodes, Ring};
+pub use owner::{BadNode, Fence, Hold, Node, NodeError};
+pub use types::{
+    Commit, Committed, Delivered, Enqueued, InboxItem, Interrupted, Leap, LogEntry, NewSession, SessionRow,
+};
 
 use crate::ids::{Epoch, Seq, SessionId};
 
@@ -47,7 +55,10 @@ pub const DONE_LIMIT: usize = 10_000;
 
 /// A store of sessions.
 ///
-/// Durability: when `create`, `commit`, `enqueue` or `advance_epoch` returns `Ok`, its effect
+/// Ownership: a process claims a session before it writes to it, and names the fence of its claim in every write. A write
+/// without one is for sessions that nobody has claimed.
+///
+/// Durability: when `create`, `claim`, `commit`, `enqueue` or `advance_epoch` returns `Ok`, its effect
 /// survives `kill -9` and, on the embedded store, power loss (fsync); on Redis, what [`Durability`] says. When it
 /// returns an error or is dropped, the effect may or may not have happened, but never partly. After an
 /// error it is decided before the next read of the session is answered.
@@ -59,13 +70,36 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
     /// Reads a session.
     async fn session(&self, id: &SessionId) -> Result<Option<SessionRow>, StoreError>;
 
+    /// Makes this process the owner of a session, and gives the session as it is. It is taken from nobody, from `from`, and
+    /// from this process itself, whose earlier claims end; from anybody else it is refused with [`StoreError::Owned`]. From
+    /// then on a write is refused with [`StoreError::Lost`] unless it names this fence, which must be a new one.
+    async fn claim(&self, id: &SessionId, from: Option<&Node>, fence: Fence) -> Result<SessionRow, StoreError>;
+
+    /// Ends a claim, unless somebody else has claimed since. Whether that survives a crash is left open: the session is
+    /// taken from a dead owner otherwise.
+    async fn release(&self, id: &SessionId, fence: Fence) -> Result<(), StoreError>;
+
     /// Makes one atomic, durable step.
     async fn commit(&self, id: &SessionId, epoch: Epoch, commit: Commit) -> Result<Committed, StoreError>;
 
     /// Reads entries from `from` on, in order, at most `limit`; entries below the floor are gone.
     async fn read(&self, id: &SessionId, from: Seq, limit: usize) -> Result<Vec<LogEntry>, StoreError>;
 
-    /// Stores a message for delivery, once per `biz_id`.
+    /// [`read`](Self::read) for somebody who believes the session to be at this epoch, and its log to reach `head`: it is
+    /// refused with [`StoreError::Fenced`] or [`StoreError::Moved`] where another owner has begun an epoch since, or the log
+    /// ends before. A store that one process has to itself need not look.
+    async fn follow(
+        &self,
+        id: &SessionId,
+        _epoch: Epoch,
+        _head: Seq,
+        from: Seq,
+        limit: usize,
+    ) -> Result<Vec<LogEntry>, StoreError> {
+        self.read(id, from, limit).await
+    }
+
+    /// Stores a message for delivery, once per `biz_id`. Needs no claim.
     async fn enqueue(&self, id: &SessionId, item: InboxItem) -> Result<Enqueued, StoreError>;
 
     /// The waiting messages that have not expired at `now_ms`, in order of arrival, at most `limit`.
@@ -75,19 +109,20 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
     /// by the next commit or enqueue of their session.
     fn take_expired(&self) -> u64;
 
-    /// Starts a new epoch after a client proved that the log lost a tail: the next entry gets
-    /// `resume_at`, so that no sequence id is used twice. The new epoch, which is returned, is the
-    /// one behind both the session's and `beyond`, the newest that a client knows.
-    async fn advance_epoch(
-        &self,
-        id: &SessionId,
-        epoch: Epoch,
-        beyond: Epoch,
-        resume_at: Seq,
-    ) -> Result<Epoch, StoreError>;
+    /// Starts a new epoch after a client proved that the log lost a tail. The new epoch, which is returned, is the
+    /// one behind both the session's and the newest that a client knows.
+    async fn advance_epoch(&self, id: &SessionId, epoch: Epoch, leap: Leap) -> Result<Epoch, StoreError>;
 
     /// Sessions whose last commit left a reply unfinished.
-    async fn interrupted(&self) -> Result<Vec<SessionId>, StoreError>;
+    async fn interrupted(&self) -> Result<Vec<Interrupted>, StoreError>;
+
+    /// This process.
+    fn node(&self) -> &Node;
+
+    /// The processes on this store; `None` for one that a process has to itself.
+    fn nodes(&self) -> Option<&dyn Nodes> {
+        None
+    }
 
     /// Whether writes are accepted, as far as is known without trying one.
     fn healthy(&self) -> Result<(), StoreError>;

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::{Fence, Hold, Node};
 use crate::ids::{Epoch, Seq, SessionId};
 
 /// A session as it is created.
@@ -32,11 +33,32 @@ pub struct SessionRow {
     pub state: Bytes,
     /// Whether the last commit left a reply unfinished.
     pub running: bool,
+    /// Whose it is; `None` while nobody has claimed it.
+    pub hold: Option<Hold>,
+}
+
+impl SessionRow {
+    /// What a write must name.
+    #[must_use]
+    pub fn fence(&self) -> Option<Fence> {
+        self.hold.as_ref().map(|hold| hold.fence)
+    }
+}
+
+/// A session with an unfinished reply.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Interrupted {
+    /// Which.
+    pub id: SessionId,
+    /// Who has claimed it.
+    pub owner: Option<Node>,
 }
 
 /// One atomic step of a session.
 #[derive(Debug, Clone, Default)]
 pub struct Commit {
+    /// The fence of the writer's claim; with another one the step is refused, because somebody else owns the session.
+    pub fence: Option<Fence>,
     /// The head that the writer knows; at another one the step is refused, because somebody else has written, be it the
     /// writer itself by a step that it gave up. `None` appends wherever the log ends.
     pub after: Option<Seq>,
@@ -49,6 +71,27 @@ pub struct Commit {
     /// Whether a reply is unfinished after this commit; sets or clears the mark that
     /// [`Store::interrupted`](super::Store::interrupted) lists.
     pub running: Option<bool>,
+}
+
+/// Where a new epoch begins.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Leap {
+    /// As in [`Commit`].
+    pub fence: Option<Fence>,
+    /// As in [`Commit`].
+    pub after: Option<Seq>,
+    /// The new epoch is behind this one, the newest that a client knows.
+    pub beyond: Epoch,
+    /// The next entry's sequence id, unless the head is there already; so that none is used twice.
+    pub resume_at: Seq,
+}
+
+impl Leap {
+    /// To an epoch behind this one, from this sequence id on.
+    #[must_use]
+    pub fn beyond(beyond: Epoch, resume_at: Seq) -> Self {
+        Self { beyond, resume_at, ..Self::default() }
+    }
 }
 
 /// An inbox item that a commit delivers.

@@ -1,5 +1,5 @@
 //! An owner of the session: decides at once, commits one step at a time, and answers behind the commit that
-//! makes the answer true. As `runtime/src/session` does, under a lease as the design of many nodes has it.
+//! makes the answer true. As `runtime/src/session` does, with an owner among many nodes.
 
 use std::collections::VecDeque;
 

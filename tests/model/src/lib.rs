@@ -9,7 +9,7 @@
 //!   are; frames go between them as the bytes that they encode ([`system`](System), `clients`, `serving`, `link`).
 //! - **The session** as `runtime/src/session` keeps it: decide, commit one step at a time, answer behind the commit,
 //!   settle before anybody attaches, continue an unfinished turn (`actor`, `commits`).
-//! - **Ownership as it is designed** for many nodes, before it is built: a lease with a fence in every write,
+//! - **Ownership** of one node among many, designed here before it was built: a lease with a fence in every write,
 //!   takeover by whoever a client or a post comes to, even while the owner lives. So an owner that was only paused,
 //!   and writes of owners that are gone, come by themselves.
 //! - **The store** as its contract says: a journal that takes a write whole or not at all, whose answers get lost, and
@@ -20,7 +20,7 @@
 //!   arrived is walked (`rest`). What must happen somewhere is a `sometimes` property ([`met`]), so that a model
 //!   in which nothing happens fails. Known bugs ([`fault`]) must each be found by the promise that they break.
 //!
-//! # What the design must have, by what was found without it
+//! # What many nodes must have, by what was found without it
 //!
 //! 1. A fence is unique, not the last one plus one: a store that lost its tail gives a counted one twice (`fence-counted`).
 //! 2. Beginning an epoch is a write like any other: fenced, and at the head that the writer knows (`epoch-unfenced`).

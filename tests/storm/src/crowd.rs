@@ -29,7 +29,7 @@ pub const CROWD: &str = "crowd";
 pub(crate) struct Crowd {
     pub(crate) storm: Storm,
     pub(crate) clients: Range<usize>,
-    pub(crate) server: SocketAddr,
+    pub(crate) servers: Vec<SocketAddr>,
 }
 
 /// What came of it.
@@ -51,10 +51,11 @@ impl Outcome {
 impl Crowd {
     /// Opens all its sessions, lets their users talk until it is calm, and settles.
     pub(crate) async fn live(self, calm: watch::Receiver<bool>) -> Result<Outcome> {
-        let Self { storm, clients, server } = self;
+        let Self { storm, clients, servers } = self;
+        let server = servers.first().copied().context("no server")?;
         // Each crowd draws other lots.
         let lots = Storm { seed: storm.seed.wrapping_add(clients.start as u64), ..storm };
-        let proxy = Proxy::start(server, lots, calm.clone()).await?;
+        let proxy = Proxy::start(servers, lots, calm.clone()).await?;
         let count = clients.len();
         let opened = stream::iter(clients).map(|name| User::open(storm, proxy.address, name, calm.clone()));
         let users: Vec<User> = opened.buffered(AT_ONCE).try_collect().await?;

@@ -31,6 +31,9 @@ pub struct Account {
     pub altered: u64,
     /// Shown, and not in the log: sent before it was durable.
     pub invented: u64,
+    /// Turns of the log without an end, with several, with something behind it, or whose pieces are not what it says.
+    #[serde(default)]
+    pub torn: u64,
 }
 
 impl Account {
@@ -43,12 +46,13 @@ impl Account {
         self.reordered += other.reordered;
         self.altered += other.altered;
         self.invented += other.invented;
+        self.torn += other.torn;
     }
 
     /// Whether nothing was wrong.
     #[must_use]
     pub const fn is_clean(&self) -> bool {
-        self.lost + self.duplicated + self.reordered + self.altered + self.invented == 0
+        self.lost + self.duplicated + self.reordered + self.altered + self.invented + self.torn == 0
     }
 }
 
@@ -111,16 +115,18 @@ impl Heard {
             last = last.max(*seq);
             account.duplicated += u64::from(seen.insert(*seq, *what).is_some());
         }
-        for (seq, what, _) in &log {
+        for Entry { seq, kind, text, .. } in &log {
             match seen.remove(seq) {
                 None => account.lost += 1,
-                Some(shown) => account.altered += u64::from(shown != *what),
+                Some(shown) => account.altered += u64::from(shown != digest(kind, text)),
             }
         }
         account.invented = seen.len() as u64;
+        account.torn = torn(&log);
+        let users: Vec<&Entry> = log.iter().filter(|entry| entry.kind == "user").collect();
         for (seq, text) in &self.said {
-            let times = log.iter().filter(|(_, _, said)| said.as_ref() == Some(text)).count() as u64;
-            let there = log.iter().any(|(at, _, said)| at == seq && said.as_ref() == Some(text));
+            let times = users.iter().filter(|entry| entry.text == *text).count() as u64;
+            let there = users.iter().any(|entry| entry.seq == *seq && entry.text == *text);
             account.lost += u64::from(!there);
             account.duplicated += times.saturating_sub(1);
         }
@@ -134,8 +140,34 @@ fn digest(kind: &str, text: &str) -> u64 {
     hasher.finish()
 }
 
-/// The log: sequence ids, what they say, and the text of what users said.
-async fn read_log(server: SocketAddr, token: &str) -> Result<Vec<(u64, u64, Option<String>)>> {
+/// A message of the log.
+#[derive(Debug)]
+struct Entry {
+    seq: u64,
+    turn: u64,
+    kind: String,
+    text: String,
+}
+
+/// How many turns are not a user's words, pieces, and one end that is their sum.
+fn torn(log: &[Entry]) -> u64 {
+    let mut turns: HashMap<u64, (String, u64, bool)> = HashMap::new();
+    for entry in log.iter().filter(|entry| entry.kind != "delivery") {
+        let (said, ends, whole) = turns.entry(entry.turn).or_insert((String::new(), 0, true));
+        *whole &= *ends == 0;
+        match entry.kind.as_str() {
+            "delta" => said.push_str(&entry.text),
+            "reply" => {
+                *whole &= *said == entry.text;
+                *ends += 1;
+            }
+            _ => {}
+        }
+    }
+    turns.values().filter(|(_, ends, whole)| *ends != 1 || !*whole).count() as u64
+}
+
+async fn read_log(server: SocketAddr, token: &str) -> Result<Vec<Entry>> {
     let (mut log, mut from) = (Vec::new(), Some(1));
     while let Some(next) = from {
         let request = Request::new("GET", &format!("/v1/diff?from={next}&limit=1000")).bearer(token);
@@ -145,12 +177,40 @@ async fn read_log(server: SocketAddr, token: &str) -> Result<Vec<(u64, u64, Opti
         let messages = page.get("messages").and_then(Value::as_array).context("a page without messages")?;
         for message in messages {
             let text_of = |name: &str| message.pointer(&format!("/body/{name}")).and_then(Value::as_str);
-            let seq = message.get("seq").and_then(Value::as_u64).context("a message without seq")?;
-            let kind = text_of("kind").context("a message without kind")?;
-            let text = text_of("text").context("a message without text")?;
-            log.push((seq, digest(kind, text), (kind == "user").then(|| text.to_owned())));
+            let number = |name: &str| message.get(name).and_then(Value::as_u64);
+            log.push(Entry {
+                seq: number("seq").context("a message without seq")?,
+                turn: number("turn").context("a message without turn")?,
+                kind: text_of("kind").context("a message without kind")?.to_owned(),
+                text: text_of("text").context("a message without text")?.to_owned(),
+            });
         }
         from = page.get("next").and_then(Value::as_u64);
     }
     Ok(log)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Fails when a reply with two ends, none, or another text than its pieces counts as whole.
+    #[test]
+    fn torn_replies_are_found() {
+        let entry = |turn, kind: &str, text: &str| Entry { seq: 0, turn, kind: kind.into(), text: text.into() };
+        let whole = [("user", "?"), ("delta", "a"), ("delta", "b"), ("reply", "ab")];
+        let turn = |turn, said: &[(&str, &str)]| -> Vec<Entry> {
+            said.iter().map(|(kind, text)| entry(turn, kind, text)).collect()
+        };
+        let both: Vec<Entry> = turn(1, &whole).into_iter().chain(turn(2, &whole)).collect();
+        assert_eq!(torn(&both), 0);
+        for (said, what) in [
+            (&whole[..3], "no end"),
+            (&[&whole[..], &whole[3..]].concat()[..], "two ends"),
+            (&[&whole[..], &whole[1..2]].concat()[..], "more behind the end"),
+            (&[&whole[..2], &whole[3..]].concat()[..], "a piece is missing"),
+        ] {
+            assert_eq!(torn(&turn(1, said)), 1, "{what}");
+        }
+    }
 }

@@ -2,23 +2,30 @@
 //! silent and keeps them away, while clients move between transports. Afterwards the server's log, read by other
 //! code over plain HTTP, is compared with what each application was shown, message by message.
 //!
+//! The servers may be several on one Redis, killed and stopped in between ([`Storm::run_on`]).
+//!
 //! `make storm` runs ten thousand clients for five minutes; every test run has a small one.
 
+mod accidents;
 pub mod crowd;
 mod ledger;
 mod proxy;
 mod user;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use rolecall_tests::clock;
+use rolecall_tests::cluster::Cluster;
 use rolecall_tests::server::{Options, Server};
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use self::accidents::Accidents;
+pub use self::accidents::{Counts, Nodes};
 use self::crowd::{Crowd, Outcome};
 pub use self::ledger::Account;
 
@@ -56,6 +63,8 @@ pub struct Report {
     pub server_cpu_s: f64,
     /// The server's resident memory at the end of the storm, in MiB.
     pub server_rss_mib: f64,
+    /// What happened to servers.
+    pub accidents: Counts,
 }
 
 impl Storm {
@@ -75,29 +84,37 @@ impl Storm {
         self.run_over(Some(most.max(1))).await
     }
 
-    async fn run_over(self, apart: Option<usize>) -> Result<Report> {
-        // Every client comes from one address here, and is not rationed by it.
-        let contracts = TempDir::with_prefix("rolecall-storm-")?;
-        std::fs::write(contracts.path().join("storyteller.role"), self.role())?;
-        let options = Options { quiet: true, contracts: contracts.path().to_owned(), ..Options::default() }
-            .flag("--log-level", "error")
-            .flag("--rehearsal-pace", "30ms")
-            .flag("--address-connections", "off")
-            .flag("--address-requests", "off");
-        let server = Server::start(options).await?;
-        let (to, pid) = (server.address(), server.pid()?);
+    /// Runs it on several servers that share one Redis, which are killed, stopped and started in between, and Redis too.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub async fn run_on(self, nodes: Nodes, apart: Option<usize>) -> Result<Report> {
+        let contracts = contracts(&self.role(LONG))?;
+        let options = options(&contracts, "60ms").flag("--node-lease", "2s");
+        let mut cluster = Cluster::start(nodes.count, &options).await?;
+        let servers = (0..nodes.count).map(|node| Ok(cluster.node(node)?.address())).collect::<Result<Vec<_>>>()?;
         let (says, calm) = watch::channel(false);
-        let mut crowds = JoinSet::<Result<Outcome>>::new();
-        let most = apart.unwrap_or(self.clients);
-        for first in (0..self.clients).step_by(most) {
-            let clients = first..self.clients.min(first + most);
-            let crowd = Crowd { storm: self, clients, server: to };
-            match apart {
-                Some(_) => crowds.spawn(crowd.live_apart(calm.clone())),
-                None => crowds.spawn(crowd.live(calm.clone())),
-            };
+        let mut crowds = self.crowds(&servers, Some(apart.unwrap_or(self.clients.div_ceil(nodes.count))), apart, &calm);
+        let mut accidents = Accidents::new(nodes, self.seed);
+        tokio::select! {
+            lived = accidents.happen(&mut cluster, self.lasts) => lived?,
+            Some(early) = crowds.join_next() => {
+                early.context("a crowd panicked")??;
+                bail!("a crowd was at rest before the storm was over");
+            }
         }
-        let mut outcome = Outcome::default();
+        let mut report = calm_down(says, crowds).await?;
+        cluster.check_logs()?;
+        report.accidents = accidents.counts;
+        Ok(report)
+    }
+
+    async fn run_over(self, apart: Option<usize>) -> Result<Report> {
+        let contracts = contracts(&self.role("max_chars 500"))?;
+        let server = Server::start(options(&contracts, "30ms")).await?;
+        let pid = server.pid()?;
+        let (says, calm) = watch::channel(false);
+        let mut crowds = self.crowds(&[server.address()], apart, apart, &calm);
         tokio::select! {
             () = tokio::time::sleep(self.lasts) => {}
             Some(early) = crowds.join_next() => {
@@ -106,27 +123,71 @@ impl Storm {
             }
         }
         let server_rss_mib = rolecall_tests::process::rss(pid)? / f64::from(1 << 20);
-        says.send_replace(true);
-        let since = clock::now();
-        while let Some(ended) = crowds.join_next().await {
-            outcome.add(ended.context("a crowd panicked")??);
-        }
-        Ok(Report {
-            account: outcome.account,
-            cut: outcome.cut,
-            silent: outcome.silent,
-            calm_after_s: since.elapsed().as_secs_f64(),
-            server_cpu_s: rolecall_tests::process::cpu(pid)?,
-            server_rss_mib,
-        })
+        let report = calm_down(says, crowds).await?;
+        Ok(Report { server_cpu_s: rolecall_tests::process::cpu(pid)?, server_rss_mib, ..report })
     }
 
-    /// Who answers.
-    fn role(self) -> String {
+    /// The clients, so many in each crowd at most, and in processes of their own where there is a limit for those.
+    fn crowds(
+        self,
+        servers: &[SocketAddr],
+        most: Option<usize>,
+        apart: Option<usize>,
+        calm: &watch::Receiver<bool>,
+    ) -> JoinSet<Result<Outcome>> {
+        let mut crowds = JoinSet::new();
+        let most = most.unwrap_or(self.clients).max(1);
+        for first in (0..self.clients).step_by(most) {
+            let clients = first..self.clients.min(first + most);
+            let crowd = Crowd { storm: self, clients, servers: servers.to_vec() };
+            match apart {
+                Some(_) => crowds.spawn(crowd.live_apart(calm.clone())),
+                None => crowds.spawn(crowd.live(calm.clone())),
+            };
+        }
+        crowds
+    }
+
+    /// Who answers, by these rules.
+    fn role(self, rules: &str) -> String {
         let seconds = self.timeout.as_secs();
+        let case = format!("case \"a\" {{ user \"天下大势如何？\" reply \"{STORY}\" expect pass }}");
         format!(
             "role storyteller {{\n version 1.0.0\n language zh\n persona \"说书人。\"\n heartbeat {{ timeout {seconds}s }}\n \
-             constraints {{ max_chars 500 }}\n}}\n"
+             constraints {{ {rules} }}\n {}\n}}\n",
+            if rules == LONG { format!("cases {{ {case} }}") } else { String::new() }
         )
     }
+}
+
+/// The rule of a reply that is shown piece by piece, over more than a second.
+const LONG: &str = "forbidden_terms \"算法\" { on_violation reject }";
+/// What it says.
+const STORY: &str = "话说天下大势，分久必合，合久必分。周末七国分争，并入于秦。及秦灭之后，楚汉分争，又并入于汉。后来如何？且听下文分解。";
+
+fn contracts(role: &str) -> Result<TempDir> {
+    let contracts = TempDir::with_prefix("rolecall-storm-")?;
+    std::fs::write(contracts.path().join("storyteller.role"), role)?;
+    Ok(contracts)
+}
+
+/// Every client comes from one address here, and is not rationed by it.
+fn options(contracts: &TempDir, pace: &str) -> Options {
+    Options { quiet: true, contracts: contracts.path().to_owned(), ..Options::default() }
+        .flag("--log-level", "error")
+        .flag("--rehearsal-pace", pace)
+        .flag("--address-connections", "off")
+        .flag("--address-requests", "off")
+}
+
+/// Ends the storm, and waits until everybody has everything.
+async fn calm_down(says: watch::Sender<bool>, mut crowds: JoinSet<Result<Outcome>>) -> Result<Report> {
+    says.send_replace(true);
+    let since = clock::now();
+    let mut outcome = Outcome::default();
+    while let Some(ended) = crowds.join_next().await {
+        outcome.add(ended.context("a crowd panicked")??);
+    }
+    let Outcome { account, cut, silent } = outcome;
+    Ok(Report { account, cut, silent, calm_after_s: since.elapsed().as_secs_f64(), ..Report::default() })
 }

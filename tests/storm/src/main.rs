@@ -1,11 +1,11 @@
-//! `rolecall-storm [--clients N] [--minutes M] [--seed S] [--most N]`: see the library. Its clients live in as many processes as the
+//! `rolecall-storm [--clients N] [--minutes M] [--seed S] [--most N] [--nodes N]`: see the library. Its clients live in as many processes as the
 //! limit of open files asks for, or `--most` clients a process.
 
 use std::io::Write;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use rolecall_storm::{Storm, crowd};
+use rolecall_storm::{Nodes, Report, Storm, crowd};
 
 /// Files that a client needs with its part of the proxy, those included that have gone silent.
 const FILES: usize = 8;
@@ -22,7 +22,7 @@ fn main() -> Result<()> {
 }
 
 async fn run() -> Result<()> {
-    let (mut clients, mut minutes, mut seed, mut most) = (10_000_usize, 5.0, 1, usize::MAX);
+    let (mut clients, mut minutes, mut seed, mut most, mut nodes) = (10_000_usize, 5.0, 1, usize::MAX, 0_usize);
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         if arg == crowd::CROWD {
@@ -34,7 +34,8 @@ async fn run() -> Result<()> {
             "--minutes" => minutes = value.parse()?,
             "--seed" => seed = value.parse()?,
             "--most" => most = value.parse()?,
-            other => bail!("{other} is no option; there are --clients, --minutes, --seed and --most"),
+            "--nodes" => nodes = value.parse()?,
+            other => bail!("{other} is no option; there are --clients, --minutes, --seed, --most and --nodes"),
         }
     }
     let files = usize::try_from(rolecall_tests::process::open_all_files()?)?;
@@ -53,23 +54,43 @@ async fn run() -> Result<()> {
         timeout: Duration::from_secs(30),
         seed,
     };
-    let report = storm.run_apart(most.min((files - SPARE) / FILES)).await?;
+    let most = most.min((files - SPARE) / FILES);
+    let report = if nodes > 1 {
+        let nodes = Nodes { count: nodes, every: Duration::from_secs(2), down: Duration::from_secs(6) };
+        storm.run_on(nodes, Some(most.min(clients.div_ceil(nodes.count)))).await?
+    } else {
+        storm.run_apart(most).await?
+    };
+    say(storm, minutes, &report)?;
+    ensure!(report.account.is_clean(), "the ledger does not balance");
+    Ok(())
+}
+
+fn say(storm: Storm, minutes: f64, report: &Report) -> Result<()> {
+    let Storm { clients, seed, .. } = storm;
     let account = report.account;
     let mut out = std::io::stdout();
     writeln!(out, "{clients} clients, {minutes} minutes, seed {seed}")?;
     writeln!(out, "connections cut {}, gone silent {}, resumed {}", report.cut, report.silent, account.resumed)?;
     writeln!(out, "messages accepted {}, shown {}", account.accepted, account.shown)?;
     let (lost, duplicated, reordered) = (account.lost, account.duplicated, account.reordered);
-    let (altered, invented) = (account.altered, account.invented);
+    let (altered, invented, torn) = (account.altered, account.invented, account.torn);
     writeln!(
         out,
-        "lost {lost}, duplicated {duplicated}, reordered {reordered}, altered {altered}, invented {invented}"
+        "lost {lost}, duplicated {duplicated}, reordered {reordered}, altered {altered}, invented {invented}, torn {torn}"
     )?;
-    writeln!(
-        out,
-        "everybody at rest {:.1} s after the storm; server: {:.0} s of processor time, {:.0} MiB",
-        report.calm_after_s, report.server_cpu_s, report.server_rss_mib
-    )?;
-    ensure!(account.is_clean(), "the ledger does not balance");
-    Ok(())
+    let happened = report.accidents;
+    if happened.kills > 0 {
+        writeln!(
+            out,
+            "servers killed {} (with {} unfinished replies), stopped {}; Redis killed {}, stopped {}",
+            happened.kills, happened.interrupted, happened.stops, happened.redis_kills, happened.redis_stops
+        )?;
+    }
+    write!(out, "everybody at rest {:.1} s after the storm", report.calm_after_s)?;
+    if happened.kills == 0 {
+        let (cpu_s, rss_mib) = (report.server_cpu_s, report.server_rss_mib);
+        write!(out, "; server: {cpu_s:.0} s of processor time, {rss_mib:.0} MiB")?;
+    }
+    Ok(writeln!(out)?)
 }

@@ -18,6 +18,9 @@ use crate::Storm;
 /// How long a silent connection stays open: longer than either side waits.
 const SILENCE: Duration = Duration::from_secs(45);
 
+/// Of so many connections, one makes those behind it go to another server.
+const MOVES: u64 = 10;
+
 /// The pause behind an accept that fails.
 const BACKOFF: Duration = Duration::from_millis(50);
 
@@ -36,15 +39,16 @@ struct Counts {
 }
 
 impl Proxy {
-    /// Forwards to a server, as long as it likes; once it is calm, for ever.
-    pub(crate) async fn start(to: SocketAddr, storm: Storm, calm: watch::Receiver<bool>) -> Result<Self> {
+    /// Forwards to one of some servers, as long as it likes, then to another; once it is calm, for ever. One that is not
+    /// there is passed over.
+    pub(crate) async fn start(to: Vec<SocketAddr>, storm: Storm, calm: watch::Receiver<bool>) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let counts = Arc::new(Counts::default());
         let counted = Arc::clone(&counts);
         let mut accepts = JoinSet::new();
         accepts.spawn(async move {
-            let (mut dice, mut carried) = (Dice::new(storm.seed), JoinSet::new());
+            let (mut dice, mut carried, mut first) = (Dice::new(storm.seed), JoinSet::new(), 0);
             loop {
                 tokio::select! {
                     Some(_) = carried.join_next() => {}
@@ -55,7 +59,12 @@ impl Proxy {
                             continue;
                         };
                         let fate = Fate::draw(storm, &mut dice);
-                        carried.spawn(carry(client, to, fate, calm.clone(), Arc::clone(&counted)));
+                        // For a while all come to one server: what requests have to do with each other finds together.
+                        if dice.below(MOVES) == 0 {
+                            first = dice.index(to.len());
+                        }
+                        let servers = to.iter().cycle().skip(first).take(to.len()).copied().collect();
+                        carried.spawn(carry(client, servers, fate, calm.clone(), Arc::clone(&counted)));
                     }
                 }
             }
@@ -90,7 +99,7 @@ impl Fate {
 
 async fn carry(
     mut client: TcpStream,
-    to: SocketAddr,
+    servers: Vec<SocketAddr>,
     fate: Fate,
     mut calm: watch::Receiver<bool>,
     counts: Arc<Counts>,
@@ -98,7 +107,7 @@ async fn carry(
     if !*calm.borrow() {
         sleep(fate.away).await;
     }
-    let Ok(mut server) = TcpStream::connect(to).await else { return };
+    let Some(mut server) = dial(&servers).await else { return };
     // Small frames leave at once, as they do without a proxy.
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let storms = !*calm.borrow();
@@ -120,4 +129,14 @@ async fn carry(
     } else {
         counts.cut.fetch_add(1, Ordering::Relaxed);
     }
+}
+
+/// The first of these that is there.
+async fn dial(servers: &[SocketAddr]) -> Option<TcpStream> {
+    for server in servers {
+        if let Ok(server) = TcpStream::connect(server).await {
+            return Some(server);
+        }
+    }
+    None
 }

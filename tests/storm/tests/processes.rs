@@ -34,7 +34,7 @@ fn a_crowd_that_fails_ends_at_once() -> Result<()> {
     let storm = format!(
         r#"{{"clients":1,"lasts":{lasts},"cut_after":{lasts},"away":{{"secs":0,"nanos":0}},"pause":{lasts},"timeout":{lasts},"seed":1}}"#
     );
-    writeln!(input, r#"{{"storm":{storm},"clients":{{"start":0,"end":1}},"server":"{nobody}"}}"#)?;
+    writeln!(input, r#"{{"storm":{storm},"clients":{{"start":0,"end":1}},"servers":["{nobody}"]}}"#)?;
     // Its input stays open, as it does while it storms.
     let output = crowd.wait_with_output()?;
     ensure!(!output.status.success() && output.stdout.is_empty(), "{output:?}");

@@ -1,26 +1,18 @@
 //! How a client takes hold of its session.
 
+use std::sync::atomic::Ordering;
+
 use rolecall_wire::close;
 use rolecall_wire::frame::Hello;
 
 use super::super::attach::{Attachment, Resume};
 use super::super::error::SessionError;
 use super::super::line::line;
+use super::super::ownership::misplaced;
 use super::super::places::{Attached, Attempt};
 use super::Actor;
-use crate::ids::{Epoch, Seq, TokenGeneration};
-
-/// How far a client may be ahead of the log. A store loses what it had not synced, never this much.
-const MAX_LOST: Seq = 1_000_000;
-/// How many epochs a client may be ahead.
-const MAX_LOST_EPOCHS: Epoch = 16;
-
-impl Attempt {
-    /// `None` for a client that does not number its attempts.
-    fn of(hello: &Hello) -> Option<Self> {
-        (hello.instance != 0).then_some(Self { instance: hello.instance, attempt: hello.attempt })
-    }
-}
+use crate::ids::TokenGeneration;
+use crate::store::Leap;
 
 impl Actor {
     pub(super) async fn attach(
@@ -31,9 +23,7 @@ impl Actor {
         if self.deps.contracts.get(&self.role).is_none() {
             return Err(SessionError::NoRole(self.role.clone()));
         }
-        // Network and load balancers may hold an upgrade back until its client has given up and come again; it would
-        // take the connection that is in use.
-        if self.latest.is_some_and(|latest| latest.instance == hello.instance && hello.attempt < latest.attempt) {
+        if Attempt::is_superseded(self.latest, hello) {
             return Err(SessionError::Superseded);
         }
         self.machine.admit(generation)?;
@@ -43,8 +33,9 @@ impl Actor {
         let resume = self.position(hello).await?;
         // Durable before the client is let in: what it was told to forget must not open the session after a crash.
         self.machine.use_token(generation);
-        self.settle().await?;
         self.latest = Attempt::of(hello);
+        self.machine.let_in(self.latest, self.deps.store.nodes().is_some());
+        self.settle().await?;
         // Whoever is replaced is told why, so that it does not come back and take over in turn.
         self.close_attached(close::REPLACED, "another connection of this session took over");
         let id = self.deps.next_connection();
@@ -55,6 +46,7 @@ impl Actor {
         self.courier.attached();
         let head = self.outbox.head();
         let first = hello.last_seq.saturating_add(1);
+        self.deps.attached.fetch_add(1, Ordering::SeqCst);
         self.deps.metrics.resume(resume.label(), head.saturating_sub(hello.last_seq));
         Ok(Attachment {
             role: self.role.clone(),
@@ -62,7 +54,7 @@ impl Actor {
             head,
             client_seq: self.machine.client_seq(),
             resume,
-            reader: self.outbox.reader(first),
+            reader: self.outbox.reader(self.epoch, first),
             lessons: self.machine.lessons(),
             control: listener,
             id,
@@ -73,10 +65,7 @@ impl Actor {
     /// Finds the client's place, on a new footing if the store lost what the client has seen.
     async fn position(&mut self, hello: &Hello) -> Result<Resume, SessionError> {
         let head = self.outbox.head();
-        let lost = hello.last_seq.saturating_sub(head);
-        if lost > MAX_LOST || hello.epoch.saturating_sub(self.epoch) > MAX_LOST_EPOCHS {
-            return Err(SessionError::Impossible { last_seq: hello.last_seq, epoch: hello.epoch });
-        }
+        misplaced(hello, self.epoch, head)?;
         if let Some(first) = self.machine.forked(self.epoch, hello.epoch, hello.last_seq) {
             return Err(SessionError::Forked { first, current: self.epoch });
         }
@@ -93,7 +82,11 @@ impl Actor {
             self.machine.begin_epoch(epoch.saturating_add(1), resume_at);
         }
         self.settle().await?;
-        self.epoch = self.deps.store.advance_epoch(&self.id, self.epoch, hello.epoch, resume_at).await?;
+        // What it reads is of the epoch that ends.
+        self.close_attached(close::REPLACED, "another connection of this session took over");
+        let (fence, after) = (Some(self.outbox.fence()), Some(self.outbox.head()));
+        let leap = Leap { fence, after, beyond: hello.epoch, resume_at };
+        self.epoch = self.deps.store.advance_epoch(&self.id, self.epoch, leap).await?;
         self.outbox.skip_to(head);
         self.machine.skip_to(head);
         Ok(Resume::Regressed)

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use rolecall_wire::close;
 use tokio::time::sleep;
 
-use super::super::places::Asleep;
+use super::super::places::{Asleep, Attempt};
 use super::Actor;
+use crate::store::StoreError;
 
 /// How long a session without client and without work stays in memory.
 const DETACHED: Duration = Duration::from_secs(60);
@@ -14,6 +16,41 @@ const DETACHED: Duration = Duration::from_secs(60);
 const ATTACHED: Duration = Duration::from_secs(10);
 
 impl Actor {
+    /// Ends: lets go of the connection, with a word where something is wrong, and of the session.
+    pub(super) async fn end(&mut self, outcome: Result<(), StoreError>) {
+        match &outcome {
+            Ok(()) => {}
+            // It is not known who came, if anybody.
+            Err(error @ StoreError::Lost(_)) => {
+                tracing::warn!(session = %self.id, %error, "a session stops: it was taken over");
+                self.close_attached(close::HANDOVER, "another server has the session now");
+                self.keeps_hold = true;
+            }
+            Err(error) => {
+                tracing::error!(session = %self.id, %error, "a session stops: the store refused");
+                self.close_attached(close::TRY_LATER, "the session cannot be stored now");
+            }
+        }
+        self.detach();
+        self.generation = None;
+        // The next actor reads the store: what may still be written must be decided first, or a
+        // message could be accepted twice.
+        if let Some(flight) = self.in_flight.take() {
+            let _ = flight.commit.await;
+        }
+        if !self.keeps_hold {
+            self.deps.release(&self.id, self.outbox.fence()).await;
+        }
+        self.pass_on().await;
+    }
+
+    /// Goes down. The mark of an unfinished reply stays, and the next process goes on with it.
+    pub(super) async fn stop(&mut self) -> Result<(), StoreError> {
+        self.generation = None;
+        self.courier.detached();
+        self.settle().await
+    }
+
     /// Lets time pass only while there is nothing to do.
     pub(super) fn watch_idleness(&mut self) {
         let is_busy = self.in_flight.is_some() || self.generation.is_some() || !self.machine.is_settled();
@@ -43,11 +80,48 @@ impl Actor {
         self.outbox.forget();
         let (outbox, lessons) = (self.outbox.clone(), self.machine.lessons());
         let asleep = Asleep { epoch: self.epoch, outbox, attached, latest: self.latest, lessons };
-        let Err(asleep) = self.deps.sleep(&self.id, &mut self.mailbox, Box::new(asleep)) else { return true };
+        let Err(asleep) = self.deps.sleep(&self.id, &mut self.mailbox, Box::new(asleep)) else {
+            self.keeps_hold = true;
+            return true;
+        };
         self.attached = Some(asleep.attached);
         self.deps.metrics.session_left("detached");
         self.deps.metrics.session_entered("attached");
         false
+    }
+
+    /// Another process is to serve the session. What was decided is committed, and told to the connection, before that one
+    /// is let go; an unfinished reply keeps its mark. Says whether the actor ends.
+    pub(super) async fn hand_over(&mut self, to: Attempt) -> Result<bool, StoreError> {
+        if self.latest.is_some_and(|latest| to.is_before(latest)) {
+            return Ok(false);
+        }
+        self.stop().await?;
+        let (code, reason) = to.farewell(self.latest);
+        self.close_attached(code, reason);
+        Ok(true)
+    }
+
+    /// Looks whether the session is as this actor believes. What is under way finds out by itself.
+    pub(super) async fn look(&mut self) -> Result<(), StoreError> {
+        if self.in_flight.is_some() || !self.machine.is_settled() {
+            return Ok(());
+        }
+        let row = self.deps.store.session(&self.id).await?.ok_or_else(|| StoreError::NoSession(self.id.clone()))?;
+        let (id, head) = (self.id.clone(), self.outbox.head());
+        if row.fence() != Some(self.outbox.fence()) {
+            return Err(StoreError::Lost(id));
+        }
+        if row.epoch != self.epoch {
+            return Err(StoreError::Fenced { id, expected: self.epoch, actual: row.epoch });
+        }
+        if row.head != head {
+            return Err(StoreError::Moved { id, expected: head, actual: row.head });
+        }
+        if self.attached.is_some() {
+            self.courier.posted(false);
+        }
+        Ok(())
     }
 
     /// What was handed over while the actor left goes to the next one: nothing that a client says is lost to a nap.

@@ -182,7 +182,7 @@ async fn a_crash_during_sleep_loses_nothing() {
     again.until_reply().await;
     // Should the first come back, it does not go on with what it had.
     client.send(2, "c", "Still me?").await;
-    assert!(matches!(client.control().await, Control::Close { code: close::TRY_LATER, .. }));
+    assert!(matches!(client.control().await, Control::Close { code: close::HANDOVER, .. }));
     check_dense(&house.log(&id).await);
     other.end().await;
     house.end().await;
@@ -210,7 +210,7 @@ async fn what_is_handed_over_at_the_last_moment_is_not_lost() {
     house.permits.add_permits(9);
     let id = house.session().await;
     let mut client = house.attach(&id, 0).await;
-    let mailbox = house.sessions.0.actor(&id).await.unwrap();
+    let mailbox = house.sessions.0.actor(&id, None).await.unwrap();
     // Between its place in the mailbox and the mailbox, the mailbox is empty.
     let place = mailbox.reserve().await.unwrap();
     tokio::time::sleep(A_WHILE).await;

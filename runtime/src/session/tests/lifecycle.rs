@@ -2,6 +2,7 @@ use futures_util::FutureExt;
 use rolecall_wire::close;
 
 use super::*;
+use crate::store::Leap;
 
 // Fails when sequence ids are used twice after a lost tail, or a client is let far ahead.
 #[tokio::test]
@@ -112,7 +113,8 @@ async fn a_fenced_actor_ends_and_the_next_one_goes_on() {
     house.permits.add_permits(9);
     let id = house.session().await;
     let mut client = house.attach(&id, 0).await;
-    house.store.advance_epoch(&id, 1, 1, 1).await.unwrap();
+    let fence = house.store.session(&id).await.unwrap().unwrap().fence();
+    house.store.advance_epoch(&id, 1, Leap { fence, ..Leap::beyond(1, 1) }).await.unwrap();
     client.send(1, "a", "Question?").await;
     assert!(matches!(client.control().await, Control::Close { code: close::TRY_LATER, .. }));
     assert!(client.attachment.control.recv().await.is_none(), "no answer without a commit");

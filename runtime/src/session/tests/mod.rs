@@ -2,6 +2,7 @@ mod asleep;
 mod faults;
 mod lifecycle;
 mod machine;
+mod nodes;
 mod offline;
 mod replies;
 

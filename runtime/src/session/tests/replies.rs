@@ -65,7 +65,7 @@ proptest! {
                 house.end().await;
                 house = House::on(store.clone(), PIECES, ROLE, true);
                 let done = house.log(&id).await.iter().any(|message| matches!(message.body, Body::Reply { .. }));
-                let recovered = house.sessions.recover().await.unwrap();
+                let recovered = house.sessions.begin().await.unwrap();
                 assert_eq!(recovered, usize::from(!done), "an unfinished reply is found, a finished one left");
                 let head = house.sessions.position(&id).await.unwrap().head;
                 client = house.attach(&id, if attached { head } else { 0 }).await;

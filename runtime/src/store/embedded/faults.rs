@@ -61,7 +61,7 @@ async fn a_failed_write_stops_all_writing_and_loses_nothing() {
     poisoned(&store.enqueue(&first.id, item("new", u64::MAX)).await);
     // Answers that would write nothing are refused too: they would vouch for what is in doubt.
     poisoned(&store.enqueue(&first.id, item("waits", u64::MAX)).await);
-    poisoned(&store.advance_epoch(&first.id, 1, 1, 9).await);
+    poisoned(&store.advance_epoch(&first.id, 1, Leap::beyond(1, 9)).await);
     assert_eq!(seen(&store, &sessions).await, before, "reads show what is durable, and nothing else");
     store.close().await;
 

@@ -4,6 +4,7 @@
 //! threads and see exactly what is durable, because a batch becomes visible after its fsync.
 
 mod changes;
+mod claims;
 mod directory;
 #[cfg(test)]
 pub(super) mod faults;
@@ -26,11 +27,14 @@ use parking_lot::Mutex;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task;
 
+use self::claims::Claims;
 use self::directory::DataDirectory;
-use self::plan::Leap;
 use self::tables::{Tables, View};
 use self::writer::{Operation, Poison, Queued, Writer};
-use super::{Commit, Committed, Enqueued, InboxItem, LogEntry, NewSession, SessionRow, Store, StoreClock, StoreError};
+use super::{
+    Commit, Committed, Enqueued, Fence, InboxItem, Interrupted, Leap, LogEntry, NewSession, Node, SessionRow, Store,
+    StoreClock, StoreError,
+};
 use crate::ids::{Epoch, Seq, SessionId};
 
 /// Writes that may wait for the writer; further ones wait in their callers.
@@ -44,6 +48,7 @@ pub struct EmbeddedStore {
     poison: Poison,
     expired: Arc<AtomicU64>,
     room: Arc<Semaphore>,
+    claims: Arc<Claims>,
 }
 
 /// What an open store holds.
@@ -79,7 +84,14 @@ impl EmbeddedStore {
         let (poison, expired) = (Poison::default(), Arc::new(AtomicU64::new(0)));
         let (operations, queued) = mpsc::channel(QUEUE);
         let shared = Arc::new(Shared { tables, _directory: directory });
-        let writer = Writer { shared: shared.clone(), clock, poison: poison.clone(), expired: expired.clone() };
+        let claims = Arc::new(Claims::new(Node::only()));
+        let writer = Writer {
+            shared: shared.clone(),
+            clock,
+            poison: poison.clone(),
+            expired: expired.clone(),
+            claims: claims.clone(),
+        };
         let writer = thread::Builder::new().name("store-writer".to_owned()).spawn(move || writer.run(queued)).map_err(
             |error| cannot_use(path, format!("the writer could not start ({error}); raise the limit on threads")),
         )?;
@@ -88,6 +100,7 @@ impl EmbeddedStore {
             poison,
             expired,
             room: Arc::new(Semaphore::new(QUEUE_KIB as usize)),
+            claims,
         })
     }
 
@@ -132,8 +145,17 @@ impl Store for EmbeddedStore {
     }
 
     async fn session(&self, id: &SessionId) -> Result<Option<SessionRow>, StoreError> {
-        let id = id.clone();
-        self.view(move |view| view.session(&id)).await
+        let (id, claims) = (id.clone(), self.claims.clone());
+        self.view(move |view| Ok(view.session(&id)?.map(|row| claims.seen(row)))).await
+    }
+
+    async fn claim(&self, id: &SessionId, _from: Option<&Node>, fence: Fence) -> Result<SessionRow, StoreError> {
+        self.write(|answer| Operation::Claim(id.clone(), fence, answer)).await
+    }
+
+    async fn release(&self, id: &SessionId, fence: Fence) -> Result<(), StoreError> {
+        self.claims.release(id, fence);
+        Ok(())
     }
 
     async fn commit(&self, id: &SessionId, epoch: Epoch, commit: Commit) -> Result<Committed, StoreError> {
@@ -162,18 +184,17 @@ impl Store for EmbeddedStore {
         self.expired.swap(0, Ordering::Relaxed)
     }
 
-    async fn advance_epoch(
-        &self,
-        id: &SessionId,
-        epoch: Epoch,
-        beyond: Epoch,
-        resume_at: Seq,
-    ) -> Result<Epoch, StoreError> {
-        self.write(|answer| Operation::AdvanceEpoch(id.clone(), epoch, Leap { beyond, resume_at }, answer)).await
+    async fn advance_epoch(&self, id: &SessionId, epoch: Epoch, leap: Leap) -> Result<Epoch, StoreError> {
+        self.write(|answer| Operation::AdvanceEpoch(id.clone(), epoch, leap, answer)).await
     }
 
-    async fn interrupted(&self) -> Result<Vec<SessionId>, StoreError> {
-        self.view(View::running).await
+    async fn interrupted(&self) -> Result<Vec<Interrupted>, StoreError> {
+        let running = self.view(View::running).await?;
+        Ok(running.into_iter().map(|id| self.claims.interrupted(id)).collect())
+    }
+
+    fn node(&self) -> &Node {
+        self.claims.node()
     }
 
     fn healthy(&self) -> Result<(), StoreError> {

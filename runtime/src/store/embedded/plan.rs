@@ -11,18 +11,9 @@ use super::record::{self, Mark, Position};
 use super::tables::{self, Expiry, Table, View};
 use crate::ids::{Epoch, Seq, SessionId};
 use crate::store::{
-    Commit, Committed, DONE_KEPT_MS, DONE_LIMIT, Delivered, Enqueued, INBOX_LIMIT, InboxItem, LOG_LIMIT, NewSession,
-    StoreError,
+    Commit, Committed, DONE_KEPT_MS, DONE_LIMIT, Delivered, Enqueued, INBOX_LIMIT, InboxItem, LOG_LIMIT, Leap,
+    NewSession, StoreError,
 };
-
-/// Where a new epoch begins.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Leap {
-    /// The new epoch is behind this one.
-    pub(super) beyond: Epoch,
-    /// The next entry's sequence id, unless the head is there already.
-    pub(super) resume_at: Seq,
-}
 
 pub(super) fn create(view: &View, new: &NewSession) -> Result<Changes, StoreError> {
     if view.session(&new.id)?.is_some() {
@@ -41,10 +32,7 @@ pub(super) fn commit(
     commit: Commit,
     now_ms: u64,
 ) -> Result<(Committed, Changes), StoreError> {
-    let mut position = fenced(view, id, epoch)?;
-    if let Some(expected) = commit.after.filter(|after| *after != position.head) {
-        return Err(StoreError::Moved { id: id.clone(), expected, actual: position.head });
-    }
+    let mut position = fenced(view, id, epoch, commit.after)?;
     let mut changes = Changes::default();
     let first = position.head.checked_add(1).ok_or_else(|| StoreError::exhausted(id))?;
     append(view, id, &mut position, commit.entries, &mut changes)?;
@@ -110,7 +98,7 @@ pub(super) fn advance_epoch(
     epoch: Epoch,
     leap: Leap,
 ) -> Result<(Epoch, Changes), StoreError> {
-    let mut position = fenced(view, id, epoch)?;
+    let mut position = fenced(view, id, epoch, leap.after)?;
     let mut changes = Changes::default();
     position.epoch = position.epoch.max(leap.beyond).checked_add(1).ok_or_else(|| StoreError::exhausted(id))?;
     position.head = position.head.max(leap.resume_at.saturating_sub(1));
@@ -118,12 +106,15 @@ pub(super) fn advance_epoch(
     Ok((position.epoch, changes))
 }
 
-fn fenced(view: &View, id: &SessionId, expected: Epoch) -> Result<Position, StoreError> {
+fn fenced(view: &View, id: &SessionId, expected: Epoch, after: Option<Seq>) -> Result<Position, StoreError> {
     let position = view.position(id)?;
-    if position.epoch == expected {
-        return Ok(position);
+    if position.epoch != expected {
+        return Err(StoreError::Fenced { id: id.clone(), expected, actual: position.epoch });
     }
-    Err(StoreError::Fenced { id: id.clone(), expected, actual: position.epoch })
+    match after.filter(|after| *after != position.head) {
+        Some(expected) => Err(StoreError::Moved { id: id.clone(), expected, actual: position.head }),
+        None => Ok(position),
+    }
 }
 
 /// Appends entries behind the head and drops what exceeds [`LOG_LIMIT`].

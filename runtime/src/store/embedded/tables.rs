@@ -101,6 +101,7 @@ impl View {
             floor: position.floor,
             state: Bytes::copy_from_slice(&state),
             running: position.running,
+            hold: None,
         }))
     }
 

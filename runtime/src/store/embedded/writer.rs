@@ -17,9 +17,13 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::Shared;
 use super::changes::Changes;
-use super::plan::{self, Leap};
+use super::claims::Claims;
+use super::plan;
+use super::tables::View;
 use crate::ids::{Epoch, SessionId};
-use crate::store::{Commit, Committed, Enqueued, InboxItem, NewSession, StoreClock, StoreError};
+use crate::store::{
+    Commit, Committed, Enqueued, Fence, InboxItem, Leap, NewSession, SessionRow, StoreClock, StoreError,
+};
 
 /// Operations in one batch.
 const BATCH_OPERATIONS: usize = 256;
@@ -34,6 +38,7 @@ type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
 /// A write and whom to tell.
 pub(super) enum Operation {
     Create(NewSession, Answer<()>),
+    Claim(SessionId, Fence, Answer<SessionRow>),
     Commit(SessionId, Epoch, Box<Commit>, Answer<Committed>),
     Enqueue(SessionId, InboxItem, Answer<Enqueued>),
     AdvanceEpoch(SessionId, Epoch, Leap, Answer<Epoch>),
@@ -55,14 +60,14 @@ impl Operation {
                 commit.entries.iter().map(Bytes::len).fold(state, usize::saturating_add)
             }
             Self::Enqueue(_, item, _) => item.bytes.len(),
-            Self::AdvanceEpoch(..) => 0,
+            Self::Claim(..) | Self::AdvanceEpoch(..) => 0,
         }
     }
 
     fn session(&self) -> &SessionId {
         match self {
             Self::Create(new, _) => &new.id,
-            Self::Commit(id, ..) | Self::Enqueue(id, ..) | Self::AdvanceEpoch(id, ..) => id,
+            Self::Claim(id, ..) | Self::Commit(id, ..) | Self::Enqueue(id, ..) | Self::AdvanceEpoch(id, ..) => id,
         }
     }
 }
@@ -73,6 +78,7 @@ pub(super) struct Writer {
     pub(super) clock: StoreClock,
     pub(super) poison: Poison,
     pub(super) expired: Arc<AtomicU64>,
+    pub(super) claims: Arc<Claims>,
 }
 
 impl Writer {
@@ -118,14 +124,24 @@ impl Writer {
             Operation::Create(new, answer) => {
                 batch.add(plan::create(&view, &new).map(|changes| ((), changes)), answer);
             }
+            Operation::Claim(id, fence, answer) => batch.add(self.claim(&view, &id, fence), answer),
             Operation::Commit(id, epoch, commit, answer) => {
-                batch.add(plan::commit(&view, &id, epoch, *commit, now_ms), answer);
+                let owned = self.claims.check(&id, commit.fence);
+                batch.add(owned.and_then(|()| plan::commit(&view, &id, epoch, *commit, now_ms)), answer);
             }
             Operation::Enqueue(id, item, answer) => batch.add(plan::enqueue(&view, &id, &item, now_ms), answer),
             Operation::AdvanceEpoch(id, epoch, leap, answer) => {
-                batch.add(plan::advance_epoch(&view, &id, epoch, leap), answer);
+                let owned = self.claims.check(&id, leap.fence);
+                batch.add(owned.and_then(|()| plan::advance_epoch(&view, &id, epoch, leap)), answer);
             }
         }
+    }
+
+    /// Behind every write of an earlier claim, as all operations on a session are: the row shows what became of them.
+    fn claim(&self, view: &View, id: &SessionId, fence: Fence) -> Result<(SessionRow, Changes), StoreError> {
+        let row = view.session(id)?.ok_or_else(|| StoreError::NoSession(id.clone()))?;
+        self.claims.claim(id, fence);
+        Ok((self.claims.seen(row), Changes::default()))
     }
 
     fn persist(&self, changes: Changes) -> Result<(), StoreError> {

@@ -1,16 +1,19 @@
 //! What the server answers, as values or as the damage that it is.
 
+use std::str::FromStr;
+
 use redis::{FromRedisValue, Value};
 
 use super::RedisFault;
 use super::keys::Keys;
 use crate::ids::{Epoch, Seq, SessionId};
-use crate::store::{InboxItem, LogEntry, NewSession, SessionRow, StoreError};
+use crate::store::{Hold, InboxItem, LogEntry, NewSession, SessionRow, StoreError};
 
 /// The format of a session's keys.
 pub(super) const FORMAT: &str = "1";
 /// The fields of a session's row, as [`row`] takes them.
-pub(super) const ROW: [&str; 9] = ["format", "role", "user", "created", "epoch", "head", "floor", "state", "running"];
+pub(super) const ROW: [&str; 11] =
+    ["format", "role", "user", "created", "epoch", "head", "floor", "state", "running", "owner", "fence"];
 
 /// A script's answer: a word, and what belongs to it.
 pub(super) struct Answer {
@@ -47,11 +50,18 @@ impl Answer {
         take(value, &self.id)
     }
 
+    /// The next value, which is a text.
+    fn parsed<T: FromStr>(&mut self) -> Result<T, StoreError> {
+        parse(&self.next::<String>()?, &self.id)
+    }
+
     /// The refusal that this is, or a damage: for words that a call does not expect.
     pub(super) fn refusal(mut self, epoch: Epoch, after: Option<Seq>) -> StoreError {
         let (id, word) = (self.id.clone(), std::mem::take(&mut self.word));
         let refusal = match word.as_str() {
             "exists" => Ok(StoreError::Exists(id)),
+            "lost" => Ok(StoreError::Lost(id)),
+            "owned" => self.parsed().map(|owner| StoreError::Owned { id, owner }),
             "fenced" => self.next().map(|actual| StoreError::Fenced { id, expected: epoch, actual }),
             "moved" => {
                 let expected = after.unwrap_or_default();
@@ -81,7 +91,16 @@ pub(super) fn row(values: Vec<Value>, id: &SessionId, keys: &Keys) -> Result<Opt
     let (epoch, head, floor) = (take(field(), id)?, take(field(), id)?, take(field(), id)?);
     let state: Vec<u8> = take(field(), id)?;
     let running = take::<Option<Vec<u8>>>(field(), id)?.is_some();
-    Ok(Some(SessionRow { created, epoch, head, floor, state: state.into(), running }))
+    let (owner, fence) = (take::<Option<String>>(field(), id)?, take::<Option<String>>(field(), id)?);
+    let hold = match owner.zip(fence) {
+        Some((owner, fence)) => Some(Hold { owner: parse(&owner, id)?, fence: parse(&fence, id)? }),
+        None => None,
+    };
+    Ok(Some(SessionRow { created, epoch, head, floor, state: state.into(), running, hold }))
+}
+
+fn parse<T: FromStr>(text: &str, id: &SessionId) -> Result<T, StoreError> {
+    text.parse().map_err(|_| damaged(id, &format!("has an owner `{text}`")))
 }
 
 /// Entries of the log.
@@ -128,7 +147,7 @@ mod tests {
             Just(Value::Nil),
             Just(Value::Okay),
             any::<i64>().prop_map(Value::Int),
-            prop_oneof!["ok|fenced|moved|missing|full|1|[0-9]{1,25}(-0)?", ".{0,8}"]
+            prop_oneof!["ok|lost|owned|fenced|moved|missing|full|1|[0-9]{1,25}(-0)?", ".{0,8}"]
                 .prop_map(|text| Value::BulkString(text.into_bytes())),
             prop::collection::vec(any::<u8>(), 0..9).prop_map(Value::BulkString),
         ];
@@ -138,8 +157,9 @@ mod tests {
     proptest! {
         // Fails when what a server answers can take the process down.
         #[test]
-        fn no_answer_panics(value in value(), values in prop::collection::vec(value(), 0..10)) {
-            let (id, keys) = (SessionId::random().unwrap(), Keys::new("x"));
+        fn no_answer_panics(value in value(), values in prop::collection::vec(value(), 0..12)) {
+            let keys = Keys::new("x", crate::store::Node::nameless().unwrap());
+            let id = SessionId::random().unwrap();
             let _ = entries(value.clone(), &id);
             let _ = items(value.clone(), &id);
             let _ = row(values, &id, &keys);

@@ -9,6 +9,8 @@
 //! | `{sid}:due` | sorted set | expiry and `biz_id` of waiting items, in that order |
 //! | `{sid}:done` | hash | `biz_id` of a delivered item → its sequence id, and when |
 //! | `{sid}:aged` | sorted set | delivered `biz_id`s by when, so that the oldest go first |
+//! | `{node:NAME}:lease` | string | which process of the node lives; expires, see [`nodes`](super::nodes) |
+//! | `{node:NAME}:bell:PROCESS` | list | what that process is to be told |
 //! | `{running:N}` | hash | session → mark: sessions that may have an unfinished reply, see [`running`](super::running) |
 //! | `{settle}` | string | what is written to learn how far writes are durable, see [`settling`](super::settling) |
 //!
@@ -19,6 +21,7 @@
 //! Integers in values are decimal, of 20 digits where scripts compare them.
 
 use crate::ids::SessionId;
+use crate::store::Node;
 
 /// Parts of the list of unfinished replies.
 pub(super) const RUNNING_PARTS: u32 = 16;
@@ -27,16 +30,30 @@ pub(super) const RUNNING_PARTS: u32 = 16;
 #[derive(Debug, Clone)]
 pub(super) struct Keys {
     prefix: Box<str>,
+    node: Node,
 }
 
 impl Keys {
-    pub(super) fn new(prefix: &str) -> Self {
-        Self { prefix: prefix.into() }
+    pub(super) fn new(prefix: &str, node: Node) -> Self {
+        Self { prefix: prefix.into(), node }
     }
 
-    /// What a connection is called, by which the next process finds those that this one left.
+    /// What a connection is called: by it, the server's list of connections shows whose it is.
     pub(super) fn connection_name(&self) -> String {
-        format!("rolecall:{}", self.prefix)
+        format!("rolecall:{}{}", self.prefix, self.node)
+    }
+
+    /// This process.
+    pub(super) fn node(&self) -> &Node {
+        &self.node
+    }
+
+    pub(super) fn lease(&self, node: &Node) -> String {
+        format!("{}{{node:{}}}:lease", self.prefix, node.name())
+    }
+
+    pub(super) fn bell(&self, node: &Node) -> String {
+        format!("{}{{node:{}}}:bell:{}", self.prefix, node.name(), node.incarnation())
     }
 
     pub(super) fn state(&self, id: &SessionId) -> String {
@@ -99,7 +116,8 @@ mod tests {
     // Fails when keys of one session fall into two slots, two prefixes meet, or one session's keys are another's.
     #[test]
     fn a_session_has_one_slot() {
-        let keys = Keys::new("rolecall:");
+        let node = Node::begin("a").unwrap();
+        let keys = Keys::new("rolecall:", node.clone());
         let id = SessionId::random().unwrap();
         for key in [
             keys.state(&id),
@@ -111,9 +129,13 @@ mod tests {
             keys.aged(&id),
         ] {
             assert!(key.starts_with(&format!("rolecall:{{{id}}}:")), "{key}");
-            assert_ne!(key, Keys::new("other:").state(&id));
+            assert_ne!(key, Keys::new("other:", node.clone()).state(&id));
         }
         assert!(keys.running_of(&id).starts_with("rolecall:{running:"));
+        // So does a node have one.
+        assert_eq!(keys.lease(&node), "rolecall:{node:a}:lease");
+        assert!(keys.bell(&node).starts_with("rolecall:{node:a}:bell:"));
+        assert_ne!(keys.bell(&node), keys.bell(&Node::begin("a").unwrap()));
     }
 
     // Fails when numbers of 64 bits are cut or compare otherwise as text.

@@ -94,16 +94,12 @@ impl Lines {
         }
     }
 
-    /// Has the server close the connection that was given up before this one, or, in a process that has just started,
-    /// those that an earlier process left: nothing that is still on the way there is done any more. A server that was
-    /// started anew has none of them.
-    pub(super) async fn close_earlier(&self, before: Option<&Trace>, name: &str) -> Result<(), RedisError> {
-        let ids = match before {
-            Some(before) if before.run_id == self.found.run_id => before.ids.to_vec(),
-            Some(_) => return Ok(()),
-            None => self.namesakes(name).await?,
-        };
-        for id in &ids {
+    /// Has the server close the connection that was given up before this one: nothing that is still on the way there is
+    /// done any more. A server that was started anew has none of it. What an earlier process left is refused by the fences of
+    /// those that come after it.
+    pub(super) async fn close_earlier(&self, before: Option<&Trace>) -> Result<(), RedisError> {
+        let Some(before) = before.filter(|before| before.run_id == self.found.run_id) else { return Ok(()) };
+        for id in &before.ids {
             let mut kill = redis::cmd("CLIENT");
             kill.arg("KILL").arg("ID").arg(*id);
             match self.ask::<i64>(&kill).await {
@@ -114,33 +110,7 @@ impl Lines {
                 Err(error) => return Err(error),
             }
         }
-        if before.is_none() && !ids.is_empty() {
-            tracing::warn!(
-                connections = ids.len(),
-                "connections of another process with this redis-prefix were closed; two must not share one"
-            );
-        }
         Ok(())
-    }
-
-    /// Other connections of this name.
-    async fn namesakes(&self, name: &str) -> Result<Vec<i64>, RedisError> {
-        let mut list = redis::cmd("CLIENT");
-        list.arg("LIST");
-        let text: String = match self.ask(&list).await {
-            Ok(text) => text,
-            Err(error) if is_forbidden(&error) => {
-                tracing::warn!("the Redis user may not see earlier connections: allow CLIENT LIST");
-                return Ok(Vec::new());
-            }
-            Err(error) => return Err(error),
-        };
-        let field = |line: &str, key: &str| {
-            line.split(' ').find_map(|field| Some(field.strip_prefix(key)?.strip_prefix('=')?.to_owned()))
-        };
-        let named = text.lines().filter(|line| field(line, "name").is_some_and(|found| found == name));
-        let ids = named.filter_map(|line| field(line, "id")?.parse().ok());
-        Ok(ids.filter(|id| !self.ids.contains(id)).collect())
     }
 }
 

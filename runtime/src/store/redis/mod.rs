@@ -16,11 +16,14 @@
 
 mod address;
 mod answer;
+mod calls;
 mod durability;
 mod fault;
 mod keys;
 mod lines;
 mod link;
+mod nodes;
+mod reads;
 mod running;
 mod scripts;
 mod server;
@@ -42,13 +45,13 @@ pub use self::address::RedisAddress;
 use self::answer::Answer;
 pub use self::durability::Durability;
 pub use self::fault::RedisFault;
-use self::keys::{Keys, padded};
+use self::keys::Keys;
 use self::link::Link;
 use self::running::Marks;
-use self::scripts::{ADVANCE, COMMIT, CREATE, Call, ENQUEUE};
+use self::scripts::{CREATE, Call, RELEASE};
 use super::{
-    Commit, Committed, DONE_KEPT_MS, DONE_LIMIT, Enqueued, INBOX_LIMIT, InboxItem, LOG_LIMIT, LogEntry, NewSession,
-    SessionRow, Store, StoreClock, StoreError,
+    Commit, Committed, DONE_KEPT_MS, DONE_LIMIT, Enqueued, Fence, INBOX_LIMIT, InboxItem, Interrupted, LOG_LIMIT, Leap,
+    LogEntry, NewSession, Node, Nodes, SessionRow, Store, StoreClock, StoreError,
 };
 use crate::ids::{Epoch, Seq, SessionId};
 
@@ -64,14 +67,18 @@ pub struct RedisSettings {
     pub prefix: String,
     /// When a write is acknowledged.
     pub durability: Durability,
+    /// Who this process is. Processes that run at the same time should have nodes of different names.
+    pub node: Node,
+    /// How long others take this process to live after it was last heard of.
+    pub lease: Duration,
 }
 
-/// A store on a Redis server. See [`Store`] for what it promises, and [`Durability`] for when.
-///
-/// One process at a time uses a prefix: a start closes the connections that an earlier process left.
+/// A store on a Redis server, which any number of processes may use at once. See [`Store`] for what it promises, and
+/// [`Durability`] for when.
 pub struct RedisStore {
     link: Link,
     keys: Keys,
+    lease: Duration,
     marks: Marks,
     clock: StoreClock,
     expired: AtomicU64,
@@ -94,8 +101,9 @@ impl RedisStore {
     /// # Errors
     /// As [`open`](Self::open).
     pub async fn open_with_clock(settings: RedisSettings, clock: StoreClock) -> Result<Self, StoreError> {
-        let keys = Keys::new(&settings.prefix);
+        let keys = Keys::new(&settings.prefix, settings.node.clone());
         Ok(Self {
+            lease: settings.lease,
             link: Link::open(settings, keys.clone()).await?,
             keys,
             marks: Marks::new()?,
@@ -146,38 +154,15 @@ impl RedisStore {
         Ok(outcome)
     }
 
-    /// Asks for the row of a session and something else about it, in this order and at once. A connection that turns out
-    /// to be broken is replaced and asked again: reading twice is harmless.
-    async fn look(&self, id: &SessionId, other: &redis::Cmd) -> Result<(SessionRow, Value), StoreError> {
-        match self.look_once(id, other).await {
-            Err(StoreError::Redis(RedisFault::Unreachable { .. })) => self.look_once(id, other).await,
-            outcome => outcome,
-        }
-    }
-
-    async fn look_once(&self, id: &SessionId, other: &redis::Cmd) -> Result<(SessionRow, Value), StoreError> {
+    /// Runs a script whose effect need not be durable.
+    async fn told<T>(
+        &self,
+        call: Call,
+        read: impl FnOnce(Value) -> Result<T, StoreError> + Send,
+    ) -> Result<T, StoreError> {
         let lines = self.link.lines().await?;
-        let key = self.keys.state(id);
-        let row = self.row_of(id);
-        let (row, other) = future::join(lines.ask(&row), lines.ask(other)).await;
-        let failed = |error| StoreError::from(self.link.failed(&lines, &error, &key));
-        let row = answer::row(row.map_err(failed)?, id, &self.keys)?;
-        Ok((row.ok_or_else(|| StoreError::NoSession(id.clone()))?, other.map_err(failed)?))
-    }
-
-    async fn session_once(&self, id: &SessionId) -> Result<Option<SessionRow>, StoreError> {
-        let lines = self.link.lines().await?;
-        let doubts = lines.settler.doubts();
-        let row = lines.ask(&self.row_of(id)).await;
-        let row = row.map_err(|error| self.link.failed(&lines, &error, &self.keys.state(id)))?;
-        let row = answer::row(row, id, &self.keys)?;
-        // Its head is told to clients: nothing may be lost of it.
-        lines.settler.vouch(doubts).await.map_err(|unsettled| self.link.unsettled(&lines, &unsettled))?;
-        Ok(row)
-    }
-
-    fn row_of(&self, id: &SessionId) -> redis::Cmd {
-        redis::cmd("HMGET").arg(self.keys.state(id)).arg(&answer::ROW).take()
+        let answer = call.run(&lines).await;
+        read(answer.map_err(|error| self.link.failed(&lines, &error, call.first_key()))?)
     }
 
     /// Lists a session before the step that marks it. Gives the mark.
@@ -198,41 +183,6 @@ impl RedisStore {
             tracing::debug!(session = %id, %fault, "a finished reply stays on the list for now");
         }
     }
-
-    fn commit_call(&self, id: &SessionId, epoch: Epoch, commit: Commit, mark: &str) -> Call {
-        let keys = &self.keys;
-        let keys =
-            [keys.state(id), keys.log(id), keys.inbox(id), keys.waits(id), keys.due(id), keys.done(id), keys.aged(id)];
-        let mut call = Call::of(&COMMIT, keys)
-            .number(epoch)
-            .arg(padded(self.clock.now_ms()))
-            .arg(commit.after.map(padded).unwrap_or_default())
-            .arg(mark.to_owned())
-            .arg(if commit.state.is_some() { "1" } else { "" })
-            .arg(commit.state.unwrap_or_default())
-            .number(LOG_LIMIT)
-            .number(DONE_LIMIT)
-            .number(DONE_KEPT_MS)
-            .number(commit.entries.len());
-        for entry in commit.entries {
-            call = call.arg(entry);
-        }
-        for delivered in commit.delivered {
-            call = call.arg(delivered.biz_id).number(delivered.entry);
-        }
-        call
-    }
-
-    fn enqueue_call(&self, id: &SessionId, item: InboxItem) -> Call {
-        let keys = &self.keys;
-        Call::of(&ENQUEUE, [keys.state(id), keys.inbox(id), keys.waits(id), keys.due(id), keys.done(id)])
-            .arg(padded(self.clock.now_ms()))
-            .arg(item.biz_id)
-            .arg(item.bytes)
-            .arg(padded(item.expires_ms))
-            .number(INBOX_LIMIT)
-            .number(DONE_KEPT_MS)
-    }
 }
 
 #[async_trait]
@@ -252,6 +202,21 @@ impl Store for RedisStore {
             Err(StoreError::Redis(RedisFault::Unreachable { .. })) => self.session_once(id).await,
             outcome => outcome,
         }
+    }
+
+    async fn claim(&self, id: &SessionId, from: Option<&Node>, fence: Fence) -> Result<SessionRow, StoreError> {
+        let call = self.claim_call(id, from, fence);
+        self.write(id, call, |mut answer| match answer.word() {
+            "ok" => answer::row(answer.next()?, id, &self.keys)?.ok_or_else(|| StoreError::NoSession(id.clone())),
+            _ => Err(answer.refusal(0, None)),
+        })
+        .await
+    }
+
+    async fn release(&self, id: &SessionId, fence: Fence) -> Result<(), StoreError> {
+        let _call = self.enter()?;
+        let call = Call::of(&RELEASE, [self.keys.state(id)]).arg(fence.to_string());
+        self.told(call, |answer| Answer::read(answer, id, &self.keys)).await.map(|_| ())
     }
 
     async fn commit(&self, id: &SessionId, epoch: Epoch, commit: Commit) -> Result<Committed, StoreError> {
@@ -278,15 +243,38 @@ impl Store for RedisStore {
 
     async fn read(&self, id: &SessionId, from: Seq, limit: usize) -> Result<Vec<LogEntry>, StoreError> {
         let _call = self.enter()?;
-        // The server takes 0 for no limit.
-        let count = i64::try_from(limit.max(1)).unwrap_or(i64::MAX);
-        let mut range = redis::cmd("XRANGE");
-        range.arg(self.keys.log(id)).arg(format!("{from}-0")).arg("+").arg("COUNT").arg(count);
-        let (row, entries) = self.look(id, &range).await?;
+        let (row, entries) = self.look(id, &self.range(id, from, limit)).await?;
         let mut entries = answer::entries(entries, id)?;
         entries.retain(|entry| entry.seq <= row.head);
         entries.truncate(limit);
         Ok(entries)
+    }
+
+    async fn follow(
+        &self,
+        id: &SessionId,
+        epoch: Epoch,
+        head: Seq,
+        from: Seq,
+        limit: usize,
+    ) -> Result<Vec<LogEntry>, StoreError> {
+        let _call = self.enter()?;
+        // Asked for behind the entries: if no later epoch has begun by then, none of them is of one.
+        let place = redis::cmd("HMGET").arg(self.keys.state(id)).arg("epoch").arg("head").take();
+        let lines = self.link.lines().await?;
+        let range = self.range(id, from, limit);
+        let (entries, place) = future::join(lines.ask(&range), lines.ask(&place)).await;
+        let failed = |error| StoreError::from(self.link.failed(&lines, &error, &self.keys.state(id)));
+        let entries = answer::entries(entries.map_err(failed)?, id)?;
+        let (now, end): (Option<Epoch>, Option<Seq>) = answer::take(place.map_err(failed)?, id)?;
+        let (now, end) = now.zip(end).ok_or_else(|| StoreError::NoSession(id.clone()))?;
+        if now != epoch {
+            return Err(StoreError::Fenced { id: id.clone(), expected: epoch, actual: now });
+        }
+        if end < head {
+            return Err(StoreError::Moved { id: id.clone(), expected: head, actual: end });
+        }
+        Ok(entries.into_iter().filter(|entry| entry.seq <= head).take(limit).collect())
     }
 
     async fn enqueue(&self, id: &SessionId, item: InboxItem) -> Result<Enqueued, StoreError> {
@@ -335,29 +323,28 @@ impl Store for RedisStore {
         self.expired.swap(0, Ordering::Relaxed)
     }
 
-    async fn advance_epoch(
-        &self,
-        id: &SessionId,
-        epoch: Epoch,
-        beyond: Epoch,
-        resume_at: Seq,
-    ) -> Result<Epoch, StoreError> {
-        let call = Call::of(&ADVANCE, [self.keys.state(id)])
-            .number(epoch)
-            .number(beyond)
-            .arg(padded(resume_at.saturating_sub(1)));
+    async fn advance_epoch(&self, id: &SessionId, epoch: Epoch, leap: Leap) -> Result<Epoch, StoreError> {
+        let call = self.advance_call(id, epoch, leap);
         self.write(id, call, |mut answer| match answer.word() {
             "ok" => answer.next(),
-            _ => Err(answer.refusal(epoch, None)),
+            _ => Err(answer.refusal(epoch, leap.after)),
         })
         .await
     }
 
-    async fn interrupted(&self) -> Result<Vec<SessionId>, StoreError> {
+    async fn interrupted(&self) -> Result<Vec<Interrupted>, StoreError> {
         let _call = self.enter()?;
         let lines = self.link.lines().await?;
         let marked = running::marked(&lines, &self.keys, self.clock.now_ms()).await;
         Ok(marked.map_err(|error| self.link.failed(&lines, &error, &self.keys.running(0)))?)
+    }
+
+    fn node(&self) -> &Node {
+        self.keys.node()
+    }
+
+    fn nodes(&self) -> Option<&dyn Nodes> {
+        Some(self)
     }
 
     fn healthy(&self) -> Result<(), StoreError> {

@@ -23,6 +23,7 @@ use super::keys::{Keys, RUNNING_PARTS};
 use super::lines::Lines;
 use super::scripts::{Call, SETTLED};
 use crate::ids::{SessionId, random_digits};
+use crate::store::Interrupted;
 
 /// How old what is left over must be, ms: far older than a step that is still under way.
 const LEFT_OVER_MS: u64 = 10 * 60 * 1_000;
@@ -62,7 +63,7 @@ pub(super) fn strike(keys: &Keys, id: &SessionId, mark: &str) -> Call {
 }
 
 /// The sessions that are marked. What is left over is struck off on the way.
-pub(super) async fn marked(lines: &Lines, keys: &Keys, now_ms: u64) -> Result<Vec<SessionId>, RedisError> {
+pub(super) async fn marked(lines: &Lines, keys: &Keys, now_ms: u64) -> Result<Vec<Interrupted>, RedisError> {
     let mut marked = Vec::new();
     for part in 0..RUNNING_PARTS {
         let key = keys.running(part);
@@ -91,19 +92,20 @@ async fn look_at(
     keys: &Keys,
     listed: Vec<(SessionId, String)>,
     now_ms: u64,
-    marked: &mut Vec<SessionId>,
+    marked: &mut Vec<Interrupted>,
 ) -> Result<(), RedisError> {
     let looks = listed.into_iter().map(|(id, listed_as)| async move {
-        let command = redis::cmd("HEXISTS").arg(keys.state(&id)).arg("running").take();
-        match lines.ask::<bool>(&command).await {
+        let command = redis::cmd("HMGET").arg(keys.state(&id)).arg("running").arg("owner").take();
+        match lines.ask::<(Option<String>, Option<String>)>(&command).await {
             // One session that somebody else has written to must not keep all others from starting.
             Err(error) if error.code() == Some("WRONGTYPE") => {
                 tracing::error!(session = %id, %error, "an unfinished reply cannot be looked at; skipped");
                 Ok(None)
             }
             Err(error) => Err(error),
-            Ok(true) => Ok(Some(id)),
-            Ok(false) => {
+            // An owner that cannot be read is nobody that could be asked.
+            Ok((Some(_), owner)) => Ok(Some(Interrupted { id, owner: owner.and_then(|owner| owner.parse().ok()) })),
+            Ok((None, _)) => {
                 let made_ms = listed_as.split('-').next().and_then(|made| made.parse().ok()).unwrap_or(0u64);
                 if now_ms.saturating_sub(made_ms) > LEFT_OVER_MS {
                     strike(keys, &id, &listed_as).run(lines).await?;

@@ -30,6 +30,10 @@ script!(CREATE, "scripts/common.lua", "scripts/create.lua");
 script!(COMMIT, "scripts/common.lua", "scripts/inbox.lua", "scripts/commit.lua");
 script!(ENQUEUE, "scripts/common.lua", "scripts/inbox.lua", "scripts/enqueue.lua");
 script!(ADVANCE, "scripts/common.lua", "scripts/advance.lua");
+script!(CLAIM, "scripts/common.lua", "scripts/claim.lua");
+script!(RELEASE, "scripts/common.lua", "scripts/release.lua");
+script!(RENEW, "scripts/common.lua", "scripts/renew.lua");
+script!(RING, "scripts/common.lua", "scripts/ring.lua");
 script!(SETTLED, "scripts/common.lua", "scripts/settled.lua");
 
 /// A call of a script.

@@ -1,12 +1,14 @@
 -- Begins a new epoch.
--- KEYS state. ARGV 1 epoch, 2 the newest epoch that a client knows, 3 the least head.
+-- KEYS state. ARGV 1 epoch, 2 the newest epoch that a client knows, 3 the least head, 4 the fence of the writer's claim or
+--      '', 5 the head that the writer follows or ''.
 -- Answers ok, the new epoch.
 local state = KEYS[1]
 local wrong = stranger(state, 'hash')
 if wrong then return wrong end
 local row, refused = position(state)
 if refused then return refused end
-if row.epoch ~= ARGV[1] then return {'fenced', row.epoch} end
+local ignorance = unknowing(row, ARGV[4], ARGV[1], ARGV[5])
+if ignorance then return ignorance end
 local epoch = math.max(tonumber(row.epoch), tonumber(ARGV[2])) + 1
 if epoch > 4294967295 then return {'exhausted'} end
 local head = row.head

@@ -2,17 +2,18 @@
 -- KEYS state, log, in, waits, due, done, aged.
 -- ARGV 1 epoch, 2 now ms, 3 the head that the writer follows or '', 4 the mark of an unfinished reply: '' leaves it,
 --      '-' clears it, else it is set, 5 '1' when 6 is the new state, 7 entries kept, 8 deliveries kept, 9 ms for which
---      these are kept, 10 count of entries, the entries, then `biz_id` and place of each delivery.
+--      these are kept, 10 the fence of the writer's claim or '', 11 count of entries, the entries, then `biz_id` and place
+--      of each delivery.
 -- Answers ok, the head, how many items expired, the mark that was cleared or ''.
 local state, log, inbox, waits, due, done, aged = unpack(KEYS)
 local wrong = stranger(state, 'hash', log, 'stream', inbox, 'stream', waits, 'hash', due, 'zset', done, 'hash', aged, 'zset')
 if wrong then return wrong end
 local row, refused = position(state)
 if refused then return refused end
-if row.epoch ~= ARGV[1] then return {'fenced', row.epoch} end
-if ARGV[3] ~= '' and row.head ~= ARGV[3] then return {'moved', row.head} end
+local ignorance = unknowing(row, ARGV[10], ARGV[1], ARGV[3])
+if ignorance then return ignorance end
 local now, log_limit, done_limit, kept_ms = ARGV[2], tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
-local count, behind = tonumber(ARGV[10]), 10
+local count, behind = tonumber(ARGV[11]), 11
 local head = plus(row.head, count)
 if not head or not plus(row.head, 1) then return {'exhausted'} end
 

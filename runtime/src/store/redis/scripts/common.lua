@@ -38,11 +38,19 @@ end
 
 -- A session's position; or nil and the refusal.
 local function position(state)
-  local row = redis.call('HMGET', state, 'format', 'epoch', 'head', 'floor', 'running')
+  local row = redis.call('HMGET', state, 'format', 'epoch', 'head', 'floor', 'running', 'owner', 'fence')
   if not row[1] then
     if redis.call('EXISTS', state) == 1 then return nil, {'foreign', state, 'hash'} end
     return nil, {'missing'}
   end
   if row[1] ~= FORMAT then return nil, {'format', row[1]} end
-  return {epoch = row[2], head = row[3], floor = row[4], running = row[5] or ''}
+  return {epoch = row[2], head = row[3], floor = row[4], running = row[5] or '', owner = row[6] or '',
+    fence = row[7] or ''}
+end
+
+-- The refusal of a writer that does not know how the session stands; nil when it does. `fence` and `after` may be ''.
+local function unknowing(row, fence, epoch, after)
+  if row.fence ~= fence then return {'lost'} end
+  if row.epoch ~= epoch then return {'fenced', row.epoch} end
+  if after ~= '' and row.head ~= after then return {'moved', row.head} end
 end

@@ -237,26 +237,7 @@ async fn a_user_without_rights_is_told_so() {
     let refused = fault(store.create(new_session()).await);
     assert!(matches!(refused, RedisFault::Forbidden { .. }) && refused.to_string().contains("ACL"), "{refused}");
     assert_eq!(store.session(&new_session().id).await.unwrap(), None);
-    server.ask::<()>(&[&user[..], &["-client|kill", "-client|list"]].concat()).await;
+    server.ask::<()>(&[&user[..], &["-client|kill"]].concat()).await;
     store.create(new_session()).await.unwrap();
     RedisStore::open(settings_at(&url, Durability::AOF)).await.unwrap().create(new_session()).await.unwrap();
-}
-
-// Fails when a process that starts leaves the connections of the one before open, on which writes may still come.
-#[tokio::test]
-async fn a_start_closes_what_an_earlier_process_left() {
-    let server = Server::start().await;
-    let (earlier, id) = ready(&server).await;
-    let ids = async || -> Vec<String> {
-        let list: String = server.ask(&["CLIENT", "LIST"]).await;
-        let ours = list.lines().filter(|line| line.contains(" name=rolecall:test: "));
-        ours.map(|line| line.split(' ').next().unwrap().to_owned()).collect()
-    };
-    let left = ids().await;
-    assert_eq!(left.len(), 2, "{left:?}");
-    let (_store, _) = ready(&server).await;
-    let open = ids().await;
-    assert!(left.iter().all(|id| !open.contains(id)), "{left:?} {open:?}");
-    recovers(&earlier).await;
-    goes_on(&earlier, &id).await;
 }

@@ -2,6 +2,7 @@
 
 mod durable;
 mod faults;
+mod nodes;
 mod scripts;
 mod server;
 mod wire;
@@ -17,13 +18,17 @@ use crate::store::Delivered;
 use crate::store::conformance::{self, START_MS, Subject, entries, new_session};
 use crate::store::histories::{agree, step};
 
+/// Longer than any test waits.
+const LEASE: Duration = Duration::from_secs(300);
+
 /// The settings for a test's server.
 fn settings(server: &Server, durability: Durability) -> RedisSettings {
     settings_at(&server.url(), durability)
 }
 
 fn settings_at(url: &str, durability: Durability) -> RedisSettings {
-    RedisSettings { address: RedisAddress::parse(url).unwrap(), prefix: "test:".to_owned(), durability }
+    let (address, prefix) = (RedisAddress::parse(url).unwrap(), "test:".to_owned());
+    RedisSettings { address, prefix, durability, node: Node::begin("a").unwrap(), lease: LEASE }
 }
 
 async fn open(server: &Server, clock: &Arc<AtomicU64>) -> Arc<RedisStore> {
@@ -42,7 +47,8 @@ fn fault<T: fmt::Debug>(outcome: Result<T, StoreError>) -> RedisFault {
 async fn conforms() {
     let server = Server::start().await;
     let clock = Arc::new(AtomicU64::new(START_MS));
-    let subject = Subject { store: open(&server, &clock).await, clock };
+    let other: Arc<dyn Store> = open(&server, &clock).await;
+    let subject = Subject { store: open(&server, &clock).await, clock, other: Some(other) };
     conformance::all(&subject).await;
     conformance::closed(&subject).await;
     // Everything is below the prefix: two of them can share a database.
@@ -64,7 +70,7 @@ async fn keeps_everything_over_a_restart_of_the_process() {
     let state = bytes::Bytes::from_static(b"\0\xff\r\nstate");
     let commit = Commit { state: Some(state.clone()), running: Some(true), delivered, ..entries(&["a", "b"]) };
     store.commit(&new.id, 1, commit).await.unwrap();
-    store.advance_epoch(&new.id, 1, 1, 7).await.unwrap();
+    store.advance_epoch(&new.id, 1, Leap::beyond(1, 7)).await.unwrap();
     let row = store.session(&new.id).await.unwrap().unwrap();
     store.close().await;
 
@@ -72,7 +78,7 @@ async fn keeps_everything_over_a_restart_of_the_process() {
     assert_eq!(store.session(&new.id).await.unwrap().unwrap(), row);
     assert_eq!((row.epoch, row.head, &row.state, row.running), (2, 6, &state, true));
     assert_eq!(store.read(&new.id, 1, 9).await.unwrap().len(), 2);
-    assert_eq!(store.interrupted().await.unwrap(), std::slice::from_ref(&new.id));
+    assert_eq!(conformance::unfinished(&*store).await, std::slice::from_ref(&new.id));
     assert_eq!(store.enqueue(&new.id, conformance::item("done", 1)).await.unwrap(), Enqueued::Delivered(2));
     assert_eq!(store.inbox(&new.id, START_MS, 9).await.unwrap(), [conformance::item("waits", u64::MAX)]);
 }
@@ -86,7 +92,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let server = Server::start().await;
-            agree(async |clock| open(&server, &clock).await, steps).await;
+            agree(true, async |clock| open(&server, &clock).await, steps).await;
         });
     }
 }

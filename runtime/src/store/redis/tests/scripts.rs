@@ -5,7 +5,8 @@ use bytes::Bytes;
 use super::*;
 use crate::store::conformance::item;
 use crate::store::redis::lines::Lines;
-use crate::store::redis::scripts::Call;
+use crate::store::redis::keys::padded;
+use crate::store::redis::scripts::{ADVANCE, CLAIM, Call, RENEW, RING};
 use crate::store::redis::server::Found;
 use crate::store::redis::settling::Settler;
 
@@ -34,7 +35,7 @@ async fn sequence_ids_have_64_bits() {
     let (_server, store, id) = store().await;
     let mut epoch = 1;
     for start in [9_999_999_998, 19_999_999_999, (1 << 53) - 1, 9_999_999_999_999_999, u64::MAX - 4] {
-        epoch = store.advance_epoch(&id, epoch, epoch, start).await.unwrap();
+        epoch = store.advance_epoch(&id, epoch, Leap::beyond(epoch, start)).await.unwrap();
         let committed = store.commit(&id, epoch, entries(&["a", "b", "c"])).await.unwrap();
         assert_eq!(committed, Committed { first: start, head: start + 2 });
         let seqs: Vec<Seq> = store.read(&id, start, 9).await.unwrap().iter().map(|entry| entry.seq).collect();
@@ -107,7 +108,7 @@ async fn sessions_of_another_format_are_refused() {
         fault(store.session(&id).await),
         fault(store.commit(&id, 1, entries(&["x"])).await),
         fault(store.enqueue(&id, item("a", u64::MAX)).await),
-        fault(store.advance_epoch(&id, 1, 1, 1).await),
+        fault(store.advance_epoch(&id, 1, Leap::beyond(1, 1)).await),
         fault(store.read(&id, 0, 9).await),
     ] {
         assert!(refused.to_string().contains("format 2"), "{refused}");
@@ -166,17 +167,17 @@ async fn what_is_left_on_the_list_goes_when_it_is_old() {
     let (id, key) = (new.id.clone(), store.keys.running_of(&new.id));
     // As a crash behind the listing leaves it.
     let mark = store.list(&id).await.unwrap();
-    assert_eq!(store.interrupted().await.unwrap(), []);
+    assert_eq!(conformance::unfinished(&*store).await, []);
     assert_eq!(server.ask::<String>(&["HGET", &key, id.as_str()]).await, mark, "it may be about to be marked");
     clock.fetch_add(11 * 60 * 1_000, Ordering::SeqCst);
-    assert_eq!(store.interrupted().await.unwrap(), []);
+    assert_eq!(conformance::unfinished(&*store).await, []);
     assert_eq!(server.ask::<i64>(&["HLEN", &key]).await, 0);
     // A strike that comes late takes nothing that was listed since.
     store.commit(&id, 1, Commit { running: Some(true), ..Commit::default() }).await.unwrap();
     store.strike(&id, &mark).await;
-    assert_eq!(store.interrupted().await.unwrap(), std::slice::from_ref(&id));
+    assert_eq!(conformance::unfinished(&*store).await, std::slice::from_ref(&id));
     server.ask::<i64>(&["HSET", &key, "nobody", "1-x"]).await;
-    assert_eq!(store.interrupted().await.unwrap(), std::slice::from_ref(&id), "the others are found all the same");
+    assert_eq!(conformance::unfinished(&*store).await, std::slice::from_ref(&id), "the others are found all the same");
     store.commit(&id, 1, Commit { running: Some(false), ..Commit::default() }).await.unwrap();
     assert_eq!(server.ask::<Vec<String>>(&["HKEYS", &key]).await, ["nobody"]);
 }
@@ -206,8 +207,8 @@ async fn the_scripts_keep_to_one_slot() {
     let new = new_session();
     let id = &new.id;
     let run = |call: Call| {
-        let lines = &lines;
-        async move { Answer::read(call.run(lines).await.unwrap(), id, &Keys::new("test:")).unwrap().word().to_owned() }
+        let (lines, keys) = (&lines, &store.keys);
+        async move { Answer::read(call.run(lines).await.unwrap(), id, keys).unwrap().word().to_owned() }
     };
     let create = Call::of(&CREATE, [store.keys.state(id)]).arg("role").arg("user").number(1);
     assert_eq!(run(create).await, "ok");
@@ -216,6 +217,18 @@ async fn the_scripts_keep_to_one_slot() {
     assert_eq!(run(store.commit_call(id, 1, everything(), "1-mark")).await, "ok");
     let full = Commit { entries: vec![Bytes::from_static(b"e"); 10_001], ..Commit::default() };
     assert_eq!(run(store.commit_call(id, 1, full, "-")).await, "ok");
-    assert_eq!(run(Call::of(&ADVANCE, [store.keys.state(id)]).number(1).number(1).arg(padded(9))).await, "ok");
+    assert_eq!(
+        run(Call::of(&ADVANCE, [store.keys.state(id)]).number(1).number(1).arg(padded(9)).arg("").arg("")).await,
+        "ok"
+    );
+    let claim = Call::of(&CLAIM, [store.keys.state(id)]).arg("a/1").arg("f").arg("").arg("format");
+    assert_eq!(run(claim).await, "ok");
+    assert_eq!(run(Call::of(&RELEASE, [store.keys.state(id)]).arg("f")).await, "ok");
+    let (lease, bell) = (store.keys.lease(store.node()), store.keys.bell(store.node()));
+    let renew = |ms: &'static str| Call::of(&RENEW, [lease.clone()]).arg("1").arg(ms).arg("");
+    assert_eq!(run(renew("90000")).await, "lapsed");
+    let ring = Call::of(&RING, [lease.clone(), bell]).arg("1").arg("x").arg("1").arg("all").arg("90000");
+    assert_eq!(run(ring).await, "told");
+    assert_eq!(run(renew("0")).await, "held");
     assert_eq!(run(running::strike(&store.keys, id, "1-mark")).await, "ok");
 }

@@ -1,0 +1,274 @@
+//! Two processes on one store. Time is paused.
+
+use rolecall_wire::close;
+
+use super::*;
+use crate::store::neighbours::Neighbours;
+use crate::store::{Leap, Node};
+
+const PIECES: &[&str] = &["One. ", "Two. ", "Three. ", "Four."];
+
+/// Longer than a session stays awake for a client that does nothing.
+const A_WHILE: Duration = Duration::from_secs(15);
+
+/// Processes on one store. They take part as soon as a test lets them begin.
+async fn several<const COUNT: usize>() -> ([House; COUNT], Neighbours) {
+    let (first, neighbours) = (MemoryStore::new(), Neighbours::new());
+    let houses = std::array::from_fn(|_| House::on(Arc::new(first.beside(&neighbours)), PIECES, ROLE, true));
+    for house in &houses {
+        house.sessions.0.join().await.unwrap();
+    }
+    (houses, neighbours)
+}
+
+/// Two of them.
+async fn two() -> (House, House, Neighbours) {
+    let ([one, other], neighbours) = several().await;
+    (one, other, neighbours)
+}
+
+fn posted(biz_id: &str) -> OfflineMessage {
+    OfflineMessage {
+        biz_id: biz_id.into(),
+        role: "support".into(),
+        intent: String::new(),
+        priority: 1,
+        turn_id: 0,
+        text: "Your parcel came.".into(),
+        created_at_ms: clock::unix_ms(),
+    }
+}
+
+fn numbered(instance: u64, attempt: u32, last_seq: Seq) -> Hello {
+    Hello { instance, attempt, ..hello(last_seq, 0) }
+}
+
+impl House {
+    async fn come(&self, id: &SessionId, hello: Hello) -> Client {
+        Client::new(self.sessions.attach(id, &hello, 0).await.unwrap())
+    }
+
+    async fn owner(&self, id: &SessionId) -> Option<Node> {
+        self.store.session(id).await.unwrap().unwrap().hold.map(|hold| hold.owner)
+    }
+
+    async fn finished(&self, id: &SessionId) -> Vec<Message> {
+        let ends = |log: &[Message]| log.iter().any(|message| matches!(message.body, Body::Reply { .. }));
+        loop {
+            let log = self.log(id).await;
+            if ends(&log) {
+                return log;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+}
+
+async fn closed(client: &mut Client) -> u16 {
+    loop {
+        if let Control::Close { code, .. } = client.control().await {
+            return code;
+        }
+    }
+}
+
+// Fails when a client that moves between processes in the middle of a reply loses or repeats a piece, hears two ends, or
+// leaves the old process with the session; or when its old connection is told that another device came.
+#[tokio::test(start_paused = true)]
+async fn a_client_moves_in_the_middle_of_a_reply() {
+    let (one, other, _) = two().await;
+    one.sessions.begin().await.unwrap();
+    other.sessions.begin().await.unwrap();
+    let id = one.session().await;
+    let mut before = one.come(&id, numbered(7, 1, 0)).await;
+    before.send(1, "a", "Question?").await;
+    one.permits.add_permits(2);
+    let mut heard = vec![before.next().await, before.next().await];
+    let mut after = other.come(&id, numbered(7, 2, heard.last().unwrap().seq)).await;
+    assert_eq!(closed(&mut before).await, close::HANDOVER);
+    assert_eq!(other.owner(&id).await.as_ref(), Some(other.store.node()));
+    one.permits.add_permits(9);
+    other.permits.add_permits(9);
+    heard.extend(after.until_reply().await);
+    check_dense(&heard);
+    assert_eq!(check_turn(&heard, 1).trim_end(), PIECES.concat());
+    tokio::time::sleep(A_WHILE).await;
+    assert_eq!(heard, other.log(&id).await);
+    assert_eq!(one.sessions.0.places.lock().len(), 0);
+    // And back, from a session that sleeps.
+    let mut again = one.come(&id, numbered(7, 3, heard.len() as Seq)).await;
+    assert_eq!(closed(&mut after).await, close::HANDOVER);
+    again.send(2, "b", "And now?").await;
+    check_turn(&again.until_reply().await, 2);
+    drop((before, after));
+    one.end().await;
+    other.end().await;
+    assert_eq!(one.owner(&id).await, None, "who goes down gives its sessions back");
+}
+
+// Fails when another device that takes over at another process does not end the first one for good, as it does within one.
+#[tokio::test(start_paused = true)]
+async fn another_device_replaces_over_processes() {
+    let (one, other, _) = two().await;
+    one.sessions.begin().await.unwrap();
+    let id = one.session().await;
+    for asleep in [false, true] {
+        let mut first = one.come(&id, numbered(7, 1, 0)).await;
+        if asleep {
+            tokio::time::sleep(A_WHILE).await;
+            assert!(!one.sessions.0.is_awake(&id));
+        }
+        let second = other.come(&id, numbered(8, 1, 0)).await;
+        assert_eq!(closed(&mut first).await, close::REPLACED);
+        drop((first, second));
+        tokio::time::sleep(A_WHILE * 5).await;
+        assert_eq!(other.owner(&id).await, None, "who leaves memory gives its session back");
+    }
+    one.end().await;
+    other.end().await;
+}
+
+// Fails when an attempt that its client gave up, a token that was renewed or a place that nobody has takes the session from
+// the process that serves its client.
+#[tokio::test(start_paused = true)]
+async fn what_is_refused_disturbs_nobody() {
+    let (one, other, _) = two().await;
+    one.sessions.begin().await.unwrap();
+    let id = one.session().await;
+    let mut client = Client::new(one.sessions.attach(&id, &numbered(7, 5, 0), 3).await.unwrap());
+    for (hello, generation, code) in [
+        (numbered(7, 4, 0), 3, "attempt_superseded"),
+        (numbered(7, 6, 0), 2, "token_replayed"),
+        (numbered(7, 6, 9_000_000), 3, "last_seq_impossible"),
+    ] {
+        assert_eq!(other.sessions.attach(&id, &hello, generation).await.unwrap_err().code(), code);
+    }
+    assert_eq!(one.owner(&id).await.as_ref(), Some(one.store.node()));
+    client.send(1, "a", "Still here?").await;
+    one.permits.add_permits(9);
+    check_dense(&client.until_reply().await);
+    drop(client);
+    one.end().await;
+    other.end().await;
+}
+
+// Fails when an owner that does not let go keeps its session for ever, writes to it afterwards, or does not tell its client.
+#[tokio::test(start_paused = true)]
+async fn an_owner_that_does_not_hear_loses_its_session() {
+    let (one, other, _) = two().await;
+    let id = one.session().await;
+    let mut before = one.come(&id, numbered(7, 1, 0)).await;
+    before.send(1, "a", "Question?").await;
+    one.permits.add_permits(1);
+    let mut heard = vec![before.next().await, before.next().await];
+    // It is alive as far as anybody knows, and does not listen.
+    let mut after = other.come(&id, numbered(7, 2, 2)).await;
+    other.permits.add_permits(9);
+    one.permits.add_permits(9);
+    heard.extend(after.until_reply().await);
+    assert_eq!(closed(&mut before).await, close::HANDOVER);
+    check_dense(&heard);
+    assert_eq!(check_turn(&heard, 1).trim_end(), PIECES.concat());
+    assert_eq!(heard, other.log(&id).await, "nothing follows the end");
+    drop((before, after));
+    one.end().await;
+    other.end().await;
+}
+
+// Fails when a reply stays unfinished because its process died and its client never comes back, two survivors make it twice,
+// or a process that was only slow goes on with it.
+#[tokio::test(start_paused = true)]
+async fn survivors_finish_what_the_dead_left() {
+    let ([one, other, third], neighbours) = several().await;
+    let id = one.session().await;
+    let mut client = one.come(&id, numbered(7, 1, 0)).await;
+    client.send(1, "a", "Question?").await;
+    one.permits.add_permits(1);
+    client.next().await;
+    for survivor in [&other, &third] {
+        survivor.permits.add_permits(9);
+        survivor.sessions.begin().await.unwrap();
+    }
+    tokio::time::sleep(A_WHILE).await;
+    assert_eq!(other.owner(&id).await.as_ref(), Some(one.store.node()), "the living are left alone");
+    neighbours.lapse(one.store.node());
+    let log = other.finished(&id).await;
+    check_dense(&log);
+    assert_eq!(check_turn(&log, 1).trim_end(), PIECES.concat());
+    // The dead come back: whatever they still say, nobody hears.
+    one.permits.add_permits(9);
+    assert_eq!(closed(&mut client).await, close::HANDOVER);
+    assert_eq!(other.log(&id).await, log);
+    drop(client);
+    for house in [one, other, third] {
+        house.end().await;
+    }
+}
+
+// Fails when a message that is posted to another process waits until the client of the session does something.
+#[tokio::test(start_paused = true)]
+async fn a_post_reaches_the_owner() {
+    let (one, other, _) = two().await;
+    one.sessions.begin().await.unwrap();
+    let id = one.session().await;
+    let mut client = one.come(&id, numbered(7, 1, 0)).await;
+    for (n, biz_id) in (1..).zip(["a", "b"]) {
+        let message = posted(biz_id);
+        assert_eq!(other.sessions.post(&id, message.clone()).await.unwrap(), Posted::Queued);
+        let said = client.next().await;
+        assert!(matches!(&said.body, Body::Delivery { parts, .. } if parts == &[biz_id]), "{said:?}");
+        assert_eq!(other.sessions.post(&id, message).await.unwrap(), Posted::Delivered(n));
+        tokio::time::sleep(A_WHILE).await;
+        assert!(!one.sessions.0.is_awake(&id));
+    }
+    drop(client);
+    one.end().await;
+    other.end().await;
+}
+
+// Fails when a process whose lease lapsed does not look what became of its sessions: clients of those that are another's
+// would wait for ever, and messages whose doorbell was lost, too.
+#[tokio::test(start_paused = true)]
+async fn a_process_that_comes_back_looks_at_its_sessions() {
+    let (one, other, neighbours) = two().await;
+    let (lost, kept) = (one.session().await, one.session().await);
+    let mut of_lost = one.come(&lost, numbered(7, 1, 0)).await;
+    let mut of_kept = one.come(&kept, numbered(8, 1, 0)).await;
+    tokio::time::sleep(A_WHILE).await;
+    assert!(!one.sessions.0.is_awake(&lost) && !one.sessions.0.is_awake(&kept));
+    neighbours.lapse(one.store.node());
+    let elsewhere = other.come(&lost, numbered(7, 2, 0)).await;
+    other.store.enqueue(&kept, crate::offline::encode(&posted("b"), u64::MAX)).await.unwrap();
+    // What it does when it finds its lease gone.
+    one.sessions.0.take_part();
+    assert_eq!(closed(&mut of_lost).await, close::HANDOVER);
+    assert!(matches!(of_kept.next().await.body, Body::Delivery { .. }));
+    assert!(one.store.nodes().unwrap().lives(one.store.node()).await.unwrap());
+    drop((of_lost, of_kept, elsewhere));
+    one.end().await;
+    other.end().await;
+}
+
+// Fails when a reply whose actor ended with an error of the store waits for its client, though the process and the store are
+// well again.
+#[tokio::test(start_paused = true)]
+async fn a_reply_goes_on_when_the_store_is_well_again() {
+    let (one, other, _) = two().await;
+    one.sessions.begin().await.unwrap();
+    let id = one.session().await;
+    let mut client = one.come(&id, numbered(7, 1, 0)).await;
+    client.send(1, "a", "Question?").await;
+    one.permits.add_permits(1);
+    client.next().await;
+    // A step that the actor does not know of, as one whose answer was lost.
+    let fence = one.store.session(&id).await.unwrap().unwrap().fence();
+    one.store.advance_epoch(&id, 1, Leap { fence, ..Leap::beyond(1, 1) }).await.unwrap();
+    one.permits.add_permits(9);
+    assert_eq!(closed(&mut client).await, close::TRY_LATER);
+    drop(client);
+    let log = one.finished(&id).await;
+    check_dense(&log);
+    assert_eq!(check_turn(&log, 1).trim_end(), PIECES.concat());
+    one.end().await;
+    other.end().await;
+}

@@ -1,0 +1,74 @@
+//! Processes on one store in memory, for tests: who lives is what a test says.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+
+use super::{Lease, Node, Nodes, Ring, StoreError};
+
+/// One of them. Cloning shares what they know.
+#[derive(Debug, Clone)]
+pub(crate) struct Neighbours {
+    node: Node,
+    living: Arc<Mutex<HashMap<Node, Vec<Ring>>>>,
+}
+
+impl Neighbours {
+    /// Nobody yet.
+    pub(crate) fn new() -> Self {
+        Self { node: Node::only(), living: Arc::default() }
+    }
+
+    /// One of this name.
+    pub(super) fn of(&self, node: &Node) -> Self {
+        Self { node: node.clone(), living: Arc::clone(&self.living) }
+    }
+
+    /// The lease of a node lapses.
+    pub(crate) fn lapse(&self, node: &Node) {
+        self.living.lock().remove(node);
+    }
+}
+
+#[async_trait]
+impl Nodes for Neighbours {
+    fn lease(&self) -> Duration {
+        Duration::from_secs(3)
+    }
+
+    async fn renew(&self, _first: bool) -> Result<Lease, StoreError> {
+        let mut living = self.living.lock();
+        if living.contains_key(&self.node) {
+            return Ok(Lease::Held);
+        }
+        living.insert(self.node.clone(), Vec::new());
+        Ok(Lease::Lapsed)
+    }
+
+    async fn leave(&self) -> Result<(), StoreError> {
+        self.lapse(&self.node);
+        Ok(())
+    }
+
+    async fn lives(&self, node: &Node) -> Result<bool, StoreError> {
+        Ok(self.living.lock().contains_key(node))
+    }
+
+    async fn ring(&self, node: &Node, ring: &Ring) -> Result<bool, StoreError> {
+        let mut living = self.living.lock();
+        let Some(rings) = living.get_mut(node) else { return Ok(false) };
+        rings.push(ring.clone());
+        Ok(true)
+    }
+
+    async fn is_unheard(&self, node: &Node, ring: &Ring) -> Result<bool, StoreError> {
+        Ok(self.living.lock().get(node).is_some_and(|rings| rings.contains(ring)))
+    }
+
+    async fn rings(&self) -> Result<Vec<Ring>, StoreError> {
+        Ok(self.living.lock().get_mut(&self.node).map(std::mem::take).unwrap_or_default())
+    }
+}

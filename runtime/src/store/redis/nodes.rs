@@ -1,0 +1,104 @@
+//! Leases, and bells: a list per process, of what others tell it.
+//!
+//! Everything about a node has one slot. Rejected: publish and subscribe, which loses what is said while a connection is
+//! looked for, and needs one of its own; a list keeps it, for as long as a process that was only slow may take to come back.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use redis::Value;
+
+use super::RedisStore;
+use super::scripts::{Call, RENEW, RING};
+use crate::store::{Lease, Node, Nodes, Ring, StoreError};
+
+/// What may wait for a process to hear it; more makes it look at everything.
+const WAITING: usize = 10_000;
+/// How long it is kept: longer than any process hangs that comes back.
+const KEPT: Duration = Duration::from_secs(600);
+/// Heard at once.
+const AT_ONCE: usize = 256;
+
+impl RedisStore {
+    async fn word(&self, call: Call) -> Result<(String, Option<String>), StoreError> {
+        let damaged = |detail: String| StoreError::corrupt("what Redis holds of a node", detail);
+        self.told(call, |answer| {
+            let words: Vec<String> = redis::from_redis_value(answer).map_err(|error| damaged(error.to_string()))?;
+            let mut words = words.into_iter();
+            let word = words.next().ok_or_else(|| damaged("no answer".to_owned()))?;
+            if word == "foreign" && words.len() == 2 {
+                let (key, kind) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+                return Err(super::RedisFault::Foreign { key, kind: format!("a value of type {kind}") }.into());
+            }
+            Ok((word, words.next()))
+        })
+        .await
+    }
+
+    fn renewal(&self, ms: u128, first: bool) -> Call {
+        let node = self.keys.node();
+        Call::of(&RENEW, [self.keys.lease(node)]).arg(node.incarnation().to_owned()).number(ms).arg(if first {
+            "1"
+        } else {
+            ""
+        })
+    }
+}
+
+#[async_trait]
+impl Nodes for RedisStore {
+    fn lease(&self) -> Duration {
+        self.lease
+    }
+
+    async fn renew(&self, first: bool) -> Result<Lease, StoreError> {
+        let _call = self.enter()?;
+        match self.word(self.renewal(self.lease.as_millis().max(1), first)).await? {
+            (word, _) if word == "held" => Ok(Lease::Held),
+            (word, Some(other)) if word == "foreign" => Ok(Lease::Foreign(other)),
+            _ => Ok(Lease::Lapsed),
+        }
+    }
+
+    async fn leave(&self) -> Result<(), StoreError> {
+        let _call = self.enter()?;
+        self.word(self.renewal(0, false)).await.map(|_| ())
+    }
+
+    async fn lives(&self, node: &Node) -> Result<bool, StoreError> {
+        let _call = self.enter()?;
+        let (lines, key) = (self.link.lines().await?, self.keys.lease(node));
+        let process: Result<Option<String>, _> = lines.ask(&redis::cmd("GET").arg(&key).take()).await;
+        let process = process.map_err(|error| self.link.failed(&lines, &error, &key))?;
+        Ok(process.as_deref() == Some(node.incarnation()))
+    }
+
+    async fn ring(&self, node: &Node, ring: &Ring) -> Result<bool, StoreError> {
+        let _call = self.enter()?;
+        let call = Call::of(&RING, [self.keys.lease(node), self.keys.bell(node)])
+            .arg(node.incarnation().to_owned())
+            .arg(ring.encode())
+            .number(WAITING)
+            .arg(Ring::Everything.encode())
+            .number(KEPT.as_millis());
+        Ok(self.word(call).await?.0 == "told")
+    }
+
+    async fn is_unheard(&self, node: &Node, ring: &Ring) -> Result<bool, StoreError> {
+        let _call = self.enter()?;
+        let (lines, key) = (self.link.lines().await?, self.keys.bell(node));
+        let place: Result<Value, _> = lines.ask(&redis::cmd("LPOS").arg(&key).arg(ring.encode()).take()).await;
+        let place = place.map_err(|error| self.link.failed(&lines, &error, &key))?;
+        Ok(!matches!(place, Value::Nil))
+    }
+
+    async fn rings(&self) -> Result<Vec<Ring>, StoreError> {
+        let _call = self.enter()?;
+        let (lines, key) = (self.link.lines().await?, self.keys.bell(self.keys.node()));
+        let said: Result<Value, _> = lines.ask(&redis::cmd("LPOP").arg(&key).arg(AT_ONCE).take()).await;
+        let said = said.map_err(|error| self.link.failed(&lines, &error, &key))?;
+        let said: Option<Vec<String>> = redis::from_redis_value(said)
+            .map_err(|error| StoreError::corrupt("what Redis holds of a node", error.to_string()))?;
+        Ok(said.unwrap_or_default().iter().filter_map(|text| Ring::decode(text)).collect())
+    }
+}
