@@ -26,8 +26,9 @@ pub enum RedisFault {
         /// How the answer got lost.
         detail: String,
     },
-    /// It reads its files after a start.
-    #[error("Redis at {server} is still loading its data; wait until it has")]
+    /// It reads its files after a start, or writes its first append-only file: what it takes before that is there is not
+    /// kept.
+    #[error("Redis at {server} is still loading its data, or writing its first append-only file; wait until it has")]
     Loading {
         /// The server.
         server: String,
@@ -129,7 +130,11 @@ impl RedisFault {
                 Some("MISCONF") => Self::Disk { server, detail },
                 Some("NOAUTH" | "WRONGPASS") => Self::Denied { server, detail },
                 Some("WRONGTYPE") => Self::Foreign { key: key.to_owned(), kind: "value of another type".to_owned() },
-                Some("NOREPLICAS") => Self::NotDurable { server, detail },
+                Some("NOREPLICAS") => Self::Unsuitable {
+                    server,
+                    detail,
+                    remedy: "connect its replicas, or lower its `min-replicas-to-write`".to_owned(),
+                },
                 _ => Self::Refused { server, detail },
             },
             _ => Self::Unreachable { server, detail },
@@ -143,7 +148,7 @@ impl RedisFault {
 
     /// Whether writes will fail until somebody sees to the server.
     pub(super) fn lasts(&self) -> bool {
-        matches!(self, Self::Full { .. } | Self::Disk { .. } | Self::NotDurable { .. })
+        matches!(self, Self::Full { .. } | Self::Disk { .. } | Self::NotDurable { .. } | Self::Unsuitable { .. })
     }
 
     /// The same about a write that may have been done.

@@ -34,6 +34,11 @@ impl Keys {
         Self { prefix: prefix.into() }
     }
 
+    /// What all of them begin with.
+    pub(super) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     /// What a connection is called, by which the next process finds those that this one left.
     pub(super) fn connection_name(&self) -> String {
         format!("rolecall:{}", self.prefix)

@@ -75,16 +75,9 @@ impl Lines {
         self.ailing.lock().clone()
     }
 
-    /// Whether the server answers, and still does what makes writes durable.
+    /// Whether the server answers, and still has the settings for which it was taken.
     pub(super) async fn look(&self) -> Result<bool, RedisError> {
-        if self.found.relies_on_appendfsync {
-            if !server::still_syncs(&mut self.work.clone()).await? {
-                return Ok(false);
-            }
-        } else {
-            self.ask::<()>(&redis::cmd("PING")).await?;
-        }
-        Ok(true)
+        server::still_fits(&mut self.work.clone(), &self.found).await
     }
 
     /// Tries a write, if the last one failed.
@@ -95,13 +88,13 @@ impl Lines {
     }
 
     /// Has the server close the connection that was given up before this one, or, in a process that has just started,
-    /// those that an earlier process left: nothing that is still on the way there is done any more. A server that was
-    /// started anew has none of them.
+    /// those that an earlier process left: nothing that is still on the way there is done any more. So too where the
+    /// connection before was to another server, or to this one before it was started anew: this one may have served
+    /// before that.
     pub(super) async fn close_earlier(&self, before: Option<&Trace>, name: &str) -> Result<(), RedisError> {
         let ids = match before {
             Some(before) if before.run_id == self.found.run_id => before.ids.to_vec(),
-            Some(_) => return Ok(()),
-            None => self.namesakes(name).await?,
+            Some(_) | None => self.namesakes(name).await?,
         };
         for id in &ids {
             let mut kill = redis::cmd("CLIENT");

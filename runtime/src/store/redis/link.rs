@@ -205,7 +205,7 @@ impl Shared {
             // The next connection is refused with what mends it.
             Ok(Ok(false)) => {
                 let server = self.settings.address.name().to_owned();
-                let detail = "its settings were changed: `appendonly` and `appendfsync`".to_owned();
+                let detail = "its settings were changed: `appendonly`, `appendfsync`, `maxmemory-policy`".to_owned();
                 self.give_up(lines, &RedisFault::NotDurable { server, detail });
             }
             Ok(Err(error)) => drop(self.failed(lines, &error, "")),
@@ -249,7 +249,9 @@ impl Shared {
     async fn connect(&self, before: Option<&Trace>) -> Result<Lines, RedisFault> {
         let failed = |error: RedisError| self.fault(&error, "");
         let (mut work, waits) = (self.dial().await?, self.dial().await?);
-        let inspected = server::inspect(&mut work, self.settings.address.name(), self.settings.durability).await;
+        let inspected =
+            server::inspect(&mut work, self.settings.address.name(), self.keys.prefix(), self.settings.durability)
+                .await;
         let found = inspected.map_err(|unfit| match unfit {
             Unfit::Failed(error) => failed(error),
             Unfit::Unsuitable(fault) => fault,

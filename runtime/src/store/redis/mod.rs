@@ -159,10 +159,14 @@ impl RedisStore {
         let lines = self.link.lines().await?;
         let key = self.keys.state(id);
         let row = self.row_of(id);
+        let doubts = lines.settler.doubts();
         let (row, other) = future::join(lines.ask(&row), lines.ask(other)).await;
         let failed = |error| StoreError::from(self.link.failed(&lines, &error, &key));
         let row = answer::row(row.map_err(failed)?, id, &self.keys)?;
-        Ok((row.ok_or_else(|| StoreError::NoSession(id.clone()))?, other.map_err(failed)?))
+        let found = (row.ok_or_else(|| StoreError::NoSession(id.clone()))?, other.map_err(failed)?);
+        // It is shown to clients: nothing may be lost of it.
+        lines.settler.vouch(doubts).await.map_err(|unsettled| self.link.unsettled(&lines, &unsettled))?;
+        Ok(found)
     }
 
     async fn session_once(&self, id: &SessionId) -> Result<Option<SessionRow>, StoreError> {

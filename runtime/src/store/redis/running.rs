@@ -70,8 +70,11 @@ pub(super) async fn marked(lines: &Lines, keys: &Keys, now_ms: u64) -> Result<Ve
         loop {
             let mut scan = redis::cmd("HSCAN");
             scan.arg(&key).arg(cursor).arg("COUNT").arg(PAGE);
-            let (next, page): (u64, HashMap<Vec<u8>, String>) = lines.ask(&scan).await?;
-            let listed = page.into_iter().filter_map(|(name, mark)| Some((readable(&name)?, mark)));
+            let (next, page): (u64, HashMap<Vec<u8>, Vec<u8>>) = lines.ask(&scan).await?;
+            // A mark that is no text is none of ours; its session is looked at all the same.
+            let listed = page
+                .into_iter()
+                .filter_map(|(name, mark)| Some((readable(&name)?, String::from_utf8_lossy(&mark).into_owned())));
             look_at(lines, keys, listed.collect(), now_ms, &mut marked).await?;
             cursor = next;
             if cursor == 0 {

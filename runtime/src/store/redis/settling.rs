@@ -99,9 +99,12 @@ impl Settler {
     }
 
     /// Waits, before what was read is told to anybody, if any of it may still be lost. A write that was given up before
-    /// the read was done before it, since one connection keeps the order; so these doubts end here.
+    /// the read was done before it, since one connection keeps the order; so these doubts end here. One that was given up
+    /// since may have been read, too, and may be done later yet: its doubt stays.
     pub(super) async fn vouch(&self, doubts: u64) -> Result<(), Unsettled> {
-        if doubts > self.cleared.load(Ordering::SeqCst) || self.open.load(Ordering::SeqCst) > 0 {
+        // In this order: a write that is given up leaves its doubt first.
+        let open = self.open.load(Ordering::SeqCst) > 0;
+        if open || self.doubts.load(Ordering::SeqCst) > self.cleared.load(Ordering::SeqCst) {
             self.settle().await?;
             self.cleared.fetch_max(doubts, Ordering::SeqCst);
         }

@@ -155,6 +155,29 @@ async fn what_is_remembered_is_bounded() {
     }
 }
 
+// Fails when a script runs a command of which nobody has looked whether the user may run it.
+#[test]
+fn every_command_of_the_scripts_is_looked_at() {
+    let scripts = [
+        include_str!("../scripts/common.lua"),
+        include_str!("../scripts/inbox.lua"),
+        include_str!("../scripts/create.lua"),
+        include_str!("../scripts/commit.lua"),
+        include_str!("../scripts/enqueue.lua"),
+        include_str!("../scripts/advance.lua"),
+        include_str!("../scripts/settled.lua"),
+    ];
+    let rights = include_str!("../scripts/rights.lua");
+    let mut commands = std::collections::BTreeSet::new();
+    for call in scripts.iter().flat_map(|script| script.split("redis.call('").skip(1)) {
+        commands.extend(call.split('\'').next());
+    }
+    assert!(commands.len() > 15, "{commands:?}");
+    for command in commands {
+        assert!(rights.contains(&format!("{{'{command}'")), "rights.lua does not ask for {command}");
+    }
+}
+
 // Fails when the list of unfinished replies keeps what is over, or gives up what began meanwhile.
 #[tokio::test]
 async fn what_is_left_on_the_list_goes_when_it_is_old() {
@@ -196,6 +219,7 @@ async fn the_scripts_keep_to_one_slot() {
         run_id: String::new(),
         wait: durability::Wait::Nothing,
         relies_on_appendfsync: false,
+        shows_settings: true,
         warnings: Vec::new(),
     };
     let settler = Settler::new(server.connection().await, "k".to_owned(), found.wait);

@@ -35,6 +35,11 @@ impl Server {
         server
     }
 
+    /// Changes a flag of the next start.
+    pub(super) fn set(&mut self, flag: &str, value: &str) {
+        self.flags.extend([flag.to_owned(), value.to_owned()]);
+    }
+
     /// Starts it, again, on the same port and folder, and waits until it answers.
     pub(super) async fn restart(&mut self) {
         self.begin();
