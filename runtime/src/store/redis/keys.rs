@@ -10,7 +10,7 @@
 //! | `{sid}:done` | hash | `biz_id` of a delivered item → its sequence id, and when |
 //! | `{sid}:aged` | sorted set | delivered `biz_id`s by when, so that the oldest go first |
 //! | `{running:N}` | hash | session → mark: sessions that may have an unfinished reply, see [`running`](super::running) |
-//! | `{settle}` | string | what is written to learn how far writes are durable, see [`settling`](super::settling) |
+//! | `{settle}` | string | what is written to learn how far writes are durable, see [`settling`](super::settling); `{settle:N}` on a node of a cluster |
 //!
 //! All keys begin with the prefix of the settings. What is in braces decides the slot of a cluster: a session's keys
 //! share one, so one script may touch them all. Deliveries are a hash with an order beside it instead of keys that expire
@@ -84,7 +84,12 @@ impl Keys {
     }
 
     pub(super) fn settle(&self) -> String {
-        format!("{}{{settle}}", self.prefix)
+        self.settle_by("settle")
+    }
+
+    /// The same with what decides its slot.
+    pub(super) fn settle_by(&self, tag: &str) -> String {
+        format!("{}{{{tag}}}", self.prefix)
     }
 
     fn of(&self, id: &SessionId, what: &str) -> String {

@@ -48,9 +48,28 @@ impl Lines {
         Trace { run_id: self.found.run_id.clone(), ids: self.ids }
     }
 
+    /// What the server is called.
+    pub(super) fn server(&self) -> &str {
+        &self.found.server
+    }
+
+    /// The connection of reads and writes.
+    pub(super) fn connection(&self) -> MultiplexedConnection {
+        self.work.clone()
+    }
+
     /// Sends a command and waits for its answer.
     pub(super) async fn ask<T: FromRedisValue>(&self, command: &redis::Cmd) -> Result<T, RedisError> {
         command.query_async(&mut self.work.clone()).await
+    }
+
+    /// The same for a key that is being moved to this server from another one, which said so.
+    pub(super) async fn ask_moving<T: FromRedisValue>(&self, command: &redis::Cmd) -> Result<T, RedisError> {
+        let mut both = redis::Pipeline::with_capacity(2);
+        both.cmd("ASKING").add_command(command.clone());
+        let mut answers = self.work.clone().send_packed_commands(&both, 1, 1).await?;
+        let answer = answers.pop().unwrap_or_default().extract_error()?;
+        Ok(redis::from_redis_value(answer)?)
     }
 
     /// Notes why writes fail.
@@ -82,7 +101,7 @@ impl Lines {
 
     /// Tries a write, if the last one failed.
     pub(super) async fn try_again(&self) {
-        if self.ailing().is_some() && self.settler.probe().await.is_ok() && self.settler.settle().await.is_ok() {
+        if self.ailing().is_some() && self.settler.probe().await.is_ok() {
             self.is_well();
         }
     }

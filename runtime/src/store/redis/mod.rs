@@ -16,25 +16,30 @@
 
 mod address;
 mod answer;
+mod cluster;
 mod durability;
 mod fault;
 mod keys;
 mod lines;
 mod link;
+mod route;
 mod running;
 mod scripts;
+mod sentinel;
 mod server;
 mod settling;
+mod slots;
+mod spot;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::future;
-use redis::Value;
+use redis::{Cmd, Value};
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
@@ -43,9 +48,11 @@ use self::answer::Answer;
 pub use self::durability::Durability;
 pub use self::fault::RedisFault;
 use self::keys::{Keys, padded};
-use self::link::Link;
+use self::route::{Servers, Way};
 use self::running::Marks;
 use self::scripts::{ADVANCE, COMMIT, CREATE, Call, ENQUEUE};
+use self::settling::Pending;
+pub use self::tls::RedisTls;
 use super::{
     Commit, Committed, DONE_KEPT_MS, DONE_LIMIT, Enqueued, INBOX_LIMIT, InboxItem, LOG_LIMIT, LogEntry, NewSession,
     SessionRow, Store, StoreClock, StoreError,
@@ -70,7 +77,7 @@ pub struct RedisSettings {
 ///
 /// One process at a time uses a prefix: a start closes the connections that an earlier process left.
 pub struct RedisStore {
-    link: Link,
+    servers: Servers,
     keys: Keys,
     marks: Marks,
     clock: StoreClock,
@@ -96,7 +103,7 @@ impl RedisStore {
     pub async fn open_with_clock(settings: RedisSettings, clock: StoreClock) -> Result<Self, StoreError> {
         let keys = Keys::new(&settings.prefix);
         Ok(Self {
-            link: Link::open(settings, keys.clone()).await?,
+            servers: Servers::open(settings, keys.clone()).await?,
             keys,
             marks: Marks::new()?,
             clock,
@@ -120,18 +127,33 @@ impl RedisStore {
         read: impl FnOnce(Answer) -> Result<T, StoreError> + Send,
     ) -> Result<T, StoreError> {
         let _call = self.enter()?;
-        let lines = self.link.lines().await?;
-        let pending = lines.settler.begin();
-        let answer = match call.run(&lines).await {
-            Ok(answer) => answer,
-            Err(error) => {
-                let fault = self.link.failed(&lines, &error, call.first_key()).of_a_write();
-                if !matches!(fault, RedisFault::Undecided { .. }) {
-                    pending.done();
+        let mut route = self.servers.route(call.first_key());
+        loop {
+            let way = route.way().await?;
+            let pending = way.lines().settler.begin();
+            match call.run(&way).await {
+                Ok(answer) => return self.settle(id, answer, read, &way, pending).await,
+                Err(error) if route.follows(&way, &error).await => pending.done(),
+                Err(error) => {
+                    let fault = way.failed(&error, call.first_key()).of_a_write();
+                    if !matches!(fault, RedisFault::Undecided { .. }) {
+                        pending.done();
+                    }
+                    return Err(fault.into());
                 }
-                return Err(fault.into());
             }
-        };
+        }
+    }
+
+    /// Waits until what was answered is as durable as asked.
+    async fn settle<T>(
+        &self,
+        id: &SessionId,
+        answer: Value,
+        read: impl FnOnce(Answer) -> Result<T, StoreError> + Send,
+        way: &Way,
+        pending: Pending<'_>,
+    ) -> Result<T, StoreError> {
         let outcome = match Answer::read(answer, id, &self.keys).and_then(read) {
             Ok(outcome) => outcome,
             Err(refused) => {
@@ -139,66 +161,68 @@ impl RedisStore {
                 return Err(refused);
             }
         };
-        let settled = lines.settler.settle().await;
-        settled.map_err(|unsettled| self.link.unsettled(&lines, &unsettled).of_a_write())?;
+        let settled = way.lines().settler.settle().await;
+        settled.map_err(|unsettled| way.unsettled(&unsettled).of_a_write())?;
         pending.done();
-        lines.is_well();
+        way.lines().is_well();
         Ok(outcome)
     }
 
-    /// Asks for the row of a session and something else about it, in this order and at once. A connection that turns out
-    /// to be broken is replaced and asked again: reading twice is harmless.
-    async fn look(&self, id: &SessionId, other: &redis::Cmd) -> Result<(SessionRow, Value), StoreError> {
+    /// Asks for the row of a session, and then for something else about it. A connection that turns out to be broken is
+    /// replaced and asked again: reading twice is harmless.
+    async fn look(
+        &self,
+        id: &SessionId,
+        other: Option<(&str, &Cmd)>,
+    ) -> Result<Option<(SessionRow, Value)>, StoreError> {
         match self.look_once(id, other).await {
             Err(StoreError::Redis(RedisFault::Unreachable { .. })) => self.look_once(id, other).await,
             outcome => outcome,
         }
     }
 
-    async fn look_once(&self, id: &SessionId, other: &redis::Cmd) -> Result<(SessionRow, Value), StoreError> {
-        let lines = self.link.lines().await?;
-        let key = self.keys.state(id);
-        let row = self.row_of(id);
-        let doubts = lines.settler.doubts();
-        let (row, other) = future::join(lines.ask(&row), lines.ask(other)).await;
-        let failed = |error| StoreError::from(self.link.failed(&lines, &error, &key));
-        let row = answer::row(row.map_err(failed)?, id, &self.keys)?;
-        let found = (row.ok_or_else(|| StoreError::NoSession(id.clone()))?, other.map_err(failed)?);
-        // It is shown to clients: nothing may be lost of it.
-        lines.settler.vouch(doubts).await.map_err(|unsettled| self.link.unsettled(&lines, &unsettled))?;
-        Ok(found)
+    async fn look_once(
+        &self,
+        id: &SessionId,
+        other: Option<(&str, &Cmd)>,
+    ) -> Result<Option<(SessionRow, Value)>, StoreError> {
+        let (key, row) = (self.keys.state(id), self.row_of(id));
+        let both = match other {
+            Some(other) => self.servers.read_both((&key, &row), other).await?,
+            None => Some((self.servers.read(&key, &row).await?, Value::Nil)),
+        };
+        if let Some((row, found)) = both {
+            return Ok(answer::row(row, id, &self.keys)?.map(|row| (row, found)));
+        }
+        // One of them is being moved: the other may still be where it was.
+        let row = answer::row(self.servers.read(&key, &row).await?, id, &self.keys)?;
+        let found = match other {
+            Some((key, command)) => self.servers.read(key, command).await?,
+            None => Value::Nil,
+        };
+        Ok(row.map(|row| (row, found)))
     }
 
-    async fn session_once(&self, id: &SessionId) -> Result<Option<SessionRow>, StoreError> {
-        let lines = self.link.lines().await?;
-        let doubts = lines.settler.doubts();
-        let row = lines.ask(&self.row_of(id)).await;
-        let row = row.map_err(|error| self.link.failed(&lines, &error, &self.keys.state(id)))?;
-        let row = answer::row(row, id, &self.keys)?;
-        // Its head is told to clients: nothing may be lost of it.
-        lines.settler.vouch(doubts).await.map_err(|unsettled| self.link.unsettled(&lines, &unsettled))?;
-        Ok(row)
-    }
-
-    fn row_of(&self, id: &SessionId) -> redis::Cmd {
+    fn row_of(&self, id: &SessionId) -> Cmd {
         redis::cmd("HMGET").arg(self.keys.state(id)).arg(&answer::ROW).take()
     }
 
     /// Lists a session before the step that marks it. Gives the mark.
     async fn list(&self, id: &SessionId) -> Result<String, StoreError> {
         let mark = self.marks.make(self.clock.now_ms());
-        let lines = self.link.lines().await?;
-        let listed: Result<(), _> = lines.ask(&running::list(&self.keys, id, &mark)).await;
         // What becomes of the list alone changes nothing: this fails like a read.
-        listed.map_err(|error| self.link.failed(&lines, &error, &self.keys.running_of(id)))?;
+        let (key, command) = (self.keys.running_of(id), running::list(&self.keys, id, &mark));
+        if self.servers.are_many() {
+            self.servers.write(&key, &command).await?;
+        } else {
+            self.servers.ask::<()>(&key, &command).await?;
+        }
         Ok(mark)
     }
 
     /// Strikes a session off, whose mark is gone. What stays listed is found by the next who looks.
     async fn strike(&self, id: &SessionId, mark: &str) {
-        let Ok(lines) = self.link.lines().await else { return };
-        if let Err(error) = running::strike(&self.keys, id, mark).run(&lines).await {
-            let fault = self.link.failed(&lines, &error, &self.keys.running_of(id));
+        if let Err(fault) = running::strike(&self.servers, &self.keys, id, mark).await {
             tracing::debug!(session = %id, %fault, "a finished reply stays on the list for now");
         }
     }
@@ -252,10 +276,7 @@ impl Store for RedisStore {
 
     async fn session(&self, id: &SessionId) -> Result<Option<SessionRow>, StoreError> {
         let _call = self.enter()?;
-        match self.session_once(id).await {
-            Err(StoreError::Redis(RedisFault::Unreachable { .. })) => self.session_once(id).await,
-            outcome => outcome,
-        }
+        Ok(self.look(id, None).await?.map(|(row, _)| row))
     }
 
     async fn commit(&self, id: &SessionId, epoch: Epoch, commit: Commit) -> Result<Committed, StoreError> {
@@ -284,9 +305,10 @@ impl Store for RedisStore {
         let _call = self.enter()?;
         // The server takes 0 for no limit.
         let count = i64::try_from(limit.max(1)).unwrap_or(i64::MAX);
-        let mut range = redis::cmd("XRANGE");
-        range.arg(self.keys.log(id)).arg(format!("{from}-0")).arg("+").arg("COUNT").arg(count);
-        let (row, entries) = self.look(id, &range).await?;
+        let key = self.keys.log(id);
+        let range = redis::cmd("XRANGE").arg(&key).arg(format!("{from}-0")).arg("+").arg("COUNT").arg(count).take();
+        let found = self.look(id, Some((&key, &range))).await?;
+        let (row, entries) = found.ok_or_else(|| StoreError::NoSession(id.clone()))?;
         let mut entries = answer::entries(entries, id)?;
         entries.retain(|entry| entry.seq <= row.head);
         entries.truncate(limit);
@@ -320,9 +342,10 @@ impl Store for RedisStore {
         let mut from = "-".to_owned();
         let page = limit.clamp(1, INBOX_LIMIT);
         loop {
-            let mut range = redis::cmd("XRANGE");
-            range.arg(self.keys.inbox(id)).arg(&from).arg("+").arg("COUNT").arg(page);
-            let (_, items) = self.look(id, &range).await?;
+            let key = self.keys.inbox(id);
+            let range = redis::cmd("XRANGE").arg(&key).arg(&from).arg("+").arg("COUNT").arg(page).take();
+            let answered = self.look(id, Some((&key, &range))).await?;
+            let (_, items) = answered.ok_or_else(|| StoreError::NoSession(id.clone()))?;
             let items = answer::items(items, id)?;
             let ended = items.len() < page;
             // Exclusive: behind the last of this page.
@@ -359,13 +382,11 @@ impl Store for RedisStore {
 
     async fn interrupted(&self) -> Result<Vec<SessionId>, StoreError> {
         let _call = self.enter()?;
-        let lines = self.link.lines().await?;
-        let marked = running::marked(&lines, &self.keys, self.clock.now_ms()).await;
-        Ok(marked.map_err(|error| self.link.failed(&lines, &error, &self.keys.running(0)))?)
+        running::marked(&self.servers, &self.keys, self.clock.now_ms()).await
     }
 
     fn healthy(&self) -> Result<(), StoreError> {
-        if self.closed.load(Ordering::SeqCst) { Err(StoreError::Closed) } else { self.link.healthy() }
+        if self.closed.load(Ordering::SeqCst) { Err(StoreError::Closed) } else { self.servers.healthy() }
     }
 
     async fn close(&self) {
@@ -374,7 +395,7 @@ impl Store for RedisStore {
         if tokio::time::timeout(CLOSING, self.calls.wait()).await.is_err() {
             tracing::warn!("some calls of the store did not end before it was closed");
         }
-        self.link.close().await;
+        self.servers.close().await;
     }
 }
 

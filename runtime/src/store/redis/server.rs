@@ -18,6 +18,8 @@ const RIGHTS: &str = concat!("#!lua flags=no-writes\n", include_str!("scripts/ri
 /// What was found out about a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Found {
+    /// What the server is called.
+    pub(super) server: String,
     /// Differs after each start of the server.
     pub(super) run_id: String,
     /// How writes are made durable there.
@@ -28,6 +30,14 @@ pub(super) struct Found {
     pub(super) shows_settings: bool,
     /// What works and should be otherwise.
     pub(super) warnings: Vec<String>,
+}
+
+/// What is wanted of a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Wanted {
+    pub(super) durability: Durability,
+    /// Whether it is to be a node of a cluster, or none.
+    pub(super) is_member: bool,
 }
 
 /// Answers of a server about itself.
@@ -57,7 +67,7 @@ pub(super) async fn inspect(
     connection: &mut MultiplexedConnection,
     name: &str,
     keys: &str,
-    wanted: Durability,
+    wanted: Wanted,
 ) -> Result<Found, Unfit> {
     let mut info = HashMap::new();
     for section in ["server", "replication", "persistence"] {
@@ -110,7 +120,8 @@ fn fields(text: &str) -> impl Iterator<Item = (String, String)> + '_ {
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
 }
 
-fn judge(facts: &Facts, name: &str, wanted: Durability) -> Result<Found, RedisFault> {
+fn judge(facts: &Facts, name: &str, wanted: Wanted) -> Result<Found, RedisFault> {
+    let Wanted { durability: wanted, is_member } = wanted;
     let unsuitable = |detail: String, remedy: &str| RedisFault::Unsuitable {
         server: name.to_owned(),
         detail,
@@ -123,9 +134,9 @@ fn judge(facts: &Facts, name: &str, wanted: Durability) -> Result<Found, RedisFa
     if version < OLDEST {
         return Err(unsuitable(format!("it is Redis {release}"), "rolecall needs Redis 7 or newer: update it"));
     }
-    if info("redis_mode") == "cluster" {
-        let detail = "it is a node of a Redis Cluster".to_owned();
-        return Err(unsuitable(detail, "sessions are kept on a single server for now: name one in redis-url"));
+    if (info("redis_mode") == "cluster") != is_member {
+        let detail = if is_member { "it is no node of a Redis Cluster" } else { "it is a node of a Redis Cluster now" };
+        return Err(unsuitable(detail.to_owned(), "correct redis-url, and start rolecall anew"));
     }
     if info("role") != "master" {
         return Err(RedisFault::ReadOnly { server: name.to_owned() });
@@ -172,7 +183,7 @@ fn judge(facts: &Facts, name: &str, wanted: Durability) -> Result<Found, RedisFa
         ));
     }
     let (run_id, shows_settings) = (info("run_id").to_owned(), facts.settings.is_some());
-    Ok(Found { run_id, wait, relies_on_appendfsync, shows_settings, warnings })
+    Ok(Found { server: name.to_owned(), run_id, wait, relies_on_appendfsync, shows_settings, warnings })
 }
 
 /// The policy by which it throws keys away when memory runs out.
@@ -205,42 +216,55 @@ mod tests {
     }
 
     fn refusal(info: &str, settings: &[(&str, &str)], wanted: Durability) -> String {
-        judge(&facts(info, settings), "host:1/0", wanted).unwrap_err().to_string()
+        judge(&facts(info, settings), "host:1/0", alone(wanted)).unwrap_err().to_string()
+    }
+
+    fn alone(durability: Durability) -> Wanted {
+        Wanted { durability, is_member: false }
     }
 
     // Fails when a server is taken that loses what it acknowledged, or the refusal does not say what mends it.
     #[test]
     fn unfit_servers_are_refused_with_the_line_that_mends_them() {
         let always = [("appendfsync", "always")];
-        assert_eq!(judge(&facts("", &always), "h", Durability::AOF).unwrap().wait, Wait::Nothing);
+        assert_eq!(judge(&facts("", &always), "h", alone(Durability::AOF)).unwrap().wait, Wait::Nothing);
         assert!(refusal("redis_version:6.2.9", &always, Durability::MEMORY).contains("Redis 7 or newer"));
-        assert!(refusal("redis_mode:cluster", &always, Durability::MEMORY).contains("Cluster"));
+        assert!(refusal("redis_mode:cluster", &always, Durability::MEMORY).contains("a node of a Redis Cluster now"));
+        let member = Wanted { durability: Durability::MEMORY, is_member: true };
+        assert!(
+            judge(&facts("", &always), "h", member).unwrap_err().to_string().contains("no node of a Redis Cluster")
+        );
+        assert!(judge(&facts("redis_mode:cluster", &always), "h", member).is_ok());
         assert!(refusal("role:slave", &always, Durability::MEMORY).contains("read-only replica"));
         assert!(refusal("loading:1", &always, Durability::AOF).contains("loading"));
         assert!(refusal("aof_enabled:0", &always, Durability::AOF).contains("`appendonly yes`"));
         assert!(refusal("", &[("appendfsync", "everysec")], Durability::AOF).contains("`appendfsync always`"));
         let putting_off = [always[0], ("no-appendfsync-on-rewrite", "yes")];
         assert!(refusal("", &putting_off, Durability::AOF).contains("`no-appendfsync-on-rewrite no`"));
-        assert!(judge(&facts("", &putting_off), "h", Durability::MEMORY).is_ok());
+        assert!(judge(&facts("", &putting_off), "h", alone(Durability::MEMORY)).is_ok());
         let first_file = "aof_rewrite_in_progress:1\r\naof_base_size:0";
         assert!(refusal(first_file, &always, Durability::AOF).contains("first append-only file"));
-        assert!(judge(&facts("aof_rewrite_in_progress:1\r\naof_base_size:88", &always), "h", Durability::AOF).is_ok());
+        assert!(
+            judge(&facts("aof_rewrite_in_progress:1\r\naof_base_size:88", &always), "h", alone(Durability::AOF))
+                .is_ok()
+        );
         assert!(refusal("connected_slaves:1", &always, Durability { aof: false, replicas: 2 }).contains("1 replicas"));
         let evicting = [("maxmemory", "1"), ("maxmemory-policy", "volatile-lru")];
         assert!(refusal("", &evicting, Durability::MEMORY).contains("`maxmemory-policy noeviction`"));
         let unbounded = [("maxmemory", "0"), ("maxmemory-policy", "volatile-lru")];
-        assert!(judge(&facts("", &unbounded), "h", Durability::MEMORY).is_ok());
+        assert!(judge(&facts("", &unbounded), "h", alone(Durability::MEMORY)).is_ok());
     }
 
     // Fails when nobody hears that each write waits a second, or that settings could not be looked at.
     #[test]
     fn what_works_badly_is_told() {
-        let found = judge(&facts("redis_version:7.4.1", &[("appendfsync", "everysec")]), "h", Durability::AOF).unwrap();
+        let found =
+            judge(&facts("redis_version:7.4.1", &[("appendfsync", "everysec")]), "h", alone(Durability::AOF)).unwrap();
         assert_eq!((found.wait, found.relies_on_appendfsync), (Wait::Disk(0), false));
         assert!(found.warnings[0].contains("appendfsync is everysec"), "{:?}", found.warnings);
         let blind = Facts { settings: None, ..facts("redis_version:7.4.1", &[]) };
-        assert!(judge(&blind, "h", Durability::AOF).unwrap().warnings[0].contains("CONFIG GET"));
+        assert!(judge(&blind, "h", alone(Durability::AOF)).unwrap().warnings[0].contains("CONFIG GET"));
         let blind = Facts { settings: None, ..facts("", &[]) };
-        assert!(judge(&blind, "h", Durability::AOF).unwrap_err().to_string().contains("not told"));
+        assert!(judge(&blind, "h", alone(Durability::AOF)).unwrap_err().to_string().contains("not told"));
     }
 }

@@ -6,18 +6,46 @@ use super::server::PATIENCE;
 use super::*;
 
 /// A session as its only writer knows it.
-struct Writer {
-    id: SessionId,
+pub(super) struct Writer {
+    pub(super) id: SessionId,
     acknowledged: BTreeMap<Seq, String>,
     written: usize,
 }
 
 impl Writer {
+    pub(super) fn of(id: SessionId) -> Self {
+        Self { id, acknowledged: BTreeMap::new(), written: 0 }
+    }
+
+    /// How many steps were acknowledged.
+    pub(super) fn acknowledged(&self) -> usize {
+        self.acknowledged.len()
+    }
+
+    /// Compares what was acknowledged with what is there.
+    pub(super) async fn agrees(&self, store: &RedisStore) {
+        let row = self.read(store).await;
+        self.compare(store, &row).await;
+    }
+
+    /// Writes, fault after fault, until the round is over.
+    pub(super) async fn work_on(&mut self, store: &RedisStore, over: &AtomicBool) {
+        while !over.load(Ordering::SeqCst) {
+            self.work(store, over).await;
+        }
+    }
+
+    /// Writes until the round is over; there must be no fault.
+    pub(super) async fn work_without_fault(&mut self, store: &RedisStore, over: &AtomicBool) {
+        self.work(store, over).await;
+        assert!(over.load(Ordering::SeqCst), "a write of {} failed", self.id);
+    }
+
     /// Writes until the store fails or the round is over. Reads first what became of the last write, as the successor of
     /// a session's actor does.
     async fn work(&mut self, store: &RedisStore, over: &AtomicBool) {
         let mut row = self.read(store).await;
-        self.compare(store, row.head).await;
+        self.compare(store, &row).await;
         while !over.load(Ordering::SeqCst) {
             self.written += 1;
             let text = format!("{} {}", self.id, self.written);
@@ -44,12 +72,12 @@ impl Writer {
         panic!("{} cannot be read", self.id);
     }
 
-    async fn compare(&self, store: &RedisStore, head: Seq) {
+    async fn compare(&self, store: &RedisStore, row: &SessionRow) {
         let log = store.read(&self.id, 0, usize::MAX).await.unwrap();
         let log: BTreeMap<Seq, String> =
             log.into_iter().map(|entry| (entry.seq, String::from_utf8(entry.bytes.to_vec()).unwrap())).collect();
-        assert_eq!(log.last_key_value().map_or(0, |(seq, _)| *seq), head);
-        for (seq, text) in &self.acknowledged {
+        assert_eq!(log.last_key_value().map_or(0, |(seq, _)| *seq), row.head);
+        for (seq, text) in self.acknowledged.iter().filter(|(seq, _)| **seq > row.floor) {
             assert_eq!(log.get(seq), Some(text), "what was acknowledged is lost or another");
         }
         assert_eq!(log.values().collect::<std::collections::BTreeSet<_>>().len(), log.len(), "a write was made twice");
@@ -66,7 +94,7 @@ async fn a_killed_server_loses_nothing_that_was_acknowledged() {
     for _ in 0..16 {
         let new = new_session();
         store.create(new.clone()).await.unwrap();
-        writers.push(Writer { id: new.id, acknowledged: BTreeMap::new(), written: 0 });
+        writers.push(Writer::of(new.id));
     }
     for round in 0..6u64 {
         let over = AtomicBool::new(false);
@@ -80,8 +108,7 @@ async fn a_killed_server_loses_nothing_that_was_acknowledged() {
         future::join(work, accident).await;
     }
     for writer in &writers {
-        let row = writer.read(&store).await;
-        writer.compare(&store, row.head).await;
+        writer.agrees(&store).await;
         assert!(writer.acknowledged.len() > 6, "nothing was written: {}", writer.acknowledged.len());
     }
 }
@@ -154,7 +181,8 @@ async fn a_first_file_is_waited_for() {
 async fn a_write_that_is_given_up_during_a_read_stays_in_doubt() {
     let server = Server::with(&["--repl-diskless-sync-delay", "0"]).await;
     let replica = replica_of(&server).await;
-    let settler = settling::Settler::new(server.connection().await, "k".to_owned(), durability::Wait::Replicas(1));
+    let spot = spot::Spot::new(Keys::new("test:"), None);
+    let settler = settling::Settler::new(server.connection().await, spot, durability::Wait::Replicas(1));
     settler.vouch(settler.doubts()).await.unwrap();
     replica.freeze(true);
     let write = settler.begin();

@@ -6,7 +6,7 @@ use super::*;
 use crate::store::conformance::item;
 
 /// Waits until something about the health of a store is so.
-async fn until(store: &RedisStore, what: &str, is: impl Fn(&Result<(), StoreError>) -> bool) {
+pub(super) async fn until(store: &RedisStore, what: &str, is: impl Fn(&Result<(), StoreError>) -> bool) {
     for _ in 0..1_200 {
         if is(&store.healthy()) {
             return;
@@ -16,7 +16,7 @@ async fn until(store: &RedisStore, what: &str, is: impl Fn(&Result<(), StoreErro
     panic!("never {what}: {:?}", store.healthy());
 }
 
-async fn recovers(store: &RedisStore) {
+pub(super) async fn recovers(store: &RedisStore) {
     until(store, "healthy again", Result::is_ok).await;
 }
 
@@ -29,7 +29,7 @@ async fn ready(server: &Server) -> (RedisStore, SessionId) {
     (store, new.id)
 }
 
-async fn goes_on(store: &RedisStore, id: &SessionId) {
+pub(super) async fn goes_on(store: &RedisStore, id: &SessionId) {
     let row = store.session(id).await.unwrap().unwrap();
     let commit = Commit { after: Some(row.head), ..entries(&["on"]) };
     assert_eq!(store.commit(id, row.epoch, commit).await.unwrap().head, row.head + 1);

@@ -1,13 +1,7 @@
 //! What the scripts do on a server, and refuse.
 
-use bytes::Bytes;
-
 use super::*;
 use crate::store::conformance::item;
-use crate::store::redis::lines::Lines;
-use crate::store::redis::scripts::Call;
-use crate::store::redis::server::Found;
-use crate::store::redis::settling::Settler;
 
 async fn store() -> (Server, RedisStore, SessionId) {
     let server = Server::start().await;
@@ -202,44 +196,4 @@ async fn what_is_left_on_the_list_goes_when_it_is_old() {
     assert_eq!(store.interrupted().await.unwrap(), std::slice::from_ref(&id), "the others are found all the same");
     store.commit(&id, 1, Commit { running: Some(false), ..Commit::default() }).await.unwrap();
     assert_eq!(server.ask::<Vec<String>>(&["HKEYS", &key]).await, ["nobody"]);
-}
-
-// Fails when a script touches a key that it does not declare, or two slots: a cluster would refuse it.
-#[tokio::test]
-async fn the_scripts_keep_to_one_slot() {
-    let server = Server::with(&["--cluster-enabled", "yes"]).await;
-    server.ask::<()>(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]).await;
-    for _ in 0..600 {
-        if server.ask::<String>(&["CLUSTER", "INFO"]).await.contains("cluster_state:ok") {
-            break;
-        }
-        tokio::time::sleep(server::PATIENCE / 600).await;
-    }
-    let found = Found {
-        run_id: String::new(),
-        wait: durability::Wait::Nothing,
-        relies_on_appendfsync: false,
-        shows_settings: true,
-        warnings: Vec::new(),
-    };
-    let settler = Settler::new(server.connection().await, "k".to_owned(), found.wait);
-    let lines = Lines::new(server.connection().await, settler, found, "x").await.unwrap();
-    // Only its keys and its clock are used: this server is none that it would take.
-    let other = Server::start().await;
-    let store = RedisStore::open(settings(&other, Durability::MEMORY)).await.unwrap();
-    let new = new_session();
-    let id = &new.id;
-    let run = |call: Call| {
-        let lines = &lines;
-        async move { Answer::read(call.run(lines).await.unwrap(), id, &Keys::new("test:")).unwrap().word().to_owned() }
-    };
-    let create = Call::of(&CREATE, [store.keys.state(id)]).arg("role").arg("user").number(1);
-    assert_eq!(run(create).await, "ok");
-    assert_eq!(run(store.enqueue_call(id, item("a", u64::MAX))).await, "fresh");
-    assert_eq!(run(store.enqueue_call(id, item("b", 1))).await, "fresh");
-    assert_eq!(run(store.commit_call(id, 1, everything(), "1-mark")).await, "ok");
-    let full = Commit { entries: vec![Bytes::from_static(b"e"); 10_001], ..Commit::default() };
-    assert_eq!(run(store.commit_call(id, 1, full, "-")).await, "ok");
-    assert_eq!(run(Call::of(&ADVANCE, [store.keys.state(id)]).number(1).number(1).arg(padded(9))).await, "ok");
-    assert_eq!(run(running::strike(&store.keys, id, "1-mark")).await, "ok");
 }
