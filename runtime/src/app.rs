@@ -20,7 +20,8 @@ use crate::session::Sessions;
 use crate::session::turn::Turns;
 use crate::shutdown::Shutdown;
 use crate::store::{
-    EmbeddedStore, MemoryStore, Node, NodeError, RedisAddress, RedisFault, RedisSettings, RedisStore, Store, StoreError,
+    EmbeddedStore, MemoryStore, Node, NodeError, RedisAddress, RedisFault, RedisSettings, RedisStore, RedisTls, Store,
+    StoreError,
 };
 use crate::telemetry::{Metrics, Traces};
 use crate::{clock, gateway};
@@ -264,7 +265,9 @@ async fn open_store(config: &Config) -> Result<Arc<dyn Store>, AppError> {
         StoreKind::Memory => Ok(Arc::new(MemoryStore::new())),
         StoreKind::Embedded => Ok(Arc::new(EmbeddedStore::open(&config.data.join("store"))?)),
         StoreKind::Redis => {
-            let address = RedisAddress::parse(config.redis_url.reveal()).map_err(StoreError::from)?;
+            let (ca, cert, key) = (&config.redis_ca, &config.redis_cert, &config.redis_key);
+            let tls = RedisTls::read(ca.as_deref(), cert.as_deref(), key.as_deref())?;
+            let address = RedisAddress::parse(config.redis_url.reveal())?.with_tls(tls)?;
             let (prefix, durability) = (config.redis_prefix.clone(), config.redis_durability);
             let (node, lease) =
                 (config.node_id.as_deref().map_or_else(Node::nameless, Node::begin)?, config.node_lease);

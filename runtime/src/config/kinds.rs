@@ -47,7 +47,7 @@ pub(super) fn store_kind(value: &str) -> Result<StoreKind, Problem> {
         "embedded" => Ok(StoreKind::Embedded),
         "memory" => Ok(StoreKind::Memory),
         "redis" => Ok(StoreKind::Redis),
-        _ if value.starts_with("redis://") || value.starts_with("rediss://") => {
+        _ if value.starts_with("redis") && value.contains("://") => {
             Err(Problem::new("not a store, but a server's address", "write redis here, and the address as redis-url"))
         }
         _ => Err(Problem::new("there is no such store", "write embedded, memory or redis")),

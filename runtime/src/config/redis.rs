@@ -15,7 +15,8 @@ pub(super) fn redis_url(text: &str) -> Result<Secret, Problem> {
                 RedisFault::Address(detail) => detail,
                 other => other.to_string(),
             };
-            let remedy = "write redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE], or rediss:// for TLS";
+            let remedy = "write redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE], redis://HOST:PORT,HOST:PORT for a cluster, \
+                          or redis+sentinel://HOST:PORT,HOST:PORT/SERVICE; with rediss for TLS";
             Err(Problem::new(detail, remedy))
         }
     }

@@ -98,9 +98,16 @@ settings! {
     data: PathBuf, "data", Some(".rolecall"), Single, "DIR", false, |v: &[String]| one(v, path);
     /// Where sessions are kept: `embedded` (in the data directory), `memory` or `redis`.
     store: StoreKind, "store", Some("embedded"), Single, "STORE", false, |v: &[String]| one(v, store_kind);
-    /// The server of `store redis`: `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`, or `rediss://` for TLS. With a
-    /// password, prefer the environment: flags are visible to others.
+    /// The server of `store redis`: `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`, some nodes of a Redis Cluster as
+    /// `redis://HOST:PORT,HOST:PORT`, or sentinels as `redis+sentinel://HOST:PORT,HOST:PORT/SERVICE`; with `rediss` for TLS.
+    /// With a password, prefer the environment: flags are visible to others.
     redis_url: Secret, "redis-url", Some("redis://127.0.0.1:6379/0"), Single, "URL", false, |v: &[String]| one(v, redis_url);
+    /// PEM file of the authority that signed the certificates of `rediss` servers; the system's authorities without it.
+    redis_ca: Option<PathBuf>, "redis-ca", None, Single, "FILE", false, |v: &[String]| maybe(v, path);
+    /// PEM file of the certificate to show to `rediss` servers that ask for one.
+    redis_cert: Option<PathBuf>, "redis-cert", None, Single, "FILE", false, |v: &[String]| maybe(v, path);
+    /// PEM file of its private key.
+    redis_key: Option<PathBuf>, "redis-key", None, Single, "FILE", false, |v: &[String]| maybe(v, path);
     /// What all keys there begin with; servers with the same prefix share their sessions.
     redis_prefix: String, "redis-prefix", Some("rolecall:"), Single, "PREFIX", false, |v: &[String]| one(v, redis_prefix);
     /// When a write there counts as done: `memory` (the server has it), `aof` (on its disk), `replicas N` (so many have it),

@@ -24,7 +24,7 @@ mod types;
 
 use async_trait::async_trait;
 
-pub use self::redis::{Durability, RedisAddress, RedisFault, RedisSettings, RedisStore};
+pub use self::redis::{Durability, RedisAddress, RedisFault, RedisSettings, RedisStore, RedisTls};
 pub use clock::StoreClock;
 pub use embedded::EmbeddedStore;
 #[cfg(all(test, target_os = "linux"))]

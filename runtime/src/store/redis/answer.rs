@@ -75,7 +75,8 @@ impl Answer {
 }
 
 /// A session's row from the values of [`ROW`]; `None` when there is none.
-pub(super) fn row(values: Vec<Value>, id: &SessionId, keys: &Keys) -> Result<Option<SessionRow>, StoreError> {
+pub(super) fn row(values: Value, id: &SessionId, keys: &Keys) -> Result<Option<SessionRow>, StoreError> {
+    let Value::Array(values) = values else { return Err(damaged(id, "is no list")) };
     let mut values = values.into_iter();
     let mut field = || values.next().unwrap_or_default();
     let Some(format) = take::<Option<String>>(field(), id)? else { return Ok(None) };
@@ -162,7 +163,7 @@ mod tests {
             let id = SessionId::random().unwrap();
             let _ = entries(value.clone(), &id);
             let _ = items(value.clone(), &id);
-            let _ = row(values, &id, &keys);
+            let _ = row(Value::Array(values), &id, &keys);
             if let Ok(answer) = Answer::read(value, &id, &keys) {
                 let _ = answer.refusal(1, Some(1));
             }

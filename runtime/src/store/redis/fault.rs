@@ -7,7 +7,8 @@ use redis::{ErrorKind, RedisError, ServerErrorKind};
 pub enum RedisFault {
     /// The setting cannot be used.
     #[error(
-        "redis-url cannot be used: {0}; write redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE], or rediss:// for TLS"
+        "redis-url cannot be used: {0}; write redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE], several hosts with commas \
+         between for a cluster, redis+sentinel://HOST[:PORT],HOST[:PORT]/SERVICE, or rediss for redis for TLS"
     )]
     Address(String),
     /// Nobody answers. Nothing was written by what was asked.
@@ -26,8 +27,28 @@ pub enum RedisFault {
         /// How the answer got lost.
         detail: String,
     },
-    /// It reads its files after a start.
-    #[error("Redis at {server} is still loading its data; wait until it has")]
+    /// A file of certificates cannot be used.
+    #[error("{setting} cannot be used: {detail}; name files in PEM that rolecall may read")]
+    Certificate {
+        /// The setting.
+        setting: &'static str,
+        /// What is wrong.
+        detail: String,
+    },
+    /// One side of a connection over TLS does not trust the other. Nothing was sent.
+    #[error(
+        "Redis at {server} and rolecall do not trust each other ({detail}); name the certificate of the authority that \
+         signed the server's as redis-ca, and where the server asks for one, rolecall's own as redis-cert and redis-key"
+    )]
+    Distrust {
+        /// The server.
+        server: String,
+        /// Who does not, and why.
+        detail: String,
+    },
+    /// It reads its files after a start, or writes its first append-only file: what it takes before that is there is not
+    /// kept.
+    #[error("Redis at {server} is still loading its data, or writing its first append-only file; wait until it has")]
     Loading {
         /// The server.
         server: String,
@@ -104,6 +125,35 @@ pub enum RedisFault {
         /// What was reached.
         detail: String,
     },
+    /// The nodes of a cluster send a command from one to the other. Nothing was written.
+    #[error(
+        "the nodes of the Redis Cluster at {server} do not agree who serves a key ({detail}); \
+         see `redis-cli --cluster check` and mend it with `redis-cli --cluster fix`"
+    )]
+    Astray {
+        /// The last node.
+        server: String,
+        /// What it says.
+        detail: String,
+    },
+    /// A session is being moved between two nodes of a cluster for longer than a call waits. Nothing was written.
+    #[error(
+        "the Redis Cluster at {server} is moving the session to another node; try again when `redis-cli --cluster reshard` is through"
+    )]
+    Moving {
+        /// The node.
+        server: String,
+    },
+    /// A cluster takes no commands, at least for some keys. Nothing was written.
+    #[error(
+        "the Redis Cluster at {server} is down ({detail}); start the nodes that are missing, and see `redis-cli --cluster check`"
+    )]
+    ClusterDown {
+        /// The node, or the cluster.
+        server: String,
+        /// What it says.
+        detail: String,
+    },
     /// It refused otherwise. Nothing was written.
     #[error("Redis at {server} refused: {detail}; see its log")]
     Refused {
@@ -116,51 +166,95 @@ pub enum RedisFault {
 
 impl RedisFault {
     /// What an error of the client means, that came of a command on this key.
-    pub(super) fn of(error: &RedisError, server: &str, secret: Option<&str>, key: &str) -> Self {
+    pub(super) fn of<'a>(
+        error: &RedisError,
+        server: &str,
+        secrets: impl IntoIterator<Item = &'a str>,
+        key: &str,
+    ) -> Self {
         let server = server.to_owned();
-        let detail = without(error.to_string(), secret);
+        let detail = secrets.into_iter().fold(error.to_string(), without);
         match error.kind() {
             ErrorKind::AuthenticationFailed => Self::Denied { server, detail },
             ErrorKind::Server(ServerErrorKind::BusyLoading) => Self::Loading { server },
             ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown) => Self::ReadOnly { server },
             ErrorKind::Server(ServerErrorKind::NoPerm) => Self::Forbidden { server, detail },
+            ErrorKind::Server(ServerErrorKind::Moved | ServerErrorKind::Ask) => Self::Astray { server, detail },
+            ErrorKind::Server(ServerErrorKind::TryAgain) => Self::Moving { server },
+            ErrorKind::Server(ServerErrorKind::ClusterDown) => Self::ClusterDown { server, detail },
             ErrorKind::Server(_) | ErrorKind::Extension => match error.code() {
                 Some("OOM") => Self::Full { server },
                 Some("MISCONF") => Self::Disk { server, detail },
                 Some("NOAUTH" | "WRONGPASS") => Self::Denied { server, detail },
                 Some("WRONGTYPE") => Self::Foreign { key: key.to_owned(), kind: "value of another type".to_owned() },
-                Some("NOREPLICAS") => Self::NotDurable { server, detail },
+                Some("NOREPLICAS") => Self::Unsuitable {
+                    server,
+                    detail,
+                    remedy: "connect its replicas, or lower its `min-replicas-to-write`".to_owned(),
+                },
                 _ => Self::Refused { server, detail },
             },
+            _ if distrusts(error) => Self::Distrust { server, detail },
             _ => Self::Unreachable { server, detail },
         }
     }
 
     /// Whether the connection is of no use any more, so that another one is looked for.
     pub(super) fn needs_another_connection(&self) -> bool {
-        matches!(self, Self::Unreachable { .. } | Self::Loading { .. } | Self::Denied { .. } | Self::ReadOnly { .. })
+        matches!(
+            self,
+            Self::Unreachable { .. }
+                | Self::Loading { .. }
+                | Self::Denied { .. }
+                | Self::ReadOnly { .. }
+                | Self::Distrust { .. }
+        )
     }
 
     /// Whether writes will fail until somebody sees to the server.
     pub(super) fn lasts(&self) -> bool {
-        matches!(self, Self::Full { .. } | Self::Disk { .. } | Self::NotDurable { .. })
+        matches!(self, Self::Full { .. } | Self::Disk { .. } | Self::NotDurable { .. } | Self::Unsuitable { .. })
     }
 
     /// The same about a write that may have been done.
     pub(super) fn of_a_write(self) -> Self {
         match self {
-            Self::Unreachable { server, detail } => Self::Undecided { server, detail },
+            Self::Unreachable { server, detail } | Self::Distrust { server, detail } => {
+                Self::Undecided { server, detail }
+            }
             other => other,
         }
     }
 }
 
-/// A text of the server's without the password, which some of its answers repeat.
-fn without(text: String, secret: Option<&str>) -> String {
-    match secret {
-        Some(secret) if !secret.is_empty() => text.replace(secret, "***"),
-        _ => text,
+/// Whether a handshake failed because of a certificate. An alert of the server comes with its first answer.
+fn distrusts(error: &RedisError) -> bool {
+    use std::error::Error as _;
+    let source = error.source().and_then(|source| source.downcast_ref::<std::io::Error>());
+    match source.and_then(|source| source.get_ref()?.downcast_ref::<rustls::Error>()) {
+        Some(rustls::Error::InvalidCertificate(_)) => true,
+        Some(rustls::Error::AlertReceived(alert)) => {
+            use rustls::AlertDescription as Alert;
+            matches!(
+                alert,
+                Alert::BadCertificate
+                    | Alert::UnsupportedCertificate
+                    | Alert::CertificateRevoked
+                    | Alert::CertificateExpired
+                    | Alert::CertificateUnknown
+                    | Alert::UnknownCA
+                    | Alert::CertificateRequired
+                    | Alert::HandshakeFailure
+                    | Alert::AccessDenied
+            )
+        }
+        _ => false,
     }
+}
+
+/// A text of the server's without the password, which some of its answers repeat.
+fn without(text: String, secret: &str) -> String {
+    if secret.is_empty() { text } else { text.replace(secret, "***") }
 }
 
 #[cfg(test)]

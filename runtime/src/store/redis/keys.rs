@@ -12,7 +12,7 @@
 //! | `{node:NAME}:lease` | string | which process of the node lives; expires, see [`nodes`](super::nodes) |
 //! | `{node:NAME}:bell:PROCESS` | list | what that process is to be told |
 //! | `{running:N}` | hash | session → mark: sessions that may have an unfinished reply, see [`running`](super::running) |
-//! | `{settle}` | string | what is written to learn how far writes are durable, see [`settling`](super::settling) |
+//! | `{settle}` | string | what is written to learn how far writes are durable, see [`settling`](super::settling); `{settle:N}` on a node of a cluster |
 //!
 //! All keys begin with the prefix of the settings. What is in braces decides the slot of a cluster: a session's keys
 //! share one, so one script may touch them all. Deliveries are a hash with an order beside it instead of keys that expire
@@ -36,6 +36,11 @@ pub(super) struct Keys {
 impl Keys {
     pub(super) fn new(prefix: &str, node: Node) -> Self {
         Self { prefix: prefix.into(), node }
+    }
+
+    /// What all of them begin with.
+    pub(super) fn prefix(&self) -> &str {
+        &self.prefix
     }
 
     /// What a connection is called: by it, the server's list of connections shows whose it is.
@@ -96,7 +101,12 @@ impl Keys {
     }
 
     pub(super) fn settle(&self) -> String {
-        format!("{}{{settle}}", self.prefix)
+        self.settle_by("settle")
+    }
+
+    /// The same with what decides its slot.
+    pub(super) fn settle_by(&self, tag: &str) -> String {
+        format!("{}{{{tag}}}", self.prefix)
     }
 
     fn of(&self, id: &SessionId, what: &str) -> String {

@@ -8,16 +8,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, RedisError};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::address::Service;
 use super::lines::{Lines, Trace};
-use super::server::{self, Unfit};
+use super::sentinel;
+use super::server::{self, Unfit, Wanted};
 use super::settling::{Settler, Unsettled};
+use super::slots::{Node, SlotMap};
+use super::spot::Spot;
 use super::{RedisFault, RedisSettings};
 use crate::store::StoreError;
 use crate::store::redis::keys::Keys;
@@ -44,8 +49,18 @@ pub(super) struct Link {
     task: TaskTracker,
 }
 
+/// Which server a link leads to.
+pub(super) enum Target {
+    /// One alone.
+    Server(Node),
+    /// A node of a cluster.
+    Member(Node, watch::Receiver<Arc<SlotMap>>),
+    /// The one that sentinels name.
+    Primary(Box<Service>),
+}
+
 struct Shared {
-    client: Client,
+    target: Target,
     settings: RedisSettings,
     keys: Keys,
     state: watch::Sender<State>,
@@ -61,12 +76,8 @@ enum State {
 
 impl Link {
     /// Connects and looks at the server. A server that loads its data is waited for, a minute at most.
-    pub(super) async fn open(settings: RedisSettings, keys: Keys) -> Result<Self, StoreError> {
-        // For TLS; in vain, and harmless, where something else has chosen a provider already.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::open(settings.address.info()).map_err(|error| RedisFault::Address(error.to_string()))?;
-        let (state, _) = watch::channel(State::Closed);
-        let shared = Arc::new(Shared { client, settings, keys, state, stop: CancellationToken::new() });
+    pub(super) async fn open(settings: RedisSettings, keys: Keys, target: Target) -> Result<Self, StoreError> {
+        let shared = Shared::new(settings, keys, target);
         let waiting = time::timeout(LOADING, async {
             loop {
                 match shared.connect(None).await {
@@ -76,25 +87,56 @@ impl Link {
                 time::sleep(LOOK).await;
             }
         });
-        let server = shared.settings.address.name().to_owned();
+        let server = shared.target.name(&shared.settings);
         let lines = waiting.await.unwrap_or(Err(RedisFault::Loading { server }))?;
         shared.state.send_replace(State::Up(Arc::new(lines)));
+        Ok(Self::keep(shared))
+    }
+
+    /// Begins to connect.
+    pub(super) fn begin(settings: RedisSettings, keys: Keys, target: Target) -> Self {
+        Self::keep(Shared::new(settings, keys, target))
+    }
+
+    fn keep(shared: Arc<Shared>) -> Self {
         let task = TaskTracker::new();
         task.spawn(shared.clone().keep());
         task.close();
-        Ok(Self { shared, task })
+        Self { shared, task }
     }
 
     /// The connection. Where another one is being looked for, it is waited for, two seconds at most.
     pub(super) async fn lines(&self) -> Result<Arc<Lines>, StoreError> {
-        let passes =
-            |state: &State| matches!(state, State::Down(RedisFault::Unreachable { .. } | RedisFault::Loading { .. }));
-        let mut watching = self.shared.state.subscribe();
-        let _ = time::timeout(REACH, watching.wait_for(|state| !passes(state))).await;
+        let _ = time::timeout(REACH, self.settled()).await;
+        self.now()
+    }
+
+    /// Waits until there is a connection, or a reason against it that does not pass by itself.
+    pub(super) async fn settled(&self) {
+        let is_led = matches!(self.shared.target, Target::Primary(_));
+        let passes = |state: &State| match state {
+            State::Down(RedisFault::Unreachable { .. } | RedisFault::Loading { .. }) => true,
+            // One that is no primary any more: the sentinels are about to name another.
+            State::Down(RedisFault::ReadOnly { .. }) => is_led,
+            _ => false,
+        };
+        let _ = self.shared.state.subscribe().wait_for(|state| !passes(state)).await;
+    }
+
+    /// The connection, if there is one.
+    pub(super) fn now(&self) -> Result<Arc<Lines>, StoreError> {
         match self.shared.state() {
             State::Up(lines) => Ok(lines),
             State::Down(fault) => Err(fault.into()),
             State::Closed => Err(StoreError::Closed),
+        }
+    }
+
+    /// The node, unless it may be any.
+    pub(super) fn node(&self) -> Option<&Node> {
+        match &self.shared.target {
+            Target::Server(node) | Target::Member(node, _) => Some(node),
+            Target::Primary(_) => None,
         }
     }
 
@@ -116,8 +158,7 @@ impl Link {
     pub(super) fn unsettled(&self, lines: &Lines, unsettled: &Unsettled) -> RedisFault {
         let fault = match unsettled {
             Unsettled::Missed(detail) => {
-                let server = self.shared.settings.address.name().to_owned();
-                RedisFault::NotDurable { server, detail: detail.clone() }
+                RedisFault::NotDurable { server: lines.server().to_owned(), detail: detail.clone() }
             }
             Unsettled::Failed(error) => self.shared.failed(lines, error, ""),
         };
@@ -141,17 +182,50 @@ impl Drop for Link {
     }
 }
 
+impl Target {
+    /// What the server is called.
+    fn name(&self, settings: &RedisSettings) -> String {
+        match self {
+            Self::Server(node) | Self::Member(node, _) => settings.address.name_of(node),
+            Self::Primary(_) => settings.address.name().to_owned(),
+        }
+    }
+
+    /// Finds the server.
+    async fn find(&self, settings: &RedisSettings) -> Result<(Client, String), RedisFault> {
+        let named;
+        let node = match self {
+            Self::Server(node) | Self::Member(node, _) => node,
+            Self::Primary(service) => {
+                named = sentinel::primary(settings, service).await?;
+                &named
+            }
+        };
+        Ok((settings.address.client(node)?, settings.address.name_of(node)))
+    }
+
+    /// What makes it a node of a cluster.
+    fn member(&self) -> Option<(Node, watch::Receiver<Arc<SlotMap>>)> {
+        match self {
+            Self::Server(_) | Self::Primary(_) => None,
+            Self::Member(node, map) => Some((node.clone(), map.clone())),
+        }
+    }
+}
+
 impl Shared {
+    fn new(settings: RedisSettings, keys: Keys, target: Target) -> Arc<Self> {
+        let (server, detail) = (target.name(&settings), "not connected yet".to_owned());
+        let (state, _) = watch::channel(State::Down(RedisFault::Unreachable { server, detail }));
+        Arc::new(Self { target, settings, keys, state, stop: CancellationToken::new() })
+    }
+
     fn state(&self) -> State {
         self.state.borrow().clone()
     }
 
-    fn fault(&self, error: &RedisError, key: &str) -> RedisFault {
-        RedisFault::of(error, self.settings.address.name(), self.settings.address.password(), key)
-    }
-
     fn failed(&self, lines: &Lines, error: &RedisError, key: &str) -> RedisFault {
-        let fault = self.fault(error, key);
+        let fault = RedisFault::of(error, lines.server(), self.settings.address.secrets(), key);
         if fault.needs_another_connection() {
             self.give_up(lines, &fault);
         } else if fault.lasts() {
@@ -177,7 +251,30 @@ impl Shared {
     /// Looks after the connection until the store is closed.
     async fn keep(self: Arc<Self>) {
         let stop = self.stop.clone();
-        let _ = stop.run_until_cancelled(self.look_after()).await;
+        let _ = stop.run_until_cancelled(future::join(self.look_after(), self.follow())).await;
+    }
+
+    /// Leaves a primary that sentinels say is none any more, though it may not know yet: what it takes is lost.
+    async fn follow(&self) {
+        let Target::Primary(service) = &self.target else { return };
+        let heard = Notify::new();
+        let looking = async {
+            loop {
+                heard.notified().await;
+                self.leave_old(service).await;
+            }
+        };
+        future::join(sentinel::follow(&self.settings, service, &heard), looking).await;
+    }
+
+    async fn leave_old(&self, service: &Service) {
+        let State::Up(lines) = self.state() else { return };
+        let Ok(primary) = sentinel::primary(&self.settings, service).await else { return };
+        let named = self.settings.address.name_of(&primary);
+        if named != lines.server() {
+            let (server, detail) = (lines.server().to_owned(), format!("the sentinels name {named} as primary"));
+            self.give_up(&lines, &RedisFault::Unreachable { server, detail });
+        }
     }
 
     async fn look_after(&self) {
@@ -204,13 +301,13 @@ impl Shared {
             Ok(Ok(true)) => lines.try_again().await,
             // The next connection is refused with what mends it.
             Ok(Ok(false)) => {
-                let server = self.settings.address.name().to_owned();
-                let detail = "its settings were changed: `appendonly` and `appendfsync`".to_owned();
+                let server = lines.server().to_owned();
+                let detail = "its settings were changed: `appendonly`, `appendfsync`, `maxmemory-policy`".to_owned();
                 self.give_up(lines, &RedisFault::NotDurable { server, detail });
             }
             Ok(Err(error)) => drop(self.failed(lines, &error, "")),
             Err(_) => {
-                let server = self.settings.address.name().to_owned();
+                let server = lines.server().to_owned();
                 let detail = format!("no answer for {LOOK_ANSWER:?}");
                 self.give_up(lines, &RedisFault::Unreachable { server, detail });
             }
@@ -222,7 +319,7 @@ impl Shared {
         loop {
             let fault = match self.connect(before).await {
                 Ok(lines) => {
-                    tracing::info!(server = self.settings.address.name(), "connected to Redis again");
+                    tracing::info!(server = lines.server(), "connected to Redis");
                     self.replace(State::Up(Arc::new(lines)));
                     return;
                 }
@@ -247,35 +344,44 @@ impl Shared {
     }
 
     async fn connect(&self, before: Option<&Trace>) -> Result<Lines, RedisFault> {
-        let failed = |error: RedisError| self.fault(&error, "");
-        let (mut work, waits) = (self.dial().await?, self.dial().await?);
-        let inspected = server::inspect(&mut work, self.settings.address.name(), self.settings.durability).await;
+        let (client, name) = self.target.find(&self.settings).await?;
+        let secrets = || self.settings.address.secrets();
+        let failed = |error: RedisError| RedisFault::of(&error, &name, secrets(), "");
+        let (mut work, waits) = (dial(&client, &name, secrets()).await?, dial(&client, &name, secrets()).await?);
+        let member = self.target.member();
+        let wanted = Wanted { durability: self.settings.durability, is_member: member.is_some() };
+        let inspected = server::inspect(&mut work, &name, self.keys.prefix(), wanted).await;
         let found = inspected.map_err(|unfit| match unfit {
             Unfit::Failed(error) => failed(error),
             Unfit::Unsuitable(fault) => fault,
         })?;
         for warning in found.warnings.iter().filter(|_| before.is_none()) {
-            tracing::warn!(server = self.settings.address.name(), "{warning}");
+            tracing::warn!(server = name, "{warning}");
         }
-        let settler = Settler::new(waits, self.keys.settle(), found.wait);
+        let settler = Settler::new(waits, Spot::new(self.keys.clone(), member), found.wait);
         let lines = Lines::new(work, settler, found, &self.keys.connection_name()).await.map_err(failed)?;
         lines.close_earlier(before).await.map_err(failed)?;
         Ok(lines)
     }
+}
 
-    async fn dial(&self) -> Result<MultiplexedConnection, RedisFault> {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECT))
-            .set_response_timeout(Some(ANSWER))
-            .set_pipeline_buffer_size(QUEUE);
-        let dialled = self.client.get_multiplexed_async_connection_with_config(&config);
-        // The client's own limit is for the socket; authentication may hang, too.
-        match time::timeout(CONNECT.saturating_add(ANSWER), dialled).await {
-            Ok(dialled) => dialled.map_err(|error| self.fault(&error, "")),
-            Err(_) => {
-                let server = self.settings.address.name().to_owned();
-                Err(RedisFault::Unreachable { server, detail: "no answer to the first words".to_owned() })
-            }
+/// Connects to a server of this name.
+pub(super) async fn dial<'a>(
+    client: &Client,
+    name: &str,
+    secrets: impl Iterator<Item = &'a str>,
+) -> Result<MultiplexedConnection, RedisFault> {
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(CONNECT))
+        .set_response_timeout(Some(ANSWER))
+        .set_pipeline_buffer_size(QUEUE);
+    let dialled = client.get_multiplexed_async_connection_with_config(&config);
+    // The client's own limit is for the socket; authentication may hang, too.
+    match time::timeout(CONNECT.saturating_add(ANSWER), dialled).await {
+        Ok(dialled) => dialled.map_err(|error| RedisFault::of(&error, name, secrets, "")),
+        Err(_) => {
+            let detail = "no answer to the first words".to_owned();
+            Err(RedisFault::Unreachable { server: name.to_owned(), detail })
         }
     }
 }

@@ -1,14 +1,14 @@
 //! The store on a Redis server (7 or newer).
 //!
 //! ```text
-//! RedisStore ─► scripts (one session, whole or not at all) ─► lines (one connection for all) ─► server
+//! RedisStore ─► scripts (one session, whole or not at all) ─► route ─► lines (one connection for all) ─► server
 //!     │                                                          │
 //!     └── running (who has an unfinished reply)                  ├── settling (as durable as asked)
 //!                                                                └── link (the way back to a connection)
 //! ```
 //!
-//! Every step of a session is one script on keys of one slot ([`keys`], [`scripts`]). A single server is spoken to for now;
-//! nothing but the connection would have to know more of a cluster.
+//! Every step of a session is one script on keys of one slot ([`keys`], [`scripts`]). In a cluster
+//! the key decides to which node a call goes ([`route`]).
 //!
 //! A write whose answer is lost is [`RedisFault::Undecided`]. Nobody here tries it again: the session's actor ends, and the
 //! next one reads what became of it. It is decided by then ([`link`]), and a step that names the head which it follows is
@@ -17,6 +17,7 @@
 mod address;
 mod answer;
 mod calls;
+mod cluster;
 mod durability;
 mod fault;
 mod keys;
@@ -24,19 +25,23 @@ mod lines;
 mod link;
 mod nodes;
 mod reads;
+mod route;
 mod running;
 mod scripts;
+mod sentinel;
 mod server;
 mod settling;
+mod slots;
+mod spot;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::future;
 use redis::Value;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -46,9 +51,11 @@ use self::answer::Answer;
 pub use self::durability::Durability;
 pub use self::fault::RedisFault;
 use self::keys::Keys;
-use self::link::Link;
+use self::route::{Servers, Way};
 use self::running::Marks;
 use self::scripts::{CREATE, Call, RELEASE};
+use self::settling::Pending;
+pub use self::tls::RedisTls;
 use super::{
     Commit, Committed, DONE_KEPT_MS, DONE_LIMIT, Enqueued, Fence, INBOX_LIMIT, InboxItem, Interrupted, LOG_LIMIT, Leap,
     LogEntry, NewSession, Node, Nodes, SessionRow, Store, StoreClock, StoreError,
@@ -73,10 +80,10 @@ pub struct RedisSettings {
     pub lease: Duration,
 }
 
-/// A store on a Redis server, which any number of processes may use at once. See [`Store`] for what it promises, and
-/// [`Durability`] for when.
+/// A store on a Redis server, a cluster or what sentinels name, which any number of processes may use at once. See [`Store`]
+/// for what it promises, and [`Durability`] for when.
 pub struct RedisStore {
-    link: Link,
+    servers: Servers,
     keys: Keys,
     lease: Duration,
     marks: Marks,
@@ -104,7 +111,7 @@ impl RedisStore {
         let keys = Keys::new(&settings.prefix, settings.node.clone());
         Ok(Self {
             lease: settings.lease,
-            link: Link::open(settings, keys.clone()).await?,
+            servers: Servers::open(settings, keys.clone()).await?,
             keys,
             marks: Marks::new()?,
             clock,
@@ -128,18 +135,33 @@ impl RedisStore {
         read: impl FnOnce(Answer) -> Result<T, StoreError> + Send,
     ) -> Result<T, StoreError> {
         let _call = self.enter()?;
-        let lines = self.link.lines().await?;
-        let pending = lines.settler.begin();
-        let answer = match call.run(&lines).await {
-            Ok(answer) => answer,
-            Err(error) => {
-                let fault = self.link.failed(&lines, &error, call.first_key()).of_a_write();
-                if !matches!(fault, RedisFault::Undecided { .. }) {
-                    pending.done();
+        let mut route = self.servers.route(call.first_key());
+        loop {
+            let way = route.way().await?;
+            let pending = way.lines().settler.begin();
+            match call.run(&way).await {
+                Ok(answer) => return self.settle(id, answer, read, &way, pending).await,
+                Err(error) if route.follows(&way, &error).await => pending.done(),
+                Err(error) => {
+                    let fault = way.failed(&error, call.first_key()).of_a_write();
+                    if !matches!(fault, RedisFault::Undecided { .. }) {
+                        pending.done();
+                    }
+                    return Err(fault.into());
                 }
-                return Err(fault.into());
             }
-        };
+        }
+    }
+
+    /// Waits until what was answered is as durable as asked.
+    async fn settle<T>(
+        &self,
+        id: &SessionId,
+        answer: Value,
+        read: impl FnOnce(Answer) -> Result<T, StoreError> + Send,
+        way: &Way,
+        pending: Pending<'_>,
+    ) -> Result<T, StoreError> {
         let outcome = match Answer::read(answer, id, &self.keys).and_then(read) {
             Ok(outcome) => outcome,
             Err(refused) => {
@@ -147,39 +169,38 @@ impl RedisStore {
                 return Err(refused);
             }
         };
-        let settled = lines.settler.settle().await;
-        settled.map_err(|unsettled| self.link.unsettled(&lines, &unsettled).of_a_write())?;
+        let settled = way.lines().settler.settle().await;
+        settled.map_err(|unsettled| way.unsettled(&unsettled).of_a_write())?;
         pending.done();
-        lines.is_well();
+        way.lines().is_well();
         Ok(outcome)
     }
 
-    /// Runs a script whose effect need not be durable.
+    /// Runs a script whose effect need not be durable, and which may run twice.
     async fn told<T>(
         &self,
         call: Call,
         read: impl FnOnce(Value) -> Result<T, StoreError> + Send,
     ) -> Result<T, StoreError> {
-        let lines = self.link.lines().await?;
-        let answer = call.run(&lines).await;
-        read(answer.map_err(|error| self.link.failed(&lines, &error, call.first_key()))?)
+        read(call.run_anywhere(&self.servers).await?)
     }
 
     /// Lists a session before the step that marks it. Gives the mark.
     async fn list(&self, id: &SessionId) -> Result<String, StoreError> {
         let mark = self.marks.make(self.clock.now_ms());
-        let lines = self.link.lines().await?;
-        let listed: Result<(), _> = lines.ask(&running::list(&self.keys, id, &mark)).await;
         // What becomes of the list alone changes nothing: this fails like a read.
-        listed.map_err(|error| self.link.failed(&lines, &error, &self.keys.running_of(id)))?;
+        let (key, command) = (self.keys.running_of(id), running::list(&self.keys, id, &mark));
+        if self.servers.are_many() {
+            self.servers.write(&key, &command).await?;
+        } else {
+            self.servers.ask::<()>(&key, &command).await?;
+        }
         Ok(mark)
     }
 
     /// Strikes a session off, whose mark is gone. What stays listed is found by the next who looks.
     async fn strike(&self, id: &SessionId, mark: &str) {
-        let Ok(lines) = self.link.lines().await else { return };
-        if let Err(error) = running::strike(&self.keys, id, mark).run(&lines).await {
-            let fault = self.link.failed(&lines, &error, &self.keys.running_of(id));
+        if let Err(fault) = running::strike(&self.servers, &self.keys, id, mark).await {
             tracing::debug!(session = %id, %fault, "a finished reply stays on the list for now");
         }
     }
@@ -198,10 +219,7 @@ impl Store for RedisStore {
 
     async fn session(&self, id: &SessionId) -> Result<Option<SessionRow>, StoreError> {
         let _call = self.enter()?;
-        match self.session_once(id).await {
-            Err(StoreError::Redis(RedisFault::Unreachable { .. })) => self.session_once(id).await,
-            outcome => outcome,
-        }
+        Ok(self.look(id, None).await?.map(|(row, _)| row))
     }
 
     async fn claim(&self, id: &SessionId, from: Option<&Node>, fence: Fence) -> Result<SessionRow, StoreError> {
@@ -243,7 +261,9 @@ impl Store for RedisStore {
 
     async fn read(&self, id: &SessionId, from: Seq, limit: usize) -> Result<Vec<LogEntry>, StoreError> {
         let _call = self.enter()?;
-        let (row, entries) = self.look(id, &self.range(id, from, limit)).await?;
+        let key = self.keys.log(id);
+        let found = self.look(id, Some((&key, &self.range(id, from, limit)))).await?;
+        let (row, entries) = found.ok_or_else(|| StoreError::NoSession(id.clone()))?;
         let mut entries = answer::entries(entries, id)?;
         entries.retain(|entry| entry.seq <= row.head);
         entries.truncate(limit);
@@ -259,15 +279,8 @@ impl Store for RedisStore {
         limit: usize,
     ) -> Result<Vec<LogEntry>, StoreError> {
         let _call = self.enter()?;
-        // Asked for behind the entries: if no later epoch has begun by then, none of them is of one.
-        let place = redis::cmd("HMGET").arg(self.keys.state(id)).arg("epoch").arg("head").take();
-        let lines = self.link.lines().await?;
-        let range = self.range(id, from, limit);
-        let (entries, place) = future::join(lines.ask(&range), lines.ask(&place)).await;
-        let failed = |error| StoreError::from(self.link.failed(&lines, &error, &self.keys.state(id)));
-        let entries = answer::entries(entries.map_err(failed)?, id)?;
-        let (now, end): (Option<Epoch>, Option<Seq>) = answer::take(place.map_err(failed)?, id)?;
-        let (now, end) = now.zip(end).ok_or_else(|| StoreError::NoSession(id.clone()))?;
+        let (entries, (now, end)) = self.look_behind(id, &self.range(id, from, limit)).await?;
+        let entries = answer::entries(entries, id)?;
         if now != epoch {
             return Err(StoreError::Fenced { id: id.clone(), expected: epoch, actual: now });
         }
@@ -304,9 +317,10 @@ impl Store for RedisStore {
         let mut from = "-".to_owned();
         let page = limit.clamp(1, INBOX_LIMIT);
         loop {
-            let mut range = redis::cmd("XRANGE");
-            range.arg(self.keys.inbox(id)).arg(&from).arg("+").arg("COUNT").arg(page);
-            let (_, items) = self.look(id, &range).await?;
+            let key = self.keys.inbox(id);
+            let range = redis::cmd("XRANGE").arg(&key).arg(&from).arg("+").arg("COUNT").arg(page).take();
+            let answered = self.look(id, Some((&key, &range))).await?;
+            let (_, items) = answered.ok_or_else(|| StoreError::NoSession(id.clone()))?;
             let items = answer::items(items, id)?;
             let ended = items.len() < page;
             // Exclusive: behind the last of this page.
@@ -334,9 +348,7 @@ impl Store for RedisStore {
 
     async fn interrupted(&self) -> Result<Vec<Interrupted>, StoreError> {
         let _call = self.enter()?;
-        let lines = self.link.lines().await?;
-        let marked = running::marked(&lines, &self.keys, self.clock.now_ms()).await;
-        Ok(marked.map_err(|error| self.link.failed(&lines, &error, &self.keys.running(0)))?)
+        running::marked(&self.servers, &self.keys, self.clock.now_ms()).await
     }
 
     fn node(&self) -> &Node {
@@ -348,7 +360,7 @@ impl Store for RedisStore {
     }
 
     fn healthy(&self) -> Result<(), StoreError> {
-        if self.closed.load(Ordering::SeqCst) { Err(StoreError::Closed) } else { self.link.healthy() }
+        if self.closed.load(Ordering::SeqCst) { Err(StoreError::Closed) } else { self.servers.healthy() }
     }
 
     async fn close(&self) {
@@ -357,7 +369,7 @@ impl Store for RedisStore {
         if tokio::time::timeout(CLOSING, self.calls.wait()).await.is_err() {
             tracing::warn!("some calls of the store did not end before it was closed");
         }
-        self.link.close().await;
+        self.servers.close().await;
     }
 }
 

@@ -35,7 +35,16 @@ impl RedisStore {
         .await
     }
 
-    fn renewal(&self, ms: u128, first: bool) -> Call {
+    pub(super) fn ring_call(&self, node: &Node, ring: &Ring) -> Call {
+        Call::of(&RING, [self.keys.lease(node), self.keys.bell(node)])
+            .arg(node.incarnation().to_owned())
+            .arg(ring.encode())
+            .number(WAITING)
+            .arg(Ring::Everything.encode())
+            .number(KEPT.as_millis())
+    }
+
+    pub(super) fn renewal(&self, ms: u128, first: bool) -> Call {
         let node = self.keys.node();
         Call::of(&RENEW, [self.keys.lease(node)]).arg(node.incarnation().to_owned()).number(ms).arg(if first {
             "1"
@@ -67,36 +76,27 @@ impl Nodes for RedisStore {
 
     async fn lives(&self, node: &Node) -> Result<bool, StoreError> {
         let _call = self.enter()?;
-        let (lines, key) = (self.link.lines().await?, self.keys.lease(node));
-        let process: Result<Option<String>, _> = lines.ask(&redis::cmd("GET").arg(&key).take()).await;
-        let process = process.map_err(|error| self.link.failed(&lines, &error, &key))?;
+        let key = self.keys.lease(node);
+        let process: Option<String> = self.servers.ask(&key, &redis::cmd("GET").arg(&key).take()).await?;
         Ok(process.as_deref() == Some(node.incarnation()))
     }
 
     async fn ring(&self, node: &Node, ring: &Ring) -> Result<bool, StoreError> {
         let _call = self.enter()?;
-        let call = Call::of(&RING, [self.keys.lease(node), self.keys.bell(node)])
-            .arg(node.incarnation().to_owned())
-            .arg(ring.encode())
-            .number(WAITING)
-            .arg(Ring::Everything.encode())
-            .number(KEPT.as_millis());
-        Ok(self.word(call).await?.0 == "told")
+        Ok(self.word(self.ring_call(node, ring)).await?.0 == "told")
     }
 
     async fn is_unheard(&self, node: &Node, ring: &Ring) -> Result<bool, StoreError> {
         let _call = self.enter()?;
-        let (lines, key) = (self.link.lines().await?, self.keys.bell(node));
-        let place: Result<Value, _> = lines.ask(&redis::cmd("LPOS").arg(&key).arg(ring.encode()).take()).await;
-        let place = place.map_err(|error| self.link.failed(&lines, &error, &key))?;
+        let key = self.keys.bell(node);
+        let place: Value = self.servers.ask(&key, &redis::cmd("LPOS").arg(&key).arg(ring.encode()).take()).await?;
         Ok(!matches!(place, Value::Nil))
     }
 
     async fn rings(&self) -> Result<Vec<Ring>, StoreError> {
         let _call = self.enter()?;
-        let (lines, key) = (self.link.lines().await?, self.keys.bell(self.keys.node()));
-        let said: Result<Value, _> = lines.ask(&redis::cmd("LPOP").arg(&key).arg(AT_ONCE).take()).await;
-        let said = said.map_err(|error| self.link.failed(&lines, &error, &key))?;
+        let key = self.keys.bell(self.keys.node());
+        let said: Value = self.servers.ask(&key, &redis::cmd("LPOP").arg(&key).arg(AT_ONCE).take()).await?;
         let said: Option<Vec<String>> = redis::from_redis_value(said)
             .map_err(|error| StoreError::corrupt("what Redis holds of a node", error.to_string()))?;
         Ok(said.unwrap_or_default().iter().filter_map(|text| Ring::decode(text)).collect())

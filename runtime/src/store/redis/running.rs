@@ -16,14 +16,14 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use redis::{Cmd, RedisError};
+use redis::Cmd;
 
 use super::RedisFault;
 use super::keys::{Keys, RUNNING_PARTS};
-use super::lines::Lines;
+use super::route::Servers;
 use super::scripts::{Call, SETTLED};
 use crate::ids::{SessionId, random_digits};
-use crate::store::Interrupted;
+use crate::store::{Interrupted, StoreError};
 
 /// How old what is left over must be, ms: far older than a step that is still under way.
 const LEFT_OVER_MS: u64 = 10 * 60 * 1_000;
@@ -58,12 +58,16 @@ pub(super) fn list(keys: &Keys, id: &SessionId, mark: &str) -> Cmd {
 }
 
 /// Strikes a session off, as it was listed.
-pub(super) fn strike(keys: &Keys, id: &SessionId, mark: &str) -> Call {
+pub(super) async fn strike(servers: &Servers, keys: &Keys, id: &SessionId, mark: &str) -> Result<(), StoreError> {
+    struck_off(keys, id, mark).run_anywhere(servers).await.map(drop)
+}
+
+pub(super) fn struck_off(keys: &Keys, id: &SessionId, mark: &str) -> Call {
     Call::of(&SETTLED, [keys.running_of(id)]).arg(id.to_string()).arg(mark.to_owned())
 }
 
 /// The sessions that are marked. What is left over is struck off on the way.
-pub(super) async fn marked(lines: &Lines, keys: &Keys, now_ms: u64) -> Result<Vec<Interrupted>, RedisError> {
+pub(super) async fn marked(servers: &Servers, keys: &Keys, now_ms: u64) -> Result<Vec<Interrupted>, StoreError> {
     let mut marked = Vec::new();
     for part in 0..RUNNING_PARTS {
         let key = keys.running(part);
@@ -71,9 +75,12 @@ pub(super) async fn marked(lines: &Lines, keys: &Keys, now_ms: u64) -> Result<Ve
         loop {
             let mut scan = redis::cmd("HSCAN");
             scan.arg(&key).arg(cursor).arg("COUNT").arg(PAGE);
-            let (next, page): (u64, HashMap<Vec<u8>, String>) = lines.ask(&scan).await?;
-            let listed = page.into_iter().filter_map(|(name, mark)| Some((readable(&name)?, mark)));
-            look_at(lines, keys, listed.collect(), now_ms, &mut marked).await?;
+            let (next, page): (u64, HashMap<Vec<u8>, Vec<u8>>) = servers.ask(&key, &scan).await?;
+            // A mark that is no text is none of ours; its session is looked at all the same.
+            let listed = page
+                .into_iter()
+                .filter_map(|(name, mark)| Some((readable(&name)?, String::from_utf8_lossy(&mark).into_owned())));
+            look_at(servers, keys, listed.collect(), now_ms, &mut marked).await?;
             cursor = next;
             if cursor == 0 {
                 break;
@@ -88,17 +95,18 @@ pub(super) async fn marked(lines: &Lines, keys: &Keys, now_ms: u64) -> Result<Ve
 
 /// Takes the marked ones of what is listed.
 async fn look_at(
-    lines: &Lines,
+    servers: &Servers,
     keys: &Keys,
     listed: Vec<(SessionId, String)>,
     now_ms: u64,
     marked: &mut Vec<Interrupted>,
-) -> Result<(), RedisError> {
+) -> Result<(), StoreError> {
     let looks = listed.into_iter().map(|(id, listed_as)| async move {
-        let command = redis::cmd("HMGET").arg(keys.state(&id)).arg("running").arg("owner").take();
-        match lines.ask::<(Option<String>, Option<String>)>(&command).await {
+        let state = keys.state(&id);
+        let command = redis::cmd("HMGET").arg(&state).arg("running").arg("owner").take();
+        match servers.ask::<(Option<String>, Option<String>)>(&state, &command).await {
             // One session that somebody else has written to must not keep all others from starting.
-            Err(error) if error.code() == Some("WRONGTYPE") => {
+            Err(StoreError::Redis(error @ RedisFault::Foreign { .. })) => {
                 tracing::error!(session = %id, %error, "an unfinished reply cannot be looked at; skipped");
                 Ok(None)
             }
@@ -108,7 +116,7 @@ async fn look_at(
             Ok((None, _)) => {
                 let made_ms = listed_as.split('-').next().and_then(|made| made.parse().ok()).unwrap_or(0u64);
                 if now_ms.saturating_sub(made_ms) > LEFT_OVER_MS {
-                    strike(keys, &id, &listed_as).run(lines).await?;
+                    strike(servers, keys, &id, &listed_as).await?;
                 }
                 Ok(None)
             }

@@ -9,7 +9,8 @@ use std::sync::LazyLock;
 use bytes::Bytes;
 use redis::{Cmd, ErrorKind, RedisError, Script, ServerErrorKind, Value};
 
-use super::lines::Lines;
+use super::route::{Servers, Way};
+use crate::store::StoreError;
 
 /// A script as the server knows it.
 pub(super) struct Text {
@@ -61,18 +62,37 @@ impl Call {
         self.arg(number.to_string())
     }
 
+    /// The keys that it declares.
+    #[cfg(test)]
+    pub(super) fn keys(&self) -> &[String] {
+        &self.keys
+    }
+
     /// The key that an error is about, as far as is known.
     pub(super) fn first_key(&self) -> &str {
         self.keys.first().map_or("", String::as_str)
     }
 
     /// Runs the script. A server that does not know it has done nothing, and gets its text.
-    pub(super) async fn run(&self, lines: &Lines) -> Result<Value, RedisError> {
-        match lines.ask(&self.command("EVALSHA", self.text.script.get_hash())).await {
+    pub(super) async fn run(&self, way: &Way) -> Result<Value, RedisError> {
+        match way.ask(&self.command("EVALSHA", self.text.script.get_hash())).await {
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                lines.ask(&self.command("EVAL", self.text.text)).await
+                way.ask(&self.command("EVAL", self.text.text)).await
             }
             other => other,
+        }
+    }
+
+    /// Runs it where its keys are. It must be one that may run twice.
+    pub(super) async fn run_anywhere(&self, servers: &Servers) -> Result<Value, StoreError> {
+        let mut route = servers.route(self.first_key());
+        loop {
+            let way = route.way().await?;
+            match self.run(&way).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) if route.follows(&way, &error).await => {}
+                Err(error) => return Err(way.failed(&error, self.first_key()).into()),
+            }
         }
     }
 

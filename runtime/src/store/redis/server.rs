@@ -11,17 +11,33 @@ use super::durability::{Durability, Wait};
 /// The oldest release whose scripts can be refused as a whole, which `#!lua` asks for.
 const OLDEST: (u32, u32) = (7, 0);
 
+/// What would have `appendfsync always` wait for rewrites of the file.
+const UNSYNCED: &str = "no-appendfsync-on-rewrite";
+const RIGHTS: &str = concat!("#!lua flags=no-writes\n", include_str!("scripts/rights.lua"));
+
 /// What was found out about a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Found {
+    /// What the server is called.
+    pub(super) server: String,
     /// Differs after each start of the server.
     pub(super) run_id: String,
     /// How writes are made durable there.
     pub(super) wait: Wait,
-    /// Whether `appendfsync` alone makes them so, and is to be looked at again.
+    /// Whether `appendfsync` alone makes them so.
     pub(super) relies_on_appendfsync: bool,
+    /// Whether its settings can be read, and are to be looked at again.
+    pub(super) shows_settings: bool,
     /// What works and should be otherwise.
     pub(super) warnings: Vec<String>,
+}
+
+/// What is wanted of a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Wanted {
+    pub(super) durability: Durability,
+    /// Whether it is to be a node of a cluster, or none.
+    pub(super) is_member: bool,
 }
 
 /// Answers of a server about itself.
@@ -46,11 +62,12 @@ impl From<RedisError> for Unfit {
     }
 }
 
-/// Looks at a server.
+/// Looks at a server, for keys that begin like this.
 pub(super) async fn inspect(
     connection: &mut MultiplexedConnection,
     name: &str,
-    wanted: Durability,
+    keys: &str,
+    wanted: Wanted,
 ) -> Result<Found, Unfit> {
     let mut info = HashMap::new();
     for section in ["server", "replication", "persistence"] {
@@ -58,18 +75,35 @@ pub(super) async fn inspect(
         info.extend(fields(&text));
     }
     let settings = settings(connection).await?;
-    judge(&Facts { info, settings }, name, wanted).map_err(Unfit::Unsuitable)
+    let found = judge(&Facts { info, settings }, name, wanted).map_err(Unfit::Unsuitable)?;
+    let missing = rights(connection, keys).await?;
+    if missing.is_empty() {
+        return Ok(found);
+    }
+    let detail = format!("the user may not run {} on the keys {keys}*", missing.join(", "));
+    Err(Unfit::Unsuitable(RedisFault::Forbidden { server: name.to_owned(), detail }))
 }
 
-/// Whether the server still writes its file so that every answered write is on disk.
-pub(super) async fn still_syncs(connection: &mut MultiplexedConnection) -> Result<bool, RedisError> {
+/// Whether the server answers, and still has the settings for which it was taken.
+pub(super) async fn still_fits(connection: &mut MultiplexedConnection, found: &Found) -> Result<bool, RedisError> {
+    if !found.shows_settings {
+        redis::cmd("PING").query_async::<()>(connection).await?;
+        return Ok(true);
+    }
     let settings = settings(connection).await?.unwrap_or_default();
     let is = |key: &str, value: &str| settings.get(key).is_some_and(|found| found == value);
-    Ok(is("appendonly", "yes") && is("appendfsync", "always"))
+    let syncs = is("appendonly", "yes") && is("appendfsync", "always") && is(UNSYNCED, "no");
+    let setting = |key: &str| settings.get(key).map(String::as_str);
+    Ok((syncs || !found.relies_on_appendfsync) && evicts(setting).is_none())
+}
+
+/// What the scripts would run, and the user may not: in the middle of a script it would be refused too late.
+async fn rights(connection: &mut MultiplexedConnection, keys: &str) -> Result<Vec<String>, RedisError> {
+    redis::cmd("EVAL").arg(RIGHTS).arg(0).arg(format!("{keys}{{x}}:x")).query_async(connection).await
 }
 
 async fn settings(connection: &mut MultiplexedConnection) -> Result<Option<HashMap<String, String>>, RedisError> {
-    let names = ["appendonly", "appendfsync", "maxmemory", "maxmemory-policy"];
+    let names = ["appendonly", "appendfsync", UNSYNCED, "maxmemory", "maxmemory-policy"];
     match redis::cmd("CONFIG").arg("GET").arg(&names).query_async(connection).await {
         Ok(settings) => Ok(Some(settings)),
         // A hosted server has no such command, or does not allow it.
@@ -86,7 +120,8 @@ fn fields(text: &str) -> impl Iterator<Item = (String, String)> + '_ {
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
 }
 
-fn judge(facts: &Facts, name: &str, wanted: Durability) -> Result<Found, RedisFault> {
+fn judge(facts: &Facts, name: &str, wanted: Wanted) -> Result<Found, RedisFault> {
+    let Wanted { durability: wanted, is_member } = wanted;
     let unsuitable = |detail: String, remedy: &str| RedisFault::Unsuitable {
         server: name.to_owned(),
         detail,
@@ -99,9 +134,9 @@ fn judge(facts: &Facts, name: &str, wanted: Durability) -> Result<Found, RedisFa
     if version < OLDEST {
         return Err(unsuitable(format!("it is Redis {release}"), "rolecall needs Redis 7 or newer: update it"));
     }
-    if info("redis_mode") == "cluster" {
-        let detail = "it is a node of a Redis Cluster".to_owned();
-        return Err(unsuitable(detail, "sessions are kept on a single server for now: name one in redis-url"));
+    if (info("redis_mode") == "cluster") != is_member {
+        let detail = if is_member { "it is no node of a Redis Cluster" } else { "it is a node of a Redis Cluster now" };
+        return Err(unsuitable(detail.to_owned(), "correct redis-url, and start rolecall anew"));
     }
     if info("role") != "master" {
         return Err(RedisFault::ReadOnly { server: name.to_owned() });
@@ -114,8 +149,7 @@ fn judge(facts: &Facts, name: &str, wanted: Durability) -> Result<Found, RedisFa
         let missing = "the user may not read its settings (CONFIG GET), so nobody looks whether they fit";
         warnings.push(format!("{missing}: see to `maxmemory-policy noeviction` and to `appendonly yes`"));
     }
-    let bounded = setting("maxmemory").is_some_and(|bytes| bytes != "0");
-    if let Some(policy) = setting("maxmemory-policy").filter(|policy| bounded && *policy != "noeviction") {
+    if let Some(policy) = evicts(setting) {
         return Err(unsuitable(
             format!("it throws keys away when memory runs out (maxmemory-policy {policy})"),
             "run `redis-cli CONFIG SET maxmemory-policy noeviction` and put `maxmemory-policy noeviction` into redis.conf",
@@ -128,6 +162,10 @@ fn judge(facts: &Facts, name: &str, wanted: Durability) -> Result<Found, RedisFa
             "run `redis-cli CONFIG SET appendonly yes` and put `appendonly yes` into redis.conf, or choose another redis-durability",
         ));
     }
+    let rewrites = info("aof_rewrite_in_progress") == "1" || info("aof_rewrite_scheduled") == "1";
+    if wanted.aof && rewrites && info("aof_base_size") == "0" {
+        return Err(RedisFault::Loading { server: name.to_owned() });
+    }
     let replicas = info("connected_slaves").parse().unwrap_or(0u32);
     if u32::from(wanted.replicas) > replicas {
         let remedy = "connect its replicas (`replicaof` in their redis.conf), or choose another redis-durability";
@@ -136,7 +174,22 @@ fn judge(facts: &Facts, name: &str, wanted: Durability) -> Result<Found, RedisFa
     let wait = wanted.on(version, setting("appendfsync")).map_err(|(detail, remedy)| unsuitable(detail, &remedy))?;
     warnings.extend(slow_syncs(wait, setting("appendfsync")));
     let relies_on_appendfsync = wanted.aof && wait == Wait::Nothing;
-    Ok(Found { run_id: info("run_id").to_owned(), wait, relies_on_appendfsync, warnings })
+    if let Some(found) = setting(UNSYNCED).filter(|found| relies_on_appendfsync && *found != "no") {
+        return Err(unsuitable(
+            format!(
+                "redis-durability = {wanted}, and it puts off its fsync while it rewrites its file ({UNSYNCED} {found})"
+            ),
+            "run `redis-cli CONFIG SET no-appendfsync-on-rewrite no` and put `no-appendfsync-on-rewrite no` into redis.conf",
+        ));
+    }
+    let (run_id, shows_settings) = (info("run_id").to_owned(), facts.settings.is_some());
+    Ok(Found { server: name.to_owned(), run_id, wait, relies_on_appendfsync, shows_settings, warnings })
+}
+
+/// The policy by which it throws keys away when memory runs out.
+fn evicts<'a>(setting: impl Fn(&str) -> Option<&'a str>) -> Option<&'a str> {
+    let bounded = setting("maxmemory").is_some_and(|bytes| bytes != "0");
+    setting("maxmemory-policy").filter(|policy| bounded && *policy != "noeviction")
 }
 
 fn slow_syncs(wait: Wait, appendfsync: Option<&str>) -> Option<String> {
@@ -163,36 +216,55 @@ mod tests {
     }
 
     fn refusal(info: &str, settings: &[(&str, &str)], wanted: Durability) -> String {
-        judge(&facts(info, settings), "host:1/0", wanted).unwrap_err().to_string()
+        judge(&facts(info, settings), "host:1/0", alone(wanted)).unwrap_err().to_string()
+    }
+
+    fn alone(durability: Durability) -> Wanted {
+        Wanted { durability, is_member: false }
     }
 
     // Fails when a server is taken that loses what it acknowledged, or the refusal does not say what mends it.
     #[test]
     fn unfit_servers_are_refused_with_the_line_that_mends_them() {
         let always = [("appendfsync", "always")];
-        assert_eq!(judge(&facts("", &always), "h", Durability::AOF).unwrap().wait, Wait::Nothing);
+        assert_eq!(judge(&facts("", &always), "h", alone(Durability::AOF)).unwrap().wait, Wait::Nothing);
         assert!(refusal("redis_version:6.2.9", &always, Durability::MEMORY).contains("Redis 7 or newer"));
-        assert!(refusal("redis_mode:cluster", &always, Durability::MEMORY).contains("Cluster"));
+        assert!(refusal("redis_mode:cluster", &always, Durability::MEMORY).contains("a node of a Redis Cluster now"));
+        let member = Wanted { durability: Durability::MEMORY, is_member: true };
+        assert!(
+            judge(&facts("", &always), "h", member).unwrap_err().to_string().contains("no node of a Redis Cluster")
+        );
+        assert!(judge(&facts("redis_mode:cluster", &always), "h", member).is_ok());
         assert!(refusal("role:slave", &always, Durability::MEMORY).contains("read-only replica"));
         assert!(refusal("loading:1", &always, Durability::AOF).contains("loading"));
         assert!(refusal("aof_enabled:0", &always, Durability::AOF).contains("`appendonly yes`"));
         assert!(refusal("", &[("appendfsync", "everysec")], Durability::AOF).contains("`appendfsync always`"));
+        let putting_off = [always[0], ("no-appendfsync-on-rewrite", "yes")];
+        assert!(refusal("", &putting_off, Durability::AOF).contains("`no-appendfsync-on-rewrite no`"));
+        assert!(judge(&facts("", &putting_off), "h", alone(Durability::MEMORY)).is_ok());
+        let first_file = "aof_rewrite_in_progress:1\r\naof_base_size:0";
+        assert!(refusal(first_file, &always, Durability::AOF).contains("first append-only file"));
+        assert!(
+            judge(&facts("aof_rewrite_in_progress:1\r\naof_base_size:88", &always), "h", alone(Durability::AOF))
+                .is_ok()
+        );
         assert!(refusal("connected_slaves:1", &always, Durability { aof: false, replicas: 2 }).contains("1 replicas"));
         let evicting = [("maxmemory", "1"), ("maxmemory-policy", "volatile-lru")];
         assert!(refusal("", &evicting, Durability::MEMORY).contains("`maxmemory-policy noeviction`"));
         let unbounded = [("maxmemory", "0"), ("maxmemory-policy", "volatile-lru")];
-        assert!(judge(&facts("", &unbounded), "h", Durability::MEMORY).is_ok());
+        assert!(judge(&facts("", &unbounded), "h", alone(Durability::MEMORY)).is_ok());
     }
 
     // Fails when nobody hears that each write waits a second, or that settings could not be looked at.
     #[test]
     fn what_works_badly_is_told() {
-        let found = judge(&facts("redis_version:7.4.1", &[("appendfsync", "everysec")]), "h", Durability::AOF).unwrap();
+        let found =
+            judge(&facts("redis_version:7.4.1", &[("appendfsync", "everysec")]), "h", alone(Durability::AOF)).unwrap();
         assert_eq!((found.wait, found.relies_on_appendfsync), (Wait::Disk(0), false));
         assert!(found.warnings[0].contains("appendfsync is everysec"), "{:?}", found.warnings);
         let blind = Facts { settings: None, ..facts("redis_version:7.4.1", &[]) };
-        assert!(judge(&blind, "h", Durability::AOF).unwrap().warnings[0].contains("CONFIG GET"));
+        assert!(judge(&blind, "h", alone(Durability::AOF)).unwrap().warnings[0].contains("CONFIG GET"));
         let blind = Facts { settings: None, ..facts("", &[]) };
-        assert!(judge(&blind, "h", Durability::AOF).unwrap_err().to_string().contains("not told"));
+        assert!(judge(&blind, "h", alone(Durability::AOF)).unwrap_err().to_string().contains("not told"));
     }
 }

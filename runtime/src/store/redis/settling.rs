@@ -9,16 +9,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::future;
-use redis::Value;
 use redis::aio::MultiplexedConnection;
+use redis::{RedisError, Value};
 use tokio::sync::Mutex;
 
 use super::durability::Wait;
+use super::spot::Spot;
 
 /// How long a round may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How much longer its answer may be on the way.
 const MARGIN: Duration = Duration::from_secs(2);
+
+/// Keys that a round tries in a cluster whose slots move, and between two of them.
+const TURNS: usize = 20;
+const TURN: Duration = Duration::from_millis(20);
 
 /// Why a round failed.
 #[derive(Debug, Clone)]
@@ -26,13 +31,13 @@ pub(super) enum Unsettled {
     /// The server says what it reached, and that is not enough.
     Missed(String),
     /// The server refused, or the connection broke.
-    Failed(redis::RedisError),
+    Failed(RedisError),
 }
 
 /// Makes the writes of one connection durable.
 pub(super) struct Settler {
     connection: MultiplexedConnection,
-    key: String,
+    spot: Spot,
     wait: Wait,
     /// Writes that were begun and are not known to be durable.
     open: AtomicU64,
@@ -57,11 +62,11 @@ pub(super) struct Pending<'a> {
 }
 
 impl Settler {
-    pub(super) fn new(mut connection: MultiplexedConnection, key: String, wait: Wait) -> Self {
+    pub(super) fn new(mut connection: MultiplexedConnection, spot: Spot, wait: Wait) -> Self {
         connection.set_response_timeout(PATIENCE.saturating_add(MARGIN));
         Self {
             connection,
-            key,
+            spot,
             wait,
             open: AtomicU64::new(0),
             doubts: AtomicU64::new(1),
@@ -99,9 +104,12 @@ impl Settler {
     }
 
     /// Waits, before what was read is told to anybody, if any of it may still be lost. A write that was given up before
-    /// the read was done before it, since one connection keeps the order; so these doubts end here.
+    /// the read was done before it, since one connection keeps the order; so these doubts end here. One that was given up
+    /// since may have been read, too, and may be done later yet: its doubt stays.
     pub(super) async fn vouch(&self, doubts: u64) -> Result<(), Unsettled> {
-        if doubts > self.cleared.load(Ordering::SeqCst) || self.open.load(Ordering::SeqCst) > 0 {
+        // In this order: a write that is given up leaves its doubt first.
+        let open = self.open.load(Ordering::SeqCst) > 0;
+        if open || self.doubts.load(Ordering::SeqCst) > self.cleared.load(Ordering::SeqCst) {
             self.settle().await?;
             self.cleared.fetch_max(doubts, Ordering::SeqCst);
         }
@@ -109,15 +117,21 @@ impl Settler {
     }
 
     /// Names the connection, and learns how the server calls it.
-    pub(super) async fn introduce(&self, name: &str) -> Result<i64, redis::RedisError> {
+    pub(super) async fn introduce(&self, name: &str) -> Result<i64, RedisError> {
         let mut connection = self.connection.clone();
         redis::cmd("CLIENT").arg("SETNAME").arg(name).query_async::<()>(&mut connection).await?;
         redis::cmd("CLIENT").arg("ID").query_async(&mut connection).await
     }
 
-    /// Writes a key, which fails where any write would.
-    pub(super) async fn probe(&self) -> Result<(), redis::RedisError> {
-        redis::cmd("SET").arg(&self.key).arg(1).query_async(&mut self.connection.clone()).await
+    /// Writes a key, which fails where any write would, and waits until it is as durable as asked.
+    pub(super) async fn probe(&self) -> Result<(), Unsettled> {
+        let Some(key) = self.spot.key() else { return Err(nowhere()) };
+        self.write(&key).await.map_err(Unsettled::Failed)?;
+        self.settle().await
+    }
+
+    async fn write(&self, key: &str) -> Result<(), RedisError> {
+        redis::cmd("SET").arg(key).arg(1).query_async(&mut self.connection.clone()).await
     }
 
     async fn run(&self) -> Result<(), Unsettled> {
@@ -129,13 +143,30 @@ impl Settler {
             Wait::Disk(replicas) => redis::cmd("WAITAOF").arg(1).arg(replicas).take(),
         };
         command.arg(patience_ms);
-        // Sent in this order at once.
-        let (written, answer) = future::join(self.probe(), command.query_async::<Value>(&mut connection)).await;
-        written.map_err(Unsettled::Failed)?;
-        let answer = answer.map_err(Unsettled::Failed)?;
-        let (local, replicas) = reached(&answer);
-        self.wait.is_reached(local, replicas).map_err(Unsettled::Missed)
+        for _ in 0..TURNS {
+            let Some(key) = self.spot.key() else { return Err(nowhere()) };
+            // Sent in this order at once.
+            let (written, answer) = future::join(self.write(&key), command.query_async::<Value>(&mut connection)).await;
+            match written {
+                // The slot of this key is moved to another node; what was written here is still here, or is there.
+                Err(error) if error.is_cluster_error() => {
+                    self.spot.turn();
+                    tokio::time::sleep(TURN).await;
+                    continue;
+                }
+                written => written.map_err(Unsettled::Failed)?,
+            }
+            let answer = answer.map_err(Unsettled::Failed)?;
+            let (local, replicas) = reached(&answer);
+            return self.wait.is_reached(local, replicas).map_err(Unsettled::Missed);
+        }
+        Err(nowhere())
     }
+}
+
+/// There is no key to write.
+fn nowhere() -> Unsettled {
+    Unsettled::Missed("no key was found that it serves: its part of the cluster is moved away".to_owned())
 }
 
 /// How many disks and replicas the server counts.

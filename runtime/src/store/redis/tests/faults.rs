@@ -6,7 +6,7 @@ use super::*;
 use crate::store::conformance::item;
 
 /// Waits until something about the health of a store is so.
-async fn until(store: &RedisStore, what: &str, is: impl Fn(&Result<(), StoreError>) -> bool) {
+pub(super) async fn until(store: &RedisStore, what: &str, is: impl Fn(&Result<(), StoreError>) -> bool) {
     for _ in 0..1_200 {
         if is(&store.healthy()) {
             return;
@@ -16,7 +16,7 @@ async fn until(store: &RedisStore, what: &str, is: impl Fn(&Result<(), StoreErro
     panic!("never {what}: {:?}", store.healthy());
 }
 
-async fn recovers(store: &RedisStore) {
+pub(super) async fn recovers(store: &RedisStore) {
     until(store, "healthy again", Result::is_ok).await;
 }
 
@@ -29,7 +29,7 @@ async fn ready(server: &Server) -> (RedisStore, SessionId) {
     (store, new.id)
 }
 
-async fn goes_on(store: &RedisStore, id: &SessionId) {
+pub(super) async fn goes_on(store: &RedisStore, id: &SessionId) {
     let row = store.session(id).await.unwrap().unwrap();
     let commit = Commit { after: Some(row.head), ..entries(&["on"]) };
     assert_eq!(store.commit(id, row.epoch, commit).await.unwrap().head, row.head + 1);
@@ -240,4 +240,35 @@ async fn a_user_without_rights_is_told_so() {
     server.ask::<()>(&[&user[..], &["-client|kill"]].concat()).await;
     store.create(new_session()).await.unwrap();
     RedisStore::open(settings_at(&url, Durability::AOF)).await.unwrap().create(new_session()).await.unwrap();
+}
+
+// Fails when a user is let in under whom a script would be refused in its middle, behind its first writes.
+#[tokio::test]
+async fn a_user_who_cannot_finish_a_script_is_not_let_in() {
+    let server = Server::start().await;
+    let url = format!("redis://anna:hunter2@127.0.0.1:{}", server.port);
+    for (rights, named) in [(["~*", "-xtrim"], "XTRIM"), (["~other:*", "+@all"], "HSET")] {
+        let user = ["ACL", "SETUSER", "anna", "reset", "on", ">hunter2", "+@all"];
+        server.ask::<()>(&[&user[..], &rights].concat()).await;
+        let refused = fault(RedisStore::open(settings_at(&url, Durability::AOF)).await);
+        assert!(matches!(refused, RedisFault::Forbidden { .. }), "{refused:?}");
+        assert!(refused.to_string().contains(named) && refused.to_string().contains("test:*"), "{refused}");
+    }
+}
+
+// Fails when a server that wants more replicas before it takes writes is told as having lost one, or writes are not tried
+// again when they have come.
+#[tokio::test]
+async fn a_server_that_misses_its_replicas_says_so() {
+    let server = Server::start().await;
+    let (store, id) = ready(&server).await;
+    server.ask::<()>(&["CONFIG", "SET", "min-replicas-to-write", "1"]).await;
+    let refused = fault(store.commit(&id, 1, entries(&["x"])).await);
+    assert!(matches!(refused, RedisFault::Unsuitable { .. }), "{refused:?}");
+    assert!(refused.to_string().contains("`min-replicas-to-write`"), "{refused}");
+    store.healthy().unwrap_err();
+    server.ask::<()>(&["CONFIG", "SET", "min-replicas-to-write", "0"]).await;
+    recovers(&store).await;
+    goes_on(&store, &id).await;
+    assert_eq!(store.read(&id, 0, 9).await.unwrap().len(), 2);
 }

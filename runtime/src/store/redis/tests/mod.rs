@@ -1,15 +1,20 @@
 //! The store on real servers, which these tests start: `redis-server` must be installed.
 
+mod cluster;
 mod durable;
 mod faults;
+mod members;
 mod nodes;
 mod scripts;
+mod sentinel;
 mod server;
+mod tls;
 mod wire;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use futures_util::future;
 use proptest::prelude::*;
 
 use self::server::Server;

@@ -1,14 +1,7 @@
 //! What the scripts do on a server, and refuse.
 
-use bytes::Bytes;
-
 use super::*;
 use crate::store::conformance::item;
-use crate::store::redis::lines::Lines;
-use crate::store::redis::keys::padded;
-use crate::store::redis::scripts::{ADVANCE, CLAIM, Call, RENEW, RING};
-use crate::store::redis::server::Found;
-use crate::store::redis::settling::Settler;
 
 async fn store() -> (Server, RedisStore, SessionId) {
     let server = Server::start().await;
@@ -156,6 +149,33 @@ async fn what_is_remembered_is_bounded() {
     }
 }
 
+// Fails when a script runs a command of which nobody has looked whether the user may run it.
+#[test]
+fn every_command_of_the_scripts_is_looked_at() {
+    let scripts = [
+        include_str!("../scripts/common.lua"),
+        include_str!("../scripts/inbox.lua"),
+        include_str!("../scripts/create.lua"),
+        include_str!("../scripts/commit.lua"),
+        include_str!("../scripts/enqueue.lua"),
+        include_str!("../scripts/advance.lua"),
+        include_str!("../scripts/settled.lua"),
+        include_str!("../scripts/claim.lua"),
+        include_str!("../scripts/release.lua"),
+        include_str!("../scripts/renew.lua"),
+        include_str!("../scripts/ring.lua"),
+    ];
+    let rights = include_str!("../scripts/rights.lua");
+    let mut commands = std::collections::BTreeSet::new();
+    for call in scripts.iter().flat_map(|script| script.split("redis.call('").skip(1)) {
+        commands.extend(call.split('\'').next());
+    }
+    assert!(commands.len() > 15, "{commands:?}");
+    for command in commands {
+        assert!(rights.contains(&format!("{{'{command}'")), "rights.lua does not ask for {command}");
+    }
+}
+
 // Fails when the list of unfinished replies keeps what is over, or gives up what began meanwhile.
 #[tokio::test]
 async fn what_is_left_on_the_list_goes_when_it_is_old() {
@@ -180,55 +200,4 @@ async fn what_is_left_on_the_list_goes_when_it_is_old() {
     assert_eq!(conformance::unfinished(&*store).await, std::slice::from_ref(&id), "the others are found all the same");
     store.commit(&id, 1, Commit { running: Some(false), ..Commit::default() }).await.unwrap();
     assert_eq!(server.ask::<Vec<String>>(&["HKEYS", &key]).await, ["nobody"]);
-}
-
-// Fails when a script touches a key that it does not declare, or two slots: a cluster would refuse it.
-#[tokio::test]
-async fn the_scripts_keep_to_one_slot() {
-    let server = Server::with(&["--cluster-enabled", "yes"]).await;
-    server.ask::<()>(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]).await;
-    for _ in 0..600 {
-        if server.ask::<String>(&["CLUSTER", "INFO"]).await.contains("cluster_state:ok") {
-            break;
-        }
-        tokio::time::sleep(server::PATIENCE / 600).await;
-    }
-    let found = Found {
-        run_id: String::new(),
-        wait: durability::Wait::Nothing,
-        relies_on_appendfsync: false,
-        warnings: Vec::new(),
-    };
-    let settler = Settler::new(server.connection().await, "k".to_owned(), found.wait);
-    let lines = Lines::new(server.connection().await, settler, found, "x").await.unwrap();
-    // Only its keys and its clock are used: this server is none that it would take.
-    let other = Server::start().await;
-    let store = RedisStore::open(settings(&other, Durability::MEMORY)).await.unwrap();
-    let new = new_session();
-    let id = &new.id;
-    let run = |call: Call| {
-        let (lines, keys) = (&lines, &store.keys);
-        async move { Answer::read(call.run(lines).await.unwrap(), id, keys).unwrap().word().to_owned() }
-    };
-    let create = Call::of(&CREATE, [store.keys.state(id)]).arg("role").arg("user").number(1);
-    assert_eq!(run(create).await, "ok");
-    assert_eq!(run(store.enqueue_call(id, item("a", u64::MAX))).await, "fresh");
-    assert_eq!(run(store.enqueue_call(id, item("b", 1))).await, "fresh");
-    assert_eq!(run(store.commit_call(id, 1, everything(), "1-mark")).await, "ok");
-    let full = Commit { entries: vec![Bytes::from_static(b"e"); 10_001], ..Commit::default() };
-    assert_eq!(run(store.commit_call(id, 1, full, "-")).await, "ok");
-    assert_eq!(
-        run(Call::of(&ADVANCE, [store.keys.state(id)]).number(1).number(1).arg(padded(9)).arg("").arg("")).await,
-        "ok"
-    );
-    let claim = Call::of(&CLAIM, [store.keys.state(id)]).arg("a/1").arg("f").arg("").arg("format");
-    assert_eq!(run(claim).await, "ok");
-    assert_eq!(run(Call::of(&RELEASE, [store.keys.state(id)]).arg("f")).await, "ok");
-    let (lease, bell) = (store.keys.lease(store.node()), store.keys.bell(store.node()));
-    let renew = |ms: &'static str| Call::of(&RENEW, [lease.clone()]).arg("1").arg(ms).arg("");
-    assert_eq!(run(renew("90000")).await, "lapsed");
-    let ring = Call::of(&RING, [lease.clone(), bell]).arg("1").arg("x").arg("1").arg("all").arg("90000");
-    assert_eq!(run(ring).await, "told");
-    assert_eq!(run(renew("0")).await, "held");
-    assert_eq!(run(running::strike(&store.keys, id, "1-mark")).await, "ok");
 }

@@ -28,11 +28,33 @@ impl Server {
 
     /// Starts a server with these flags.
     pub(super) async fn with(flags: &[&str]) -> Self {
+        Self::on(free_port(), flags).await
+    }
+
+    /// Starts a server with these flags on a port.
+    pub(super) async fn on(port: u16, flags: &[&str]) -> Self {
         let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
         let home = TempDir::with_prefix("rolecall-redis-").unwrap();
-        let mut server = Self { port: free_port(), home, flags, child: None };
+        let mut server = Self { port, home, flags, child: None };
         server.restart().await;
         server
+    }
+
+    /// Starts a sentinel with these settings.
+    pub(super) async fn sentinel(port: u16, settings: &str) -> Self {
+        let home = TempDir::with_prefix("rolecall-redis-").unwrap();
+        // It keeps what it learns in there.
+        let file = home.path().join("sentinel.conf");
+        fs::write(&file, settings).unwrap();
+        let flags = vec![file.to_str().unwrap().to_owned(), "--sentinel".to_owned()];
+        let mut server = Self { port, home, flags, child: None };
+        server.restart().await;
+        server
+    }
+
+    /// Changes a flag of the next start.
+    pub(super) fn set(&mut self, flag: &str, value: &str) {
+        self.flags.extend([flag.to_owned(), value.to_owned()]);
     }
 
     /// Starts it, again, on the same port and folder, and waits until it answers.
@@ -45,8 +67,14 @@ impl Server {
     pub(super) fn begin(&mut self) {
         let log = fs::File::options().create(true).append(true).open(self.log_path()).unwrap();
         let mut command = Command::new("redis-server");
-        command.args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", "", "--daemonize", "no"]);
-        command.arg("--dir").arg(self.home.path()).args(&self.flags);
+        // What is read first comes first: the file of a sentinel.
+        let is_sentinel = self.flags.last().is_some_and(|flag| flag == "--sentinel");
+        command.args(self.flags.iter().filter(|_| is_sentinel));
+        command.args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--daemonize", "no"]);
+        command.arg("--dir").arg(self.home.path());
+        if !is_sentinel {
+            command.args(["--save", ""]).args(&self.flags);
+        }
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         let child = command.spawn();
         let child = child.expect("redis-server does not start; install it with `apt-get install redis-server`");
@@ -76,11 +104,29 @@ impl Server {
 
     /// Sends a command.
     pub(super) async fn ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
+        self.try_ask(words).await.unwrap()
+    }
+
+    /// Sends a command that may be refused.
+    pub(super) async fn try_ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> redis::RedisResult<T> {
         let mut command = redis::Cmd::new();
         for word in words {
             command.arg(*word);
         }
-        command.query_async(&mut self.connection().await).await.unwrap()
+        command.query_async(&mut self.connection().await).await
+    }
+
+    /// Waits until it answers as it should.
+    pub(super) async fn until(&self, words: &[&str], fits: impl Fn(&str) -> bool) {
+        let mut answer = String::new();
+        for _ in 0..600 {
+            answer = self.ask::<String>(words).await;
+            if fits(&answer) {
+                return;
+            }
+            tokio::time::sleep(PATIENCE / 600).await;
+        }
+        panic!("the server on port {} never answers {words:?} as it should: {answer}", self.port);
     }
 
     /// Kills it as `kill -9` does, and waits for its end.
