@@ -13,7 +13,7 @@ LISTEN ?= 127.0.0.1:8420
 # How `verify-contracts` writes its findings: human, short, json, github, sarif or junit.
 FORMAT ?= human
 
-.PHONY: bench-million storm help deps deps-peers build run test test-docs verify-contracts plugins laws sim mutants model bench bench-peers bench-sessions fuzz fmt fmt-check lint clean
+.PHONY: bench-million kills storm help deps deps-peers build run test test-docs verify-contracts plugins laws sim mutants model bench bench-peers bench-sessions fuzz fmt fmt-check lint clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -83,6 +83,13 @@ CLIENTS ?= 10000
 storm: ## Ten thousand real clients over failing connections for five minutes, and a ledger (release build)
 	@$(CARGO) build --release -q -p rolecall -p rolecall-storm
 	@$(TARGET)/release/rolecall-storm --clients $(CLIENTS) --minutes $(MINUTES)
+
+# KILLS and SEED make it longer or another one.
+KILLS ?= 500
+SEED  ?= 1
+kills: ## The embedded store killed 500 times while twelve writers write, and a ledger of what was acknowledged (release build)
+	@$(CARGO) build --release -q -p rolecall-kills
+	@$(TARGET)/release/rolecall-kills --kills $(KILLS) --seed $(SEED)
 
 bench: plugins ## Measure idle sessions, checks, delivery and resumes (release build)
 	@$(CARGO) build --release -q -p rolecall -p rolecall-tests
