@@ -13,7 +13,7 @@ LISTEN ?= 127.0.0.1:8420
 # How `verify-contracts` writes its findings: human, short, json, github, sarif or junit.
 FORMAT ?= human
 
-.PHONY: bench-million storm storm-nodes help deps deps-peers build run test test-docs verify-contracts plugins laws sim mutants model bench bench-peers bench-sessions fuzz fmt fmt-check lint clean
+.PHONY: bench-million kills storm storm-nodes help deps deps-peers build run test test-docs verify-contracts plugins laws sim mutants model bench bench-peers bench-sessions fuzz fmt fmt-check lint clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -90,8 +90,15 @@ storm: ## Ten thousand real clients over failing connections for five minutes, a
 # The same names make it longer or larger: make storm-nodes MINUTES=1 NODES_CLIENTS=500
 NODES_CLIENTS ?= 2000
 storm-nodes: ## Three servers on one Redis, killed and stopped for five minutes under two thousand clients (release build)
-	@$(CARGO) build --release -q -p rolecall -p rolecall-storm
+	@$(CARGO) build --release -q $(RELEASED)
 	@$(TARGET)/release/rolecall-storm --nodes 3 --clients $(NODES_CLIENTS) --minutes $(MINUTES)
+
+# KILLS and SEED make it longer or another one.
+KILLS ?= 500
+SEED  ?= 1
+kills: ## The embedded store killed 500 times while twelve writers write, and a ledger of what was acknowledged (release build)
+	@$(CARGO) build --release -q -p rolecall-kills
+	@$(TARGET)/release/rolecall-kills --kills $(KILLS) --seed $(SEED)
 
 bench: plugins ## Measure idle sessions, checks, delivery and resumes (release build)
 	@$(CARGO) build --release -q $(RELEASED)
