@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use super::*;
 use crate::store::conformance::item;
-use crate::store::redis::lines::Lines;
 use crate::store::redis::keys::padded;
+use crate::store::redis::lines::Lines;
 use crate::store::redis::scripts::{ADVANCE, CLAIM, Call, RENEW, RING};
 use crate::store::redis::server::Found;
 use crate::store::redis::settling::Settler;
