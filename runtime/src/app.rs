@@ -266,8 +266,9 @@ async fn open_store(config: &Config) -> Result<Arc<dyn Store>, AppError> {
         StoreKind::Embedded => Ok(Arc::new(EmbeddedStore::open(&config.data.join("store"))?)),
         StoreKind::Redis => {
             let (ca, cert, key) = (&config.redis_ca, &config.redis_cert, &config.redis_key);
-            let tls = RedisTls::read(ca.as_deref(), cert.as_deref(), key.as_deref())?;
-            let address = RedisAddress::parse(config.redis_url.reveal())?.with_tls(tls)?;
+            let tls = RedisTls::read(ca.as_deref(), cert.as_deref(), key.as_deref()).map_err(StoreError::from)?;
+            let address = RedisAddress::parse(config.redis_url.reveal()).and_then(|address| address.with_tls(tls));
+            let address = address.map_err(StoreError::from)?;
             let (prefix, durability) = (config.redis_prefix.clone(), config.redis_durability);
             let (node, lease) =
                 (config.node_id.as_deref().map_or_else(Node::nameless, Node::begin)?, config.node_lease);

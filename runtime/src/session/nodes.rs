@@ -182,7 +182,7 @@ impl Deps {
     /// Sends all clients to other processes, one after the other over so long, and waits until they have gone or that time
     /// is over. Each is served until it goes; nobody new is let in.
     pub(super) async fn hand_all_over(&self, over: Duration) {
-        if self.store.nodes().is_none() || self.stop.is_cancelled() {
+        if self.store.nodes().is_none() || self.stop.is_cancelled() || over.is_zero() {
             return;
         }
         self.leaving.store(true, Ordering::SeqCst);

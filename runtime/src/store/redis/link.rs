@@ -360,7 +360,7 @@ impl Shared {
         }
         let settler = Settler::new(waits, Spot::new(self.keys.clone(), member), found.wait);
         let lines = Lines::new(work, settler, found, &self.keys.connection_name()).await.map_err(failed)?;
-        lines.close_earlier(before).await.map_err(failed)?;
+        lines.close_earlier(before, &self.keys.connection_name()).await.map_err(failed)?;
         Ok(lines)
     }
 }

@@ -195,7 +195,7 @@ mod tests {
     // Fails when keys of one session are in two slots.
     #[test]
     fn a_session_has_one_slot() {
-        let keys = Keys::new("rolecall:");
+        let keys = Keys::new("rolecall:", crate::store::Node::begin("a").unwrap());
         for _ in 0..100 {
             let id = SessionId::random().unwrap();
             let all = [

@@ -181,7 +181,7 @@ async fn a_first_file_is_waited_for() {
 async fn a_write_that_is_given_up_during_a_read_stays_in_doubt() {
     let server = Server::with(&["--repl-diskless-sync-delay", "0"]).await;
     let replica = replica_of(&server).await;
-    let spot = spot::Spot::new(Keys::new("test:"), None);
+    let spot = spot::Spot::new(Keys::new("test:", Node::begin("a").unwrap()), None);
     let settler = settling::Settler::new(server.connection().await, spot, durability::Wait::Replicas(1));
     settler.vouch(settler.doubts()).await.unwrap();
     replica.freeze(true);
