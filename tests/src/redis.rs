@@ -19,6 +19,7 @@ use crate::server::{free_port, show};
 pub struct Redis {
     address: SocketAddr,
     home: TempDir,
+    flags: Vec<String>,
     child: Option<Child>,
 }
 
@@ -28,7 +29,17 @@ impl Redis {
     /// # Errors
     /// When it does not start; says what to install where there is none.
     pub async fn start() -> Result<Self> {
-        let mut server = Self { address: free_port()?, home: TempDir::with_prefix("rolecall-redis-")?, child: None };
+        Self::with(&[]).await
+    }
+
+    /// Starts a server with further flags.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn with(flags: &[&str]) -> Result<Self> {
+        let home = TempDir::with_prefix("rolecall-redis-")?;
+        let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
+        let mut server = Self { address: free_port()?, home, flags, child: None };
         server.restart().await?;
         Ok(server)
     }
@@ -43,6 +54,7 @@ impl Redis {
         let mut command = Command::new("redis-server");
         command.args(["--bind", "127.0.0.1", "--port", &self.address.port().to_string(), "--save", ""]);
         command.args(["--appendonly", "yes", "--appendfsync", "always"]).arg("--dir").arg(self.home.path());
+        command.args(&self.flags);
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         let child = command.spawn();
         self.child =
@@ -59,6 +71,29 @@ impl Redis {
         child.kill()?;
         child.wait()?;
         Ok(())
+    }
+
+    /// Sends a command, and gives what is answered within its first 64 KiB, as it is on the wire.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn ask(&self, words: &[&str]) -> Result<String> {
+        let mut command = format!("*{}\r\n", words.len());
+        for word in words {
+            command.push_str(&format!("${}\r\n{word}\r\n", word.len()));
+        }
+        let mut stream = TcpStream::connect(self.address).await?;
+        stream.write_all(command.as_bytes()).await?;
+        let mut answer = vec![0u8; 1 << 16];
+        let length = stream.read(&mut answer).await?;
+        answer.truncate(length);
+        Ok(String::from_utf8_lossy(&answer).into_owned())
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Its URL.

@@ -257,8 +257,13 @@ impl Deps {
     }
 
     async fn load(&self, id: &SessionId) -> Result<Loaded, SessionError> {
-        let row = self.store.session(id).await?.ok_or_else(|| SessionError::NoSession(id.clone()))?;
-        let saved = Saved::decode_stored(&row.state, id)?;
+        let mut row = self.store.session(id).await?.ok_or_else(|| SessionError::NoSession(id.clone()))?;
+        let mut saved = Saved::decode_stored(&row.state, id)?;
+        // Behind the read: it is not older than what was read.
+        let lineage = self.store.lineage(id)?;
+        if lineage.doubts(saved.lineage()) && row.head > 0 && !self.places.lock().proves(id, &row) {
+            self.begin_behind_a_loss(&mut row, &mut saved).await?;
+        }
         let said = match &saved.running {
             Some(running) => self.said(id, running.turn, running.seq).await?,
             None => ReplyText::default(),

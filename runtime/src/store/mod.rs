@@ -14,6 +14,7 @@ mod embedded;
 mod error;
 #[cfg(test)]
 mod histories;
+mod lineage;
 mod memory;
 mod redis;
 mod types;
@@ -26,6 +27,7 @@ pub use embedded::EmbeddedStore;
 #[cfg(all(test, target_os = "linux"))]
 pub(crate) use embedded::faults::fill_disk;
 pub use error::StoreError;
+pub use lineage::Lineage;
 pub use memory::MemoryStore;
 pub use types::{Commit, Committed, Delivered, Enqueued, InboxItem, LogEntry, NewSession, SessionRow};
 
@@ -88,6 +90,12 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
 
     /// Sessions whose last commit left a reply unfinished.
     async fn interrupted(&self) -> Result<Vec<SessionId>, StoreError>;
+
+    /// Where what the store holds of a session comes from. Asked for behind a read of the session, it is not older than
+    /// what was read.
+    fn lineage(&self, _id: &SessionId) -> Result<Lineage, StoreError> {
+        Ok(Lineage::default())
+    }
 
     /// Whether writes are accepted, as far as is known without trying one.
     fn healthy(&self) -> Result<(), StoreError>;

@@ -6,12 +6,11 @@ use rolecall_wire::frame::Hello;
 use super::super::attach::{Attachment, Resume};
 use super::super::error::SessionError;
 use super::super::line::line;
+use super::super::lost::MAX_LOST;
 use super::super::places::{Attached, Attempt};
 use super::Actor;
-use crate::ids::{Epoch, Seq, TokenGeneration};
+use crate::ids::{Epoch, TokenGeneration};
 
-/// How far a client may be ahead of the log. A store loses what it had not synced, never this much.
-const MAX_LOST: Seq = 1_000_000;
 /// How many epochs a client may be ahead.
 const MAX_LOST_EPOCHS: Epoch = 16;
 
@@ -79,6 +78,10 @@ impl Actor {
         }
         if let Some(first) = self.machine.forked(self.epoch, hello.epoch, hello.last_seq) {
             return Err(SessionError::Forked { first, current: self.epoch });
+        }
+        if self.machine.lost(self.epoch, hello.epoch, hello.last_seq) {
+            tracing::warn!(session = %self.id, client = hello.last_seq, "a client has messages that the store lost; it is told that the epoch is another");
+            return Ok(Resume::Regressed);
         }
         if hello.last_seq <= head && hello.epoch <= self.epoch {
             return Ok(if hello.last_seq == 0 { Resume::Fresh } else { Resume::Resumed });

@@ -1,0 +1,68 @@
+//! How sessions are read, and listed while a reply of theirs is unfinished.
+
+use redis::{Cmd, Value};
+
+use super::{RedisFault, RedisStore, answer, running};
+use crate::ids::SessionId;
+use crate::store::{SessionRow, StoreError};
+
+impl RedisStore {
+    /// Asks for the row of a session, and then for something else about it. A connection that turns out to be broken is
+    /// replaced and asked again: reading twice is harmless.
+    pub(super) async fn look(
+        &self,
+        id: &SessionId,
+        other: Option<(&str, &Cmd)>,
+    ) -> Result<Option<(SessionRow, Value)>, StoreError> {
+        match self.look_once(id, other).await {
+            Err(StoreError::Redis(RedisFault::Unreachable { .. })) => self.look_once(id, other).await,
+            outcome => outcome,
+        }
+    }
+
+    async fn look_once(
+        &self,
+        id: &SessionId,
+        other: Option<(&str, &Cmd)>,
+    ) -> Result<Option<(SessionRow, Value)>, StoreError> {
+        let (key, row) = (self.keys.state(id), self.row_of(id));
+        let both = match other {
+            Some(other) => self.servers.read_both((&key, &row), other).await?,
+            None => Some((self.servers.read(&key, &row).await?, Value::Nil)),
+        };
+        if let Some((row, found)) = both {
+            return Ok(answer::row(row, id, &self.keys)?.map(|row| (row, found)));
+        }
+        // One of them is being moved: the other may still be where it was.
+        let row = answer::row(self.servers.read(&key, &row).await?, id, &self.keys)?;
+        let found = match other {
+            Some((key, command)) => self.servers.read(key, command).await?,
+            None => Value::Nil,
+        };
+        Ok(row.map(|row| (row, found)))
+    }
+
+    fn row_of(&self, id: &SessionId) -> Cmd {
+        redis::cmd("HMGET").arg(self.keys.state(id)).arg(&answer::ROW).take()
+    }
+
+    /// Lists a session before the step that marks it. Gives the mark.
+    pub(super) async fn list(&self, id: &SessionId) -> Result<String, StoreError> {
+        let mark = self.marks.make(self.clock.now_ms());
+        // What becomes of the list alone changes nothing: this fails like a read.
+        let (key, command) = (self.keys.running_of(id), running::list(&self.keys, id, &mark));
+        if self.servers.are_many() {
+            self.servers.write(&key, &command).await?;
+        } else {
+            self.servers.ask::<()>(&key, &command).await?;
+        }
+        Ok(mark)
+    }
+
+    /// Strikes a session off, whose mark is gone. What stays listed is found by the next who looks.
+    pub(super) async fn strike(&self, id: &SessionId, mark: &str) {
+        if let Err(fault) = running::strike(&self.servers, &self.keys, id, mark).await {
+            tracing::debug!(session = %id, %fault, "a finished reply stays on the list for now");
+        }
+    }
+}
