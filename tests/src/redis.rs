@@ -19,6 +19,7 @@ use crate::server::{free_port, show, signal};
 pub struct Redis {
     address: SocketAddr,
     home: TempDir,
+    flags: Vec<String>,
     child: Option<Child>,
 }
 
@@ -28,7 +29,17 @@ impl Redis {
     /// # Errors
     /// When it does not start; says what to install where there is none.
     pub async fn start() -> Result<Self> {
-        let mut server = Self { address: free_port()?, home: TempDir::with_prefix("rolecall-redis-")?, child: None };
+        Self::with(&[]).await
+    }
+
+    /// Starts a server with further flags.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn with(flags: &[&str]) -> Result<Self> {
+        let home = TempDir::with_prefix("rolecall-redis-")?;
+        let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
+        let mut server = Self { address: free_port()?, home, flags, child: None };
         server.restart().await?;
         Ok(server)
     }
@@ -43,6 +54,7 @@ impl Redis {
         let mut command = Command::new("redis-server");
         command.args(["--bind", "127.0.0.1", "--port", &self.address.port().to_string(), "--save", ""]);
         command.args(["--appendonly", "yes", "--appendfsync", "always"]).arg("--dir").arg(self.home.path());
+        command.args(&self.flags);
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         let child = command.spawn();
         self.child =
@@ -102,6 +114,12 @@ impl Redis {
             }
         }
         Ok(texts)
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Its URL.

@@ -2,6 +2,7 @@
 
 #![allow(clippy::indexing_slicing, reason = "only JSON values are indexed, where a missing field is null")]
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -11,7 +12,11 @@ use rolecall_tests::http;
 use rolecall_tests::redis::Redis;
 use rolecall_tests::server::{Options, Server};
 use rolecall_tests::upstream::{Script, Upstream, directive};
-use rolecall_tests::ws::{Arrival, Socket};
+use rolecall_tests::ws::{self, Arrival, Hello, Socket};
+use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 /// A reply of thirty pieces, slow enough to be hit in the middle.
 fn story(round: usize) -> String {
@@ -99,6 +104,146 @@ async fn is_ready(server: &Server, wanted: bool) -> Result<()> {
         ensure!(started.elapsed() < PATIENCE, "/readyz stays {}: {}", answer.status, answer.text());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// An address at which one server is, and later another.
+struct Place {
+    address: SocketAddr,
+    leads_to: watch::Sender<SocketAddr>,
+    _tasks: JoinSet<()>,
+}
+
+impl Place {
+    async fn of(first: SocketAddr) -> Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let (leads_to, leads) = watch::channel(first);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            let mut connections = JoinSet::new();
+            while let Ok((mut near, _)) = listener.accept().await {
+                let there = *leads.borrow();
+                connections.spawn(async move {
+                    if let Ok(mut far) = TcpStream::connect(there).await {
+                        let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+                    }
+                });
+            }
+        });
+        Ok(Self { address, leads_to, _tasks: tasks })
+    }
+}
+
+/// What a client is told that comes back, up to where it is told that it has everything.
+async fn come_back(to: SocketAddr, hello: &Hello) -> Result<(Socket, Value, Vec<Value>)> {
+    let started = clock::now();
+    'again: loop {
+        ensure!(started.elapsed() < PATIENCE, "nobody lets {hello:?} in");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let Ok(mut socket) = ws::connect(to, hello).await else { continue };
+        // The actor that knew more than there is ends when it finds out.
+        let Ok(Arrival::Frame(welcome)) = socket.next().await else { continue };
+        ensure!(welcome["type"] == "welcome", "{welcome}");
+        let mut told = Vec::new();
+        while !told.last().is_some_and(|frame: &Value| frame["type"] == "resumed") {
+            let Ok(Arrival::Frame(frame)) = socket.next().await else { continue 'again };
+            told.push(frame);
+        }
+        return Ok((socket, welcome, told));
+    }
+}
+
+/// Where a client stands that has everything up to a number of the first epoch.
+async fn stands(to: SocketAddr, person: &Person, last_seq: u64) -> Result<Value> {
+    let asked = json!({"session_token": person.session.token, "last_sequence_id": last_seq, "epoch": 1});
+    http::post(to, "/v1/reconnect", &asked).await?.json()
+}
+
+/// Says something and gives the numbers of the messages that come of it.
+async fn numbers(socket: &mut Socket, client_seq: u64, text: &str) -> Result<Vec<u64>> {
+    socket.say(client_seq, "again", text).await?;
+    let mut numbers = Vec::new();
+    loop {
+        let Arrival::Frame(frame) = socket.next().await? else { anyhow::bail!("cut too early") };
+        ensure!(frame["type"] != "error", "{frame}");
+        numbers.extend(frame["seq"].as_u64().filter(|_| frame["type"] == "message"));
+        if frame["body"]["kind"] == "reply" {
+            return Ok(numbers);
+        }
+    }
+}
+
+// Fails when a failover that drops what was acknowledged goes unnoticed: a number that a client has seen is given to
+// another message, or a client that has lost messages is told that it goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failover_that_drops_messages_is_told_to_everybody() -> Result<()> {
+    let (mut redis, upstream) = (Redis::with(&["--repl-diskless-sync-delay", "0"]).await?, Upstream::loopback().await?);
+    let port = redis.address().port().to_string();
+    let heir = Redis::with(&["--replicaof", "127.0.0.1", &port]).await?;
+    let place = Place::of(redis.address()).await?;
+    let url = format!("redis://{}/0", place.address);
+    let options = Options::upstream(&upstream.url()).flag("--store", "redis").flag("--redis-url", &url);
+    let server = Server::start(options.flag("--redis-durability", "memory")).await?;
+    let (mut loser, mut keeper) =
+        (Person::meet(server.address(), "storyteller").await?, Person::meet(server.address(), "storyteller").await?);
+    for person in [&mut loser, &mut keeper] {
+        let mut socket = person.attach().await?;
+        person.ask(&mut socket, &story(0)).await?;
+    }
+    let started = clock::now();
+    while redis.ask(&["WAIT", "1", "1000"]).await? != ["1"] {
+        ensure!(started.elapsed() < PATIENCE, "the replica has nothing");
+    }
+    // It takes over before the other knows, which takes some more: what is lost.
+    ensure!(heir.ask(&["REPLICAOF", "NO", "ONE"]).await? == ["OK"], "it does not take over");
+    let kept = loser.ledger.last_seq();
+    let mut socket = loser.attach().await?;
+    loser.ask(&mut socket, &story(1)).await?;
+    drop(socket);
+    let seen = loser.ledger.last_seq();
+    ensure!(seen > kept + 1, "nothing is lost: {seen} after {kept}");
+
+    redis.kill()?;
+    is_ready(&server, false).await?;
+    place.leads_to.send_replace(heir.address());
+    is_ready(&server, true).await?;
+
+    // Before the client comes back that has seen what is lost, another one of the same session goes on.
+    let fresh = Hello::fresh(&loser.session.token);
+    let started = clock::now();
+    let (socket, given) = loop {
+        ensure!(started.elapsed() < PATIENCE, "the session does not go on");
+        let (mut socket, welcome, _) = come_back(server.address(), &fresh).await?;
+        let said = welcome["client_seq"].as_u64().context("no client_seq")?;
+        // Who still knows what is lost finds out with its next step, and lets go.
+        match numbers(&mut socket, said + 1, &story(2)).await {
+            Ok(given) => {
+                ensure!(welcome["epoch"] == 2, "{welcome}");
+                break (socket, given);
+            }
+            Err(error) => ensure!(welcome["epoch"] == 1, "{error:#}: {welcome}"),
+        }
+    };
+    ensure!(given.iter().all(|seq| *seq > seen) && given.len() > 1, "{given:?}, and {seen} was seen");
+    drop(socket);
+
+    let place_of = stands(server.address(), &loser, seen).await?;
+    ensure!(place_of["regressed"] == true && place_of["resumed"] == false, "{place_of}");
+    let (_socket, welcome, told) = come_back(server.address(), &loser.hello()).await?;
+    ensure!(welcome["epoch"] == 2 && welcome["resume_from"] == seen + 1, "{welcome}");
+    let again: Vec<u64> =
+        told.iter().filter(|frame| frame["type"] == "message").filter_map(|frame| frame["seq"].as_u64()).collect();
+    ensure!(again == given, "{again:?}, not {given:?}");
+
+    // Who has lost nothing goes on where it was.
+    let has = keeper.ledger.last_seq();
+    let place_of = stands(server.address(), &keeper, has).await?;
+    ensure!(place_of["regressed"] == false, "{place_of}");
+    let (mut socket, welcome, told) = come_back(server.address(), &keeper.hello()).await?;
+    ensure!(welcome["resume_from"] == has + 1 && welcome["client_seq"] == 1, "{welcome}");
+    ensure!(told.iter().all(|frame| frame["type"] != "message"), "{told:?}");
+    numbers(&mut socket, 2, &story(3)).await?;
+    Ok(())
 }
 
 // Fails when a Redis that would lose what is acknowledged is served on, or the refusal does not say what mends it.

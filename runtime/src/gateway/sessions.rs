@@ -104,7 +104,7 @@ struct ReconnectResponse {
     next_sequence_id: Seq,
     /// Whether the client can go on without a hole: it has everything, or `missing` has the rest.
     resumed: bool,
-    /// Whether the client is ahead: the store lost a tail. Attaching starts a new epoch.
+    /// Whether the client has messages that the store lost. Attaching starts a new epoch, or one has begun.
     regressed: bool,
     /// The first message that the client has otherwise: the store lost it, and another has its number
     /// now. The client forgets what it has from there on.
@@ -131,6 +131,7 @@ pub(super) async fn reconnect(
     let position = app.sessions.position(&claims.sid).await?;
     position.admit(claims.generation)?;
     let forked_at = app.sessions.forked(&claims.sid, request.epoch, request.last_sequence_id).await?;
+    let lost = app.sessions.lost(&claims.sid, request.epoch, request.last_sequence_id).await?;
     let last = forked_at.map_or(request.last_sequence_id, |first| first.saturating_sub(1));
     let from = last.saturating_add(1).max(position.floor.saturating_add(1));
     let missing =
@@ -139,8 +140,8 @@ pub(super) async fn reconnect(
         session_id: claims.sid.to_string(),
         epoch: position.epoch,
         next_sequence_id: position.head.saturating_add(1),
-        resumed: forked_at.is_none() && last >= position.floor && last <= position.head,
-        regressed: last > position.head,
+        resumed: forked_at.is_none() && !lost && last >= position.floor && last <= position.head,
+        regressed: lost || last > position.head,
         forked_at,
         missing,
     };

@@ -275,6 +275,9 @@ impl Actor {
         if self.in_flight.is_some() || self.machine.is_settled() {
             return;
         }
+        if let Ok(lineage) = self.deps.store.lineage(&self.id) {
+            self.machine.set_lineage(lineage.id);
+        }
         let (pending, state) = self.machine.take();
         if !pending.is_durable() {
             return self.answer(pending.answers);

@@ -11,8 +11,10 @@ mod actor;
 mod attach;
 mod error;
 mod event;
+mod forks;
 mod generation;
 mod line;
+mod lost;
 mod nodes;
 mod ownership;
 mod places;
@@ -261,6 +263,16 @@ impl Sessions {
     pub async fn forked(&self, id: &SessionId, epoch: Epoch, last_seq: Seq) -> Result<Option<Seq>, SessionError> {
         let row = self.0.store.session(id).await?.ok_or_else(|| SessionError::NoSession(id.clone()))?;
         Ok(Saved::decode_stored(&row.state, id)?.forked(row.epoch, epoch, last_seq))
+    }
+
+    /// Whether a client with everything up to `last_seq` of `epoch` has messages that the store lost, whose numbers nobody
+    /// else has.
+    ///
+    /// # Errors
+    /// When there is no such session, or the store cannot be read.
+    pub async fn lost(&self, id: &SessionId, epoch: Epoch, last_seq: Seq) -> Result<bool, SessionError> {
+        let row = self.0.store.session(id).await?.ok_or_else(|| SessionError::NoSession(id.clone()))?;
+        Ok(Saved::decode_stored(&row.state, id)?.lost(row.epoch, epoch, last_seq))
     }
 
     /// Committed messages from `from` on, in order, at most `limit`, and of at most 1 MiB of text unless

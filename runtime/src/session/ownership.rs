@@ -13,6 +13,7 @@ use rolecall_wire::frame::Hello;
 use tokio::time::sleep;
 
 use super::error::SessionError;
+use super::lost::MAX_LOST;
 use super::places::Attempt;
 use super::registry::Deps;
 use super::saved::{Saved, admit};
@@ -27,8 +28,6 @@ const DEAF: Duration = Duration::from_millis(300);
 const LOOK: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(80));
 /// Owners, one after the other, of whom a session is asked before its client must come again.
 const OWNERS: usize = 4;
-/// How far a client may be ahead of the log. A store loses what it had not synced, never this much.
-const MAX_LOST: Seq = 1_000_000;
 /// How many epochs a client may be ahead.
 const MAX_LOST_EPOCHS: Epoch = 16;
 

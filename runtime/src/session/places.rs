@@ -107,6 +107,11 @@ impl Places {
         self.by_id.keys().cloned().collect()
     }
 
+    /// Whether a session sleeps here with everything that a row has: then nothing is lost of it.
+    pub(super) fn proves(&self, id: &SessionId, row: &SessionRow) -> bool {
+        matches!(self.by_id.get(id), Some(Place::Asleep(_, asleep)) if asleep.is_of(row))
+    }
+
     /// How many have an actor.
     pub(super) fn awake(&self) -> usize {
         self.awake

@@ -336,9 +336,14 @@ impl Deps {
     }
 
     async fn load(&self, owned: Owned) -> Result<Loaded, SessionError> {
-        let Owned { row, fence } = owned;
-        let id = &row.created.id;
-        let saved = Saved::decode_stored(&row.state, id)?;
+        let Owned { mut row, fence } = owned;
+        let id = &row.created.id.clone();
+        let mut saved = Saved::decode_stored(&row.state, id)?;
+        // Behind the read: it is not older than what was read.
+        let lineage = self.store.lineage(id)?;
+        if lineage.doubts(saved.lineage()) && row.head > 0 && !self.places.lock().proves(id, &row) {
+            self.begin_behind_a_loss(&mut row, &mut saved).await?;
+        }
         let said = match &saved.running {
             Some(running) => self.said(id, running.turn, running.seq).await?,
             None => ReplyText::default(),

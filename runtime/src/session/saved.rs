@@ -4,10 +4,11 @@ use prost::Message as _;
 use rolecall_wire::heartbeat::Learned;
 
 use super::error::SessionError;
+use super::forks::Fork;
 use super::places::Attempt;
 use super::turn::{Line, Speaker};
 use crate::dialogue::{self, Keep};
-use crate::ids::{Epoch, Seq, SessionId, TokenGeneration};
+use crate::ids::{Seq, SessionId, TokenGeneration};
 use crate::store::StoreError;
 
 /// Answers remembered, so that a repeated send gets its first answer.
@@ -16,8 +17,6 @@ pub(super) const ANSWERS: usize = 256;
 const HISTORY_LINES: usize = 40;
 /// Bytes of dialogue kept; the oldest lines go first.
 const HISTORY_BYTES: usize = 32 * 1_024;
-/// Epochs whose beginnings are remembered; a client of an older one starts again.
-const FORKS: usize = 64;
 /// Version of the encoding: the first byte.
 const VERSION: u8 = 1;
 
@@ -45,7 +44,7 @@ pub(super) struct Saved {
     /// Where the last epochs began, in order. Written before the store begins one, so that an entry
     /// above the store's epoch is of one that never came to be.
     #[prost(message, repeated, tag = "7")]
-    forks: Vec<Fork>,
+    pub(super) forks: Vec<Fork>,
     /// What is remembered of the dialogue, as it encodes itself; nothing for roles that keep none.
     #[prost(bytes = "vec", tag = "8")]
     dialogue: Vec<u8>,
@@ -61,6 +60,9 @@ pub(super) struct Saved {
     /// And which one.
     #[prost(uint32, tag = "12")]
     attempt: u32,
+    /// The line of copies that the store's data was in when this was written; nothing where the store loses nothing.
+    #[prost(string, tag = "13")]
+    lineage: String,
 }
 
 /// The one part of it that reading the log needs; the rest is passed over.
@@ -76,15 +78,6 @@ struct Admission {
 /// [`SessionError::Replayed`].
 pub(super) fn admit(used: TokenGeneration, presented: TokenGeneration) -> Result<(), SessionError> {
     if presented < used { Err(SessionError::Replayed { presented, used }) } else { Ok(()) }
-}
-
-/// Where an epoch began: a client of an earlier one shares the log up to there.
-#[derive(Clone, PartialEq, Eq, prost::Message)]
-struct Fork {
-    #[prost(uint32, tag = "1")]
-    epoch: Epoch,
-    #[prost(uint64, tag = "2")]
-    first: Seq,
 }
 
 /// A turn to be answered.
@@ -204,24 +197,14 @@ impl Saved {
         drop_front(&mut self.accepted, ANSWERS);
     }
 
-    /// Remembers that an epoch begins with this sequence id.
-    pub(super) fn begin_epoch(&mut self, epoch: Epoch, first: Seq) {
-        self.forks.retain(|fork| fork.epoch < epoch);
-        self.forks.push(Fork { epoch, first });
-        drop_front(&mut self.forks, FORKS);
+    /// The line of copies that the store's data was in when this was written.
+    pub(super) fn lineage(&self) -> &str {
+        &self.lineage
     }
 
-    /// The first sequence id that means something else now than it did to a client which has
-    /// everything up to `last_seq` of `epoch`; `None` when there is no such. Where the beginning of the
-    /// next epoch is not known any more, that is the first of all.
-    pub(super) fn forked(&self, current: Epoch, epoch: Epoch, last_seq: Seq) -> Option<Seq> {
-        if epoch == 0 || epoch >= current || last_seq == 0 {
-            return None;
-        }
-        let known = self.forks.iter().find(|fork| fork.epoch == epoch.saturating_add(1));
-        let later = self.forks.iter().filter(|fork| fork.epoch > epoch && fork.epoch <= current);
-        let first = known.and_then(|_| later.map(|fork| fork.first).min()).unwrap_or(1);
-        (last_seq >= first).then_some(first)
+    /// Notes where the store's data is now. Only for who knows that nothing is lost behind its back.
+    pub(super) fn set_lineage(&mut self, lineage: String) {
+        self.lineage = lineage;
     }
 
     /// Remembers what was said in the turn that is over.
@@ -277,7 +260,7 @@ fn decode<T: prost::Message + Default>(bytes: &[u8], id: &SessionId) -> Result<T
     }
 }
 
-fn drop_front<T>(items: &mut Vec<T>, kept: usize) {
+pub(super) fn drop_front<T>(items: &mut Vec<T>, kept: usize) {
     let surplus = items.len().saturating_sub(kept);
     items.drain(..surplus);
 }
@@ -329,25 +312,6 @@ mod tests {
         }
         assert_eq!(saved.known(44), Known::Forgotten);
         assert_eq!(saved.known(0), Known::Forgotten);
-    }
-
-    // Fails when an epoch's beginning is taken from another one, or a forgotten one lets everybody on.
-    #[test]
-    fn tells_the_forks_of_epochs() {
-        let mut saved = Saved::default();
-        for epoch in 2..=100 {
-            saved.begin_epoch(epoch, u64::from(epoch) * 10);
-        }
-        assert_eq!(saved.forked(100, 99, 1_000), Some(1_000));
-        assert_eq!(saved.forked(100, 99, 999), None);
-        assert_eq!(saved.forked(100, 50, 509), None);
-        assert_eq!(saved.forked(100, 50, 510), Some(510));
-        assert_eq!(saved.forked(50, 50, 9_999), None, "epochs that the store never began");
-        assert_eq!(saved.forked(100, 3, 5), Some(1), "forgotten");
-        assert_eq!(saved.forked(100, 3, 0), None);
-        assert_eq!(saved.forked(100, 0, 5), None);
-        saved.begin_epoch(51, 505);
-        assert_eq!(saved.forked(51, 50, 506), Some(505), "the later attempt counts");
     }
 
     // Fails when the state grows with the dialogue, or a reply is kept without its question.

@@ -290,6 +290,16 @@ impl Machine {
         self.pending.changed |= at_once;
     }
 
+    /// Whether a client has messages that the store lost, whose numbers nobody else has.
+    pub(super) fn lost(&self, current: Epoch, epoch: Epoch, last_seq: Seq) -> bool {
+        self.saved.lost(current, epoch, last_seq)
+    }
+
+    /// Notes where the store's data is, for the next step: that is made only if nothing is lost of the log.
+    pub(super) fn set_lineage(&mut self, lineage: String) {
+        self.saved.set_lineage(lineage);
+    }
+
     /// An epoch is about to begin with this sequence id.
     pub(super) fn begin_epoch(&mut self, epoch: Epoch, first: Seq) {
         self.saved.begin_epoch(epoch, first);

@@ -14,6 +14,7 @@ mod embedded;
 mod error;
 #[cfg(test)]
 mod histories;
+mod lineage;
 mod memory;
 #[cfg(test)]
 pub(crate) mod neighbours;
@@ -30,6 +31,7 @@ pub use embedded::EmbeddedStore;
 #[cfg(all(test, target_os = "linux"))]
 pub(crate) use embedded::faults::fill_disk;
 pub use error::StoreError;
+pub use lineage::Lineage;
 pub use memory::MemoryStore;
 pub use nodes::{Lease, Nodes, Ring};
 pub use owner::{BadNode, Fence, Hold, Node, NodeError};
@@ -122,6 +124,12 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
     /// The processes on this store; `None` for one that a process has to itself.
     fn nodes(&self) -> Option<&dyn Nodes> {
         None
+    }
+
+    /// Where what the store holds of a session comes from. Asked for behind a read of the session, it is not older than
+    /// what was read.
+    fn lineage(&self, _id: &SessionId) -> Result<Lineage, StoreError> {
+        Ok(Lineage::default())
     }
 
     /// Whether writes are accepted, as far as is known without trying one.

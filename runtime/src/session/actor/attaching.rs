@@ -69,6 +69,10 @@ impl Actor {
         if let Some(first) = self.machine.forked(self.epoch, hello.epoch, hello.last_seq) {
             return Err(SessionError::Forked { first, current: self.epoch });
         }
+        if self.machine.lost(self.epoch, hello.epoch, hello.last_seq) {
+            tracing::warn!(session = %self.id, client = hello.last_seq, "a client has messages that the store lost; it is told that the epoch is another");
+            return Ok(Resume::Regressed);
+        }
         if hello.last_seq <= head && hello.epoch <= self.epoch {
             return Ok(if hello.last_seq == 0 { Resume::Fresh } else { Resume::Resumed });
         }

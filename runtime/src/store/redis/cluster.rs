@@ -113,6 +113,13 @@ impl Cluster {
         Ok((link, lines))
     }
 
+    /// The connection to the node of a slot, if there is one now.
+    pub(super) fn now(&self, slot: u16) -> Result<Arc<Lines>, StoreError> {
+        let map = self.shared.map();
+        let owner = map.owner(slot).ok_or_else(|| self.shared.uncovered(slot))?;
+        self.shared.link(owner).now()
+    }
+
     /// The link to a node.
     pub(super) fn link(&self, node: &Node) -> Arc<Link> {
         self.shared.link(node)

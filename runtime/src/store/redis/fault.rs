@@ -230,8 +230,12 @@ impl RedisFault {
 /// Whether a handshake failed because of a certificate. An alert of the server comes with its first answer.
 fn distrusts(error: &RedisError) -> bool {
     use std::error::Error as _;
-    let source = error.source().and_then(|source| source.downcast_ref::<std::io::Error>());
-    match source.and_then(|source| source.get_ref()?.downcast_ref::<rustls::Error>()) {
+    type Shared = std::sync::Arc<dyn std::error::Error + Send + Sync>;
+    let io = error.source().and_then(|source| match source.downcast_ref::<Shared>() {
+        Some(shared) => shared.downcast_ref::<std::io::Error>(),
+        None => source.downcast_ref::<std::io::Error>(),
+    });
+    match io.and_then(|source| source.get_ref()?.downcast_ref::<rustls::Error>()) {
         Some(rustls::Error::InvalidCertificate(_)) => true,
         Some(rustls::Error::AlertReceived(alert)) => {
             use rustls::AlertDescription as Alert;
@@ -245,6 +249,7 @@ fn distrusts(error: &RedisError) -> bool {
                     | Alert::UnknownCA
                     | Alert::CertificateRequired
                     | Alert::HandshakeFailure
+                    | Alert::DecryptError
                     | Alert::AccessDenied
             )
         }

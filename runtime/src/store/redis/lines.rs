@@ -7,6 +7,7 @@ use redis::{ErrorKind, FromRedisValue, RedisError, ServerErrorKind};
 use super::RedisFault;
 use super::server::{self, Found};
 use super::settling::Settler;
+use crate::store::Lineage;
 
 /// A connection that serves.
 pub(super) struct Lines {
@@ -51,6 +52,11 @@ impl Lines {
     /// What the server is called.
     pub(super) fn server(&self) -> &str {
         &self.found.server
+    }
+
+    /// Where what it holds comes from.
+    pub(super) fn lineage(&self) -> &Lineage {
+        &self.found.lineage
     }
 
     /// The connection of reads and writes.

@@ -349,7 +349,11 @@ impl Shared {
         let failed = |error: RedisError| RedisFault::of(&error, &name, secrets(), "");
         let (mut work, waits) = (dial(&client, &name, secrets()).await?, dial(&client, &name, secrets()).await?);
         let member = self.target.member();
-        let wanted = Wanted { durability: self.settings.durability, is_member: member.is_some() };
+        let wanted = Wanted {
+            durability: self.settings.durability,
+            is_member: member.is_some(),
+            is_alone: matches!(self.target, Target::Server(_)),
+        };
         let inspected = server::inspect(&mut work, &name, self.keys.prefix(), wanted).await;
         let found = inspected.map_err(|unfit| match unfit {
             Unfit::Failed(error) => failed(error),

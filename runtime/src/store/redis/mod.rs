@@ -58,7 +58,7 @@ use self::settling::Pending;
 pub use self::tls::RedisTls;
 use super::{
     Commit, Committed, DONE_KEPT_MS, DONE_LIMIT, Enqueued, Fence, INBOX_LIMIT, InboxItem, Interrupted, LOG_LIMIT, Leap,
-    LogEntry, NewSession, Node, Nodes, SessionRow, Store, StoreClock, StoreError,
+    Lineage, LogEntry, NewSession, Node, Nodes, SessionRow, Store, StoreClock, StoreError,
 };
 use crate::ids::{Epoch, Seq, SessionId};
 
@@ -183,26 +183,6 @@ impl RedisStore {
         read: impl FnOnce(Value) -> Result<T, StoreError> + Send,
     ) -> Result<T, StoreError> {
         read(call.run_anywhere(&self.servers).await?)
-    }
-
-    /// Lists a session before the step that marks it. Gives the mark.
-    async fn list(&self, id: &SessionId) -> Result<String, StoreError> {
-        let mark = self.marks.make(self.clock.now_ms());
-        // What becomes of the list alone changes nothing: this fails like a read.
-        let (key, command) = (self.keys.running_of(id), running::list(&self.keys, id, &mark));
-        if self.servers.are_many() {
-            self.servers.write(&key, &command).await?;
-        } else {
-            self.servers.ask::<()>(&key, &command).await?;
-        }
-        Ok(mark)
-    }
-
-    /// Strikes a session off, whose mark is gone. What stays listed is found by the next who looks.
-    async fn strike(&self, id: &SessionId, mark: &str) {
-        if let Err(fault) = running::strike(&self.servers, &self.keys, id, mark).await {
-            tracing::debug!(session = %id, %fault, "a finished reply stays on the list for now");
-        }
     }
 }
 
@@ -357,6 +337,10 @@ impl Store for RedisStore {
 
     fn nodes(&self) -> Option<&dyn Nodes> {
         Some(self)
+    }
+
+    fn lineage(&self, id: &SessionId) -> Result<Lineage, StoreError> {
+        self.servers.lineage(&self.keys.state(id))
     }
 
     fn healthy(&self) -> Result<(), StoreError> {

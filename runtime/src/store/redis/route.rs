@@ -18,7 +18,7 @@ use super::link::{Link, Target};
 use super::settling::Unsettled;
 use super::slots::{Node, slot};
 use super::{RedisFault, RedisSettings};
-use crate::store::StoreError;
+use crate::store::{Lineage, StoreError};
 
 /// Nodes that a command is sent to one after the other.
 const HOPS: u32 = 16;
@@ -159,6 +159,15 @@ impl Servers {
     /// Whether two keys may be on two servers: what is done to one may be lost without the other.
     pub(super) fn are_many(&self) -> bool {
         matches!(self, Self::Cluster(_))
+    }
+
+    /// Where what the server of a key holds comes from.
+    pub(super) fn lineage(&self, key: &str) -> Result<Lineage, StoreError> {
+        let lines = match self {
+            Self::One(link) => link.now()?,
+            Self::Cluster(cluster) => cluster.now(slot(key))?,
+        };
+        Ok(lines.lineage().clone())
     }
 
     /// What is known to be wrong.

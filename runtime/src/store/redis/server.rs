@@ -7,6 +7,7 @@ use redis::{ErrorKind, RedisError, ServerErrorKind};
 
 use super::RedisFault;
 use super::durability::{Durability, Wait};
+use crate::store::Lineage;
 
 /// The oldest release whose scripts can be refused as a whole, which `#!lua` asks for.
 const OLDEST: (u32, u32) = (7, 0);
@@ -22,6 +23,8 @@ pub(super) struct Found {
     pub(super) server: String,
     /// Differs after each start of the server.
     pub(super) run_id: String,
+    /// Where what it holds comes from.
+    pub(super) lineage: Lineage,
     /// How writes are made durable there.
     pub(super) wait: Wait,
     /// Whether `appendfsync` alone makes them so.
@@ -38,6 +41,8 @@ pub(super) struct Wanted {
     pub(super) durability: Durability,
     /// Whether it is to be a node of a cluster, or none.
     pub(super) is_member: bool,
+    /// Whether it is at a place of its own, where no other takes over.
+    pub(super) is_alone: bool,
 }
 
 /// Answers of a server about itself.
@@ -121,7 +126,7 @@ fn fields(text: &str) -> impl Iterator<Item = (String, String)> + '_ {
 }
 
 fn judge(facts: &Facts, name: &str, wanted: Wanted) -> Result<Found, RedisFault> {
-    let Wanted { durability: wanted, is_member } = wanted;
+    let Wanted { durability: wanted, is_member, is_alone } = wanted;
     let unsuitable = |detail: String, remedy: &str| RedisFault::Unsuitable {
         server: name.to_owned(),
         detail,
@@ -183,7 +188,13 @@ fn judge(facts: &Facts, name: &str, wanted: Wanted) -> Result<Found, RedisFault>
         ));
     }
     let (run_id, shows_settings) = (info("run_id").to_owned(), facts.settings.is_some());
-    Ok(Found { server: name.to_owned(), run_id, wait, relies_on_appendfsync, shows_settings, warnings })
+    let lineage = Lineage {
+        id: info("master_replid").to_owned(),
+        // Zeros where there was none before. The name itself changes with the first replica, too.
+        took_over: info("master_replid2").contains(|digit| digit != '0'),
+        outlives_restarts: wanted.aof && is_alone,
+    };
+    Ok(Found { server: name.to_owned(), run_id, lineage, wait, relies_on_appendfsync, shows_settings, warnings })
 }
 
 /// The policy by which it throws keys away when memory runs out.
@@ -220,7 +231,7 @@ mod tests {
     }
 
     fn alone(durability: Durability) -> Wanted {
-        Wanted { durability, is_member: false }
+        Wanted { durability, is_member: false, is_alone: true }
     }
 
     // Fails when a server is taken that loses what it acknowledged, or the refusal does not say what mends it.
@@ -230,7 +241,7 @@ mod tests {
         assert_eq!(judge(&facts("", &always), "h", alone(Durability::AOF)).unwrap().wait, Wait::Nothing);
         assert!(refusal("redis_version:6.2.9", &always, Durability::MEMORY).contains("Redis 7 or newer"));
         assert!(refusal("redis_mode:cluster", &always, Durability::MEMORY).contains("a node of a Redis Cluster now"));
-        let member = Wanted { durability: Durability::MEMORY, is_member: true };
+        let member = Wanted { durability: Durability::MEMORY, is_member: true, is_alone: false };
         assert!(
             judge(&facts("", &always), "h", member).unwrap_err().to_string().contains("no node of a Redis Cluster")
         );

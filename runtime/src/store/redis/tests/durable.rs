@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::faults::{recovers, until};
 use super::server::PATIENCE;
 use super::*;
 
@@ -110,6 +111,34 @@ async fn a_killed_server_loses_nothing_that_was_acknowledged() {
     for writer in &writers {
         writer.agrees(&store).await;
         assert!(writer.acknowledged.len() > 6, "nothing was written: {}", writer.acknowledged.len());
+    }
+}
+
+// Fails when a server that took over counts as the one before, although it may lack what that one acknowledged, or one that
+// was started anew and has everything does not.
+#[tokio::test]
+async fn a_server_that_takes_over_is_told_apart() {
+    let mut server = Server::start().await;
+    let store = RedisStore::open(settings(&server, Durability::AOF)).await.unwrap();
+    let id = new_session().id;
+    let first = store.lineage(&id).unwrap().id;
+    assert!(!first.is_empty() && !store.lineage(&id).unwrap().doubts(&first));
+    server.kill();
+    server.restart().await;
+    until(&store, "gone", |health| health.is_err() || store.lineage(&id).is_ok_and(|now| now.id != first)).await;
+    recovers(&store).await;
+    let second = store.lineage(&id).unwrap();
+    assert!(second.id != first && !second.doubts(&first), "{second:?}");
+
+    let replica = replica_of(&server).await;
+    let there = RedisStore::open(settings(&replica, Durability::MEMORY)).await;
+    assert!(matches!(fault(there), RedisFault::ReadOnly { .. }));
+    replica.ask::<()>(&["REPLICAOF", "NO", "ONE"]).await;
+    for level in [Durability::AOF, Durability::MEMORY] {
+        replica.ask::<()>(&["CONFIG", "SET", "appendfsync", "always"]).await;
+        replica.ask::<()>(&["CONFIG", "SET", "appendonly", "yes"]).await;
+        let heir = RedisStore::open(settings(&replica, level)).await.unwrap();
+        assert!(heir.lineage(&id).unwrap().doubts(&second.id), "{level}");
     }
 }
 

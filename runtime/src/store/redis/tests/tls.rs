@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tempfile::TempDir;
 
 use super::faults::goes_on;
@@ -20,6 +20,7 @@ impl Authority {
     fn new() -> Self {
         let home = TempDir::with_prefix("rolecall-tls-").unwrap();
         let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
+        params.distinguished_name.push(DnType::CommonName, "an authority");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
         fs::write(home.path().join("ca.pem"), issuer.pem()).unwrap();
@@ -29,7 +30,9 @@ impl Authority {
     /// Signs a certificate for a name; gives it and its key.
     fn sign(&self, name: &str) -> (PathBuf, PathBuf) {
         let key = KeyPair::generate().unwrap();
-        let signed = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &self.issuer).unwrap();
+        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.distinguished_name.push(DnType::CommonName, name);
+        let signed = params.signed_by(&key, &self.issuer).unwrap();
         let path = |what: &str| self.home.path().join(format!("{name}-{what}.pem"));
         fs::write(path("cert"), signed.pem()).unwrap();
         fs::write(path("key"), key.serialize_pem()).unwrap();
