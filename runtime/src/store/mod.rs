@@ -22,9 +22,9 @@ use async_trait::async_trait;
 
 pub use self::redis::{Durability, RedisAddress, RedisFault, RedisSettings, RedisStore};
 pub use clock::StoreClock;
-pub use embedded::EmbeddedStore;
 #[cfg(all(test, target_os = "linux"))]
 pub(crate) use embedded::faults::fill_disk;
+pub use embedded::{Checked, Copied, EmbeddedStore, StoreSource, Stored, backup, check};
 pub use error::StoreError;
 pub use memory::MemoryStore;
 pub use types::{Commit, Committed, Delivered, Enqueued, InboxItem, LogEntry, NewSession, SessionRow};
