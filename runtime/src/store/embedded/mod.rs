@@ -13,6 +13,8 @@ mod damage;
 mod directory;
 #[cfg(test)]
 pub(super) mod faults;
+#[cfg(test)]
+mod formats;
 mod journal;
 mod keys;
 mod plan;
