@@ -28,6 +28,9 @@ const LENGTH: usize = 2 + DIGITS;
 pub struct BadSessionId;
 
 impl SessionId {
+    /// Its bytes.
+    pub const LENGTH: usize = LENGTH;
+
     /// A new id from the system's random generator.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ mod output;
 pub mod plugin;
 mod prompt;
 mod serve;
+mod store;
 mod token;
 mod verify;
 
@@ -60,6 +61,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Issue or inspect session tokens, rotate or revoke the keys that sign them.
     Token(token::TokenArgs),
+    /// Back up, check or export the sessions of a data directory, also of a running server.
+    Store(store::StoreArgs),
 }
 
 /// Runs the command that the arguments name, to its end.
@@ -104,6 +107,7 @@ async fn run(command: Command) -> anyhow::Result<u8> {
         Command::Prompt(args) => prompt::run(&args),
         Command::Explain(args) => explain::run(args).await,
         Command::Token(args) => token::run(args),
+        Command::Store(args) => store::run(args).await,
     }
 }
 

@@ -40,7 +40,10 @@ pub fn encode(message: &OfflineMessage, expires_ms: u64) -> InboxItem {
 }
 
 /// The inverse of [`encode`].
-pub(super) fn decode(item: &InboxItem) -> Result<OfflineMessage, StoreError> {
+///
+/// # Errors
+/// [`StoreError::Corrupt`] when the item holds no message.
+pub fn decode(item: &InboxItem) -> Result<OfflineMessage, StoreError> {
     let damaged = |detail: String| StoreError::Corrupt { what: format!("inbox item `{}`", item.biz_id), detail };
     match item.bytes.split_first() {
         Some((&VERSION, rest)) => serde_json::from_slice(rest).map_err(|error| damaged(error.to_string())),

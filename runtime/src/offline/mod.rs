@@ -33,7 +33,7 @@ use serde_json::{Map, Value};
 pub use age::bucket;
 pub use assembly::{Assembly, Count, Outgoing, Window};
 pub(crate) use courier::Courier;
-pub use item::{encode, validate};
+pub use item::{decode, encode, validate};
 
 use crate::plugin::{CallError, MergedGroup, OfflineMessage, PluginHost};
 

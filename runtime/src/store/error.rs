@@ -58,6 +58,16 @@ pub enum StoreError {
         /// How.
         detail: String,
     },
+    /// A stored record is of a format that this release does not know.
+    #[error(
+        "{what} has format {format}, which this release does not know; start the release that wrote it, or a newer one"
+    )]
+    Newer {
+        /// Which record.
+        what: String,
+        /// Its format.
+        format: u8,
+    },
     /// An entry is larger than any frame carries, so that nobody could ever read it.
     #[error("a message of session {id} has {len} bytes, which no frame carries ({max} at most)")]
     Oversized {

@@ -27,9 +27,9 @@ use async_trait::async_trait;
 
 pub use self::redis::{Durability, RedisAddress, RedisFault, RedisSettings, RedisStore, RedisTls};
 pub use clock::StoreClock;
-pub use embedded::EmbeddedStore;
 #[cfg(all(test, target_os = "linux"))]
 pub(crate) use embedded::faults::fill_disk;
+pub use embedded::{Checked, Copied, EmbeddedStore, StoreSource, Stored, backup, check};
 pub use error::StoreError;
 pub use lineage::Lineage;
 pub use memory::MemoryStore;

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -22,6 +22,9 @@ const LIVES: u64 = 20;
 
 /// Delivered messages of a session that are posted again after each kill.
 const REPEATED: usize = 3;
+
+/// Lines that may be read ahead of the ledger.
+const AHEAD: usize = 1_024;
 
 /// How often to kill, and where it begins.
 #[derive(Debug, Clone)]
@@ -123,7 +126,7 @@ fn known(ledger: &Ledger, dice: &mut Dice) -> Vec<String> {
 /// The lines of a process, read by a thread that ends with the pipe.
 fn listen(child: &mut Child) -> Result<Receiver<Result<Report>>> {
     let pipe = child.stdout.take().context("no pipe")?;
-    let (sender, reports) = channel();
+    let (sender, reports) = sync_channel(AHEAD);
     std::thread::spawn(move || {
         for line in BufReader::new(pipe).lines() {
             let report = line.map_err(Into::into).and_then(|line| Ok(serde_json::from_str(&line)?));
@@ -153,9 +156,8 @@ fn hear(
                 heard += u64::from(report != Report::Ready);
                 ledger.note(&report)?;
             }
-            Err(RecvTimeoutError::Disconnected) => break,
             Err(RecvTimeoutError::Timeout) if patience == PATIENCE => bail!("nothing more within {patience:?}"),
-            Err(RecvTimeoutError::Timeout) => break,
+            Err(RecvTimeoutError::Disconnected | RecvTimeoutError::Timeout) => break,
         }
     }
     Ok((heard, ready))

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use rolecall::ids::{Epoch, Seq, SessionId};
 use rolecall::store::{Commit, Delivered, EmbeddedStore, Enqueued, InboxItem, NewSession, Store, StoreError};
 use rolecall_tests::clock::Dice;
+use tokio::task::JoinSet;
 
 use crate::content::{Header, fingerprint};
 use crate::report::Report;
@@ -41,12 +42,7 @@ pub async fn run(directory: &Path, life: u64, seed: u64, sessions: &[SessionId])
 }
 
 async fn all(lives: Vec<impl Future<Output = Result<()>> + Send + 'static>) -> Vec<Result<()>> {
-    let tasks: Vec<_> = lives.into_iter().map(tokio::spawn).collect();
-    let mut ended = Vec::new();
-    for task in tasks {
-        ended.push(task.await.unwrap_or_else(|error| Err(error.into())));
-    }
-    ended
+    lives.into_iter().collect::<JoinSet<_>>().join_all().await
 }
 
 /// Where a writer stands.

@@ -3,6 +3,7 @@
 //! ```text
 //! <data>/rolecall-store   marker: what this directory is, and its format
 //! <data>/lock             held while a process uses the directory
+//! <data>/control          socket of that process, for `rolecall store`
 //! <data>/db/              the database
 //! ```
 
@@ -10,11 +11,16 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use super::tables::Tables;
+use super::walk::TABLES;
 use crate::store::StoreError;
 
 const MARKER: &str = "rolecall-store";
+const MARKER_BEGUN: &str = "lock.new";
 const LOCK: &str = "lock";
 const DATABASE: &str = "db";
+/// A database that is being made. It becomes the store's when it is whole, so a kill leaves none in part.
+const BEGUN: &str = "db.new";
 /// The marker's text. The number is raised by a release that cannot read what was written before.
 const FORMAT: &str = "rolecall store, format 2\n";
 
@@ -38,27 +44,105 @@ impl DataDirectory {
                 .map_err(|error| refuse(format!("cannot be made ({error}); make it, or name another one")))?,
             Err(error) => return Err(refuse(format!("cannot be read ({error}); check its permissions"))),
         }
-        let unwritable =
-            |error: io::Error| refuse(format!("cannot be written ({error}); give the server's user write permission"));
-        let lock =
-            File::options().create(true).truncate(false).write(true).open(path.join(LOCK)).map_err(unwritable)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let detail = "is in use by another process; stop that one, or give this one a directory of its own";
-                return Err(refuse(detail.to_owned()));
-            }
-            Err(TryLockError::Error(error)) => {
-                return Err(refuse(format!("cannot be locked ({error}); use a local file system")));
-            }
+        let lock = lock(path)?.ok_or_else(|| {
+            refuse("is in use by another process; stop that one, or give this one a directory of its own".to_owned())
+        })?;
+        let directory = Self { path: path.to_owned(), _lock: lock };
+        if path.join(MARKER).exists() {
+            check_marker(path)?;
+        } else {
+            directory.create_database()?;
         }
+        directory.check_database()?;
+        Ok(directory)
+    }
+
+    /// Makes the database, then marks the directory, then puts the database in its place.
+    fn create_database(&self) -> Result<(), StoreError> {
+        let begun = self.path.join(BEGUN);
+        let unwritable = |error: &dyn std::fmt::Display| StoreError::Directory {
+            path: self.path.display().to_string(),
+            detail: format!("cannot be written ({error}); give the server's user write permission and room"),
+        };
+        match fs::remove_dir_all(&begun) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unwritable(&error)),
+            _ => {}
+        }
+        drop(Tables::create(&begun).map_err(|error| unwritable(&error))?);
+        write_marker(&self.path).map_err(|error| unwritable(&error))
+    }
+
+    /// Sees to it that the database of a marked directory is whole. What is missing in one would be made anew, and empty.
+    fn check_database(&self) -> Result<(), StoreError> {
+        let (database, begun) = (self.database(), self.path.join(BEGUN));
+        if begun.exists() && !database.exists() {
+            let placed = fs::rename(&begun, &database).and_then(|()| File::open(&self.path)?.sync_all());
+            placed.map_err(|error| StoreError::Directory {
+                path: self.path.display().to_string(),
+                detail: format!("cannot be written ({error}); give the server's user write permission"),
+            })?;
+        }
+        let parts =
+            ["version".to_owned()].into_iter().chain((0..=TABLES.len()).map(|n| format!("keyspaces/{n}/current")));
+        match parts.map(|part| database.join(part)).find(|part| !part.is_file()) {
+            None => Ok(()),
+            Some(missing) => Err(StoreError::corrupt(
+                format!("the store in {}", self.path.display()),
+                format!("{} is missing", missing.display()),
+            )),
+        }
+    }
+
+    /// Takes a directory that is a store already, and makes nothing. `None` while another process has it.
+    pub(super) fn existing(path: &Path) -> Result<Option<Self>, StoreError> {
+        let refuse = |detail: String| StoreError::Directory { path: path.display().to_string(), detail };
+        match fs::metadata(path.join(MARKER)) {
+            Ok(_) => {}
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Err(refuse("holds no rolecall store; name the data directory of a server".to_owned()));
+            }
+            Err(error) => return Err(refuse(format!("cannot be read ({error}); check its permissions"))),
+        }
+        let Some(lock) = lock(path)? else { return Ok(None) };
         check_marker(path)?;
+        let directory = Self { path: path.to_owned(), _lock: lock };
+        directory.check_database()?;
+        Ok(Some(directory))
+    }
+
+    /// Takes a directory that was just made and is no store before [`finish`](Self::finish).
+    pub(super) fn begin(path: &Path) -> Result<Self, StoreError> {
+        let lock = lock(path)?.ok_or_else(|| StoreError::Directory {
+            path: path.display().to_string(),
+            detail: "was taken by another process meanwhile; name another one".to_owned(),
+        })?;
         Ok(Self { path: path.to_owned(), _lock: lock })
+    }
+
+    /// Marks the directory as a store.
+    pub(super) fn finish(self) -> Result<(), StoreError> {
+        write_marker(&self.path).map_err(|error| StoreError::Directory {
+            path: self.path.display().to_string(),
+            detail: format!("cannot be written ({error}); make room or name another disk"),
+        })
     }
 
     /// Where the database is.
     pub(super) fn database(&self) -> PathBuf {
         self.path.join(DATABASE)
+    }
+}
+
+/// Locks a directory for this process; `None` while another one has it.
+fn lock(path: &Path) -> Result<Option<File>, StoreError> {
+    let refuse = |detail: String| StoreError::Directory { path: path.display().to_string(), detail };
+    let lock = File::options().create(true).truncate(false).write(true).open(path.join(LOCK));
+    let lock =
+        lock.map_err(|error| refuse(format!("cannot be written ({error}); give the server's user write permission")))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(Some(lock)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(refuse(format!("cannot be locked ({error}); use a local file system"))),
     }
 }
 
@@ -72,8 +156,8 @@ fn refuse_strangers(path: &Path) -> Result<(), StoreError> {
         fs::read_dir(path).map_err(|error| refuse(format!("cannot be read ({error}); check its permissions")))?;
     for entry in entries {
         let name = entry.map_err(|error| refuse(format!("cannot be read ({error}); check the disk")))?.file_name();
-        // The lock alone is what a first start leaves that ended before the marker was written.
-        if name != LOCK {
+        // These are what a first start leaves that ended before the marker was written.
+        if name != LOCK && name != MARKER_BEGUN && name != BEGUN {
             let name = name.to_string_lossy();
             return Err(refuse(format!("holds other files (`{name}`) and no rolecall store; name an empty directory")));
         }
@@ -81,7 +165,7 @@ fn refuse_strangers(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Reads the marker, or writes it into a directory that is new. Only the holder of the lock does.
+/// Reads the marker.
 fn check_marker(path: &Path) -> Result<(), StoreError> {
     let refuse = |detail: String| StoreError::Directory { path: path.display().to_string(), detail };
     match fs::read_to_string(path.join(MARKER)) {
@@ -93,15 +177,13 @@ fn check_marker(path: &Path) -> Result<(), StoreError> {
                 FORMAT.trim()
             )))
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => write_marker(path)
-            .map_err(|error| refuse(format!("cannot be written ({error}); give the server's user write permission"))),
         Err(error) => Err(refuse(format!("has a marker that cannot be read ({error}); check its permissions"))),
     }
 }
 
 /// Writes the marker so that a crash leaves either none or a whole one.
 fn write_marker(path: &Path) -> io::Result<()> {
-    let fresh = path.join(LOCK).with_extension("new");
+    let fresh = path.join(MARKER_BEGUN);
     let mut file = File::create(&fresh)?;
     file.write_all(FORMAT.as_bytes())?;
     file.sync_all()?;

@@ -3,16 +3,28 @@
 //! A write is decided and made durable by [`writer`]; reads take a snapshot on the runtime's blocking
 //! threads and see exactly what is durable, because a batch becomes visible after its fsync.
 
+mod backup;
 mod changes;
+mod check;
 mod claims;
+#[cfg(unix)]
+mod control;
+#[cfg(test)]
+mod damage;
 mod directory;
 #[cfg(test)]
 pub(super) mod faults;
+#[cfg(test)]
+mod formats;
+mod journal;
+mod keys;
 mod plan;
 mod record;
+mod source;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod walk;
 mod writer;
 
 use std::fmt;
@@ -27,8 +39,13 @@ use parking_lot::Mutex;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task;
 
+pub use self::backup::{Copied, backup};
+pub use self::check::{Checked, Stored, check};
+#[cfg(unix)]
+use self::control::Control;
 use self::claims::Claims;
 use self::directory::DataDirectory;
+pub use self::source::StoreSource;
 use self::tables::{Tables, View};
 use self::writer::{Operation, Poison, Queued, Writer};
 use super::{
@@ -56,6 +73,8 @@ struct Open {
     operations: mpsc::Sender<Queued>,
     shared: Arc<Shared>,
     writer: JoinHandle<()>,
+    #[cfg(unix)]
+    control: Option<Control>,
 }
 
 /// The database and, dropped behind it, the hold on its directory.
@@ -95,8 +114,17 @@ impl EmbeddedStore {
         let writer = thread::Builder::new().name("store-writer".to_owned()).spawn(move || writer.run(queued)).map_err(
             |error| cannot_use(path, format!("the writer could not start ({error}); raise the limit on threads")),
         )?;
+        #[cfg(unix)]
+        let control = Control::start(path, &shared);
+        let open = Open {
+            operations,
+            shared,
+            writer,
+            #[cfg(unix)]
+            control,
+        };
         Ok(Self {
-            open: Mutex::new(Some(Open { operations, shared, writer })),
+            open: Mutex::new(Some(open)),
             poison,
             expired,
             room: Arc::new(Semaphore::new(QUEUE_KIB as usize)),
@@ -209,12 +237,16 @@ impl Store for EmbeddedStore {
     }
 
     async fn close(&self) {
-        let Some(Open { operations, shared, writer }) = self.open.lock().take() else { return };
-        drop(operations);
-        // The writer answers what is queued, then ends; the database is closed behind it.
+        let Some(open) = self.open.lock().take() else { return };
+        drop(open.operations);
+        // The writer answers what is queued, then ends; the database is closed behind it and behind its readers.
         let closed = task::spawn_blocking(move || {
-            let ended = writer.join();
-            drop(shared);
+            let ended = open.writer.join();
+            #[cfg(unix)]
+            if let Some(control) = open.control {
+                control.end();
+            }
+            drop(open.shared);
             ended
         });
         if !matches!(closed.await, Ok(Ok(()))) {
@@ -234,6 +266,7 @@ impl fmt::Debug for EmbeddedStore {
 fn open_tables(path: &Path, directory: &DataDirectory) -> Result<Tables, StoreError> {
     let database = directory.database();
     let damaged = |detail: String| StoreError::corrupt(format!("the store in {}", path.display()), detail);
+    journal::inspect(&database)?;
     match panic::catch_unwind(AssertUnwindSafe(|| Tables::open(&database))) {
         Ok(Ok(tables)) => Ok(tables),
         Ok(Err(fjall::Error::Io(error))) => {

@@ -171,8 +171,13 @@ impl<'a> Fields<'a> {
         let mut fields = Self { rest: bytes, record, id };
         match fields.u8()? {
             VERSION => Ok(fields),
-            other => Err(fields.damaged(&format!("format {other} is not known; it may be of a newer release"))),
+            0 => Err(fields.damaged("it has no format")),
+            format => Err(StoreError::Newer { what: fields.name(), format }),
         }
+    }
+
+    fn name(&self) -> String {
+        format!("the {} of session {}", self.record, self.id)
     }
 
     fn close(&self) -> Result<(), StoreError> {
@@ -180,7 +185,7 @@ impl<'a> Fields<'a> {
     }
 
     fn damaged(&self, detail: &str) -> StoreError {
-        StoreError::corrupt(format!("the {} of session {}", self.record, self.id), detail)
+        StoreError::corrupt(self.name(), detail)
     }
 
     fn take(&mut self, length: usize) -> Result<&'a [u8], StoreError> {

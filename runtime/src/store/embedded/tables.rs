@@ -14,6 +14,7 @@
 //!
 //! Integers in keys are big-endian, so that byte order is their order.
 
+use std::ops::Bound;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -28,6 +29,8 @@ use crate::store::{InboxItem, LogEntry, SessionRow, StoreError};
 const CACHE_BYTES: u64 = 32 << 20;
 /// Write buffer per table.
 const MEMTABLE_BYTES: u64 = 16 << 20;
+/// Journals are written out into tables, and removed, when they take more than this on the disk.
+const JOURNALS_BYTES: u64 = 128 << 20;
 
 /// Which table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,6 +39,32 @@ pub(super) enum Table {
     Log,
     Inbox,
     Running,
+}
+
+impl Table {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Sessions => "sessions",
+            Self::Log => "log",
+            Self::Inbox => "inbox",
+            Self::Running => "running",
+        }
+    }
+
+    /// Its number between processes.
+    pub(super) fn code(self) -> u8 {
+        match self {
+            Self::Sessions => 0,
+            Self::Log => 1,
+            Self::Inbox => 2,
+            Self::Running => 3,
+        }
+    }
+
+    /// The inverse of [`code`](Self::code).
+    pub(super) fn of(code: u8) -> Option<Self> {
+        super::walk::TABLES.into_iter().find(|table| table.code() == code)
+    }
 }
 
 /// The open database.
@@ -48,15 +77,30 @@ pub(super) struct Tables {
 }
 
 impl Tables {
+    /// Makes a database.
+    pub(super) fn create(path: &Path) -> fjall::Result<Self> {
+        Self::with(database(path)?)
+    }
+
+    /// Opens a database, with all its tables: one that is missing is damage, not a reason for a new one.
     pub(super) fn open(path: &Path) -> fjall::Result<Self> {
-        let database = Database::builder(path).cache_size(CACHE_BYTES).worker_threads(1).open()?;
-        let open =
-            |name| database.keyspace(name, || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES));
+        let database = database(path)?;
+        let missing = super::walk::TABLES.into_iter().find(|table| !database.keyspace_exists(table.name()));
+        if missing.is_some() {
+            return Err(fjall::Error::Unrecoverable);
+        }
+        Self::with(database)
+    }
+
+    fn with(database: Database) -> fjall::Result<Self> {
+        let open = |table: Table| {
+            database.keyspace(table.name(), || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES))
+        };
         Ok(Self {
-            sessions: open("sessions")?,
-            log: open("log")?,
-            inbox: open("inbox")?,
-            running: open("running")?,
+            sessions: open(Table::Sessions)?,
+            log: open(Table::Log)?,
+            inbox: open(Table::Inbox)?,
+            running: open(Table::Running)?,
             database,
         })
     }
@@ -74,6 +118,11 @@ impl Tables {
     pub(super) fn view(self: &Arc<Self>) -> View {
         View { tables: self.clone(), snapshot: self.database.snapshot() }
     }
+}
+
+fn database(path: &Path) -> fjall::Result<Database> {
+    let builder = Database::builder(path).cache_size(CACHE_BYTES).worker_threads(1);
+    builder.max_journaling_size(JOURNALS_BYTES).open()
 }
 
 /// A consistent view of the tables.
@@ -196,6 +245,12 @@ impl View {
             }
         }
         Ok(ids)
+    }
+
+    /// Everything behind a key.
+    pub(super) fn scan(&self, table: Table, from: &[u8]) -> fjall::Iter {
+        let range = (Bound::Excluded(from.to_vec()), Bound::<Vec<u8>>::Unbounded);
+        self.snapshot.range(self.tables.table(table), range)
     }
 
     fn get(&self, table: Table, key: Vec<u8>) -> Result<Option<fjall::Slice>, StoreError> {

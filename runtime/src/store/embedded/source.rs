@@ -1,0 +1,89 @@
+//! The store of a data directory as commands read it: opened, or asked of the server that has it.
+
+use std::path::Path;
+
+use super::directory::DataDirectory;
+use super::tables::Tables;
+use super::walk::{Piece, contained, walk};
+use super::{Shared, cannot_use, open_tables};
+use crate::store::StoreError;
+
+/// Where the records come from.
+pub struct StoreSource(Kind);
+
+enum Kind {
+    /// Nobody has the directory: it is this process's until the source is dropped.
+    Opened(Box<Shared>),
+    /// A server has it.
+    #[cfg(unix)]
+    Asked(std::os::unix::net::UnixStream, String),
+}
+
+impl StoreSource {
+    /// Opens the store of a directory, or connects to the server that has it. Opening finishes what a killed server left
+    /// unfinished, as the server's next start would; nothing is made where no store is.
+    ///
+    /// # Errors
+    /// [`StoreError::Directory`] when there is no such directory, no store in it, or another process that does not
+    /// answer has it; [`StoreError::Corrupt`] when it cannot be opened for damage.
+    pub fn open(store: &Path) -> Result<Self, StoreError> {
+        match DataDirectory::existing(store)? {
+            Some(directory) => {
+                let tables = std::sync::Arc::new(open_tables(store, &directory)?);
+                Ok(Self(Kind::Opened(Box::new(Shared { tables, _directory: directory }))))
+            }
+            None => Self::ask(store),
+        }
+    }
+
+    #[cfg(unix)]
+    fn ask(store: &Path) -> Result<Self, StoreError> {
+        let stream = super::control::ask(store).map_err(|error| {
+            cannot_use(
+                store,
+                format!("is in use by another process, which cannot be asked for its records ({error}); stop it, or run this as its user"),
+            )
+        })?;
+        Ok(Self(Kind::Asked(stream, store.display().to_string())))
+    }
+
+    #[cfg(not(unix))]
+    fn ask(store: &Path) -> Result<Self, StoreError> {
+        Err(cannot_use(store, "is in use by another process; stop it first".to_owned()))
+    }
+
+    /// Whether a running server answers.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        !matches!(self.0, Kind::Opened(_))
+    }
+
+    /// Hands over every record as of one moment, and every place that cannot be read.
+    pub(super) fn pieces(self, sink: &mut dyn FnMut(Piece<'_>) -> Result<(), StoreError>) -> Result<(), StoreError> {
+        match self.0 {
+            Kind::Opened(shared) => pieces_of(&shared.tables, sink),
+            #[cfg(unix)]
+            Kind::Asked(stream, path) => {
+                super::control::receive(&stream, sink).map_err(|error| StoreError::Directory {
+                    path,
+                    detail: format!("the server that has it broke off ({error}); see its log, and repeat the command"),
+                })?
+            }
+        }
+    }
+}
+
+/// Hands over every record of open tables.
+pub(super) fn pieces_of(
+    tables: &std::sync::Arc<Tables>,
+    sink: &mut dyn FnMut(Piece<'_>) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let view = contained(|| Ok(tables.view()))?;
+    walk(&view, sink)
+}
+
+impl std::fmt::Debug for StoreSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StoreSource").field("live", &self.is_live()).finish_non_exhaustive()
+    }
+}
