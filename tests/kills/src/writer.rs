@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use rolecall::ids::{Epoch, Seq, SessionId};
-use rolecall::store::{Commit, Delivered, EmbeddedStore, Enqueued, InboxItem, NewSession, Store, StoreError};
+use rolecall::store::{Commit, Delivered, EmbeddedStore, Enqueued, InboxItem, Leap, NewSession, Store, StoreError};
 use rolecall_tests::clock::Dice;
 use tokio::task::JoinSet;
 
@@ -168,7 +168,7 @@ impl Writer {
     /// Goes on in a new epoch and, mostly, behind a hole.
     async fn leap(&mut self, place: &mut Place) -> Result<()> {
         let resume_at = place.head + self.dice.below(20);
-        place.epoch = self.store.advance_epoch(&place.id, place.epoch, place.epoch, resume_at).await?;
+        place.epoch = self.store.advance_epoch(&place.id, place.epoch, Leap::beyond(place.epoch, resume_at)).await?;
         place.head = place.head.max(resume_at.saturating_sub(1));
         Report::Leapt { session: place.id.to_string(), epoch: place.epoch, resume_at }.tell()?;
         Ok(())

@@ -33,7 +33,7 @@ async fn write_fixture(directory: &Path) {
     }
     drop(tables);
     let store = EmbeddedStore::open_with_clock(directory, clock).unwrap();
-    store.advance_epoch(&id, 1, 1, 7).await.unwrap();
+    store.advance_epoch(&id, 1, Leap::beyond(1, 7)).await.unwrap();
     let last = Commit { state: Some("state".into()), running: Some(true), ..entries(&["seven"]) };
     store.commit(&id, 2, last).await.unwrap();
     store.close().await;
