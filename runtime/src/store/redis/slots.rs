@@ -20,6 +20,8 @@ pub(super) struct Node {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SlotMap {
     nodes: Vec<Node>,
+    /// How many slots each of them serves.
+    counts: Vec<u32>,
     /// Places in `nodes`, one for each slot.
     owners: Vec<Option<u16>>,
     replicas: Vec<Node>,
@@ -72,7 +74,7 @@ impl fmt::Display for Node {
 impl SlotMap {
     /// Knows no node.
     pub(super) fn empty() -> Self {
-        Self { nodes: Vec::new(), owners: vec![None; usize::from(SLOTS)], replicas: Vec::new() }
+        Self { nodes: Vec::new(), counts: Vec::new(), owners: vec![None; usize::from(SLOTS)], replicas: Vec::new() }
     }
 
     /// Reads an answer to `CLUSTER SLOTS`; `None` when it is none.
@@ -84,7 +86,8 @@ impl SlotMap {
             let [owner, replicas @ ..] = nodes else { return None };
             let owner = map.place(node(owner, asked)?)?;
             for slot in first..=last {
-                *map.owners.get_mut(usize::from(slot))? = Some(owner);
+                map.owners.get(usize::from(slot))?;
+                map.give(slot, owner);
             }
             for replica in replicas.iter().filter_map(|replica| node(replica, asked)) {
                 if !map.replicas.contains(&replica) {
@@ -103,17 +106,14 @@ impl SlotMap {
 
     /// Notes that a node serves a slot.
     pub(super) fn moved(&mut self, slot: u16, node: Node) {
-        let place = self.place(node);
-        if let Some(owner) = self.owners.get_mut(usize::from(slot)) {
-            *owner = place;
+        if let Some(place) = self.place(node) {
+            self.give(slot, place);
         }
     }
 
     /// The nodes that serve slots.
     pub(super) fn owners(&self) -> impl Iterator<Item = &Node> {
-        let serves =
-            |place: usize| self.owners.iter().any(|owner| owner.is_some_and(|owner| usize::from(owner) == place));
-        self.nodes.iter().enumerate().filter(move |(place, _)| serves(*place)).map(|(_, node)| node)
+        self.nodes.iter().zip(&self.counts).filter(|(_, count)| **count > 0).map(|(node, _)| node)
     }
 
     /// The nodes that could take over.
@@ -123,6 +123,9 @@ impl SlotMap {
 
     /// A slot that no node serves.
     pub(super) fn uncovered(&self) -> Option<u16> {
+        if self.counts.iter().sum::<u32>() == u32::from(SLOTS) {
+            return None;
+        }
         self.owners.iter().position(Option::is_none).and_then(|slot| u16::try_from(slot).ok())
     }
 
@@ -136,6 +139,16 @@ impl SlotMap {
         u16::try_from(*slot).ok()
     }
 
+    fn give(&mut self, slot: u16, place: u16) {
+        let Some(owner) = self.owners.get_mut(usize::from(slot)) else { return };
+        let before = owner.replace(place);
+        for (place, by) in before.map(|before| (before, -1)).into_iter().chain([(place, 1)]) {
+            if let Some(count) = self.counts.get_mut(usize::from(place)) {
+                *count = count.saturating_add_signed(by);
+            }
+        }
+    }
+
     fn place(&mut self, node: Node) -> Option<u16> {
         let known = self.nodes.iter().position(|known| *known == node);
         let place = known.unwrap_or(self.nodes.len());
@@ -144,6 +157,7 @@ impl SlotMap {
                 return None;
             }
             self.nodes.push(node);
+            self.counts.push(0);
         }
         u16::try_from(place).ok()
     }
@@ -240,6 +254,13 @@ mod tests {
         assert_eq!((map.owner(10), map.uncovered()), (None, Some(10)));
         assert_eq!(map.replicas(), [Node { host: "b".to_owned(), port: 8 }]);
         assert_eq!(map.owners().count(), 2);
+        for slot in 0..10 {
+            map.moved(slot, Node { host: "b".to_owned(), port: 8 });
+        }
+        assert!(map.owners().all(|node| node.host != "a"), "it serves nothing any more");
+        for slot in 0..10 {
+            map.moved(slot, Node { host: "a".to_owned(), port: 7 });
+        }
         map.moved(10, Node::parse("::1:80", &asked).unwrap());
         assert_eq!((map.owner(10).unwrap().to_string().as_str(), map.uncovered()), ("[::1]:80", None));
         assert_eq!(Node::parse(":81", &asked).unwrap().to_string(), "seed:81");
