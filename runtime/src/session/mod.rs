@@ -13,6 +13,7 @@ mod error;
 mod event;
 mod generation;
 mod line;
+mod place;
 mod places;
 mod registry;
 mod saved;
@@ -99,6 +100,14 @@ impl Position {
     /// [`SessionError::Replayed`].
     pub fn admit(&self, generation: TokenGeneration) -> Result<(), SessionError> {
         saved::admit(self.token_generation, generation)
+    }
+
+    /// Refuses a place that no server can have given: one that a connection could not open with either.
+    ///
+    /// # Errors
+    /// [`SessionError::Impossible`].
+    pub fn check(&self, epoch: Epoch, last_seq: Seq) -> Result<(), SessionError> {
+        place::check((epoch, last_seq), (self.epoch, self.head))
     }
 }
 

@@ -6,14 +6,10 @@ use rolecall_wire::frame::Hello;
 use super::super::attach::{Attachment, Resume};
 use super::super::error::SessionError;
 use super::super::line::line;
+use super::super::place;
 use super::super::places::{Attached, Attempt};
 use super::Actor;
-use crate::ids::{Epoch, Seq, TokenGeneration};
-
-/// How far a client may be ahead of the log. A store loses what it had not synced, never this much.
-const MAX_LOST: Seq = 1_000_000;
-/// How many epochs a client may be ahead.
-const MAX_LOST_EPOCHS: Epoch = 16;
+use crate::ids::TokenGeneration;
 
 impl Attempt {
     /// `None` for a client that does not number its attempts.
@@ -73,10 +69,7 @@ impl Actor {
     /// Finds the client's place, on a new footing if the store lost what the client has seen.
     async fn position(&mut self, hello: &Hello) -> Result<Resume, SessionError> {
         let head = self.outbox.head();
-        let lost = hello.last_seq.saturating_sub(head);
-        if lost > MAX_LOST || hello.epoch.saturating_sub(self.epoch) > MAX_LOST_EPOCHS {
-            return Err(SessionError::Impossible { last_seq: hello.last_seq, epoch: hello.epoch });
-        }
+        place::check((hello.epoch, hello.last_seq), (self.epoch, head))?;
         if let Some(first) = self.machine.forked(self.epoch, hello.epoch, hello.last_seq) {
             return Err(SessionError::Forked { first, current: self.epoch });
         }
