@@ -97,7 +97,7 @@ impl Model for Rehearsal {
         };
         let mut speech = self.misbehavior.spoil(prompt, &answer.text)?;
         let over = speech.within(prompt.max_tokens.map_or(u64::MAX, u64::from));
-        let pace = self.pace + speech.pause;
+        let (pace, ending) = (self.pace + speech.pause, speech.end);
         let said = stream::iter(speech.pieces).then(move |piece| async move {
             if !pace.is_zero() {
                 tokio::time::sleep(pace).await;
@@ -107,7 +107,7 @@ impl Model for Rehearsal {
         // Only then it shows whether the limit was met.
         let end = stream::once(async move {
             let length = over.load(Ordering::Relaxed);
-            match speech.end {
+            match ending {
                 _ if length => stopped(usage, true),
                 Ending::Stop => stopped(usage, false),
                 Ending::Cut => stream::iter([Err(ModelError::Cut("on purpose".to_owned()))]).boxed(),

@@ -36,7 +36,8 @@ pub(crate) struct HeartbeatRequest {
 /// `POST /v1/session/frames?connection=ID`: what the client says, a frame or a list of frames, in order.
 ///
 /// # Errors
-/// 400 when something is no frame, which ends the connection (`PROTOCOL.md` §2.6); 404 when it has ended; nothing was taken in then, or what was is repeated harmlessly.
+/// 400 when something is no frame, which ends the connection (`PROTOCOL.md` §2.6); 404 when it has ended: nothing was
+/// taken in then, or what was is repeated harmlessly.
 pub(crate) async fn frames(
     State(app): State<Arc<App>>,
     query: Parameters,
