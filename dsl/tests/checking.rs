@@ -193,6 +193,17 @@ fn fixes_repair_what_they_are_for() {
         rules("max_sentences 3 { severity waring }"),
         rules("max_sentences = 3"),
         clerk("delivery { policy \"digest\" { mode strict } }"),
+        rules("max_sentences ３"),
+        rules("max_sentences 1０"),
+        rules("max_sentences 3；"),
+        rules("max_sentences 3；no_emoji"),
+        rules("short：max_sentences 3"),
+        rules("forbidden_terms \"a\"，\"b，c\"、\"d\"，\"e\""),
+        rules("response_style question ＞＝ ４０％"),
+        rules("max_sentences ３ ｛ on_violation truncate ｝"),
+        clerk("fallback “好，的。”；"),
+        clerk("fallback：\"No.\""),
+        clerk("").replace('{', "｛"),
         clerk("fallback \"a\u{200B}b\""),
         clerk("fallback \"\u{202E}b\""),
         clerk("fallback \"wаit\""),
@@ -202,6 +213,22 @@ fn fixes_repair_what_they_are_for() {
         let fixed = fixed(&broken);
         assert_eq!(codes(&fixed), Vec::<String>::new(), "{broken}\nbecame\n{fixed}");
     }
+}
+
+// Fails when what an input method typed is not named, or its help says something else than its fix does.
+#[test]
+fn full_width_characters_are_named() {
+    let help = |text: &str| finding(text).help.unwrap_or_default();
+    for (line, expected) in [
+        ("max_sentences ３", "`３` is a full-width digit; write `3`"),
+        ("max_sentences 1０", "`０` is a full-width digit; write `0`"),
+        ("max_sentences 3；", "`；` is full-width punctuation; end the line without it"),
+        ("forbidden_terms \"a\"，\"b\"", "`，` is full-width punctuation; write `|`"),
+        ("short：max_sentences 3", "`：` is full-width punctuation; write `:`"),
+    ] {
+        assert_eq!(help(&rules(line)), expected, "{line}");
+    }
+    assert!(help(&rules("max_sentences = \"，\"")).contains("a space and the value"), "a text is not looked into");
 }
 
 #[test]

@@ -259,11 +259,29 @@ fn what_is_missing_is_said_in_both_languages() {
     monitor.push("One. Two.");
     assert!(monitor.missing(Language::Zh)[0].starts_with("还需要至少2个反问句"));
     assert!(monitor.missing(Language::En)[0].starts_with("At least 2 more rhetorical"));
+    let mut monitor = program("response_style rhetorical >= 50%").monitor();
+    monitor.push("One.");
+    assert!(monitor.missing(Language::En)[0].starts_with("At least one more rhetorical question with"));
     let mut monitor = program(r#"required_terms any "a" | "b""#).monitor();
     monitor.push("c");
     assert_eq!(monitor.missing(Language::En), [r#"The answer must still contain one of "a", "b"."#]);
     monitor.push(" a");
     assert_eq!(monitor.missing(Language::En), [""; 0]);
+}
+
+// Fails when one thing is counted as if it were several.
+#[test]
+fn one_is_singular() {
+    let broken = |rules: &str, text: &str| {
+        let violations = program(rules).check(text).violations;
+        violations.into_iter().map(|violation| violation.message).collect::<Vec<_>>()
+    };
+    assert_eq!(broken("max_sentences 1", "One. Two."), ["the reply has more than 1 sentence"]);
+    assert_eq!(broken("max_words 2", "One two three."), ["the reply has more than 2 words"]);
+    assert_eq!(broken("min_sentences 2", "One."), ["the reply has 1 sentence; at least 2 are required"]);
+    assert_eq!(broken("min_chars 1", ""), ["the reply has 0 characters; at least one is required"]);
+    let style = broken("response_style question >= 60%", "One? Two.");
+    assert_eq!(style, ["1 of 2 sentences is a question; at least 60% are required"]);
 }
 
 #[test]

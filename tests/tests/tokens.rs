@@ -31,6 +31,25 @@ fn token(server: &Server, arguments: &[&str]) -> Result<Output> {
     Ok(command.output()?)
 }
 
+// Fails when the keys of a data directory cannot be reached by naming it, before or behind what is asked, or another
+// one's are shown.
+#[tokio::test]
+async fn a_data_directory_can_be_named() -> Result<()> {
+    let server = Server::start(Options::default()).await?;
+    let expected = told(&token(&server, &["keys"])?)?;
+    let data = server.data().display().to_string();
+    for arguments in [["token", "keys", "--data", &data], ["token", "--data", &data, "keys"]] {
+        let mut command = server::bare(&paths::binary()?, server.home());
+        let output = command.args(arguments).env("ROLECALL_DATA", server.home().join("elsewhere")).output()?;
+        ensure!(told(&output)? == expected, "{arguments:?}");
+    }
+    let elsewhere = server.home().join("elsewhere").display().to_string();
+    let output = token(&server, &["rotate", "--data", &elsewhere])?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(!output.status.success() && said.contains("has no token.key") && said.contains("--data"), "{said}");
+    Ok(())
+}
+
 /// The lines of a call that succeeds.
 fn told(output: &Output) -> Result<Vec<String>> {
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

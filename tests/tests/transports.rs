@@ -237,6 +237,28 @@ async fn polling_by_hand() -> Result<()> {
     // Its answer may have got lost.
     let (_, again) = call(to, "GET", &path, &mine.token, None).await?;
     ensure!(again["close"]["code"] == 4300, "{again}");
+    what_is_no_frame(to, &mine.token).await
+}
+
+/// What is JSON and no frame is refused by the very request that says it, and ends the connection.
+async fn what_is_no_frame(to: SocketAddr, token: &str) -> Result<()> {
+    let (_, opened) = call(to, "POST", "/v1/session/poll", token, None).await?;
+    let id = opened["connection"].as_str().context("no name")?;
+    let frames = json!([{"type": "ack", "seq": 0}, {"type": "shout"}]);
+    let path = format!("/v1/session/frames?connection={id}");
+    let (status, refused) = call(to, "POST", &path, token, Some(&frames)).await?;
+    ensure!(status == 400 && refused["error"]["code"] == "bad_frame", "{status} {refused}");
+    let said = refused["error"]["message"].as_str().unwrap_or_default();
+    ensure!(said.contains("item 2 of 2") && said.contains("shout"), "{said}");
+    let path = format!("/v1/session/poll?connection={id}&wait_ms=5000");
+    loop {
+        let (status, batch) = call(to, "GET", &path, token, None).await?;
+        ensure!(status == 200, "{batch}");
+        if !batch["close"].is_null() {
+            ensure!(batch["close"]["code"] == 4301, "{batch}");
+            break;
+        }
+    }
     Ok(())
 }
 

@@ -177,6 +177,7 @@ fn what_passed_is_remembered_and_nothing_else() -> Result<()> {
         ("contracts/a.role", sound.clone()),
         ("contracts/b.role", clerk("max_sentnces 3", "").replace("clerk", "broken")),
     ])?;
+    std::fs::create_dir(home.path().join("data"))?;
     let run = |more: &[&str]| rolecall(home.path(), &[&["verify", "contracts", "--format", "json"], more].concat());
     let first = run(&[])?;
     ensure!(first.status.code() == Some(1) && said(&first).contains("RC0306"), "{}", said(&first));
@@ -202,6 +203,52 @@ fn what_passed_is_remembered_and_nothing_else() -> Result<()> {
     for _ in 0..2 {
         ensure!(said(&run(&[])?).contains("RC0106"), "{}", said(&run(&[])?));
     }
+    Ok(())
+}
+
+// Fails when a command that only reads leaves something where it is called, or its remedies leave what an input method
+// typed.
+#[test]
+fn nothing_is_left_behind() -> Result<()> {
+    let sound = clerk("short: max_sentences 3", "case \"a\" { user \"Hi\"  reply \"One.\"  expect pass }");
+    let (home, caches) = (home(&[("contracts/a.role", sound.clone())])?, TempDir::new()?);
+    let call = |arguments: &[&str]| -> Result<Output> {
+        let mut command = server::bare(&paths::binary()?, home.path());
+        Ok(command.args(arguments).env("HOME", caches.path()).output()?)
+    };
+    for arguments in [&["verify", "contracts"][..], &["explain", "clerk"], &["prompt", "clerk"]] {
+        let output = call(arguments)?;
+        ensure!(output.status.success(), "{arguments:?}: {}", said(&output));
+    }
+    let there: Vec<_> = std::fs::read_dir(home.path())?.map(|entry| Ok(entry?.file_name())).collect::<Result<_>>()?;
+    ensure!(there == ["contracts"], "{there:?}");
+    ensure!(caches.path().join(".cache/rolecall/verify").is_dir(), "what passed is remembered elsewhere");
+    let typed = "constraints { short：max_sentences ３；secrets: forbidden_terms \"a1\"，\"b2\"、\"c3\" }";
+    let rules = "constraints { short: max_sentences 3 }";
+    std::fs::write(home.path().join("contracts/a.role"), sound.replace(rules, typed))?;
+    let output = call(&["verify", "--fix", "contracts"])?;
+    ensure!(output.status.success() && said(&output).contains("1 file changed"), "{}", said(&output));
+    Ok(())
+}
+
+// Fails when the pages of codes need a folder of contracts, or a code that is none is taken for a role.
+#[test]
+fn codes_are_explained_anywhere() -> Result<()> {
+    let empty = TempDir::new()?;
+    for code in ["RC0201", "rc0201", "[RC0201]", "unknown-kind"] {
+        let output = rolecall(empty.path(), &["explain", code])?;
+        ensure!(
+            output.status.success() && said(&output).contains("# RC0201 unknown-kind"),
+            "{code}: {}",
+            said(&output)
+        );
+    }
+    let output = rolecall(empty.path(), &["explain", "RC9999"])?;
+    ensure!(
+        said(&output).contains("there is no code RC9999") && !said(&output).contains("folder"),
+        "{}",
+        said(&output)
+    );
     Ok(())
 }
 

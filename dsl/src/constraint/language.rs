@@ -16,6 +16,7 @@ use crate::diagnostic::{Finding, codes};
 use crate::monitor::Residual;
 use crate::source::Source;
 use crate::span::Spanned;
+use crate::text::counted::counted;
 
 pub(super) const KEYWORD: &str = "language";
 
@@ -142,7 +143,10 @@ impl Constraint for Speaks {
             Language::En => "English",
         };
         let (have, all, percent) = (view.tongue.of(self.language), view.tongue.total(), shown(self.basis_points));
-        (!self.is_met(view)).then(|| format!("{have} of {all} words are {name}; at least {percent} are required"))
+        (!self.is_met(view)).then(|| {
+            let (of, are) = (counted(all, "word"), if have == 1 && all == 1 { "is" } else { "are" });
+            format!("{have} of {of} {are} {name}; at least {percent} are required")
+        })
     }
 
     fn missing(&self, view: &View<'_>, language: Language) -> Option<String> {
@@ -154,8 +158,12 @@ impl Constraint for Speaks {
             (None, ..) => self.prompt(language),
             (Some(more), Language::Zh, Language::Zh) => format!("还需要至少{more}个汉字。"),
             (Some(more), Language::Zh, Language::En) => format!("还需要至少{more}个英文单词。"),
-            (Some(more), Language::En, Language::Zh) => format!("At least {more} more Chinese character(s) must come."),
-            (Some(more), Language::En, Language::En) => format!("At least {more} more English word(s) must come."),
+            (Some(more), Language::En, Language::Zh) => {
+                format!("At least {} must come.", counted(more, "more Chinese character"))
+            }
+            (Some(more), Language::En, Language::En) => {
+                format!("At least {} must come.", counted(more, "more English word"))
+            }
         })
     }
 }

@@ -13,6 +13,7 @@ use crate::contract::Language;
 use crate::diagnostic::Finding;
 use crate::monitor::Residual;
 use crate::source::Source;
+use crate::text::counted::counted;
 
 pub(super) const KEYWORD: &str = "max_chars";
 
@@ -36,7 +37,7 @@ impl Constraint for MaxChars {
     fn prompt(&self, language: Language) -> String {
         match language {
             Language::Zh => format!("回答不超过{}个字（不计空格）。", self.0),
-            Language::En => format!("Answer in at most {} characters, white space not counted.", self.0),
+            Language::En => format!("Answer in at most {}, white space not counted.", counted(self.0, "character")),
         }
     }
 

@@ -9,6 +9,7 @@ use crate::contract::Language;
 use crate::diagnostic::Finding;
 use crate::monitor::Residual;
 use crate::source::Source;
+use crate::text::counted::counted;
 
 pub(super) const KEYWORD: &str = "min_chars";
 
@@ -52,8 +53,9 @@ impl Constraint for MinChars {
     }
 
     fn broken(&self, view: &View<'_>) -> Option<String> {
+        let required = if self.0 == 1 { "one is" } else { &format!("{} are", self.0) };
         (view.chars < self.0)
-            .then(|| format!("the reply has {} characters; at least {} are required", view.chars, self.0))
+            .then(|| format!("the reply has {}; at least {required} required", counted(view.chars, "character")))
     }
 
     fn missing(&self, view: &View<'_>, language: Language) -> Option<String> {

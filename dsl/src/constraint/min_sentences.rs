@@ -9,6 +9,7 @@ use crate::contract::Language;
 use crate::diagnostic::Finding;
 use crate::monitor::Residual;
 use crate::source::Source;
+use crate::text::counted::counted;
 
 pub(super) const KEYWORD: &str = "min_sentences";
 
@@ -54,8 +55,9 @@ impl Constraint for MinSentences {
     }
 
     fn broken(&self, view: &View<'_>) -> Option<String> {
+        let required = if self.0 == 1 { "one is" } else { &format!("{} are", self.0) };
         (view.sentences < self.0)
-            .then(|| format!("the reply has {} sentences; at least {} are required", view.sentences, self.0))
+            .then(|| format!("the reply has {}; at least {required} required", counted(view.sentences, "sentence")))
     }
 
     fn missing(&self, view: &View<'_>, language: Language) -> Option<String> {

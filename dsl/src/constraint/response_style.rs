@@ -14,6 +14,7 @@ use crate::diagnostic::{Finding, codes};
 use crate::monitor::Residual;
 use crate::source::Source;
 use crate::span::{Span, Spanned};
+use crate::text::counted::counted;
 use crate::text::rhetorical::Form;
 
 pub(super) const KEYWORD: &str = "response_style";
@@ -216,8 +217,11 @@ impl Constraint for Share {
         }
         let bound = if self.at_least { "at least" } else { "at most" };
         let percent = shown(self.basis_points);
-        (!self.is_met(formed, all))
-            .then(|| format!("{formed} of {all} sentences are {}; {bound} {percent} are required", self.form.plural()))
+        (!self.is_met(formed, all)).then(|| {
+            let (of, what) = (counted(all, "sentence"), self.form.plural());
+            let are = if formed == 1 { format!("is {}", one(what)) } else { format!("are {what}") };
+            format!("{formed} of {of} {are}; {bound} {percent} are required")
+        })
     }
 
     fn missing(&self, view: &View<'_>, language: Language) -> Option<String> {
@@ -227,10 +231,25 @@ impl Constraint for Share {
         Some(match (language, self.at_least) {
             (Language::Zh, true) => format!("还需要至少{more}个{what}{example}。"),
             (Language::Zh, false) => format!("还需要至少{more}个不是{what}的句子。"),
+            (Language::En, true) if more == 1 => format!("At least one more {}{example} must come.", singular(what)),
             (Language::En, true) => format!("At least {more} more {what}{example} must come."),
-            (Language::En, false) => format!("At least {more} more sentence(s) must come that are not {what}."),
+            (Language::En, false) if more == 1 => {
+                format!("At least one more sentence must come that is not {}.", one(what))
+            }
+            (Language::En, false) => format!("At least {more} more sentences must come that are not {what}."),
         })
     }
+}
+
+/// One of what is called so in the plural.
+fn singular(what: &str) -> &str {
+    what.strip_suffix('s').unwrap_or(what)
+}
+
+/// The same with its article.
+fn one(what: &str) -> String {
+    let article = if what.starts_with('e') { "an" } else { "a" };
+    format!("{article} {}", singular(what))
 }
 
 /// What sentences of a form are called to a model, and how they look.

@@ -7,6 +7,7 @@ use super::{DeliveryMode, Monitor, Step, Verdict, Violation};
 use crate::constraint::{Bounds, Class, Constraint, Demand, Recognizer};
 use crate::contract::{OnViolation, Rule};
 use crate::diagnostic::Severity;
+use crate::text::counted::counted;
 use crate::text::pattern::Pattern;
 use crate::text::rhetorical::{self, Form};
 use crate::text::terms::{Sought, Terms};
@@ -99,7 +100,7 @@ pub(super) struct Limit {
 
 impl Limit {
     pub(super) fn violation(&self, program: &Program, span: Range<usize>, at: usize, cut: usize) -> Violation {
-        let message = format!("the reply has more than {} {}", self.most, self.what);
+        let message = format!("the reply has more than {}", counted(self.most, self.what));
         Violation { at, ..program.violation(self.rule, span, message, Some(cut), false) }
     }
 }
@@ -196,10 +197,10 @@ impl<'r> Draft<'r> {
             Demand::Nothing => {}
             Demand::Tongue => self.reads_tongue = true,
             Demand::MaxSentences(most) => {
-                self.sentence_limits.push(Limit { rule: index, most, blocks, what: "sentences" });
+                self.sentence_limits.push(Limit { rule: index, most, blocks, what: "sentence" });
             }
-            Demand::MaxChars(most) => self.char_limits.push(Limit { rule: index, most, blocks, what: "characters" }),
-            Demand::MaxWords(most) => self.word_limits.push(Limit { rule: index, most, blocks, what: "words" }),
+            Demand::MaxChars(most) => self.char_limits.push(Limit { rule: index, most, blocks, what: "character" }),
+            Demand::MaxWords(most) => self.word_limits.push(Limit { rule: index, most, blocks, what: "word" }),
             Demand::Forbid { terms, patterns, matching } => {
                 let effect = effect(rule);
                 let by = |name: &str| Forbidden { rule: index, name: name.into(), effect: effect.clone() };

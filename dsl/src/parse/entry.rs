@@ -55,7 +55,8 @@ impl Builder<'_> {
                     readable = false;
                 }
                 Rule::junk if readable => {
-                    self.junk(node, whole);
+                    let before = keyword.as_ref().map_or("", |word: &Spanned<String>| word.value.as_str());
+                    self.junk(node, before);
                     readable = false;
                 }
                 Rule::comment | Rule::junk => {}

@@ -3,6 +3,7 @@
 use pest::iterators::Pair;
 
 use super::grammar::Rule;
+use super::unreadable::hinted;
 use super::{Builder, span};
 use crate::ast::{Broken, Entry, File, Item, Role, RuleSet};
 use crate::diagnostic::{Finding, codes};
@@ -132,7 +133,7 @@ impl Builder<'_> {
             "a role's name is a word: a letter, then letters, digits, `_` or `-`"
         };
         let finding = Finding::new(codes::UNREADABLE, self.source, span(node), message);
-        self.findings.push(finding.with_help("write `role some_name { … }`"));
+        self.findings.push(hinted(finding, node.as_str(), "", || "write `role some_name { … }`".to_owned()));
     }
 
     fn item(&mut self, entry: Entry) -> Option<Item> {

@@ -5,6 +5,7 @@ mod entry;
 mod item;
 mod literal;
 mod unreadable;
+mod wide;
 
 use pest::Parser as _;
 use pest::iterators::Pair;

@@ -3,28 +3,11 @@
 use pest::iterators::Pair;
 
 use super::grammar::Rule;
+use super::wide::Wide;
 use super::{Builder, MAX_DEPTH, span};
 use crate::ast::Broken;
 use crate::diagnostic::{Finding, codes};
 use crate::span::Span;
-
-/// Punctuation that Chinese input methods type, with what the language wants instead.
-const FULL_WIDTH: [(char, &str); 14] = [
-    ('：', "no colon, or `:` behind a label"),
-    ('｜', "`|`"),
-    ('，', "`,`"),
-    ('、', "`,`"),
-    ('“', "`\"`"),
-    ('”', "`\"`"),
-    ('「', "`\"`"),
-    ('」', "`\"`"),
-    ('｛', "`{`"),
-    ('｝', "`}`"),
-    ('＞', "`>`"),
-    ('＜', "`<`"),
-    ('；', "a line break"),
-    ('。', "a line break"),
-];
 
 impl Builder<'_> {
     /// An item that does not begin with a word. Blocks inside it are still read.
@@ -37,15 +20,15 @@ impl Builder<'_> {
                 .with_help(format!("write a field as `{word} value`, a labelled rule as `{word}: kind value`"))
         } else {
             let finding = Finding::new(codes::UNREADABLE, self.source, place, "an entry begins with a word");
-            finding.with_help(hint(text).unwrap_or_else(|| "write a field, a rule or a `}` here".to_owned()))
+            hinted(finding, self.source.slice(place), "", || "write a field, a rule or a `}` here".to_owned())
         };
         self.findings.push(finding);
         self.broken.push(Broken { names: labelled.map(str::to_owned).into_iter().collect(), span: span(&pair) });
         self.blocks_inside(pair);
     }
 
-    /// What follows an entry on its line and does not belong there. `entry` is the whole entry.
-    pub(super) fn junk(&mut self, pair: Pair<'_, Rule>, entry: Span) {
+    /// What follows an entry on its line and does not belong there. `keyword` is that of the entry.
+    pub(super) fn junk(&mut self, pair: Pair<'_, Rule>, keyword: &str) {
         let text = pair.as_str().trim_end().to_owned();
         let place = first_line(&pair);
         let shown: String = text.chars().take(1).collect();
@@ -55,9 +38,10 @@ impl Builder<'_> {
                 .with_fix(Span::new(place.start, place.start + 1), "")
         } else {
             let message = format!("`{shown}` cannot follow here");
-            let keyword = self.source.slice(entry).split_whitespace().next().unwrap_or("").to_owned();
-            Finding::new(codes::UNREADABLE, self.source, place, message)
-                .with_help(hint(&text).unwrap_or_else(|| format!("end the line behind the value of `{keyword}`")))
+            let finding = Finding::new(codes::UNREADABLE, self.source, place, message);
+            hinted(finding, self.source.slice(place), keyword, || {
+                format!("end the line behind the value of `{keyword}`")
+            })
         };
         self.findings.push(finding);
         self.blocks_inside(pair);
@@ -78,13 +62,11 @@ impl Builder<'_> {
         let text = pair.as_str();
         let place = first_line(pair);
         let finding = Finding::new(codes::UNREADABLE, self.source, place, "this stands outside of any role");
-        let help = if text.starts_with('}') {
-            "there is one `}` too many, here or above".to_owned()
+        self.findings.push(if text.starts_with('}') {
+            finding.with_help("there is one `}` too many, here or above")
         } else {
-            hint(text.lines().next().unwrap_or(""))
-                .unwrap_or_else(|| "a file consists of `role name { … }` items".to_owned())
-        };
-        self.findings.push(finding.with_help(help));
+            hinted(finding, self.source.slice(place), "", || "a file consists of `role name { … }` items".to_owned())
+        });
         self.broken.push(Broken { names: Vec::new(), span: span(pair) });
     }
 
@@ -141,8 +123,12 @@ impl Builder<'_> {
                 let message = format!("blocks and lists nest at most {MAX_DEPTH} deep");
                 Finding::new(codes::NESTED_TOO_DEEP, self.source, Span::new(place.start, place.start + 1), message)
             }
-            _ => Finding::new(codes::INVALID_LITERAL, self.source, place, format!("`{text}` is not a number"))
-                .with_help("units are `ms s m h d` for times, `B KiB MiB GiB` for sizes and `%`"),
+            _ => {
+                let message = format!("`{text}` is not a number");
+                let finding = Finding::new(codes::INVALID_LITERAL, self.source, place, message);
+                let units = || "units are `ms s m h d` for times, `B KiB MiB GiB` for sizes and `%`".to_owned();
+                hinted(finding, self.source.slice(place), "", units)
+            }
         }
     }
 }
@@ -161,9 +147,12 @@ fn is_word(text: &str) -> bool {
         && chars.all(|c| c == '-' || unicode_ident::is_xid_continue(c))
 }
 
-fn hint(text: &str) -> Option<String> {
-    text.chars().find_map(|c| {
-        let (_, instead) = FULL_WIDTH.iter().find(|(wide, _)| *wide == c)?;
-        Some(format!("`{c}` is full-width punctuation; write {instead}"))
-    })
+/// The finding with help: about full-width characters where the line has some, otherwise of other words. The finding's
+/// place is the line.
+pub(super) fn hinted(finding: Finding, line: &str, keyword: &str, otherwise: impl FnOnce() -> String) -> Finding {
+    let start = finding.span.start;
+    match Wide::find(line, keyword) {
+        Some(wide) => wide.explain(finding, start),
+        None => finding.with_help(otherwise()),
+    }
 }

@@ -5,6 +5,7 @@
 //! whole text take the same path.
 
 pub mod characters;
+pub(crate) mod counted;
 mod digits;
 pub mod fold;
 pub mod json;

@@ -11,8 +11,7 @@ use rolecall_dsl::diagnostic::{Format, render};
 use rolecall_dsl::format::{FormatError, format};
 use rolecall_dsl::source::{MAX_SOURCE_BYTES, Source};
 
-use super::{DONE, ERRORS, output, print};
-use crate::config::{SettingFlags, Sources};
+use super::{DONE, ERRORS, output, print, settings};
 use crate::contracts::{read_source, role_files};
 
 /// Lines of a difference that are shown of one file.
@@ -39,11 +38,7 @@ pub(super) fn run(args: &FmtArgs) -> anyhow::Result<u8> {
     if args.stdin {
         return formatted(args, &[Ok(from_stdin()?)]);
     }
-    let paths = if args.paths.is_empty() {
-        vec![Sources::process(SettingFlags::default()).read()?.config.contracts]
-    } else {
-        args.paths.clone()
-    };
+    let paths = if args.paths.is_empty() { vec![settings()?.contracts] } else { args.paths.clone() };
     let mut files = Vec::new();
     for path in &paths {
         files.extend(role_files(path)?);

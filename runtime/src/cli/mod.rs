@@ -8,6 +8,7 @@ mod diff;
 mod eval;
 mod explain;
 mod fmt;
+mod kept;
 mod output;
 pub mod plugin;
 mod prompt;
@@ -22,6 +23,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 pub use output::{print, print_line};
+
+use crate::config::{Config, SettingFlags, Sources};
 
 /// The command succeeded.
 pub const DONE: u8 = 0;
@@ -109,6 +112,15 @@ async fn run(command: Command) -> anyhow::Result<u8> {
         Command::Token(args) => token::run(args),
         Command::Store(args) => store::run(args).await,
     }
+}
+
+/// The settings for a command that serves nobody. What looks like a mistake in them is told on standard error.
+fn settings() -> anyhow::Result<Config> {
+    let resolved = Sources::process(SettingFlags::default()).read()?;
+    for warning in &resolved.warnings {
+        output::complain(&format!("rolecall: warning: {warning}"));
+    }
+    Ok(resolved.config)
 }
 
 fn fail(error: &anyhow::Error) -> ExitCode {

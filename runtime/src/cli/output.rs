@@ -23,6 +23,16 @@ pub(super) fn complain(text: &str) {
     let _nobody_listens = writeln!(io::stderr().lock(), "{text}");
 }
 
+/// `1 rule`, `2 rules`: a number with what it counts, whose plural has an s.
+pub(super) fn plural(count: usize, what: &str) -> String {
+    plurals(count, what, &format!("{what}s"))
+}
+
+/// The same for any noun.
+pub(super) fn plurals(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
 fn tolerate(written: io::Result<()>) -> io::Result<()> {
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

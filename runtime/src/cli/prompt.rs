@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use anyhow::bail;
 use clap::Args;
 
-use super::{DONE, print_line};
-use crate::config::{SettingFlags, Sources};
+use super::{DONE, print_line, settings};
 use crate::contracts::Contracts;
 
 /// Shows a role's system prompt.
@@ -20,7 +19,7 @@ pub(super) struct PromptArgs {
 }
 
 pub(super) fn run(args: &PromptArgs) -> anyhow::Result<u8> {
-    let config = Sources::process(SettingFlags::default()).read()?.config;
+    let config = settings()?;
     let folder = args.contracts.as_ref().unwrap_or(&config.contracts);
     let (contracts, _findings) = Contracts::load(folder)?;
     let Some(contract) = contracts.get(&args.role) else {

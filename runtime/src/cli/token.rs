@@ -2,22 +2,27 @@
 
 mod keys;
 
+use std::path::PathBuf;
+
 use anyhow::Context;
 use clap::{Args, Subcommand};
 
-use super::{DONE, ERRORS, print_line};
-use crate::config::{Config, SettingFlags, Sources};
+use super::{DONE, ERRORS, print_line, settings};
+use crate::config::Config;
 use crate::gateway::token::{Algorithm, KEY_FILE, Tokens};
 use crate::ids::SessionId;
 
 /// Issues and inspects session tokens, and changes the keys that sign them.
 ///
 /// The server's configuration is read as the server reads it (rolecall.toml, ROLECALL_…): token-key, else token-key-file,
-/// else token.key in the data directory. A key file has a key a line, `hs256 SECRET` or `eddsa SEED`; the first signs,
+/// else token.key in the data directory, which `--data` names too. A key file has a key a line, `hs256 SECRET` or `eddsa SEED`; the first signs,
 /// all verify, and one with `until=SECONDS` (since 1970) behind it verifies until then. Running servers take over what
 /// changes in it within seconds, and at once when a token names a key that they do not know.
 #[derive(Debug, Args)]
 pub(super) struct TokenArgs {
+    /// The server's data directory, as `serve --data` names it.
+    #[arg(long, value_name = "DIR", global = true)]
+    data: Option<PathBuf>,
     #[command(subcommand)]
     command: TokenCommand,
 }
@@ -60,7 +65,8 @@ enum TokenCommand {
 }
 
 pub(super) fn run(args: TokenArgs) -> anyhow::Result<u8> {
-    let config = Sources::process(SettingFlags::default()).read()?.config;
+    let mut config = settings()?;
+    config.data = args.data.unwrap_or(config.data);
     match args.command {
         TokenCommand::Issue { session, role, epoch, generation } => {
             let session: SessionId = session.parse().with_context(|| session.clone())?;

@@ -101,10 +101,15 @@ fn scalars(setting: &Setting, value: &DeValue<'_>) -> Option<Vec<String>> {
     }
 }
 
-/// "did you mean" for a key that does not exist.
-pub(super) fn suggestion(name: &str) -> String {
+/// The setting that was probably meant, as a key, a flag or a variable would be written.
+pub(super) fn nearest_key(name: &str) -> Option<&'static str> {
     let normal = name.to_lowercase().replace('_', "-");
-    match nearest(&normal, SETTINGS.iter().chain([&ROUTES]).map(|setting| setting.key)) {
+    nearest(&normal, SETTINGS.iter().chain([&ROUTES]).map(|setting| setting.key))
+}
+
+/// "did you mean" for a key that does not exist.
+fn suggestion(name: &str) -> String {
+    match nearest_key(name) {
         Some(key) => format!("did you mean `{key}`?"),
         None => "see `rolecall serve --help` for the settings".to_owned(),
     }

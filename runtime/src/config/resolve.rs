@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::file::{self, Given, suggestion};
+use super::file::{self, Given, nearest_key};
 use super::routes::{self, ROUTES};
 use super::settings::{SETTINGS, Setting, Shape};
 use super::values::masked;
@@ -145,7 +145,7 @@ impl Sources {
                 // A warning only: container platforms put variables such as ROLECALL_SERVICE_HOST there.
                 // CONFIG is read above; API_KEY is the key that clients such as `rolecall chat` present.
                 if !matches!(rest, "CONFIG" | "API_KEY") {
-                    warnings.push(format!("environment {name}: there is no such setting; {}", suggestion(rest)));
+                    warnings.push(format!("environment {name}: there is no such setting; {}", meant(rest)));
                 }
                 continue;
             };
@@ -156,6 +156,15 @@ impl Sources {
             given.push(Given { key: setting.key, values, place: Place::Environment(name.clone()) });
         }
         given
+    }
+}
+
+/// "did you mean" for a variable that is none; `rest` is what stands behind the prefix.
+fn meant(rest: &str) -> String {
+    let environment = |key: &str| format!("{ENV_PREFIX}{}", key.to_uppercase().replace('-', "_"));
+    match nearest_key(rest) {
+        Some(key) => format!("did you mean `{}`?", environment(key)),
+        None => "`rolecall serve --help` lists all".to_owned(),
     }
 }
 

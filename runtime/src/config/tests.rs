@@ -126,7 +126,11 @@ fn unknown_variables_are_warnings() {
     let resolved = resolve(None, &[("ROLECALL_MODLE", "x"), ("ROLECALL_SERVICE_HOST", "10.0.0.1"), ("HOME", "/")], &[]);
     let warnings = resolved.unwrap().warnings;
     assert_eq!(warnings.len(), 2);
-    assert!(warnings[0].contains("did you mean `model`?"), "{warnings:?}");
+    assert!(warnings[0].contains("ROLECALL_MODLE") && warnings[0].contains("did you mean `ROLECALL_MODEL`?"));
+    let resolved = resolve(None, &[("ROLECALL_LISTENN", "x"), ("ROLECALL_TOKENKEY_FILE", "x")], &[]);
+    let warnings = resolved.unwrap().warnings;
+    assert!(warnings[0].ends_with("did you mean `ROLECALL_LISTEN`?"), "{warnings:?}");
+    assert!(warnings[1].ends_with("did you mean `ROLECALL_TOKEN_KEY_FILE`?"), "{warnings:?}");
 }
 
 // Fails when a broken file is read halfway, or a named one that is missing is passed over.

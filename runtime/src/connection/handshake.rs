@@ -46,7 +46,8 @@ fn refused(fault: &Fault) -> ApiError {
         Fault::NoToken => ApiError::new(StatusCode::UNAUTHORIZED, "token_missing", message),
         Fault::Subprotocol => ApiError::invalid("unknown_subprotocol", message),
         Fault::Unknown(_) | Fault::Twice(_) | Fault::Value { .. } => {
-            ApiError::invalid("invalid_query", format!("{message}; write ?last_seq=N&epoch=E&network=4g"))
+            let error = ApiError::invalid("invalid_query", message);
+            fault.parameter().map_or(error.clone(), |name| error.param(format!("{name:.64}")))
         }
     }
 }
@@ -170,7 +171,7 @@ mod tests {
         assert_eq!((query.hello.token.as_str(), query.hello.network), ("q", Network::Other));
     }
 
-    // Fails when a bad request is upgraded, or answered with the wrong status.
+    // Fails when a bad request is upgraded, or answered with the wrong status, or without what is allowed.
     #[test]
     fn refuses_what_is_no_upgrade_of_ours() {
         let cases = [
@@ -184,6 +185,10 @@ mod tests {
         for (builder, status, code) in cases {
             assert_eq!(refused(builder), (status, code.to_owned()));
         }
+        let wrong = request("/v1/session?token=t&network=5g").body(()).unwrap();
+        let body = Handshake::parse(&wrong).unwrap_err().0.body();
+        assert_eq!(body["error"]["param"], "network");
+        assert!(body["error"]["message"].as_str().unwrap().contains("cannot be `5g`; write `"), "{body}");
         let mut short = request("/v1/session?token=t");
         short.headers_mut().unwrap().insert("sec-websocket-key", HeaderValue::from_static("short"));
         assert_eq!(refused(short), (400, "bad_websocket_key".to_owned()));

@@ -15,6 +15,9 @@ use crate::contracts::{Contracts, RefusedRole};
 use crate::session::SessionError;
 use crate::store::StoreError;
 
+/// The code of a role whose contract was refused.
+const CONTRACT_REJECTED: &str = "contract_rejected";
+
 /// An error as the caller sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiError {
@@ -81,7 +84,7 @@ impl ApiError {
     pub(super) fn body_in(&self, dialect: Dialect) -> Value {
         let mut body = json!({"error": {
             "message": self.message,
-            "type": kind(self.status, dialect),
+            "type": kind(self.status, &self.code, dialect),
             "code": self.code,
             "param": self.param,
         }});
@@ -134,12 +137,12 @@ impl ApiError {
         };
         let message =
             format!("the contract of `{}` was refused{first}{more}; `rolecall verify` shows all", refused.role);
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "contract_rejected", message)
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, CONTRACT_REJECTED, message)
     }
 }
 
 /// The class of an error. Anthropic's clients know more of them than OpenAI's.
-fn kind(status: StatusCode, dialect: Dialect) -> &'static str {
+fn kind(status: StatusCode, code: &str, dialect: Dialect) -> &'static str {
     match (status.as_u16(), dialect) {
         (401, _) => "authentication_error",
         (403, Dialect::Anthropic) => "permission_error",
@@ -147,6 +150,8 @@ fn kind(status: StatusCode, dialect: Dialect) -> &'static str {
         (413, Dialect::Anthropic) => "request_too_large",
         (429, _) => "rate_limit_error",
         (504, Dialect::Anthropic) => "timeout_error",
+        // A contract that was refused is the server's own fault: to wait and come back does not help.
+        (503, _) if code == CONTRACT_REJECTED => "api_error",
         (503 | 529, _) => "overloaded_error",
         (400..=499, _) => "invalid_request_error",
         _ => "api_error",

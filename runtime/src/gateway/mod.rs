@@ -22,6 +22,7 @@ mod models;
 mod openapi;
 mod origins;
 mod peer;
+mod query;
 mod refusals;
 mod responses;
 mod routes;
@@ -48,6 +49,7 @@ pub use body::MAX_BODY_BYTES;
 pub(crate) use completion::{event_line, event_stream};
 pub use error::ApiError;
 pub use limits::Allowances;
+pub(crate) use query::Parameters;
 pub use serve::serve;
 
 /// Everything that is served, and an answer for everything else.

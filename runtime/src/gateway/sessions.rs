@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
@@ -14,14 +13,15 @@ use super::auth::session_claims;
 use super::body::JsonBody;
 use super::error::ApiError;
 use super::peer::Peer;
+use super::query::Parameters;
 use crate::app::App;
 use crate::ids::{Epoch, Seq};
 
 /// The most messages of one page of `GET /v1/diff`.
-const MAX_PAGE: usize = 1_000;
+const MAX_PAGE: u64 = 1_000;
 
 /// Messages of a page when the caller does not say.
-const DEFAULT_PAGE: usize = 500;
+const DEFAULT_PAGE: u64 = 500;
 
 /// The longest `user`, in bytes.
 const MAX_USER_BYTES: usize = 256;
@@ -122,7 +122,7 @@ struct Missing {
 /// Tells a returning client where it stands, and which messages it missed.
 ///
 /// # Errors
-/// 401 for a bad, expired or replayed token, 404 for a session that is gone.
+/// 401 for a bad, expired or replayed token, 404 for a session that is gone, 400 for a place that is impossible.
 pub(super) async fn reconnect(
     State(app): State<Arc<App>>,
     JsonBody(request): JsonBody<ReconnectRequest>,
@@ -130,6 +130,7 @@ pub(super) async fn reconnect(
     let claims = app.tokens.verify(&request.session_token)?;
     let position = app.sessions.position(&claims.sid).await?;
     position.admit(claims.generation)?;
+    position.check(request.epoch, request.last_sequence_id)?;
     let forked_at = app.sessions.forked(&claims.sid, request.epoch, request.last_sequence_id).await?;
     let lost = app.sessions.lost(&claims.sid, request.epoch, request.last_sequence_id).await?;
     let last = forked_at.map_or(request.last_sequence_id, |first| first.saturating_sub(1));
@@ -146,14 +147,6 @@ pub(super) async fn reconnect(
         missing,
     };
     Ok(Json(body).into_response())
-}
-
-/// The query of `GET /v1/diff`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct DiffQuery {
-    from: Option<Seq>,
-    limit: Option<usize>,
 }
 
 /// Sequence ids that never come.
@@ -200,18 +193,13 @@ struct DiffResponse {
 pub(super) async fn diff(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
-    query: Result<Query<DiffQuery>, QueryRejection>,
+    query: Parameters,
 ) -> Result<Response, ApiError> {
     let claims = session_claims(&app, &headers)?;
-    let Query(query) = query.map_err(|error| {
-        ApiError::invalid("invalid_query", format!("{}; write ?from=SEQ&limit=COUNT", error.body_text()))
-    })?;
-    let from = query.from.unwrap_or(1).max(1);
-    let limit = query.limit.unwrap_or(DEFAULT_PAGE);
-    if !(1..=MAX_PAGE).contains(&limit) {
-        let message = format!("`limit` is {limit}; write 1 to {MAX_PAGE}");
-        return Err(ApiError::invalid("invalid_query", message).param("limit"));
-    }
+    query.only(&["from", "limit"])?;
+    let from = query.number("from", &(0..=Seq::MAX))?.unwrap_or(1).max(1);
+    let limit = query.number("limit", &(1..=MAX_PAGE))?.unwrap_or(DEFAULT_PAGE);
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let position = app.sessions.position(&claims.sid).await?;
     position.admit(claims.generation)?;
     if from <= position.floor {

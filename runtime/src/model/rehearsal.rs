@@ -4,6 +4,7 @@ mod bad;
 mod misbehavior;
 mod speech;
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -22,7 +23,8 @@ use crate::session::turn::Usage;
 /// Answers from a contract's passing cases: the one whose user turn is nearest to what the user
 /// says. A role without such cases is answered from its fallback, and one without a fallback with a
 /// made-up sentence. The same question gets the same answer; asked again within a dialogue, nearly
-/// equal cases take turns.
+/// equal cases take turns. Like a model, it stops at `Prompt::max_tokens`, by a rough count of tokens: one for a Han
+/// character, one for four others.
 #[derive(Debug, Clone, Default)]
 pub struct Rehearsal {
     pace: Duration,
@@ -90,30 +92,39 @@ impl Model for Rehearsal {
         tracing::debug!(role = %prompt.contract.name, source = ?answer.source, "rehearsed answer");
         let usage = Usage {
             prompt_tokens: tokens(&prompt.system) + tokens(&prompt.user),
-            completion_tokens: tokens(&answer.text),
+            completion_tokens: tokens(&answer.text).min(prompt.max_tokens.map_or(u64::MAX, u64::from)),
             ..Usage::default()
         };
-        let speech = self.misbehavior.spoil(prompt, &answer.text)?;
-        let pace = self.pace + speech.pause;
+        let mut speech = self.misbehavior.spoil(prompt, &answer.text)?;
+        let over = speech.within(prompt.max_tokens.map_or(u64::MAX, u64::from));
+        let (pace, ending) = (self.pace + speech.pause, speech.end);
         let said = stream::iter(speech.pieces).then(move |piece| async move {
             if !pace.is_zero() {
                 tokio::time::sleep(pace).await;
             }
             Ok(ModelChunk::Text(piece))
         });
-        Ok(match speech.end {
-            Ending::Stop => {
-                let end = [Ok(ModelChunk::Usage(usage)), Ok(ModelChunk::Stop { length: false })];
-                said.chain(stream::iter(end)).boxed()
+        // Only then it shows whether the limit was met.
+        let end = stream::once(async move {
+            let length = over.load(Ordering::Relaxed);
+            match ending {
+                _ if length => stopped(usage, true),
+                Ending::Stop => stopped(usage, false),
+                Ending::Cut => stream::iter([Err(ModelError::Cut("on purpose".to_owned()))]).boxed(),
+                Ending::Never => stream::pending().boxed(),
             }
-            Ending::Cut => said.chain(stream::iter([Err(ModelError::Cut("on purpose".to_owned()))])).boxed(),
-            Ending::Never => said.chain(stream::pending()).boxed(),
-        })
+        });
+        Ok(said.chain(end.flatten()).boxed())
     }
 
     fn limits(&self) -> CallLimits {
         self.limits.clone()
     }
+}
+
+/// The end of an answer that is over.
+fn stopped(usage: Usage, length: bool) -> ModelStream {
+    stream::iter([Ok(ModelChunk::Usage(usage)), Ok(ModelChunk::Stop { length })]).boxed()
 }
 
 /// Answers in order of preference: cases by nearness, the fallback, made-up sentences.
@@ -244,11 +255,28 @@ fn similarity(a: &str, b: &str) -> f64 {
     0.7 * strsim::sorensen_dice(&a, &b) + 0.3 * strsim::normalized_levenshtein(&a, &b)
 }
 
-/// A rough count: one token per Han character, one per four others.
+/// A rough count of tokens: one per Han character, one per four others.
+#[derive(Debug, Clone, Copy, Default)]
+struct Tally {
+    wide: u64,
+    narrow: u64,
+}
+
+impl Tally {
+    /// The count with a further character.
+    fn add(&mut self, c: char) -> u64 {
+        if c.len_utf8() > 2 {
+            self.wide += 1
+        } else {
+            self.narrow += 1
+        }
+        self.wide + self.narrow.div_ceil(4)
+    }
+}
+
 fn tokens(text: &str) -> u64 {
-    let (wide, narrow) =
-        text.chars().fold((0u64, 0u64), |(w, n), c| if c.len_utf8() > 2 { (w + 1, n) } else { (w, n + 1) });
-    wide + narrow.div_ceil(4)
+    let mut tally = Tally::default();
+    text.chars().fold(0, |_, c| tally.add(c))
 }
 
 #[cfg(test)]

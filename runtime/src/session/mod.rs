@@ -17,6 +17,7 @@ mod line;
 mod lost;
 mod nodes;
 mod ownership;
+mod place;
 mod places;
 mod registry;
 mod saved;
@@ -106,6 +107,14 @@ impl Position {
     /// [`SessionError::Replayed`].
     pub fn admit(&self, generation: TokenGeneration) -> Result<(), SessionError> {
         saved::admit(self.token_generation, generation)
+    }
+
+    /// Refuses a place that no server can have given: one that a connection could not open with either.
+    ///
+    /// # Errors
+    /// [`SessionError::Impossible`].
+    pub fn check(&self, epoch: Epoch, last_seq: Seq) -> Result<(), SessionError> {
+        place::check((epoch, last_seq), (self.epoch, self.head))
     }
 }
 

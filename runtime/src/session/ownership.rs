@@ -13,11 +13,11 @@ use rolecall_wire::frame::Hello;
 use tokio::time::sleep;
 
 use super::error::SessionError;
-use super::lost::MAX_LOST;
+use super::place;
 use super::places::Attempt;
 use super::registry::Deps;
 use super::saved::{Saved, admit};
-use crate::ids::{Epoch, Seq, SessionId, TokenGeneration};
+use crate::ids::{SessionId, TokenGeneration};
 use crate::store::{Fence, Node, Nodes, Ring, SessionRow, StoreError};
 
 /// How long an owner that lives may take to let go, once it has heard that it is to.
@@ -28,8 +28,6 @@ const DEAF: Duration = Duration::from_millis(300);
 const LOOK: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(80));
 /// Owners, one after the other, of whom a session is asked before its client must come again.
 const OWNERS: usize = 4;
-/// How many epochs a client may be ahead.
-const MAX_LOST_EPOCHS: Epoch = 16;
 
 /// A connection that is to be let in, its token verified.
 #[derive(Debug, Clone, Copy)]
@@ -47,21 +45,12 @@ impl Visitor<'_> {
         if Attempt::is_superseded(saved.latest(), self.hello) {
             return Err(SessionError::Superseded);
         }
-        misplaced(self.hello, row.epoch, row.head)?;
+        place::check((self.hello.epoch, self.hello.last_seq), (row.epoch, row.head))?;
         match saved.forked(row.epoch, self.hello.epoch, self.hello.last_seq) {
             Some(first) => Err(SessionError::Forked { first, current: row.epoch }),
             None => Ok(()),
         }
     }
-}
-
-/// Refuses a place that no server can have given a client.
-pub(super) fn misplaced(hello: &Hello, epoch: Epoch, head: Seq) -> Result<(), SessionError> {
-    let (ahead, later) = (hello.last_seq.saturating_sub(head), hello.epoch.saturating_sub(epoch));
-    if ahead > MAX_LOST || later > MAX_LOST_EPOCHS {
-        return Err(SessionError::Impossible { last_seq: hello.last_seq, epoch: hello.epoch });
-    }
-    Ok(())
 }
 
 /// A session that this process owns since just now.

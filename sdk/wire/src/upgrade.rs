@@ -16,13 +16,16 @@ pub const TOKEN_PROTOCOL: &str = "rolecall.token.";
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// A parameter that this version does not know.
-    #[error("`{0}` is no parameter of a connection")]
+    #[error(
+        "`{0:.64}` is no parameter of a connection; there are `last_seq`, `epoch`, `network`, `instance`, `attempt`, \
+         `window`, `rollup_ms`, `refresh` and `token`"
+    )]
     Unknown(String),
     /// A parameter twice: which one counts cannot be told.
-    #[error("`{0}` is there twice")]
+    #[error("`{0}` is there twice; write it once")]
     Twice(&'static str),
     /// A parameter with a value that it cannot have.
-    #[error("`{name}` cannot be `{value}`")]
+    #[error("`{name}` cannot be `{value:.64}`; write {}", allowed(name))]
     Value {
         /// The parameter.
         name: &'static str,
@@ -40,6 +43,30 @@ pub enum Fault {
          WebSocket, or as `?token=TOKEN`"
     )]
     NoToken,
+}
+
+impl Fault {
+    /// The parameter that is wrong, if it is one.
+    #[must_use]
+    pub fn parameter(&self) -> Option<&str> {
+        match self {
+            Self::Unknown(name) => Some(name),
+            Self::Twice(name) | Self::Value { name, .. } => Some(name),
+            Self::Subprotocol | Self::NoToken => None,
+        }
+    }
+}
+
+/// What a parameter may be.
+fn allowed(name: &str) -> String {
+    let most = match name {
+        "network" => return format!("`{}`", Network::ALL.map(Network::name).join("`, `")),
+        "refresh" => return "`true` or `false`".to_owned(),
+        "rollup_ms" => u64::from(MAX_ROLLUP_MS),
+        "epoch" | "attempt" | "window" => u64::from(u32::MAX),
+        _ => u64::MAX,
+    };
+    format!("a whole number from 0 to {most}")
 }
 
 /// The query of a request that presents this. The token is not in it: it has better places.
@@ -176,7 +203,8 @@ mod tests {
         assert_eq!(read(&format!("{place}&instance=5&attempt=6&window=7&rollup_ms=1000&refresh=true")), Ok(all));
     }
 
-    // Fails when a slip of the pen is taken for a default: the client would get everything again.
+    // Fails when a slip of the pen is taken for a default (the client would get everything again), or what is allowed is
+    // not said.
     #[test]
     fn slips_are_named() {
         let value = |name, value: &str| Err(Fault::Value { name, value: value.to_owned() });
@@ -193,6 +221,13 @@ mod tests {
             ("refresh=1", value("refresh", "1")),
         ] {
             assert_eq!(read(query), fault, "{query}");
+        }
+        let said = |query: &str| read(query).unwrap_err().to_string();
+        assert_eq!(said("refresh=1"), "`refresh` cannot be `1`; write `true` or `false`");
+        assert_eq!(said("rollup_ms=1001"), "`rollup_ms` cannot be `1001`; write a whole number from 0 to 1000");
+        assert_eq!(said("epoch=x"), "`epoch` cannot be `x`; write a whole number from 0 to 4294967295");
+        for network in Network::ALL {
+            assert!(said("network=5g").contains(&format!("`{}`", network.name())));
         }
         assert_eq!(encoding(["mqtt", "rolecall.token.t"]), Err(Fault::Subprotocol));
     }

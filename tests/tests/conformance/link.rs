@@ -91,6 +91,8 @@ pub(crate) async fn post(to: SocketAddr, connection: &str, token: &str, said: Sa
     };
     let request = Request::new("POST", &format!("/v1/session/frames?connection={connection}")).bearer(token);
     let response = request.header("content-type", "application/json").body(body.into_bytes()).send(to).await?;
-    anyhow::ensure!(response.status == 202, "a frame is answered {} {}", response.status, response.text());
+    // What is no frame is refused at once, and ends the connection all the same.
+    let refused = response.status == 400 && response.text().contains("\"bad_frame\"");
+    anyhow::ensure!(response.status == 202 || refused, "a frame is answered {} {}", response.status, response.text());
     Ok(response)
 }

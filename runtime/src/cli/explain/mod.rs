@@ -10,7 +10,8 @@ use std::path::PathBuf;
 use anyhow::bail;
 use clap::{Args, ValueEnum};
 
-use crate::config::{Secret, SettingFlags, Sources};
+use super::settings;
+use crate::config::Secret;
 
 /// Explains a finding code, a role's delivery, or a reply.
 #[derive(Debug, Args)]
@@ -47,7 +48,7 @@ enum Format {
 }
 
 pub(super) async fn run(args: ExplainArgs) -> anyhow::Result<u8> {
-    let config = || anyhow::Ok(Sources::process(SettingFlags::default()).read()?.config);
+    let config = settings;
     if let Some(id) = &args.trace {
         let found = match &args.url {
             Some(url) => trace::ask(url, args.api_key.as_ref().map(Secret::reveal), id).await?,
@@ -58,6 +59,9 @@ pub(super) async fn run(args: ExplainArgs) -> anyhow::Result<u8> {
     let Some(subject) = &args.subject else { return code::list() };
     if let Some(page) = code::page(subject) {
         return code::show(page);
+    }
+    if code::is_like_one(subject) {
+        bail!("there is no code {subject}; `rolecall explain` lists them");
     }
     let mut config = config()?;
     config.contracts = args.contracts.unwrap_or(config.contracts);

@@ -8,11 +8,12 @@ use rolecall_dsl::Contract;
 use rolecall_dsl::monitor::DeliveryMode;
 
 use crate::app::host_config;
+use crate::cli::kept::Kept;
 use crate::cli::{DONE, print};
 use crate::config::Config;
 use crate::contracts::Contracts;
 use crate::enforce::{delivery_mode, mode_reasons};
-use crate::plugin::PluginHost;
+use crate::plugin::{HostConfig, PluginHost};
 use crate::telemetry::Metrics;
 
 /// What was found under a name.
@@ -34,7 +35,10 @@ pub(super) fn find(contracts: &Path, role: &str) -> anyhow::Result<Found> {
 }
 
 pub(super) fn show(config: &Config, contract: &Contract) -> anyhow::Result<u8> {
-    let (plugins, _loaded) = PluginHost::start(host_config(config), Arc::new(Metrics::new()?))?;
+    let (plugins, _loaded) = PluginHost::start(
+        HostConfig { cache: Kept::of(config).plugins, ..host_config(config) },
+        Arc::new(Metrics::new()?),
+    )?;
     let mut text = format!("{} {}\n", contract.name, contract.version);
     for (index, scenario) in contract.scenarios.iter().enumerate() {
         let Some(bound) = contract.in_scenario(index) else { continue };

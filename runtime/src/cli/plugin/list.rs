@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::bail;
 
 use super::{author, capabilities, kinds};
+use crate::cli::output::plural;
 use crate::plugin::{LoadReport, NoObserver, PluginHost};
 
 /// Lists the plugins of a folder.
@@ -36,7 +37,8 @@ fn write(out: &mut impl Write, report: &LoadReport) -> std::io::Result<()> {
         writeln!(out, "refused: {}: {reason}", file.display())?;
     }
     if report.ignored > 0 {
-        writeln!(out, "{} more files are not looked into: the folder has too many", report.ignored)?;
+        let are = if report.ignored == 1 { "is" } else { "are" };
+        writeln!(out, "{} {are} not looked into: the folder has too many", plural(report.ignored, "more file"))?;
     }
     Ok(())
 }

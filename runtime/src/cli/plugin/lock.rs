@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 
 use super::author;
+use crate::cli::output::plural;
 use crate::plugin::{Lock, NoObserver, Pinned, PluginHost};
 
 /// Pins the plugins of a folder as they are, or says what is not as it is pinned.
@@ -31,7 +32,7 @@ pub(super) fn run(out: &mut impl Write, dir: &Path, check: bool) -> anyhow::Resu
         return compare(out, &Lock::read(dir)?.unwrap_or_default(), &lock);
     }
     let path = lock.write(dir)?;
-    writeln!(out, "{}  {} plugins", path.display(), lock.plugins.len())?;
+    writeln!(out, "{}  {}", path.display(), plural(lock.plugins.len(), "plugin"))?;
     Ok(())
 }
 
@@ -47,6 +48,7 @@ fn compare(out: &mut impl Write, pinned: &Lock, found: &Lock) -> anyhow::Result<
     if !wrong.is_empty() {
         bail!("plugins.lock does not fit; if the plugins are right, write it anew: rolecall plugin lock");
     }
-    writeln!(out, "{} plugins are as pinned", found.plugins.len())?;
+    let are = if found.plugins.len() == 1 { "is" } else { "are" };
+    writeln!(out, "{} {are} as pinned", plural(found.plugins.len(), "plugin"))?;
     Ok(())
 }

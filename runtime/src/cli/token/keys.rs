@@ -32,8 +32,8 @@ pub(super) fn expect_data(config: &Config) -> anyhow::Result<()> {
         return Ok(());
     }
     bail!(
-        "{} has no {KEY_FILE}; name the server's data directory in ROLECALL_DATA or rolecall.toml, or its key file in \
-         ROLECALL_TOKEN_KEY_FILE",
+        "{} has no {KEY_FILE}; name the server's data directory by --data, in ROLECALL_DATA or rolecall.toml, or its \
+         key file in ROLECALL_TOKEN_KEY_FILE",
         config.data.display()
     )
 }

@@ -68,8 +68,8 @@ struct Kept {
 }
 
 impl Cache {
-    /// The cache in the data folder, for these options and plugins.
-    pub(super) fn open(config: &Config, options: Options, plugins: &PluginHost) -> Self {
+    /// The cache in a folder, for these options and plugins.
+    pub(super) fn open(folder: PathBuf, config: &Config, options: Options, plugins: &PluginHost) -> Self {
         let mut base = blake3::Hasher::new();
         let mut add = |text: &str| {
             base.update(&(text.len() as u64).to_le_bytes());
@@ -85,7 +85,7 @@ impl Cache {
         let tells_time = |manifest: &Arc<Manifest>| manifest.capabilities.contains(&Capability::Clock);
         let clocks =
             plugins.manifests().into_iter().filter(tells_time).map(|manifest| format!("\"{}\"", manifest.name));
-        Self { folder: config.data.join("cache/verify"), base, clocks: clocks.collect() }
+        Self { folder, base, clocks: clocks.collect() }
     }
 
     /// The key of a file as it is now; `None` when something that it imports cannot be read, or

@@ -6,6 +6,7 @@ use rolecall_dsl::contract::Expect;
 use rolecall_dsl::diagnostic::{Finding, codes};
 use serde::{Deserialize, Serialize};
 
+use crate::cli::output::plural;
 use crate::contracts::sandbox::Judged;
 
 /// Uncovered rules that a summary names.
@@ -40,7 +41,7 @@ impl Coverage {
 
 impl std::fmt::Display for Coverage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "covered {} of {} rules", self.covered, self.rules)?;
+        write!(f, "covered {} of {}", self.covered, plural(self.rules, "rule"))?;
         let shown: Vec<&str> = self.uncovered.iter().take(SHOWN).map(String::as_str).collect();
         match self.uncovered.len() {
             0 => Ok(()),

@@ -31,11 +31,12 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use rolecall_dsl::diagnostic::{Finding, Severity};
 use rolecall_dsl::source::Source;
 use rolecall_dsl::span::Span;
-use rolecall_plugin_host::{LoadReport, PluginHost};
+use rolecall_plugin_host::{HostConfig, LoadReport, PluginHost};
 
-use super::{DONE, ERRORS, output, print};
+use super::kept::Kept;
+use super::{DONE, ERRORS, output, print, settings};
 use crate::app::host_config;
-use crate::config::{Config, SettingFlags, Sources, misdeeds};
+use crate::config::{Config, misdeeds};
 use crate::contracts::{ContractsError, Folders, declared_twice, role_files};
 use crate::model::{Model, OpenAi, OpenAiConfig, Rehearsal};
 use crate::telemetry::Metrics;
@@ -76,7 +77,8 @@ pub(super) struct VerifyArgs {
     /// Apply what findings offer as a remedy to the files, and report what is left.
     #[arg(long)]
     fix: bool,
-    /// Try every file, also those that passed before and have not changed.
+    /// Try every file, also those that passed before and have not changed. What passed is remembered in the data
+    /// directory where there is one, otherwise in the user's own folder for caches.
     #[arg(long)]
     no_cache: bool,
 }
@@ -107,7 +109,7 @@ struct Verification {
 }
 
 pub(super) async fn run(args: VerifyArgs) -> anyhow::Result<u8> {
-    let mut config = Sources::process(SettingFlags::default()).read()?.config;
+    let mut config = settings()?;
     if let Some(plugins) = args.plugins {
         config.plugins = plugins;
     }
@@ -124,7 +126,7 @@ pub(super) async fn run(args: VerifyArgs) -> anyhow::Result<u8> {
     let options = Options { repeat: args.repeat, mutate: args.mutate, coverage: args.coverage };
     if args.fix {
         let count = fix::apply(&files(&paths)?, &Folders::of(&paths).within(&config.contracts))?;
-        output::complain(&format!("rolecall: {count} {} changed", if count == 1 { "file" } else { "files" }));
+        output::complain(&format!("rolecall: {} changed", output::plural(count, "file")));
     }
     let (verification, plugins) = verify(&config, &paths, options, model, !args.no_cache).await?;
     print(&summary::render(args.format, &verification, &plugins))?;
@@ -153,8 +155,11 @@ async fn verify(
 ) -> anyhow::Result<(Verification, LoadReport)> {
     let files = files(paths)?;
     let metrics = Metrics::new()?;
-    let (plugins, loaded) = PluginHost::start(host_config(config).for_trials(), Arc::new(metrics.clone()))?;
-    let cache = (cached && model.is_none()).then(|| Cache::open(config, options, &plugins));
+    let kept = Kept::of(config);
+    let host = HostConfig { cache: kept.plugins, ..host_config(config).for_trials() };
+    let (plugins, loaded) = PluginHost::start(host, Arc::new(metrics.clone()))?;
+    let folder = kept.results.filter(|_| cached && model.is_none());
+    let cache = folder.map(|folder| Cache::open(folder, config, options, &plugins));
     let real = model.as_ref().map(|model| model.name().to_owned());
     let model = model.unwrap_or_else(|| Arc::new(Rehearsal::default()));
     let folders = Folders::of(paths).within(&config.contracts);

@@ -21,6 +21,7 @@ use super::tally::Tally;
 use super::trial::Trial;
 use super::witness::Proved;
 use super::{Format, Verification};
+use crate::cli::output::{plural, plurals};
 use crate::enforce::delivery_mode;
 
 /// Scenarios of a role that are shown to people.
@@ -211,14 +212,6 @@ fn json(verification: &Verification) -> String {
     };
     serde_json::to_string_pretty(&report)
         .map_or_else(|error| format!("{{\"error\":\"{error}\"}}\n"), |text| text + "\n")
-}
-
-fn plural(count: usize, what: &str) -> String {
-    plurals(count, what, &format!("{what}s"))
-}
-
-fn plurals(count: usize, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 /// The mode of the scenario that holds replies back the most.

@@ -6,6 +6,7 @@ use rolecall_dsl::diagnostic::codes;
 use tempfile::TempDir;
 
 use super::*;
+use crate::config::Sources;
 
 fn role(body: &str) -> String {
     format!("role clerk {{\n    version 1.0.0\n    language en\n    persona \"A clerk of a book shop\"\n{body}\n}}\n")
@@ -23,6 +24,7 @@ async fn check(files: &[(&str, &str)]) -> (TempDir, anyhow::Result<Verification>
     let mut config = sources.read().unwrap().config;
     config.plugins = dir.path().join("plugins");
     config.data = dir.path().join("data");
+    std::fs::create_dir(&config.data).unwrap();
     let paths = [dir.path().to_owned()];
     let verified =
         verify(&config, &paths, Options::default(), None, true).await.map(|(verification, _plugins)| verification);

@@ -2,18 +2,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{FromRequest, Query, Request, State};
+use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use rolecall_wire::frame::Network;
+use rolecall_wire::frame::{ClientFrame, Network};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::links::{Entry, no_connection};
 use crate::app::App;
 use crate::connection::link::Received;
-use crate::gateway::{ApiError, JsonBody, open_claims};
+use crate::gateway::{ApiError, JsonBody, Parameters, open_claims};
 
 /// Frames of one request.
 const FRAMES: usize = 64;
@@ -21,13 +20,6 @@ const FRAMES: usize = 64;
 const MAX_BYTES: usize = rolecall_wire::limits::MAX_PAYLOAD + 1_024;
 /// How long a request waits until its frames are taken in.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Of both requests.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct FramesQuery {
-    connection: String,
-}
 
 /// `POST /v1/heartbeat`.
 #[derive(Debug, Deserialize)]
@@ -44,16 +36,17 @@ pub(crate) struct HeartbeatRequest {
 /// `POST /v1/session/frames?connection=ID`: what the client says, a frame or a list of frames, in order.
 ///
 /// # Errors
-/// 404 when the connection has ended; nothing was taken in then, or what was is repeated harmlessly.
+/// 400 when something is no frame, which ends the connection (`PROTOCOL.md` §2.6); 404 when it has ended: nothing was
+/// taken in then, or what was is repeated harmlessly.
 pub(crate) async fn frames(
     State(app): State<Arc<App>>,
-    query: Result<Query<FramesQuery>, QueryRejection>,
+    query: Parameters,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let Query(FramesQuery { connection }) = query
-        .map_err(|error| ApiError::invalid("invalid_query", format!("{}; write ?connection=ID", error.body_text())))?;
+    query.only(&["connection"])?;
+    let connection = query.required("connection", "the name that the connection was given")?;
     let claims = open_claims(&app, request.headers())?;
-    let entry = app.links.find(&connection, &claims)?;
+    let entry = app.links.find(connection, &claims)?;
     // Before anything of it is read: JSON takes many times its bytes.
     let _taking = Arc::clone(&entry.taking).try_acquire_owned().map_err(|_taken| busy())?;
     let length = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
@@ -71,6 +64,14 @@ pub(crate) async fn frames(
         return Err(ApiError::invalid("bad_frames", message));
     }
     let taken = frames.len();
+    let wrong = frames.iter().enumerate().find_map(|(at, frame)| Some((at, ClientFrame::deserialize(frame).err()?)));
+    if let Some((at, error)) = wrong {
+        // The connection ends by it as any other does, and hears nothing of what stands behind it.
+        take(&entry, frames.into_iter().take(at + 1).collect()).await?;
+        let message =
+            format!("item {} of {taken} is no frame: {:.200}; it ends the connection", at + 1, error.to_string());
+        return Err(ApiError::invalid("bad_frame", message));
+    }
     take(&entry, frames).await?;
     Ok((StatusCode::ACCEPTED, Json(json!({"taken": taken}))).into_response())
 }

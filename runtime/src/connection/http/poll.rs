@@ -3,11 +3,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::mpsc::Receiver;
 use tokio_tungstenite::tungstenite::Bytes;
@@ -19,7 +17,7 @@ use crate::app::App;
 use crate::clock;
 use crate::connection::handshake;
 use crate::connection::link::Received;
-use crate::gateway::{ApiError, open_claims};
+use crate::gateway::{ApiError, Parameters, open_claims};
 
 /// Frames of one answer.
 const FRAMES: usize = 64;
@@ -34,14 +32,6 @@ const LONGEST_WAIT: Duration = Duration::from_secs(25);
 const GATHER: Duration = Duration::from_millis(5);
 /// How often a request counts as a sign of life.
 const ALIVE_MS: u64 = 1_000;
-
-/// `GET /v1/session/poll`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct PollQuery {
-    connection: String,
-    wait_ms: Option<u64>,
-}
 
 /// What an answer says.
 #[derive(Debug, Default)]
@@ -69,13 +59,13 @@ pub(crate) async fn open(State(app): State<Arc<App>>, request: Request) -> Resul
 pub(crate) async fn poll(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
-    query: Result<Query<PollQuery>, QueryRejection>,
+    query: Parameters,
 ) -> Result<Response, ApiError> {
-    let Query(PollQuery { connection, wait_ms }) = query.map_err(|error| {
-        ApiError::invalid("invalid_query", format!("{}; write ?connection=ID&wait_ms=N", error.body_text()))
-    })?;
+    query.only(&["connection", "wait_ms"])?;
+    let connection = query.required("connection", "the name that the connection was given")?;
+    let wait_ms = query.number("wait_ms", &(0..=u64::MAX))?;
     let claims = open_claims(&app, &headers)?;
-    let entry = app.links.find(&connection, &claims)?;
+    let entry = app.links.find(connection, &claims)?;
     if let Some(close) = entry.last_word {
         return Ok(Batch { frames: Vec::new(), close: Some(close) }.response());
     }
@@ -92,7 +82,7 @@ pub(crate) async fn poll(
     let wait = wait_ms.map_or(WAIT, Duration::from_millis).min(LONGEST_WAIT);
     let batch = next(&polled, wait).await?;
     if let Some(close) = &batch.close {
-        app.links.told(&connection, close.clone());
+        app.links.told(connection, close.clone());
     }
     Ok(batch.response())
 }

@@ -106,7 +106,7 @@ async fn wrong_requests_are_named() {
     house.send(post("/v1/sessions", huge)).await.refused(413, "body_too_large");
 }
 
-// Fails when a refused contract is not named with its finding, or takes others along.
+// Fails when a refused contract is not named with its finding, takes others along, or counts as an overload.
 #[tokio::test]
 async fn refused_and_unknown_roles_are_told_apart() {
     let house = House::open(says(&["Hi."])).await;
@@ -115,6 +115,11 @@ async fn refused_and_unknown_roles_are_told_apart() {
         assert!(message.contains("broken.role:6:") && message.contains("RC0201"), "{message}");
     }
     house.get("/v1/models/broken").await.refused(503, "contract_rejected");
+    for path in ["/v1/chat/completions", "/v1/messages"] {
+        let body = json!({"model": "broken", "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}]});
+        let refused = house.post(path, &body).await;
+        assert_eq!(refused.json()["error"]["type"], "api_error", "{path}: to wait does not help");
+    }
     let unknown = house.post("/v1/chat/completions", &hello("clark")).await;
     assert!(unknown.refused(404, "model_not_found").contains("did you mean `clerk`?"));
     assert_eq!(unknown.param(), "model");

@@ -79,3 +79,25 @@ async fn a_refusal_is_what_the_assistant_said() {
     assert_eq!(answer.param(), "messages[1].refusal");
     assert_eq!(house.post(PATH, &refusing("user", json!("x"), Value::Null)).await.status, StatusCode::OK);
 }
+
+// Fails when a limit on tokens does not end the rehearsal model's answer, or a surface does not say that it did.
+#[tokio::test]
+async fn the_rehearsal_model_stops_at_a_limit_on_every_surface() {
+    let house = House::open(crate::model::Rehearsal::default()).await;
+    let said = json!([{"role": "user", "content": "Hi"}]);
+    for (path, limit, dialogue, text, reason) in [
+        (PATH, "max_tokens", "messages", "/choices/0/message/content", ("/choices/0/finish_reason", "length")),
+        ("/v1/messages", "max_tokens", "messages", "/content/0/text", ("/stop_reason", "max_tokens")),
+        (
+            "/v1/responses",
+            "max_output_tokens",
+            "input",
+            "/output/0/content/0/text",
+            ("/incomplete_details/reason", "max_output_tokens"),
+        ),
+    ] {
+        let answer = house.post(path, &json!({"model": "clerk", limit: 1, dialogue: said})).await.json();
+        assert_eq!(answer.pointer(text), Some(&json!("I he")), "{path}: {answer}");
+        assert_eq!(answer.pointer(reason.0), Some(&json!(reason.1)), "{path}: {answer}");
+    }
+}

@@ -1,7 +1,10 @@
 //! An answer as it is said: in pieces, at a pace, to some end.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::Tally;
 use crate::model::dice::Dice;
 
 /// Characters per piece, in turn.
@@ -69,6 +72,26 @@ impl Speech {
         let pieces = std::mem::replace(&mut self.pieces, Box::new(std::iter::empty()));
         self.pieces = Box::new(pieces.take(usize::try_from(kept).unwrap_or(1)));
         self.end = end;
+    }
+
+    /// Ends it where its tokens are used up, as a model does at its limit. What is given back is true once that has
+    /// happened.
+    pub(super) fn within(&mut self, tokens: u64) -> Arc<AtomicBool> {
+        let over = Arc::new(AtomicBool::new(false));
+        let (mut tally, cut) = (Tally::default(), Arc::clone(&over));
+        let pieces = std::mem::replace(&mut self.pieces, Box::new(std::iter::empty()));
+        self.pieces = Box::new(pieces.map_while(move |mut piece| {
+            if cut.load(Ordering::Relaxed) {
+                return None;
+            }
+            let exceeds = |(_, c): &(usize, char)| tally.add(*c) > tokens;
+            if let Some((end, _)) = piece.char_indices().find(exceeds) {
+                cut.store(true, Ordering::Relaxed);
+                piece.truncate(end);
+            }
+            Some(piece)
+        }));
+        over
     }
 
     fn of(pieces: Vec<String>) -> Self {

@@ -90,3 +90,27 @@ async fn the_answer_streams_in_small_pieces_at_its_pace() {
     assert_eq!(crate::clock::monotonic_ms() - began, 20 * texts.len() as u64, "paused time");
     assert_eq!(chunks.last(), Some(&Ok(ModelChunk::Stop { length: false })));
 }
+
+// Fails when a limit on tokens is passed over, ends what fits into it, or is not said to have ended the answer.
+#[tokio::test]
+async fn an_answer_stops_at_its_limit() {
+    let contract = shop();
+    let said = async |model: Rehearsal, max_tokens: u32| {
+        let user = admit("Where is my order?").unwrap();
+        let limited = Overrides { max_tokens: Some(max_tokens), ..Overrides::default() };
+        let prompt = Prompt::first(Arc::clone(&contract), Vec::new(), user, "", &limited);
+        let chunks: Vec<_> = model.stream(prompt).await.unwrap().map(Result::unwrap).collect().await;
+        let text = |chunk: &ModelChunk| if let ModelChunk::Text(text) = chunk { text.clone() } else { String::new() };
+        let stops: Vec<_> = chunks.iter().filter(|chunk| matches!(chunk, ModelChunk::Stop { .. })).cloned().collect();
+        (chunks.iter().map(text).collect::<String>(), stops)
+    };
+    let stop = |length| vec![ModelChunk::Stop { length }];
+    let model = Rehearsal::default;
+    // 30 characters.
+    assert_eq!(said(model(), 8).await, ("It ships today. Anything else?".to_owned(), stop(false)));
+    assert_eq!(said(model(), 7).await, ("It ships today. Anything els".to_owned(), stop(true)));
+    assert_eq!(said(model(), 1).await, ("It s".to_owned(), stop(true)));
+    let endless = Misbehavior { shares: vec![(Misdeed::Endless, None)], seed: 1 };
+    let (text, stops) = said(model().misbehaving(endless), 20).await;
+    assert_eq!((text.len(), stops), (80, stop(true)));
+}

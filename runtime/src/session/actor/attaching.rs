@@ -8,7 +8,7 @@ use rolecall_wire::frame::Hello;
 use super::super::attach::{Attachment, Resume};
 use super::super::error::SessionError;
 use super::super::line::line;
-use super::super::ownership::misplaced;
+use super::super::place;
 use super::super::places::{Attached, Attempt};
 use super::Actor;
 use crate::ids::TokenGeneration;
@@ -65,7 +65,7 @@ impl Actor {
     /// Finds the client's place, on a new footing if the store lost what the client has seen.
     async fn position(&mut self, hello: &Hello) -> Result<Resume, SessionError> {
         let head = self.outbox.head();
-        misplaced(hello, self.epoch, head)?;
+        place::check((hello.epoch, hello.last_seq), (self.epoch, head))?;
         if let Some(first) = self.machine.forked(self.epoch, hello.epoch, hello.last_seq) {
             return Err(SessionError::Forked { first, current: self.epoch });
         }

@@ -41,9 +41,9 @@ use tokio::task;
 
 pub use self::backup::{Copied, backup};
 pub use self::check::{Checked, Stored, check};
+use self::claims::Claims;
 #[cfg(unix)]
 use self::control::Control;
-use self::claims::Claims;
 use self::directory::DataDirectory;
 pub use self::source::StoreSource;
 use self::tables::{Tables, View};

@@ -65,6 +65,7 @@ async fn one_file_of_the_folder_has_the_imports_of_all() {
     let mut config = sources.read().unwrap().config;
     (config.contracts, config.data) = (dir.path().join("contracts"), dir.path().join("data"));
     config.plugins = dir.path().join("plugins");
+    std::fs::create_dir(&config.data).unwrap();
     for (file, accepted) in [(inside, true), (outside, false)] {
         for _remembered in 0..2 {
             let paths = std::slice::from_ref(&file);

@@ -127,3 +127,21 @@ fn replaced_secrets_verify_while_they_are_listed() {
     assert_eq!(under(&[]).unwrap().verify(&token), Err(TokenError::UnknownKey));
     assert!(matches!(under(&[Secret::new(OTHER)]), Err(TokenError::Setting(KeyFault::Twice(_)))));
 }
+
+// Fails when the file that the first start makes, or one that is written anew with the same keys, counts as a change.
+#[test]
+fn keys_that_stay_are_no_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let tokens = Tokens::open_or_make(folder.path().join(KEY_FILE), MINUTE).unwrap();
+    let keys = tokens.0.keys.load_full();
+    tokens.look(true);
+    assert!(Arc::ptr_eq(&keys, &tokens.0.keys.load_full()), "made at the start");
+    let path = folder.path().join(KEY_FILE);
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, format!("# ours\n{text}")).unwrap();
+    tokens.look(true);
+    assert!(Arc::ptr_eq(&keys, &tokens.0.keys.load_full()), "the same keys");
+    KeyFile::at(path).rotate(Algorithm::Hs256, 60).unwrap();
+    tokens.look(true);
+    assert!(!Arc::ptr_eq(&keys, &tokens.0.keys.load_full()), "another key");
+}
