@@ -119,7 +119,7 @@ mod tests {
 
     fn mended(line: &str, keyword: &str) -> Option<String> {
         let Wide { range, replacement, .. } = Wide::find(line, keyword)?;
-        Some(format!("{}{replacement}{}", &line[..range.0], &line[range.1..]))
+        Some(format!("{}{replacement}{}", line.get(..range.0)?, line.get(range.1..)?))
     }
 
     // Fails when a character stays, one within a text is changed, or ASCII is taken for full-width.

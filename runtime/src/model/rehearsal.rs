@@ -266,9 +266,9 @@ impl Tally {
     /// The count with a further character.
     fn add(&mut self, c: char) -> u64 {
         if c.len_utf8() > 2 {
-            self.wide += 1
+            self.wide += 1;
         } else {
-            self.narrow += 1
+            self.narrow += 1;
         }
         self.wide + self.narrow.div_ceil(4)
     }

@@ -175,7 +175,7 @@ async fn compare(directory: &Path, ledger: &mut Ledger) -> Result<u64> {
         let log = store.read(&id, 0, usize::MAX).await?;
         let inbox = store.inbox(&id, 0, usize::MAX).await?;
         compared += log.len() as u64;
-        let running = interrupted.contains(&id);
+        let running = interrupted.iter().any(|interrupted| interrupted.id == id);
         ledger.compare(&Read { row, log, inbox, interrupted: running })?;
         for (biz_id, seq) in ledger.delivered(&name).rev().take(REPEATED) {
             let item = InboxItem { biz_id: biz_id.to_owned(), bytes: Bytes::new(), expires_ms: u64::MAX };

@@ -124,6 +124,7 @@ impl Writer {
         }
         let fingerprints = entries.iter().map(|bytes| fingerprint(bytes)).collect();
         let commit = Commit {
+            fence: None,
             after: Some(place.head),
             entries,
             delivered: delivered.iter().map(|id| Delivered { biz_id: id.clone(), entry: count - 1 }).collect(),
