@@ -204,10 +204,10 @@ fn a_kept_result_follows_from_everything_it_was_made_of() {
     let dir = tempfile::tempdir().unwrap();
     let sources = Sources { directory: dir.path().to_owned(), ..Sources::default() };
     let config = sources.read().unwrap().config;
-    let host = rolecall_plugin_host::HostConfig::new(dir.path().join("plugins"));
+    let host = HostConfig::new(dir.path().join("plugins"));
     let (plugins, _) = PluginHost::start(host, Arc::new(Metrics::new().unwrap())).unwrap();
-    let plain = Cache::open(&config, Options::default(), &plugins);
-    let other = Cache::open(&config, Options { mutate: true, ..Options::default() }, &plugins);
+    let plain = Cache::open(dir.path().join("kept"), &config, Options::default(), &plugins);
+    let other = Cache::open(dir.path().join("kept"), &config, Options { mutate: true, ..Options::default() }, &plugins);
     let folders = Folders::of(&[dir.path().to_owned()]);
     let name = |file: &str| dir.path().join(file).display().to_string();
     let text = format!("import \"shared/a.role\"\n{}", role(RULES));

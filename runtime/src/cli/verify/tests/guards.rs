@@ -37,7 +37,7 @@ async fn an_unguarded_rule_comes_back_when_the_guarded_one_goes() {
     let compiled = rolecall_dsl::compile(&Source::new("clerk.role", &counter(cases)));
     let contract = compiled.contracts.into_iter().next().unwrap_or_else(|| panic!("{:?}", compiled.findings));
     let dir = tempfile::tempdir().unwrap();
-    let host = rolecall_plugin_host::HostConfig::new(dir.path().join("plugins"));
+    let host = HostConfig::new(dir.path().join("plugins"));
     let (plugins, _) = PluginHost::start(host, Arc::new(Metrics::new().unwrap())).unwrap();
     let (mutation, _) = mutation::run(&contract, &plugins).await;
     let survivors: Vec<(&str, &str)> =
