@@ -100,7 +100,7 @@ async fn a_primary_that_is_replaced_is_left() {
         assert_eq!(heir, 1 - turn);
         let port = house.servers[heir].port;
         // Nobody writes or reads meanwhile: it is the sentinels that say so.
-        let connected = |list: &str| list.matches(" name=rolecall:test: ").count() == 2;
+        let connected = |list: &str| list.matches(" name=rolecall:test:a/").count() == 2;
         house.servers[heir].until(&["CLIENT", "LIST"], connected).await;
         recovers(&store).await;
         goes_on(&store, &new.id).await;

@@ -74,7 +74,7 @@ async fn a_server_over_tls_serves_whom_it_trusts() {
     store.create(new.clone()).await.unwrap();
     goes_on(&store, &new.id).await;
     let list: String = server.ask(&["CLIENT", "LIST"]).await;
-    let ours: Vec<&str> = list.lines().filter(|line| line.contains(" name=rolecall:test: ")).collect();
+    let ours: Vec<&str> = list.lines().filter(|line| line.contains(" name=rolecall:test:a/")).collect();
     assert!(ours.len() == 2 && ours.iter().all(|line| line.contains(&format!("laddr=127.0.0.1:{port}"))), "{list}");
     assert!(ours.iter().all(|line| line.contains(" user=anna ")), "{list}");
 
