@@ -4,9 +4,6 @@ use rolecall_wire::close;
 
 use super::*;
 
-/// Longer than a session stays awake for a client that does nothing.
-const A_WHILE: Duration = Duration::from_secs(15);
-
 impl House {
     /// Lets time pass until a session sleeps. Fails when it does not.
     async fn asleep(&self, id: &SessionId) {
@@ -24,18 +21,6 @@ impl House {
             line.map_or(0, |value| value.parse().unwrap())
         };
         (gauge("attached"), gauge("detached"), gauge("asleep"))
-    }
-}
-
-fn message(biz_id: &str) -> OfflineMessage {
-    OfflineMessage {
-        biz_id: biz_id.into(),
-        role: "support".into(),
-        intent: String::new(),
-        priority: 1,
-        turn_id: 0,
-        text: "Your parcel came.".into(),
-        created_at_ms: clock::unix_ms(),
     }
 }
 

@@ -26,6 +26,9 @@ use crate::outbox::Batch;
 use crate::plugin::{CallError, MergedGroup};
 use crate::store::MemoryStore;
 
+/// Longer than a session stays awake for a client that does nothing.
+const A_WHILE: Duration = Duration::from_secs(15);
+
 /// Longer than anything here takes, so that a test that hangs fails.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -216,5 +219,18 @@ fn check_turn(messages: &[Message], turn: u64) -> String {
 fn check_dense(messages: &[Message]) {
     for (seq, message) in (1..).zip(messages) {
         assert_eq!(message.seq, seq, "a ledger has every number once");
+    }
+}
+
+/// A message for somebody who may be away.
+fn message(biz_id: &str) -> OfflineMessage {
+    OfflineMessage {
+        biz_id: biz_id.into(),
+        role: "support".into(),
+        intent: String::new(),
+        priority: 1,
+        turn_id: 0,
+        text: "Your parcel came.".into(),
+        created_at_ms: clock::unix_ms(),
     }
 }

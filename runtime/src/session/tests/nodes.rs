@@ -8,9 +8,6 @@ use crate::store::{Leap, Node};
 
 const PIECES: &[&str] = &["One. ", "Two. ", "Three. ", "Four."];
 
-/// Longer than a session stays awake for a client that does nothing.
-const A_WHILE: Duration = Duration::from_secs(15);
-
 /// Processes on one store. They take part as soon as a test lets them begin.
 async fn several<const COUNT: usize>() -> ([House; COUNT], Neighbours) {
     let (first, neighbours) = (MemoryStore::new(), Neighbours::new());
@@ -25,18 +22,6 @@ async fn several<const COUNT: usize>() -> ([House; COUNT], Neighbours) {
 async fn two() -> (House, House, Neighbours) {
     let ([one, other], neighbours) = several().await;
     (one, other, neighbours)
-}
-
-fn posted(biz_id: &str) -> OfflineMessage {
-    OfflineMessage {
-        biz_id: biz_id.into(),
-        role: "support".into(),
-        intent: String::new(),
-        priority: 1,
-        turn_id: 0,
-        text: "Your parcel came.".into(),
-        created_at_ms: clock::unix_ms(),
-    }
 }
 
 fn numbered(instance: u64, attempt: u32, last_seq: Seq) -> Hello {
@@ -213,7 +198,7 @@ async fn a_post_reaches_the_owner() {
     let id = one.session().await;
     let mut client = one.come(&id, numbered(7, 1, 0)).await;
     for (n, biz_id) in (1..).zip(["a", "b"]) {
-        let message = posted(biz_id);
+        let message = message(biz_id);
         assert_eq!(other.sessions.post(&id, message.clone()).await.unwrap(), Posted::Queued);
         let said = client.next().await;
         assert!(matches!(&said.body, Body::Delivery { parts, .. } if parts == &[biz_id]), "{said:?}");
@@ -238,7 +223,7 @@ async fn a_process_that_comes_back_looks_at_its_sessions() {
     assert!(!one.sessions.0.is_awake(&lost) && !one.sessions.0.is_awake(&kept));
     neighbours.lapse(one.store.node());
     let elsewhere = other.come(&lost, numbered(7, 2, 0)).await;
-    other.store.enqueue(&kept, crate::offline::encode(&posted("b"), u64::MAX)).await.unwrap();
+    other.store.enqueue(&kept, crate::offline::encode(&message("b"), u64::MAX)).await.unwrap();
     // What it does when it finds its lease gone.
     one.sessions.0.take_part();
     assert_eq!(closed(&mut of_lost).await, close::HANDOVER);

@@ -19,10 +19,7 @@ impl RedisStore {
     }
 
     pub(super) fn commit_call(&self, id: &SessionId, epoch: Epoch, commit: Commit, mark: &str) -> Call {
-        let keys = &self.keys;
-        let keys =
-            [keys.state(id), keys.log(id), keys.inbox(id), keys.waits(id), keys.due(id), keys.done(id), keys.aged(id)];
-        let mut call = Call::of(&COMMIT, keys)
+        let mut call = Call::of(&COMMIT, self.keys.all(id))
             .number(epoch)
             .arg(padded(self.clock.now_ms()))
             .arg(commit.after.map(padded).unwrap_or_default())

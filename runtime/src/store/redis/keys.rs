@@ -109,6 +109,11 @@ impl Keys {
         format!("{}{{{tag}}}", self.prefix)
     }
 
+    /// All of a session, in the order in which a step takes them.
+    pub(super) fn all(&self, id: &SessionId) -> [String; 7] {
+        [self.state(id), self.log(id), self.inbox(id), self.waits(id), self.due(id), self.done(id), self.aged(id)]
+    }
+
     fn of(&self, id: &SessionId, what: &str) -> String {
         format!("{}{{{id}}}:{what}", self.prefix)
     }
@@ -129,15 +134,7 @@ mod tests {
         let node = Node::begin("a").unwrap();
         let keys = Keys::new("rolecall:", node.clone());
         let id = SessionId::random().unwrap();
-        for key in [
-            keys.state(&id),
-            keys.log(&id),
-            keys.inbox(&id),
-            keys.waits(&id),
-            keys.due(&id),
-            keys.done(&id),
-            keys.aged(&id),
-        ] {
+        for key in keys.all(&id) {
             assert!(key.starts_with(&format!("rolecall:{{{id}}}:")), "{key}");
             assert_ne!(key, Keys::new("other:", node.clone()).state(&id));
         }

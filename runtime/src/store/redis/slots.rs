@@ -212,15 +212,7 @@ mod tests {
         let keys = Keys::new("rolecall:", crate::store::Node::begin("a").unwrap());
         for _ in 0..100 {
             let id = SessionId::random().unwrap();
-            let all = [
-                keys.state(&id),
-                keys.log(&id),
-                keys.inbox(&id),
-                keys.waits(&id),
-                keys.due(&id),
-                keys.done(&id),
-                keys.aged(&id),
-            ];
+            let all = keys.all(&id);
             assert!(all.iter().all(|key| slot(key) == slot(id.as_str())), "{all:?}");
         }
     }
