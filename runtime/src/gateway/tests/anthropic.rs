@@ -72,7 +72,7 @@ async fn a_stream_has_anthropics_events() {
 // Fails when a refused reply is shown, keeps an empty block, or does not name its rule.
 #[tokio::test]
 async fn a_refused_reply_is_a_refusal() {
-    let house = House::open(says(&["pass", "word is 1234."])).await;
+    let house = House::open(says(&["pass", "word is olive."])).await;
     for (role, text) in [("clerk", None), ("guard", Some("Ask me later."))] {
         let body = house.post(PATH, &hello(role)).await.json();
         assert_eq!(body["content"][0]["text"].as_str(), text);
@@ -84,7 +84,7 @@ async fn a_refused_reply_is_a_refusal() {
         let events = events(&house.post(PATH, &streamed(role)).await);
         assert_eq!(events[events.len() - 2]["delta"]["stop_reason"], "refusal");
         assert_eq!(events.iter().any(|event| event["type"] == "content_block_start"), text.is_some());
-        assert!(events.iter().all(|event| !event.to_string().contains("1234")), "{events:?}");
+        assert!(events.iter().all(|event| !event.to_string().contains("olive")), "{events:?}");
     }
 }
 

@@ -86,9 +86,9 @@ async fn a_reply_that_a_rule_cut_stops_and_names_the_rule() {
 // Fails when a forbidden reply is shown, or looks like an ordinary end.
 #[tokio::test]
 async fn a_refused_reply_is_content_filter() {
-    let house = House::open(says(&["The pass", "word is 1234."])).await;
+    let house = House::open(says(&["The pass", "word is olive."])).await;
     let answer = house.post(PATH, &hello("clerk")).await;
-    assert!(!answer.text.contains("password") && !answer.text.contains("1234"), "{}", answer.text);
+    assert!(!answer.text.contains("password") && !answer.text.contains("olive"), "{}", answer.text);
     assert_eq!(answer.json()["choices"][0]["finish_reason"], "content_filter");
     assert!(answer.header("x-rolecall-rules").starts_with("secrets="));
     let events = events(&house.post(PATH, &streamed("clerk", &Value::Null)).await);
@@ -99,7 +99,7 @@ async fn a_refused_reply_is_content_filter() {
 // Fails when the fallback in the reply's place looks like a reply of the model's.
 #[tokio::test]
 async fn a_fallback_is_content_filter() {
-    let house = House::open(says(&["The password is 1234."])).await;
+    let house = House::open(says(&["The password is olive."])).await;
     let answer = house.post(PATH, &hello("guard")).await;
     let choice = &answer.json()["choices"][0];
     assert_eq!(
@@ -143,7 +143,7 @@ async fn a_rate_limit_is_passed_on_with_its_time() {
             let answer = house.post(PATH, &body).await;
             answer.refused(429, "model_rate_limited");
             assert_eq!(answer.header("retry-after"), expected);
-            assert!(!answer.text.contains("4711"), "{}", answer.text);
+            assert!(!answer.text.contains("org-4711"), "{}", answer.text);
         }
     }
 }

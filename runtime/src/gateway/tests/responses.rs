@@ -101,7 +101,7 @@ async fn a_stream_has_openais_events() {
 // Fails when a refused reply is shown, keeps an empty item, or looks complete.
 #[tokio::test]
 async fn a_refused_reply_is_incomplete() {
-    let house = House::open(says(&["pass", "word is 1234."])).await;
+    let house = House::open(says(&["pass", "word is olive."])).await;
     for (role, text) in [("clerk", None), ("guard", Some("Ask me later."))] {
         let answer = house.post(PATH, &asked(role)).await;
         let events = events(&house.post(PATH, &streamed(role)).await);
@@ -115,7 +115,7 @@ async fn a_refused_reply_is_incomplete() {
             assert_eq!(body["output"][0]["content"][0]["text"].as_str(), text);
         }
         assert!(answer.header("x-rolecall-rules").starts_with("secrets="));
-        assert!(events.iter().all(|event| !event.to_string().contains("1234")), "{events:?}");
+        assert!(events.iter().all(|event| !event.to_string().contains("olive")), "{events:?}");
     }
 }
 

@@ -143,13 +143,16 @@ async fn what_is_said_with_a_call_keeps_the_contract() {
 // Fails when a byte of a call goes out that the contract forbids, or its sisters do.
 #[tokio::test]
 async fn a_forbidden_call_goes_out_with_none_of_its_sisters() {
-    let script =
-        calls("Fine. ", &[("weather", &["{\"city\":\"m4rk\"}"]), ("note", &["{\"a\":\"\\u0070ass", "word\"}"])], false);
+    let script = calls(
+        "Fine. ",
+        &[("weather", &["{\"city\":\"m.4rk\"}"]), ("note", &["{\"a\":\"\\u0070ass", "word\"}"])],
+        false,
+    );
     for stream in [false, true] {
         let house = House::open(Caller::new(vec![script.clone()])).await;
         let answer = house.post(PATH, &offering("clerk", stream)).await;
         assert_eq!(told(&answer), (json!("Fine. "), json!("content_filter"), vec![]), "{}", answer.text);
-        assert!(!answer.text.contains("m4rk") && !answer.text.contains("0070"), "{}", answer.text);
+        assert!(!answer.text.contains("m.4rk") && !answer.text.contains("u0070"), "{}", answer.text);
         if !stream {
             assert_eq!(answer.header("x-rolecall-rules"), "secrets=reject");
         }
