@@ -40,15 +40,18 @@ impl User {
             (false, _) => Encoding::BspV2,
         };
         let client = Client::builder(format!("http://{proxy}")).encoding(encoding).build()?;
-        // Creating a session is not what is tried here: a call that the storm cut is made again.
-        for _ in 0..20 {
+        // Creating a session is not what is tried here: a call that the storm cut, or that came while the store was down,
+        // is made again.
+        for _ in 0..100 {
             match client.create_session("storyteller").await {
                 Ok(session) => return Ok(Self { storm, session, moves, dice, calm, name }),
-                Err(Error::Transport { .. }) => sleep(Duration::from_millis(200)).await,
+                Err(Error::Transport { .. } | Error::Refused { status: 503, .. }) => {
+                    sleep(Duration::from_millis(200)).await;
+                }
                 Err(error) => return Err(error.into()),
             }
         }
-        bail!("no session in 20 attempts")
+        bail!("no session in 100 attempts")
     }
 
     /// Talks until it is calm, then listens until everything has come.
