@@ -125,6 +125,8 @@ pub async fn main() -> Result<()> {
         }
     };
     let outcome = serde_json::to_string(&outcome)?;
-    tokio::io::stdout().write_all(outcome.as_bytes()).await?;
-    Ok(tokio::io::stdout().flush().await?)
+    // One handle: what another has taken is not flushed, and lost where the process ends first.
+    let mut out = tokio::io::stdout();
+    out.write_all(outcome.as_bytes()).await?;
+    Ok(out.flush().await?)
 }
