@@ -116,6 +116,14 @@ impl Redis {
         Ok(texts)
     }
 
+    /// Its process id.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn pid(&self) -> Result<i32> {
+        Ok(i32::try_from(self.child.as_ref().context("the Redis server does not run")?.id())?)
+    }
+
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
