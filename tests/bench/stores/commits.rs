@@ -7,6 +7,7 @@ use rolecall_tests::redis::Redis;
 use tempfile::TempDir;
 
 use super::committer::Committer;
+use super::disk::info;
 use super::spread::Spread;
 use super::{Scale, TEXT};
 use crate::table::Row;
@@ -24,35 +25,39 @@ pub(crate) struct Servers {
 }
 
 /// One that is measured.
-struct Contender {
+struct Contender<'a> {
     name: &'static str,
     subject: Subject,
-    server: Option<i32>,
+    server: Option<&'a Redis>,
     /// The name of what it is held against.
     base: Option<&'static str>,
 }
 
 /// Its rounds.
-struct Measured {
+struct Measured<'a> {
     name: String,
     base: Option<&'static str>,
+    part: Part,
+    server: Option<&'a Redis>,
     rounds: Vec<Round>,
+    /// Messages of a round for each time that the Redis server read from a connection.
+    shared: Vec<f64>,
 }
 
 impl Servers {
     pub(crate) async fn start() -> Result<Self> {
         // Rewriting the file in the middle of a round would be in some of them only.
-        let disk = Redis::with(&["--auto-aof-rewrite-percentage", "0"]).await?;
-        Ok(Self { disk, memory: Redis::with(&["--appendonly", "no"]).await? })
+        let disk = Redis::with(&["--auto-aof-rewrite-percentage", "0"]).await?.quiet();
+        Ok(Self { disk, memory: Redis::with(&["--appendonly", "no"]).await?.quiet() })
     }
 
-    fn contenders(&self, home: &TempDir) -> Result<Vec<Contender>> {
-        let (disk, memory) = (Some(self.disk.pid()?), Some(self.memory.pid()?));
+    fn contenders(&self, home: &TempDir) -> Vec<Contender<'_>> {
+        let (disk, memory) = (Some(&self.disk), Some(&self.memory));
         let redis =
             |server: &Redis, durability: &str| Subject::Redis { url: server.url(), durability: durability.to_owned() };
         let raw = |server: &Redis, pipelined| Subject::Raw { url: server.url(), pipelined };
         let one = |name, subject, server, base| Contender { name, subject, server, base };
-        Ok(vec![
+        vec![
             one("memory store", Subject::Memory, None, None),
             one("embedded store", Subject::Embedded(home.path().join("store")), None, Some("memory store")),
             one("raw XADD, in memory", raw(&self.memory, true), memory, None),
@@ -61,19 +66,19 @@ impl Servers {
             one("raw XADD, fsync", raw(&self.disk, true), disk, None),
             one("raw XADD, fsync, one by one", raw(&self.disk, false), disk, Some("raw XADD, fsync")),
             one("Redis store, aof", redis(&self.disk, "aof"), disk, Some("raw XADD, fsync")),
-        ])
+        ]
     }
 }
 
 /// All of them, with so many sessions whose commits carry a state of so many bytes.
 pub(crate) async fn measure(servers: &Servers, sessions: usize, state: usize, scale: &Scale) -> Result<Vec<Row>> {
     let home = tempfile::tempdir()?;
-    let mut parts = Vec::new();
-    for Contender { name, subject, server, base } in servers.contenders(&home)? {
-        let part = Part { subject, sessions, message: TEXT, state, turns: false, server };
-        parts.push((name.to_owned(), base, part));
+    let mut all = Vec::new();
+    for Contender { name, subject, server, base } in servers.contenders(&home) {
+        let part = part(subject, sessions, state, false, server)?;
+        all.push(Measured::new(name.to_owned(), base, part, server));
     }
-    let measured = rounds(parts, scale).await?;
+    let measured = rounds(all, scale).await?;
     let mut rows = vec![Row::new("sessions that commit at the same time", sessions as f64, "")];
     for one in &measured {
         let base = measured.iter().find(|other| Some(other.name.as_str()) == one.base).zip(one.base);
@@ -86,25 +91,24 @@ pub(crate) async fn measure(servers: &Servers, sessions: usize, state: usize, sc
 pub(crate) async fn carried(servers: &Servers, state: usize, scale: &Scale) -> Result<Vec<Row>> {
     let home = tempfile::tempdir()?;
     let mut rows = vec![Row::new("what a commit carries: sessions", COMPARED as f64, "")];
-    let mut parts = Vec::new();
+    let mut all = Vec::new();
     for store in ["embedded store", "Redis store, memory", "Redis store, aof"] {
         for (carries, state, turns) in [
             ("a message alone", 0, false),
-            ("with the state", state, false),
-            ("with a state of 16 KiB", LONG, false),
-            ("and begins or ends a reply", state, true),
+            ("and the state", state, false),
+            ("and 16 KiB of state", LONG, false),
+            ("and a reply's mark", state, true),
         ] {
-            let found = servers.contenders(&home)?.into_iter().find(|contender| contender.name == store);
-            let mut contender = found.context("no such store")?;
-            if let Subject::Embedded(directory) = &mut contender.subject {
+            let found = servers.contenders(&home).into_iter().find(|contender| contender.name == store);
+            let Contender { mut subject, server, .. } = found.context("no such store")?;
+            if let Subject::Embedded(directory) = &mut subject {
                 directory.set_file_name(carries.replace(' ', "-"));
             }
-            let Contender { subject, server, .. } = contender;
-            let part = Part { subject, sessions: COMPARED, message: TEXT, state, turns, server };
-            parts.push((format!("{store}: {carries}"), None, part));
+            let part = part(subject, COMPARED, state, turns, server)?;
+            all.push(Measured::new(format!("{store}: {carries}"), None, part, server));
         }
     }
-    for four in rounds(parts, scale).await?.chunks(4) {
+    for four in rounds(all, scale).await?.chunks(4) {
         for one in four {
             let first = four.first().filter(|first| first.name != one.name);
             rows.extend(one.costs(first));
@@ -113,29 +117,49 @@ pub(crate) async fn carried(servers: &Servers, state: usize, scale: &Scale) -> R
     Ok(rows)
 }
 
+fn part(subject: Subject, sessions: usize, state: usize, turns: bool, server: Option<&Redis>) -> Result<Part> {
+    let server = server.map(Redis::pid).transpose()?;
+    Ok(Part { subject, sessions, message: TEXT, state, turns, server })
+}
+
 /// Warms every process up, then measures them in turns.
-async fn rounds(parts: Vec<(String, Option<&'static str>, Part)>, scale: &Scale) -> Result<Vec<Measured>> {
-    let (mut processes, mut measured) = (Vec::new(), Vec::new());
-    for (name, base, part) in parts {
-        processes.push(Committer::start(&part).await?);
-        measured.push(Measured { name, base, rounds: Vec::new() });
+async fn rounds<'a>(mut all: Vec<Measured<'a>>, scale: &Scale) -> Result<Vec<Measured<'a>>> {
+    let mut processes = Vec::new();
+    for measured in &all {
+        processes.push(Committer::start(&measured.part).await?);
     }
     for process in &mut processes {
         process.round(scale.warm_up).await?;
     }
     for _ in 0..scale.rounds {
-        for (process, measured) in processes.iter_mut().zip(&mut measured) {
+        for (process, measured) in processes.iter_mut().zip(&mut all) {
+            let before = measured.reads().await?;
             let round = process.round(scale.seconds).await.with_context(|| measured.name.clone())?;
+            if let Some((before, after)) = before.zip(measured.reads().await?) {
+                measured.shared.push(round.messages as f64 / (after - before).max(1.0));
+            }
             measured.rounds.push(round);
         }
     }
     for process in processes {
         process.close().await?;
     }
-    Ok(measured)
+    Ok(all)
 }
 
-impl Measured {
+impl<'a> Measured<'a> {
+    fn new(name: String, base: Option<&'static str>, part: Part, server: Option<&'a Redis>) -> Self {
+        Self { name, base, part, server, rounds: Vec::new(), shared: Vec::new() }
+    }
+
+    /// How often its Redis server has read from a connection.
+    async fn reads(&self) -> Result<Option<f64>> {
+        match self.server {
+            Some(server) => info(server, "total_reads_processed").await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     fn each(&self, figure: impl Fn(&Round) -> f64) -> Spread {
         Spread::of(self.rounds.iter().map(figure))
     }
@@ -151,17 +175,16 @@ impl Measured {
         let mut rows = vec![
             row(format!("{}: commits", self.name), "1/s", per_second),
             row("  per CPU second, Redis included".to_owned(), "1/s", per_cpu_second),
-            row("  from call to answer, p50".to_owned(), "ms", |round| round.p50 / 1e3),
-            row("  the same, p99".to_owned(), "ms", |round| round.p99 / 1e3),
+            row("  from call to answer, p50".to_owned(), "µs", |round| round.p50),
+            row("  the same, p99".to_owned(), "µs", |round| round.p99),
         ];
-        rows.extend(self.cpu_of_redis());
+        if self.server.is_some() {
+            let share = self.each(|round| 100.0 * round.server_cpu / (round.cpu + round.server_cpu).max(1e-9));
+            rows.push(Row::new("  of its CPU, redis-server's", share.median, "%").within(share));
+            let shared = Spread::of(self.shared.iter().copied());
+            rows.push(Row::new("  commits for each read by redis-server", shared.median, "").within(shared));
+        }
         rows
-    }
-
-    /// How much of the processor time is the server's.
-    fn cpu_of_redis(&self) -> Option<Row> {
-        let share = self.each(|round| 100.0 * round.server_cpu / (round.cpu + round.server_cpu).max(1e-9));
-        (share.high > 0.0).then(|| Row::new("  of its CPU, redis-server's", share.median, "%").within(share))
     }
 
     fn costs(&self, first: Option<&Self>) -> Vec<Row> {
@@ -174,7 +197,7 @@ impl Measured {
         };
         let written = row("  written to disks".to_owned(), "B", |round| round.written / round.messages as f64);
         let mut rows = vec![
-            row(format!("{}: CPU per commit", self.name), "µs", |round| {
+            row(format!("{}: CPU each", self.name), "µs", |round| {
                 (round.cpu + round.server_cpu) * 1e6 / round.messages as f64
             }),
             row("  commits".to_owned(), "1/s", per_second),

@@ -27,7 +27,7 @@ pub(crate) async fn measure(state: usize, scale: &Scale) -> Result<Vec<Row>> {
         row("  on the disk, store closed", left.closed / messages),
         row("  in a copy by `rolecall store backup`", left.compacted / messages),
     ];
-    let redis = Redis::with(&["--auto-aof-rewrite-percentage", "0"]).await?;
+    let redis = Redis::with(&["--auto-aof-rewrite-percentage", "0"]).await?.quiet();
     let subject = Subject::Redis { url: redis.url(), durability: "aof".to_owned() };
     let mut process = Committer::start(&part(subject, Some(redis.pid()?))).await?;
     let before = [info(&redis, "aof_current_size").await?, info(&redis, "used_memory").await?];
@@ -51,7 +51,7 @@ pub(crate) async fn measure(state: usize, scale: &Scale) -> Result<Vec<Row>> {
 }
 
 /// A number that Redis tells about itself.
-async fn info(redis: &Redis, name: &str) -> Result<f64> {
+pub(crate) async fn info(redis: &Redis, name: &str) -> Result<f64> {
     let all = redis.ask(&["INFO", "everything"]).await?.concat();
     let value = all.lines().find_map(|line| line.trim().strip_prefix(name)?.strip_prefix(':'));
     value.and_then(|value| value.parse().ok()).with_context(|| format!("Redis says nothing of {name}"))

@@ -47,7 +47,10 @@ async fn two(lease: &str) -> Result<Cluster> {
     let options = Options { quiet: true, ..Options::default() };
     let options = options.flag("--rehearsal-pace", "0ms").flag("--log-level", "error").flag("--node-lease", lease);
     // All clients have one address.
-    Cluster::start(2, &options.flag("--address-requests", "off").flag("--address-connections", "off")).await
+    let options = options.flag("--address-requests", "off").flag("--address-connections", "off");
+    let mut cluster = Cluster::start(2, &options).await?;
+    cluster.redis = cluster.redis.quiet();
+    Ok(cluster)
 }
 
 async fn meet(cluster: &Cluster) -> Result<(Person, Socket)> {

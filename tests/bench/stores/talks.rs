@@ -43,7 +43,7 @@ struct Heard {
 
 pub(crate) async fn measure(scale: &Scale) -> Result<Talks> {
     let embedded = House::open("embedded store", None, scale.people).await?;
-    let redis = Redis::start().await?;
+    let redis = Redis::start().await?.quiet();
     let on_redis = House::open("Redis store, aof", Some(redis), scale.people).await?;
     let mut houses = [embedded, on_redis];
     let mut paced = [Heard::default(), Heard::default()];
