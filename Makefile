@@ -13,7 +13,7 @@ LISTEN ?= 127.0.0.1:8420
 # How `verify-contracts` writes its findings: human, short, json, github, sarif or junit.
 FORMAT ?= human
 
-.PHONY: bench-million kills storm storm-nodes help deps deps-peers build run test test-docs verify-contracts plugins laws sim mutants model bench bench-peers bench-sessions fuzz fmt fmt-check lint clean
+.PHONY: bench-million bench-stores kills storm storm-nodes help deps deps-peers build run test test-docs verify-contracts plugins laws sim mutants model bench bench-peers bench-sessions fuzz fmt fmt-check lint clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,7 +55,7 @@ verify-contracts: plugins build ## Prove and try every contract in contracts/
 	@$(TARGET)/debug/rolecall verify contracts --format $(FORMAT)
 
 # Everything heavy that is built for release is built together, for the same reason.
-RELEASED := -p rolecall -p rolecall-tests -p rolecall-storm
+RELEASED := -p rolecall -p rolecall-tests -p rolecall-storm -p rolecall-stores
 
 laws: ## A million cuts of texts, every law of replies at length, leaks over every surface (release build)
 	@$(CARGO) test --release -q -p rolecall-dsl --test splits --test monitor_laws
@@ -100,9 +100,15 @@ kills: ## The embedded store killed 500 times while twelve writers write, and a 
 	@$(CARGO) build --release -q -p rolecall-kills
 	@$(TARGET)/release/rolecall-kills --kills $(KILLS) --seed $(SEED)
 
-bench: plugins ## Measure idle sessions, checks, delivery and resumes (release build)
+bench: plugins ## Measure idle sessions, checks, delivery, resumes and stores (release build)
 	@$(CARGO) build --release -q $(RELEASED)
 	@$(TARGET)/release/rolecall-bench
+
+# QUICK=--quick makes it short, and its figures rough.
+QUICK ?=
+bench-stores: ## Commits in every store beside Redis without rolecall, takeovers, bytes on the disk (release build)
+	@$(CARGO) build --release -q $(RELEASED)
+	@$(TARGET)/release/rolecall-bench stores $(QUICK)
 
 # SESSIONS and BEAT make it smaller, or its beats more frequent.
 SESSIONS ?= 1000000

@@ -1,5 +1,5 @@
-//! `rolecall-bench [idle|check|held|saved|deliver|resume|verify|gateway|peers|sessions-peers]… [--sessions N] [--beat SECONDS]
-//! [--clients N]`: what rolecall costs, each figure beside a baseline measured in the same run. `make bench` runs all of them on
+//! `rolecall-bench [idle|check|held|saved|deliver|resume|stores|verify|gateway|peers|sessions-peers]… [--sessions N]
+//! [--beat SECONDS] [--clients N] [--quick]`: what rolecall costs, each figure beside a baseline measured in the same run. `make bench` runs all of them on
 //! a release build, but for `peers` and `sessions-peers`, which install other products first: `make bench-peers`.
 
 #![allow(clippy::indexing_slicing, reason = "only JSON values are indexed, where a missing field is null")]
@@ -17,6 +17,7 @@ mod peers;
 mod plan;
 mod saved;
 mod sessions;
+mod stores;
 mod table;
 mod verify;
 mod vocabulary;
@@ -41,6 +42,7 @@ async fn main() -> Result<()> {
     let mut chosen = Vec::new();
     let mut idle = Idle { sessions: SESSIONS, beat_s: None };
     let mut clients = CLIENTS;
+    let mut quick = false;
     while let Some(arg) = args.next() {
         match arg.as_str() {
             // The baseline's own server process; started by the idle bench.
@@ -54,18 +56,21 @@ async fn main() -> Result<()> {
             "--sessions" => idle.sessions = args.next().context("--sessions takes a number")?.parse()?,
             "--beat" => idle.beat_s = Some(args.next().context("--beat takes seconds")?.parse()?),
             "--clients" => clients = args.next().context("--clients takes a number")?.parse()?,
-            "idle" | "check" | "held" | "saved" | "deliver" | "resume" | "verify" | "gateway" | "peers"
+            // Of the bench of stores.
+            "--quick" => quick = true,
+            "idle" | "check" | "held" | "saved" | "deliver" | "resume" | "stores" | "verify" | "gateway" | "peers"
             | "sessions-peers" => chosen.push(arg),
             other => bail!(
-                "{other} is no bench; there are idle, check, held, saved, deliver, resume, verify, gateway, peers and \
-                 sessions-peers"
+                "{other} is no bench; there are idle, check, held, saved, deliver, resume, stores, verify, gateway, \
+                 peers and sessions-peers"
             ),
         }
     }
     let everything = chosen.is_empty();
     if everything {
-        chosen =
-            ["check", "held", "saved", "verify", "gateway", "deliver", "resume", "idle"].map(str::to_owned).to_vec();
+        chosen = ["check", "held", "saved", "verify", "gateway", "deliver", "resume", "stores", "idle"]
+            .map(str::to_owned)
+            .to_vec();
     }
     table::head()?;
     for bench in &chosen {
@@ -77,6 +82,7 @@ async fn main() -> Result<()> {
             "verify" => verify::run()?,
             "gateway" => gateway::run().await?,
             "deliver" => deliver::run().await?,
+            "stores" => stores::run(quick).await?,
             "resume" => sessions::resume(clients).await?,
             "peers" => peers::run()?,
             "sessions-peers" => sessions::peers(idle.sessions, clients).await?,

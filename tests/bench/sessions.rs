@@ -16,7 +16,7 @@ mod product;
 mod publisher;
 mod resume;
 mod schedule;
-mod share;
+pub(crate) mod share;
 mod wire;
 
 use anyhow::{Context, Result};

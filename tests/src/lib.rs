@@ -22,6 +22,8 @@ pub mod api;
 
 pub mod ledger;
 
+pub mod committing;
+
 pub mod naive;
 pub mod replies;
 

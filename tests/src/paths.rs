@@ -27,13 +27,17 @@ pub fn target_dir() -> Result<PathBuf> {
 /// # Errors
 /// When it was not built; the message says how to build it.
 pub fn binary() -> Result<PathBuf> {
-    let path = target_dir()?.join("rolecall");
-    let build = if path.components().any(|part| part.as_os_str() == "release") {
-        "cargo build --release -p rolecall"
-    } else {
-        "cargo build -p rolecall"
-    };
-    ensure!(path.is_file(), "{} is missing; run: {build}", path.display());
+    program("rolecall")
+}
+
+/// A program of a crate of the same name, beside this one in the target folder.
+///
+/// # Errors
+/// As [`binary`].
+pub fn program(name: &str) -> Result<PathBuf> {
+    let path = target_dir()?.join(name);
+    let release = if path.components().any(|part| part.as_os_str() == "release") { "--release " } else { "" };
+    ensure!(path.is_file(), "{} is missing; run: cargo build {release}-p {name}", path.display());
     Ok(path)
 }
 

@@ -25,6 +25,33 @@ pub fn cpu(pid: i32) -> Result<f64> {
     Ok((ticks(11)? + ticks(12)?) / 100.0)
 }
 
+/// Processor time of a process since its start, in seconds, to the nanosecond: for what lasts a second or two. Threads that
+/// have ended count.
+///
+/// # Errors
+/// When the process is gone.
+#[allow(unsafe_code, reason = "std has no safe call for the clock of a process")]
+pub fn cpu_exact(pid: i32) -> Result<f64> {
+    let (mut clock, mut time) = (0, libc::timespec { tv_sec: 0, tv_nsec: 0 });
+    // SAFETY: clock_getcpuclockid writes one clock id through a pointer that is valid for it.
+    let found = unsafe { libc::clock_getcpuclockid(pid, &raw mut clock) };
+    ensure!(found == 0, "process {pid} has no clock: {}", std::io::Error::from_raw_os_error(found));
+    // SAFETY: clock_gettime writes one timespec through a pointer that is valid for it.
+    let read = unsafe { libc::clock_gettime(clock, &raw mut time) };
+    ensure!(read == 0, "cannot read the clock of process {pid}: {}", std::io::Error::last_os_error());
+    Ok(time.tv_sec as f64 + time.tv_nsec as f64 / 1e9)
+}
+
+/// Bytes that a process has caused to be written to disks since its start. Where its files are in memory there are none.
+///
+/// # Errors
+/// As [`rss`].
+pub fn written(pid: i32) -> Result<f64> {
+    let io = std::fs::read_to_string(format!("/proc/{pid}/io")).context("this reads /proc: run it on Linux")?;
+    let bytes = io.lines().find_map(|line| line.strip_prefix("write_bytes: ")).context("no write_bytes")?;
+    Ok(bytes.trim().parse()?)
+}
+
 /// Threads of a process.
 ///
 /// # Errors

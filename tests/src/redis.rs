@@ -21,6 +21,8 @@ pub struct Redis {
     home: TempDir,
     flags: Vec<String>,
     child: Option<Child>,
+    /// Whether to keep the log to itself at the end; a bench shows figures only.
+    quiet: bool,
 }
 
 impl Redis {
@@ -39,9 +41,16 @@ impl Redis {
     pub async fn with(flags: &[&str]) -> Result<Self> {
         let home = TempDir::with_prefix("rolecall-redis-")?;
         let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
-        let mut server = Self { address: free_port()?, home, flags, child: None };
+        let mut server = Self { address: free_port()?, home, flags, child: None, quiet: false };
         server.restart().await?;
         Ok(server)
+    }
+
+    /// Keeps its log to itself at the end.
+    #[must_use]
+    pub fn quiet(mut self) -> Self {
+        self.quiet = true;
+        self
     }
 
     /// Starts it again on the same port and folder.
@@ -116,6 +125,14 @@ impl Redis {
         Ok(texts)
     }
 
+    /// Its process id.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn pid(&self) -> Result<i32> {
+        Ok(i32::try_from(self.child.as_ref().context("the Redis server does not run")?.id())?)
+    }
+
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
@@ -156,6 +173,8 @@ impl Drop for Redis {
             let _gone = child.kill();
             let _status = child.wait();
         }
-        show("redis-server log", &self.log());
+        if !self.quiet {
+            show("redis-server log", &self.log());
+        }
     }
 }

@@ -41,8 +41,9 @@ impl Changes {
     }
 
     /// Takes in the writes of an operation on another session.
-    pub(super) fn absorb(&mut self, mut other: Self) {
-        self.writes.append(&mut other.writes);
+    pub(super) fn absorb(&mut self, other: Self) {
+        // `append` would build the whole map anew, for each operation of a batch.
+        self.writes.extend(other.writes);
         self.expired = self.expired.saturating_add(other.expired);
     }
 

@@ -99,6 +99,8 @@ impl Writer {
     /// Writes one batch from the front of the queue. What must wait for the next stays, in order.
     fn write(&self, queue: &mut VecDeque<Queued>) {
         let mut batch = Batch { changes: Changes::default(), bytes: 0, replies: Vec::new() };
+        // One for all of them: nothing is committed before the batch is.
+        let view = self.shared.tables.view();
         let mut sessions = HashSet::new();
         let mut later = VecDeque::new();
         while let Some(queued) = queue.pop_front() {
@@ -106,10 +108,11 @@ impl Writer {
             if batch.bytes >= BATCH_BYTES || !sessions.insert(queued.operation.session().clone()) {
                 later.push_back(queued);
             } else {
-                self.plan(queued.operation, &mut batch);
+                self.plan(&view, queued.operation, &mut batch);
                 drop(queued.room);
             }
         }
+        drop(view);
         *queue = later;
         let outcome = self.persist(batch.changes);
         for reply in batch.replies {
@@ -117,22 +120,21 @@ impl Writer {
         }
     }
 
-    fn plan(&self, operation: Operation, batch: &mut Batch) {
-        let view = self.shared.tables.view();
+    fn plan(&self, view: &View, operation: Operation, batch: &mut Batch) {
         let now_ms = self.clock.now_ms();
         match operation {
             Operation::Create(new, answer) => {
-                batch.add(plan::create(&view, &new).map(|changes| ((), changes)), answer);
+                batch.add(plan::create(view, &new).map(|changes| ((), changes)), answer);
             }
-            Operation::Claim(id, fence, answer) => batch.add(self.claim(&view, &id, fence), answer),
+            Operation::Claim(id, fence, answer) => batch.add(self.claim(view, &id, fence), answer),
             Operation::Commit(id, epoch, commit, answer) => {
                 let owned = self.claims.check(&id, commit.fence);
-                batch.add(owned.and_then(|()| plan::commit(&view, &id, epoch, *commit, now_ms)), answer);
+                batch.add(owned.and_then(|()| plan::commit(view, &id, epoch, *commit, now_ms)), answer);
             }
-            Operation::Enqueue(id, item, answer) => batch.add(plan::enqueue(&view, &id, &item, now_ms), answer),
+            Operation::Enqueue(id, item, answer) => batch.add(plan::enqueue(view, &id, &item, now_ms), answer),
             Operation::AdvanceEpoch(id, epoch, leap, answer) => {
                 let owned = self.claims.check(&id, leap.fence);
-                batch.add(owned.and_then(|()| plan::advance_epoch(&view, &id, epoch, leap)), answer);
+                batch.add(owned.and_then(|()| plan::advance_epoch(view, &id, epoch, leap)), answer);
             }
         }
     }

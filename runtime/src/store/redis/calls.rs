@@ -19,7 +19,11 @@ impl RedisStore {
     }
 
     pub(super) fn commit_call(&self, id: &SessionId, epoch: Epoch, commit: Commit, mark: &str) -> Call {
-        let mut call = Call::of(&COMMIT, self.keys.all(id))
+        let mut keys = self.keys.all(id).to_vec();
+        if self.lists_in_step() {
+            keys.push(self.keys.running_of(id));
+        }
+        let mut call = Call::of(&COMMIT, keys)
             .number(epoch)
             .arg(padded(self.clock.now_ms()))
             .arg(commit.after.map(padded).unwrap_or_default())
@@ -30,6 +34,7 @@ impl RedisStore {
             .number(DONE_LIMIT)
             .number(DONE_KEPT_MS)
             .arg(named(commit.fence))
+            .arg(id.to_string())
             .number(commit.entries.len());
         for entry in commit.entries {
             call = call.arg(entry);

@@ -222,7 +222,7 @@ impl Store for RedisStore {
         let mark = match commit.running {
             None => String::new(),
             Some(false) => "-".to_owned(),
-            Some(true) => self.list(id).await?,
+            Some(true) => self.mark(id).await?,
         };
         let (count, after) = (commit.entries.len() as u64, commit.after);
         let call = self.commit_call(id, epoch, commit, &mark);

@@ -69,15 +69,17 @@ impl RedisStore {
         redis::cmd("XRANGE").arg(self.keys.log(id)).arg(format!("{from}-0")).arg("+").arg("COUNT").arg(count).take()
     }
 
-    /// Lists a session before the step that marks it. Gives the mark.
-    pub(super) async fn list(&self, id: &SessionId) -> Result<String, StoreError> {
+    /// Whether the step that marks a session lists it as well, and strikes it off again: where both are on one server.
+    pub(super) fn lists_in_step(&self) -> bool {
+        !self.servers.are_many()
+    }
+
+    /// The mark for a step that leaves a reply unfinished. Where the step cannot list the session, that is done here.
+    pub(super) async fn mark(&self, id: &SessionId) -> Result<String, StoreError> {
         let mark = self.marks.make(self.clock.now_ms());
-        // What becomes of the list alone changes nothing: this fails like a read.
-        let (key, command) = (self.keys.running_of(id), running::list(&self.keys, id, &mark));
-        if self.servers.are_many() {
-            self.servers.write(&key, &command).await?;
-        } else {
-            self.servers.ask::<()>(&key, &command).await?;
+        if !self.lists_in_step() {
+            // What becomes of the list alone changes nothing: this fails like a read.
+            self.servers.write(&self.keys.running_of(id), &running::list(&self.keys, id, &mark)).await?;
         }
         Ok(mark)
     }

@@ -1,17 +1,16 @@
 //! The list of sessions with an unfinished reply.
 //!
 //! The truth about a session is the field `running` of its state, which its script sets and clears with the step. The list
-//! only says where to look, because nobody can look through all sessions. It is in parts, each with a slot of its own, so
-//! it cannot be changed in the session's script. It is right all the same:
+//! only says where to look, because nobody can look through all sessions. On a server of its own the script lists the
+//! session and strikes it off in the same step. The list is in parts, each with a slot of its own, so in a cluster it
+//! cannot; the list is right all the same:
 //!
-//! - **A session is listed before it is marked.** The step that marks it is sent when the listing was answered, and a
-//!   server loses no earlier write without the later ones (its file and its replicas take them in order). So no crash
-//!   leaves a mark that nobody finds. In a cluster, where the two are on two servers, the listing must be as durable as
-//!   asked before the step is sent.
+//! - **A session is listed before it is marked.** The step that marks it is sent when the listing was answered and is as
+//!   durable as asked, since the two are on two servers. So no crash leaves a mark that nobody finds.
 //! - **It is struck off after its mark is gone**, durably, and only as it was listed: each listing has a mark of its own,
 //!   which the state repeats. A strike that comes late finds another mark and does nothing.
-//! - **What is left over** (a crash between listing and step, or between step and strike) is found by whoever lists:
-//!   its session has no mark. It is struck off once it is older than any step can be under way.
+//! - **What is left over** (a crash between listing and step, or between step and strike; a step that was refused) is
+//!   found by whoever lists: its session has no mark. It is struck off once it is older than any step can be under way.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,25 +1,49 @@
 -- Makes one step of a session, or nothing.
--- KEYS state, log, in, waits, due, done, aged.
+-- KEYS state, log, in, waits, due, done, aged; and, where it is on this server, the session's part of the list of unfinished
+-- replies.
 -- ARGV 1 epoch, 2 now ms, 3 the head that the writer follows or '', 4 the mark of an unfinished reply: '' leaves it,
 --      '-' clears it, else it is set, 5 '1' when 6 is the new state, 7 entries kept, 8 deliveries kept, 9 ms for which
---      these are kept, 10 the fence of the writer's claim or '', 11 count of entries, the entries, then `biz_id` and place
---      of each delivery.
--- Answers ok, the head, how many items expired, the mark that was cleared or ''.
-local state, log, inbox, waits, due, done, aged = unpack(KEYS)
-local wrong = stranger(state, 'hash', log, 'stream', inbox, 'stream', waits, 'hash', due, 'zset', done, 'hash', aged, 'zset')
+--      these are kept, 10 the fence of the writer's claim or '', 11 the session, 12 count of entries, the entries, then
+--      `biz_id` and place of each delivery.
+-- Answers ok, the head, how many items expired, the mark that was cleared and is listed still or ''.
+--
+-- Most steps append one entry to a session that nothing waits for. So a key's type is not asked for where the first command
+-- on it tells, and comes before the first write or is it.
+local state, log, inbox, waits, due, done, aged, list = unpack(KEYS)
+local now, log_limit, done_limit, kept_ms = ARGV[2], tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
+local count, behind = tonumber(ARGV[12]), 12
+local delivers = #ARGV > behind + count
+local wrong, late
+if delivers then
+  wrong = stranger(state, 'hash', log, 'stream', inbox, 'stream', waits, 'hash', due, 'zset', done, 'hash', aged, 'zset')
+else
+  late = overdue(due, now)
+  if late.err then
+    wrong = wronged(late, due, 'zset')
+  elseif #late > 0 then
+    wrong = stranger(inbox, 'stream', waits, 'hash')
+  end
+end
 if wrong then return wrong end
 local row, refused = position(state)
 if refused then return refused end
 local ignorance = unknowing(row, ARGV[10], ARGV[1], ARGV[3])
 if ignorance then return ignorance end
-local now, log_limit, done_limit, kept_ms = ARGV[2], tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
-local count, behind = tonumber(ARGV[11]), 11
-local head = plus(row.head, count)
-if not head or not plus(row.head, 1) then return {'exhausted'} end
+local first = plus(row.head, 1)
+local head = count == 1 and first or plus(row.head, count)
+if not first or not head then return {'exhausted'} end
 
+-- What is listed without a mark, because the entries are refused, is struck off by whoever looks.
+local marks = ARGV[4] ~= '' and ARGV[4] ~= '-'
+if marks and list then
+  local listed = redis.pcall('HSET', list, ARGV[11], ARGV[4])
+  if type(listed) == 'table' and listed.err then return wronged(listed, list, 'hash') end
+end
 -- The stream itself refuses an id that is not behind its last: then nothing has been written yet.
 for n = 1, count do
-  redis.call('XADD', log, to_id(plus(row.head, n)), 'e', ARGV[behind + n])
+  local seq = n == 1 and first or plus(row.head, n)
+  local added = redis.pcall('XADD', log, to_id(seq), 'e', ARGV[behind + n])
+  if type(added) == 'table' and added.err then return wronged(added, log, 'stream') end
 end
 local changed = {'head', head}
 local excess = count > 0 and redis.call('XLEN', log) - log_limit or 0
@@ -29,7 +53,6 @@ if excess > 0 then
   changed[3], changed[4] = 'floor', of_id(dropped[#dropped][1])
 end
 
-local delivers = false
 for at = behind + count + 1, #ARGV, 2 do
   local biz_id = ARGV[at]
   local seq = plus(row.head, tonumber(ARGV[at + 1]) + 1)
@@ -37,7 +60,6 @@ for at = behind + count + 1, #ARGV, 2 do
   take(inbox, waits, due, biz_id)
   redis.call('HSET', done, biz_id, seq .. now)
   redis.call('ZADD', aged, now, biz_id)
-  delivers = true
 end
 if delivers then
   local ids = redis.call('ZCARD', aged)
@@ -53,13 +75,19 @@ if delivers then
   redis.call('PEXPIRE', done, 2 * kept_ms)
   redis.call('PEXPIRE', aged, 2 * kept_ms)
 end
-local expired = expire(inbox, waits, due, now)
+-- What this step delivers is none of it.
+local expired = expire(inbox, waits, due, late or overdue(due, now))
 
 local cleared = ''
-if ARGV[4] == '-' then
+if ARGV[4] == '-' and row.running ~= '' then
   cleared = row.running
   redis.call('HDEL', state, 'running')
-elseif ARGV[4] ~= '' then
+  if list then
+    -- As it was listed, and no later listing. What cannot be read is found by whoever looks.
+    if redis.pcall('HGET', list, ARGV[11]) == cleared then redis.call('HDEL', list, ARGV[11]) end
+    cleared = ''
+  end
+elseif marks then
   changed[#changed + 1], changed[#changed + 2] = 'running', ARGV[4]
 end
 if ARGV[5] == '1' then

@@ -36,9 +36,15 @@ local function stranger(...)
   end
 end
 
+-- The refusal of a key at which a command failed; the command's error where it is not of another type.
+local function wronged(failed, key, kind)
+  return stranger(key, kind) or failed
+end
+
 -- A session's position; or nil and the refusal.
 local function position(state)
-  local row = redis.call('HMGET', state, 'format', 'epoch', 'head', 'floor', 'running', 'owner', 'fence')
+  local row = redis.pcall('HMGET', state, 'format', 'epoch', 'head', 'floor', 'running', 'owner', 'fence')
+  if row.err then return nil, wronged(row, state, 'hash') end
   if not row[1] then
     if redis.call('EXISTS', state) == 1 then return nil, {'foreign', state, 'hash'} end
     return nil, {'missing'}

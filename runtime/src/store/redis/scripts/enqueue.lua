@@ -8,7 +8,7 @@ if wrong then return wrong end
 local row, refused = position(state)
 if refused then return refused end
 local now, biz_id, expires = ARGV[1], ARGV[2], ARGV[4]
-local expired = expire(inbox, waits, due, now)
+local expired = expire(inbox, waits, due, overdue(due, now))
 local delivered = redis.call('HGET', done, biz_id)
 if delivered and now - string.sub(delivered, 21) <= tonumber(ARGV[6]) then
   return {'delivered', expired, string.sub(delivered, 1, 20)}

@@ -12,11 +12,15 @@ local function take(inbox, waits, due, biz_id)
   if redis.call('HLEN', waits) == 0 then redis.call('DEL', inbox) end
 end
 
--- Drops what nobody wants any more, and counts it.
-local function expire(inbox, waits, due, now)
-  local overdue = redis.call('ZRANGEBYLEX', due, '-', '[' .. now .. '\255')
-  for _, member in ipairs(overdue) do
+-- What nobody wants any more, or the error.
+local function overdue(due, now)
+  return redis.pcall('ZRANGEBYLEX', due, '-', '[' .. now .. '\255')
+end
+
+-- Drops it, and counts it.
+local function expire(inbox, waits, due, late)
+  for _, member in ipairs(late) do
     take(inbox, waits, due, string.sub(member, 21))
   end
-  return #overdue
+  return #late
 end
