@@ -114,7 +114,7 @@ impl AppError {
             let unfit = |fault: &RedisFault| matches!(fault, RedisFault::Address(_) | RedisFault::Unsuitable { .. });
             return match self {
                 Self::Contracts(_) | Self::Tls(_) | Self::Model(ModelError::Config(_)) => true,
-                Self::Forward(ForwardError::Client(_)) => true,
+                Self::Forward(error) => matches!(error, ForwardError::Client(_)),
                 Self::Store(StoreError::Redis(fault)) => unfit(fault),
                 _ => false,
             };
@@ -155,7 +155,7 @@ impl App {
         findings.extend(contracts.try_policies(&plugins).await);
         findings.extend(contracts.list().iter().filter_map(|contract| models.missing_route(contract)));
         let store = open_store(&config).await?;
-        let forwarder = Forwarder::new(Arc::clone(&store), &config)?;
+        let forwarder = Forwarder::new(Arc::clone(&store), &config, metrics.clone())?;
         let tokens = open_tokens(&config)?;
         let (traces, writer) = Traces::below(&config.data);
         shutdown.spawn(writer.run(shutdown.signal()));

@@ -13,7 +13,7 @@ use super::body::{collected, parse};
 use super::error::ApiError;
 use crate::app::App;
 use crate::ids::SessionId;
-use crate::session::{Cancelled, SessionError};
+use crate::session::Cancelled;
 
 /// Which reply; without a turn, the one that is being made.
 #[derive(Debug, Default, Deserialize)]
@@ -72,5 +72,5 @@ async fn authorise(app: &App, headers: &HeaderMap, id: Option<&SessionId>) -> Re
         return Err(ApiError::new(StatusCode::NOT_FOUND, "session_not_found", message).param("sid"));
     };
     let position = app.sessions.position(id).await?;
-    Ok(position.admit(claims.generation).map_err(|error: SessionError| ApiError::from(error))?)
+    Ok(position.admit(claims.generation)?)
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use rolecall_tests::api::{self, Person};
+use rolecall_tests::api::Person;
 use rolecall_tests::upstream::Upstream;
 use rolecall_tests::ws::Arrival;
 use serde_json::{Value, json};

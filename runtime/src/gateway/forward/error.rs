@@ -43,18 +43,33 @@ pub enum ForwardError {
     Random(#[from] getrandom::Error),
 }
 
+impl ForwardError {
+    /// Its stable name, in answers and metrics.
+    pub(super) fn code(&self) -> &'static str {
+        match self {
+            Self::Gone => "no_connection",
+            Self::Untold | Self::Unreachable => "server_unreachable",
+            Self::TimedOut => "server_timeout",
+            Self::Stranger => "server_not_found",
+            Self::Misdirected => "misdirected",
+            Self::Unproven => "forward_unproven",
+            Self::Store(_) => "store_unavailable",
+            Self::Client(_) | Self::Random(_) => "internal",
+        }
+    }
+}
+
 impl From<ForwardError> for ApiError {
     fn from(error: ForwardError) -> Self {
-        let (status, code) = match &error {
-            ForwardError::Gone => (StatusCode::NOT_FOUND, "no_connection"),
-            ForwardError::Untold | ForwardError::Unreachable => (StatusCode::BAD_GATEWAY, "server_unreachable"),
-            ForwardError::TimedOut => (StatusCode::GATEWAY_TIMEOUT, "server_timeout"),
-            ForwardError::Stranger => (StatusCode::BAD_GATEWAY, "server_not_found"),
-            ForwardError::Misdirected => (StatusCode::MISDIRECTED_REQUEST, "misdirected"),
-            ForwardError::Unproven => (StatusCode::FORBIDDEN, "forward_unproven"),
-            ForwardError::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable"),
-            ForwardError::Client(_) | ForwardError::Random(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+        let status = match &error {
+            ForwardError::Gone => StatusCode::NOT_FOUND,
+            ForwardError::Untold | ForwardError::Unreachable | ForwardError::Stranger => StatusCode::BAD_GATEWAY,
+            ForwardError::TimedOut => StatusCode::GATEWAY_TIMEOUT,
+            ForwardError::Misdirected => StatusCode::MISDIRECTED_REQUEST,
+            ForwardError::Unproven => StatusCode::FORBIDDEN,
+            ForwardError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+            ForwardError::Client(_) | ForwardError::Random(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
-        Self::new(status, code, error.to_string())
+        Self::new(status, error.code(), error.to_string())
     }
 }

@@ -34,8 +34,9 @@ use crate::app::App;
 use crate::clock;
 use crate::config::Config;
 use crate::store::{Contact, ContactKey, Node, Store, StoreError, Whereabouts};
+use crate::telemetry::Metrics;
 
-/// How long what is known of a process is believed. A request that fails asks anew.
+/// How long what is known of a process is believed.
 const BELIEVED: Duration = Duration::from_secs(1);
 /// Processes that are remembered at once; beyond, all are asked for anew.
 const REMEMBERED: usize = 1_024;
@@ -51,6 +52,7 @@ struct Inner {
     /// Without one, others cannot reach this process.
     contact: Option<Contact>,
     key: ContactKey,
+    metrics: Metrics,
     known: Mutex<HashMap<Node, (Instant, Whereabouts)>>,
 }
 
@@ -63,7 +65,7 @@ impl Forwarder {
     ///
     /// # Errors
     /// When the HTTP client cannot be built, as with a `node-ca` that is no certificate, or there is no randomness.
-    pub fn new(store: Arc<dyn Store>, config: &Config) -> Result<Self, ForwardError> {
+    pub fn new(store: Arc<dyn Store>, config: &Config, metrics: Metrics) -> Result<Self, ForwardError> {
         let key = ContactKey::random()?;
         let url = store.nodes().and_then(|_| config.advertised_url());
         let contact = url.map(|url| Contact { url, key: key.clone() });
@@ -74,7 +76,7 @@ impl Forwarder {
             );
         }
         let http = send::client(config)?;
-        Ok(Self(Arc::new(Inner { store, http, contact, key, known: Mutex::default() })))
+        Ok(Self(Arc::new(Inner { store, http, contact, key, metrics, known: Mutex::default() })))
     }
 
     /// Tells the others where this process is, for as long as a lease lasts.
@@ -113,30 +115,27 @@ impl Forwarder {
         self.0.store.nodes().map_or_else(String::new, |_| format!(".{}.{}", node.incarnation(), node.name()))
     }
 
+    /// Where a process is, as of the last second or so.
     async fn whereabouts(&self, node: &Node) -> Result<Whereabouts, StoreError> {
-        let fresh = |(at, _): &&(Instant, Whereabouts)| clock::now().duration_since(*at) < BELIEVED;
-        let known = self.0.known.lock().get(node).filter(fresh).map(|(_, known)| known.clone());
-        match known {
-            Some(known) => Ok(known),
-            None => self.ask(node).await,
+        if let Some((at, known)) = self.0.known.lock().get_mut(node) {
+            let now = clock::now();
+            if now.duration_since(*at) < BELIEVED {
+                return Ok(known.clone());
+            }
+            // One asks for all that wait for this process; meanwhile the others believe what was.
+            *at = now;
         }
-    }
-
-    /// Asks the store, whatever is known.
-    async fn ask(&self, node: &Node) -> Result<Whereabouts, StoreError> {
         let Some(nodes) = self.0.store.nodes() else { return Ok(Whereabouts::Gone) };
-        let now = nodes.whereabouts(node).await?;
+        let found = nodes.whereabouts(node).await?;
         let mut known = self.0.known.lock();
-        // Names come from clients: those of nobody are not remembered.
-        if now == Whereabouts::Gone {
-            known.remove(node);
-        } else {
+        // Names come from clients: those that nobody ever had are not remembered.
+        if found != Whereabouts::Gone || known.contains_key(node) {
             if known.len() >= REMEMBERED {
                 known.clear();
             }
-            known.insert(node.clone(), (clock::now(), now.clone()));
+            known.insert(node.clone(), (clock::now(), found.clone()));
         }
-        Ok(now)
+        Ok(found)
     }
 }
 

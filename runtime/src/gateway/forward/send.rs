@@ -66,6 +66,15 @@ impl Forwarder {
     /// # Errors
     /// See [`ForwardError`]. Whether the request was taken in is not known then; all that are passed on may be repeated.
     pub(crate) async fn pass_on(&self, to: &Node, onward: Onward) -> Result<Response, ForwardError> {
+        let outcome = self.try_to(to, onward).await;
+        self.0.metrics.forwarded(outcome.as_ref().map_or_else(ForwardError::code, |_| "answered"));
+        if let Err(error @ (ForwardError::Stranger | ForwardError::Untold)) = &outcome {
+            tracing::warn!(node = %to, %error, "a request cannot be passed on; is that server's node-url right?");
+        }
+        outcome
+    }
+
+    async fn try_to(&self, to: &Node, onward: Onward) -> Result<Response, ForwardError> {
         let contact = match self.whereabouts(to).await? {
             Whereabouts::Gone => return Err(ForwardError::Gone),
             Whereabouts::Untold => return Err(ForwardError::Untold),
@@ -76,14 +85,13 @@ impl Forwarder {
             answer = self.call(&contact, onward) => answer,
             () = self.dies(to) => Err(ForwardError::TimedOut),
         };
-        let Err(error) = &outcome else { return outcome };
-        tracing::warn!(node = %to, url = contact.url, %error, "a request could not be passed on");
-        self.0.known.lock().remove(to);
         // One that has died meanwhile has no connections any more.
-        match (error, self.ask(to).await) {
-            (ForwardError::Unreachable, Ok(Whereabouts::Gone)) => Err(ForwardError::Gone),
-            _ => outcome,
+        if matches!(outcome, Err(ForwardError::Unreachable))
+            && matches!(self.whereabouts(to).await, Ok(Whereabouts::Gone))
+        {
+            return Err(ForwardError::Gone);
         }
+        outcome
     }
 
     async fn call(&self, contact: &Contact, onward: Onward) -> Result<Response, ForwardError> {
@@ -118,7 +126,7 @@ impl Forwarder {
         loop {
             sleep(LOOK).await;
             // While the store does not answer, nothing is known.
-            if matches!(self.ask(node).await, Ok(Whereabouts::Gone)) {
+            if matches!(self.whereabouts(node).await, Ok(Whereabouts::Gone)) {
                 return;
             }
         }
