@@ -24,7 +24,8 @@ impl Cluster {
         let url = redis.url();
         let nodes = (0..count).map(|node| {
             let options = options.clone().flag("--store", "redis").flag("--redis-url", &url);
-            let options = options.flag("--node-url", "http://{listen}");
+            let scheme = if options.flags.iter().any(|flag| flag == "--tls-cert") { "https" } else { "http" };
+            let options = options.flag("--node-url", &format!("{scheme}://{{listen}}"));
             let mut options = options.flag("--node-id", &format!("n{node}"));
             // What one of them signs, all let in.
             options.env.push(("ROLECALL_TOKEN_KEY".to_owned(), "a-key-that-all-servers-of-the-test-share".to_owned()));

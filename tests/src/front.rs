@@ -33,6 +33,18 @@ impl Front {
     /// # Errors
     /// When no port is free.
     pub async fn round_robin(to: Vec<SocketAddr>) -> Result<Self> {
+        Self::start(to, true).await
+    }
+
+    /// The same for whole connections, of which nothing is read: with TLS there is nothing to read.
+    ///
+    /// # Errors
+    /// When no port is free.
+    pub async fn of_connections(to: Vec<SocketAddr>) -> Result<Self> {
+        Self::start(to, false).await
+    }
+
+    async fn start(to: Vec<SocketAddr>, reads: bool) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let served: Arc<Vec<AtomicUsize>> = Arc::new(to.iter().map(|_| AtomicUsize::new(0)).collect());
@@ -46,7 +58,7 @@ impl Front {
                     accepted = listener.accept() => match accepted {
                         Ok((client, _)) => {
                             next = next.wrapping_add(1);
-                            carried.spawn(carry(client, Arc::clone(&to), next, Arc::clone(&counted)));
+                            carried.spawn(carry(client, reads, Arc::clone(&to), next, Arc::clone(&counted)));
                         }
                         Err(_) => sleep(BACKOFF).await,
                     },
@@ -69,9 +81,21 @@ impl Front {
     }
 }
 
-async fn carry(mut client: TcpStream, to: Arc<Vec<SocketAddr>>, first: usize, served: Arc<Vec<AtomicUsize>>) {
+async fn carry(
+    mut client: TcpStream,
+    reads: bool,
+    to: Arc<Vec<SocketAddr>>,
+    first: usize,
+    served: Arc<Vec<AtomicUsize>>,
+) {
     let _ = client.set_nodelay(true);
-    let Ok(Ok(request)) = timeout(PATIENCE, head(&mut client)).await else { return };
+    let request = match reads {
+        true => match timeout(PATIENCE, head(&mut client)).await {
+            Ok(Ok(request)) => request,
+            _ => return,
+        },
+        false => Vec::new(),
+    };
     for (number, address) in to.iter().enumerate().cycle().skip(first % to.len().max(1)).take(to.len()) {
         let Ok(mut server) = TcpStream::connect(address).await else { continue };
         let _ = server.set_nodelay(true);

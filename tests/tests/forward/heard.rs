@@ -14,6 +14,12 @@ pub(crate) async fn session(to: SocketAddr, transport: Transport) -> Result<Sess
     Ok(client.create_session("storyteller").await?)
 }
 
+/// The same over TLS, to who shows a certificate of this authority.
+pub(crate) async fn secured(to: SocketAddr, transport: Transport, root: &str) -> Result<Session> {
+    let client = Client::builder(format!("https://{to}")).root_certificates(root).encoding(Encoding::JsonV1);
+    Ok(client.transport(transport).build()?.create_session("storyteller").await?)
+}
+
 #[derive(Default)]
 pub(crate) struct Heard {
     last: u64,

@@ -6,6 +6,7 @@ mod cancel;
 mod heard;
 mod peers;
 mod roundabout;
+mod tls;
 
 use std::net::SocketAddr;
 
