@@ -57,12 +57,7 @@ impl Metrics {
         let registry = Registry::new();
         let r = &registry;
         let inner = Inner {
-            heartbeat_received: counters(
-                r,
-                "heartbeat_received_total",
-                "Heartbeats, by status",
-                &["status", "service"],
-            )?,
+            heartbeat_received: counters(r, "heartbeat_received_total", "Heartbeats", &["status", "service"])?,
             heartbeat_latency: histogram(r, "heartbeat_latency_seconds", "Round-trip time of heartbeats", LATENCY)?,
             heartbeat_interval: register(
                 r,
@@ -118,7 +113,7 @@ impl Metrics {
             model_waiting: gauges(r, "model_calls_waiting", "Turns that wait for a place at a model", &["route"])?,
             close: counters(r, "close_total", "Connections closed, by code", &["code"])?,
             refused: counters(r, "refused_total", "Connections and requests kept out, by reason", &["reason"])?,
-            forwarded: counters(r, "forwarded_total", "Requests passed on to other servers, by outcome", &["outcome"])?,
+            forwarded: counters(r, "forwarded_total", "Requests passed on to others, by outcome", &["outcome"])?,
             tasks_live: register(r, IntGauge::new("tasks_live", "Tasks alive")?)?,
             tasks_runtime: register(r, IntGauge::new("tasks_runtime", "Tasks alive, those of libraries included")?)?,
             registry,

@@ -10,7 +10,7 @@ use rolecall_tests::cluster::Cluster;
 use rolecall_tests::http::Request;
 use rolecall_tests::upstream::Upstream;
 use serde_json::json;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -28,6 +28,7 @@ async fn answering(with: Option<&'static str>, tasks: &mut JoinSet<()>) -> Resul
         let mut held = Vec::new();
         while let Ok((mut stream, _)) = listener.accept().await {
             if let Some(answer) = with {
+                let _ = stream.read(&mut [0; 4_096]).await;
                 let _ = stream.write_all(answer.as_bytes()).await;
                 let _ = stream.shutdown().await;
             }
