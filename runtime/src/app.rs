@@ -11,9 +11,9 @@ use crate::cli::plugin::compiler;
 use crate::config::{Config, ModelKind, ReloadKind, Route, StoreKind};
 use crate::connection::http::Links;
 use crate::contracts::{Contracts, ContractsError, Reloader};
-use crate::gateway::Allowances;
 use crate::gateway::tls::{Tls, TlsError};
 use crate::gateway::token::{KEY_FILE, KeyFault, TokenError, Tokens};
+use crate::gateway::{Allowances, ForwardError, Forwarder};
 use crate::model::{DEFAULT_ROUTE, Model, ModelError, Models, OpenAi, OpenAiConfig, Plan, Rehearsal};
 use crate::reload::{Place, Plugins, Reload, Watch};
 use crate::session::Sessions;
@@ -45,6 +45,8 @@ pub struct App {
     pub sessions: Sessions,
     /// Their connections that have no WebSocket.
     pub(crate) links: Links,
+    /// What belongs to other servers goes there.
+    pub forwarder: Forwarder,
     /// Session tokens.
     pub tokens: Tokens,
     /// How much one address or session may do.
@@ -96,6 +98,9 @@ pub enum AppError {
     /// The certificate or its key cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// Requests cannot be passed on to other servers.
+    #[error(transparent)]
+    Forward(#[from] ForwardError),
     /// The model cannot be set up.
     #[error(transparent)]
     Model(#[from] ModelError),
@@ -109,6 +114,7 @@ impl AppError {
             let unfit = |fault: &RedisFault| matches!(fault, RedisFault::Address(_) | RedisFault::Unsuitable { .. });
             return match self {
                 Self::Contracts(_) | Self::Tls(_) | Self::Model(ModelError::Config(_)) => true,
+                Self::Forward(error) => matches!(error, ForwardError::Client(_)),
                 Self::Store(StoreError::Redis(fault)) => unfit(fault),
                 _ => false,
             };
@@ -149,6 +155,7 @@ impl App {
         findings.extend(contracts.try_policies(&plugins).await);
         findings.extend(contracts.list().iter().filter_map(|contract| models.missing_route(contract)));
         let store = open_store(&config).await?;
+        let forwarder = Forwarder::new(Arc::clone(&store), &config, metrics.clone())?;
         let tokens = open_tokens(&config)?;
         let (traces, writer) = Traces::below(&config.data);
         shutdown.spawn(writer.run(shutdown.signal()));
@@ -173,7 +180,8 @@ impl App {
             models,
             turns,
             sessions,
-            links: Links::default(),
+            links: Links::of(&forwarder),
+            forwarder,
             tokens,
             tls,
             metrics,
@@ -187,6 +195,8 @@ impl App {
     /// Serves until `stop` resolves, then ends in order: no new connections, what runs is finished
     /// or told to stop, the store is closed. Says whether everything ended within the patience.
     pub async fn serve(self: &Arc<Self>, listener: TcpListener, stop: impl Future<Output = ()>) -> bool {
+        self.forwarder.announce().await;
+        self.shutdown.spawn(self.forwarder.clone().stay_known(self.shutdown.signal()));
         self.shutdown.spawn(gateway::serve(listener, Arc::clone(self)));
         self.shutdown.spawn(self.tokens.clone().stay_current(self.shutdown.signal()));
         if let Some(tls) = self.tls.clone() {

@@ -6,7 +6,7 @@ use futures_util::future::try_join_all;
 use crate::redis::Redis;
 use crate::server::{Options, Server, signal};
 
-/// Servers that share their sessions, `n0`, `n1`, ….
+/// Servers that share their sessions, `n0`, `n1`, …, and know where each other is.
 #[derive(Debug)]
 pub struct Cluster {
     nodes: Vec<Server>,
@@ -24,6 +24,8 @@ impl Cluster {
         let url = redis.url();
         let nodes = (0..count).map(|node| {
             let options = options.clone().flag("--store", "redis").flag("--redis-url", &url);
+            let scheme = if options.flags.iter().any(|flag| flag == "--tls-cert") { "https" } else { "http" };
+            let options = options.flag("--node-url", &format!("{scheme}://{{listen}}"));
             let mut options = options.flag("--node-id", &format!("n{node}"));
             // What one of them signs, all let in.
             options.env.push(("ROLECALL_TOKEN_KEY".to_owned(), "a-key-that-all-servers-of-the-test-share".to_owned()));

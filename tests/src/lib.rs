@@ -12,6 +12,7 @@ pub mod paths;
 pub mod process;
 
 pub mod cluster;
+pub mod front;
 pub mod redis;
 pub mod server;
 

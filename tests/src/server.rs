@@ -21,7 +21,7 @@ pub struct Options {
     pub plugins: Option<PathBuf>,
     /// An OpenAI-compatible base URL; the rehearsal model when `None`.
     pub upstream: Option<String>,
-    /// Further flags.
+    /// Further flags; `{listen}` in one stands for the server's address.
     pub flags: Vec<String>,
     /// Further environment.
     pub env: Vec<(String, String)>,
@@ -204,7 +204,8 @@ impl Server {
             command.args(["--model", "openai", "--model-url", url, "--model-name", "scripted"]);
             command.env("ROLECALL_MODEL_KEY", crate::upstream::KEY);
         }
-        command.args(&self.options.flags);
+        let listen = self.address.to_string();
+        command.args(self.options.flags.iter().map(|flag| flag.replace("{listen}", &listen)));
         command.envs(self.options.env.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         Ok(command)

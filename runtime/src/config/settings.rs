@@ -11,7 +11,7 @@ use ipnet::IpNet;
 use super::allowance::{Allowance, Unit, allowance};
 use super::kinds::{LogFormat, ModelKind, ReloadKind, StoreKind, log_format, model_kind, reload_kind, store_kind};
 use super::origin::{OriginRule, origin};
-use super::redis::{node_id, node_lease, redis_durability, redis_prefix, redis_url};
+use super::redis::{node_id, node_lease, node_url, redis_durability, redis_prefix, redis_url};
 use super::routes::{self, Route};
 use super::values::{
     Problem, address, duration, flag, many, maybe, network, number, one, path, proxy, secret, size, text, url,
@@ -118,6 +118,11 @@ settings! {
     node_id: Option<String>, "node-id", None, Single, "NAME", false, |v: &[String]| maybe(v, node_id);
     /// How long the others take this server to live after they last heard of it.
     node_lease: Duration, "node-lease", Some("5s"), Single, "DURATION", false, |v: &[String]| one(v, node_lease);
+    /// Where the others reach this server, `http://HOST:PORT`: without it they know what `listen` says, unless that is a
+    /// loopback address, all addresses, or served over TLS.
+    node_url: Option<String>, "node-url", None, Single, "URL", false, |v: &[String]| maybe(v, node_url);
+    /// PEM file of the authority that signed the certificates of the others, beside those of the system.
+    node_ca: Option<PathBuf>, "node-ca", None, Single, "FILE", false, |v: &[String]| maybe(v, path);
     /// How long this server, one of several, takes to send its clients to the others when it is to stop; `0s` for at once.
     hand_over: Duration, "hand-over", Some("5s"), Single, "DURATION", false,
         |v: &[String]| one(v, |t| duration(t, Duration::ZERO, Duration::from_secs(600)));

@@ -61,7 +61,11 @@ pub(super) fn has_key(config: &Config, headers: &HeaderMap) -> bool {
     key(headers).is_some_and(|given| is_known(config, given))
 }
 
-fn check_key(config: &Config, headers: &HeaderMap) -> Result<(), ApiError> {
+/// Whether a caller may do what applications may: with one of the API keys, or anybody where there are none.
+///
+/// # Errors
+/// 401.
+pub(super) fn check_key(config: &Config, headers: &HeaderMap) -> Result<(), ApiError> {
     if config.api_keys.is_empty() {
         return Ok(());
     }
@@ -85,7 +89,8 @@ fn key(headers: &HeaderMap) -> Option<&str> {
     bearer(headers).or_else(|| api_key(headers))
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+/// What stands behind `Bearer`.
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, rest) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| rest.trim()).filter(|token| !token.is_empty())

@@ -34,12 +34,19 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
             let message = "send the header `Content-Type: application/json`";
             return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message));
         }
-        let bytes = tokio::time::timeout(PATIENCE, read(request.into_body())).await.map_err(|_| {
-            let message = format!("the body did not arrive within {} s; send it again", PATIENCE.as_secs());
-            ApiError::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", message)
-        })??;
-        parse(&bytes).map(Self)
+        parse(&collected(request.into_body()).await?).map(Self)
     }
+}
+
+/// A body as it came, within its bounds of size and time.
+///
+/// # Errors
+/// 413 when it is larger than [`MAX_BODY_BYTES`], 408 when it takes too long, 400 when it ends early.
+pub(crate) async fn collected(body: Body) -> Result<Vec<u8>, ApiError> {
+    tokio::time::timeout(PATIENCE, read(body)).await.map_err(|_| {
+        let message = format!("the body did not arrive within {} s; send it again", PATIENCE.as_secs());
+        ApiError::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", message)
+    })?
 }
 
 fn is_json(content_type: &str) -> bool {

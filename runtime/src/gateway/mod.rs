@@ -9,10 +9,12 @@
 mod anthropic;
 mod auth;
 mod body;
+mod cancel;
 mod chat;
 mod completion;
 mod dialect;
 mod error;
+mod forward;
 mod health;
 mod held;
 mod limits;
@@ -44,10 +46,12 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use crate::app::App;
 
 pub(crate) use auth::open_claims;
-pub(crate) use body::JsonBody;
 pub use body::MAX_BODY_BYTES;
+pub(crate) use body::{JsonBody, collected};
 pub(crate) use completion::{event_line, event_stream};
 pub use error::ApiError;
+pub(crate) use forward::Onward;
+pub use forward::{ForwardError, Forwarder};
 pub use limits::Allowances;
 pub(crate) use query::Parameters;
 pub use serve::serve;
@@ -58,6 +62,7 @@ pub fn router(app: Arc<App>) -> Router {
         .method_not_allowed_fallback(wrong_method)
         .fallback(no_route)
         .layer(from_fn_with_state(Arc::clone(&app), limits::ration))
+        .layer(from_fn_with_state(Arc::clone(&app), forward::admit))
         .layer(from_fn_with_state(Arc::clone(&app), auth::require_local_name))
         // Around all that refuses: a page must be able to read why.
         .layer(origins::cors(&app))

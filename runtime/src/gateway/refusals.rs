@@ -23,6 +23,7 @@ const REASONS: &[&str] = &[
     "token_key_unknown",
     "token_refused",
     "token_replayed",
+    "forward_unproven",
     "too_many_requests",
     "too_many_resumes",
     "body_too_large",

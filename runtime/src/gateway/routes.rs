@@ -8,7 +8,7 @@ use axum::http::Method;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, MethodRouter, on};
 
-use super::{anthropic, auth, chat, health, messages, models, openapi, origins, responses, sessions, traces};
+use super::{anthropic, auth, cancel, chat, health, messages, models, openapi, origins, responses, sessions, traces};
 use crate::app::App;
 use crate::connection::{self, http};
 
@@ -52,6 +52,7 @@ pub(super) fn table() -> Vec<Route> {
         Route::get(Key, "/v1/models/{role}", models::one),
         Route::post(Key, "/v1/sessions", sessions::create),
         Route::post(Key, "/v1/sessions/{sid}/messages", messages::post),
+        Route::post(Token, "/v1/sessions/{sid}/cancel", cancel::post),
         Route::get(Token, "/v1/session", connection::upgrade),
         Route::get(Token, "/v1/session/events", http::events),
         Route::post(Token, "/v1/session/poll", http::open),

@@ -1,6 +1,7 @@
 //! One session's task: it takes in what happens, lets the state decide, and carries out.
 
 mod attaching;
+mod cancelling;
 mod leaving;
 
 use std::future::{self, Future};
@@ -13,6 +14,7 @@ use rolecall_wire::frame::{ClientFrame, ServerFrame};
 use tokio::sync::mpsc;
 use tokio::time::Sleep;
 
+use self::cancelling::NOBODY;
 use super::attach::Control;
 use super::error::SessionError;
 use super::event::{Command, Event};
@@ -177,6 +179,10 @@ impl Actor {
                 }
                 Ok(())
             }
+            Command::Cancel(turn) => {
+                self.cancel(NOBODY, turn);
+                Ok(())
+            }
             Command::Look => self.look().await,
             Command::Leave(after_ms) => {
                 if let Some(attached) = &self.attached {
@@ -204,13 +210,7 @@ impl Actor {
                     self.machine.tell(from, ServerFrame::Error { code, message, id: Some(id) });
                 }
             },
-            ClientFrame::Cancel { turn } => {
-                if self.machine.cancel(now_ms, from, turn)
-                    && let Some(generation) = &self.generation
-                {
-                    generation.cancel();
-                }
-            }
+            ClientFrame::Cancel { turn } => self.cancel(from, turn),
             ClientFrame::Ack { .. } | ClientFrame::Beat { .. } => {}
         }
     }

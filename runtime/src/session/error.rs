@@ -56,6 +56,14 @@ pub enum SessionError {
         /// The highest that a connection was opened with.
         used: TokenGeneration,
     },
+    /// No message of the user's has this turn's number yet.
+    #[error("the session has no turn {turn}; its last one is {last}")]
+    NoTurn {
+        /// The number.
+        turn: u64,
+        /// The last turn's.
+        last: u64,
+    },
     /// The session is being moved or closed; the next attempt finds it.
     #[error("the session is busy; try again")]
     Busy,
@@ -89,7 +97,7 @@ impl SessionError {
     #[must_use]
     pub fn status(&self) -> u16 {
         match self {
-            Self::NoSession(_) | Self::NoRole(_) => 404,
+            Self::NoSession(_) | Self::NoRole(_) | Self::NoTurn { .. } => 404,
             Self::Replayed { .. } => 401,
             Self::Superseded => 409,
             Self::Gone { .. } | Self::Forked { .. } => 410,
@@ -112,6 +120,7 @@ impl SessionError {
             Self::Impossible { .. } => "last_seq_impossible",
             Self::Replayed { .. } => "token_replayed",
             Self::Superseded => "attempt_superseded",
+            Self::NoTurn { .. } => "turn_not_found",
             Self::Busy => "session_busy",
             Self::Refused(refused) => refusal_code(refused),
             Self::BadMessage(_) => "message_malformed",

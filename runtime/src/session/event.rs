@@ -27,6 +27,8 @@ pub(super) enum Command {
     Release(Attempt),
     /// The client is to go to another process, so many ms from now.
     Leave(u32),
+    /// Somebody who is no connection wants a turn stopped.
+    Cancel(u64),
     /// Others may own the session by now, or messages wait that nobody told of.
     Look,
 }

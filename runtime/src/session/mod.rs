@@ -9,6 +9,7 @@
 
 mod actor;
 mod attach;
+mod cancel;
 mod error;
 mod event;
 mod forks;
@@ -38,6 +39,7 @@ use rolecall_wire::frame::{Hello, Message};
 use tokio::sync::{Semaphore, oneshot};
 
 pub use attach::{Attachment, Control, Resume};
+pub use cancel::Cancelled;
 pub use error::SessionError;
 use event::Command;
 pub use line::Listener;

@@ -87,6 +87,7 @@ impl Deps {
             Ring::Posted(id, urgent) => self.hand_over(&id, Command::Posted(urgent)).await,
             Ring::Release(id, instance, attempt) => self.let_go(&id, Attempt { instance, attempt }).await,
             Ring::Taken(id) => self.look_at(&id).await,
+            Ring::Cancel(id, turn) => self.hand_over(&id, Command::Cancel(turn)).await,
             Ring::Everything => self.look_at_everything().await,
         }
     }

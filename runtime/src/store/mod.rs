@@ -10,6 +10,7 @@
 mod clock;
 #[cfg(test)]
 mod conformance;
+mod contact;
 mod embedded;
 mod error;
 #[cfg(test)]
@@ -27,6 +28,7 @@ use async_trait::async_trait;
 
 pub use self::redis::{Durability, RedisAddress, RedisFault, RedisSettings, RedisStore, RedisTls};
 pub use clock::StoreClock;
+pub use contact::{Contact, ContactKey, Whereabouts};
 #[cfg(all(test, target_os = "linux"))]
 pub(crate) use embedded::faults::fill_disk;
 pub use embedded::{Checked, Copied, EmbeddedStore, StoreSource, Stored, backup, check};

@@ -7,24 +7,25 @@ use std::time::Duration;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 
-use super::{Lease, Node, Nodes, Ring, StoreError};
+use super::{Contact, Lease, Node, Nodes, Ring, StoreError, Whereabouts};
 
 /// One of them. Cloning shares what they know.
 #[derive(Debug, Clone)]
 pub(crate) struct Neighbours {
     node: Node,
     living: Arc<Mutex<HashMap<Node, Vec<Ring>>>>,
+    contacts: Arc<Mutex<HashMap<Node, Contact>>>,
 }
 
 impl Neighbours {
     /// Nobody yet.
     pub(crate) fn new() -> Self {
-        Self { node: Node::only(), living: Arc::default() }
+        Self { node: Node::only(), living: Arc::default(), contacts: Arc::default() }
     }
 
     /// One of this name.
     pub(super) fn of(&self, node: &Node) -> Self {
-        Self { node: node.clone(), living: Arc::clone(&self.living) }
+        Self { node: node.clone(), living: Arc::clone(&self.living), contacts: Arc::clone(&self.contacts) }
     }
 
     /// The lease of a node lapses.
@@ -66,6 +67,18 @@ impl Nodes for Neighbours {
 
     async fn is_unheard(&self, node: &Node, ring: &Ring) -> Result<bool, StoreError> {
         Ok(self.living.lock().get(node).is_some_and(|rings| rings.contains(ring)))
+    }
+
+    async fn announce(&self, contact: &Contact) -> Result<(), StoreError> {
+        self.contacts.lock().insert(self.node.clone(), contact.clone());
+        Ok(())
+    }
+
+    async fn whereabouts(&self, node: &Node) -> Result<Whereabouts, StoreError> {
+        if !self.lives(node).await? {
+            return Ok(Whereabouts::Gone);
+        }
+        Ok(self.contacts.lock().get(node).cloned().map_or(Whereabouts::Untold, Whereabouts::At))
     }
 
     async fn rings(&self) -> Result<Vec<Ring>, StoreError> {

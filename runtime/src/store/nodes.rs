@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{Node, StoreError};
+use super::{Contact, Node, StoreError, Whereabouts};
 use crate::ids::SessionId;
 
 /// Something to tell the process that owns a session.
@@ -17,6 +17,8 @@ pub enum Ring {
     Release(SessionId, u64, u32),
     /// The session was taken without its owner's consent.
     Taken(SessionId),
+    /// Somebody wants the reply to this turn stopped.
+    Cancel(SessionId, u64),
     /// More than can be kept: look at every session.
     Everything,
 }
@@ -29,6 +31,7 @@ impl Ring {
             Self::Posted(id, urgent) => format!("posted {id} {}", u8::from(*urgent)),
             Self::Release(id, instance, attempt) => format!("release {id} {instance} {attempt}"),
             Self::Taken(id) => format!("taken {id}"),
+            Self::Cancel(id, turn) => format!("cancel {id} {turn}"),
             Self::Everything => "everything".to_owned(),
         }
     }
@@ -46,6 +49,7 @@ impl Ring {
             "posted" => Some(Self::Posted(id, words.next()? == "1")),
             "release" => Some(Self::Release(id, words.next()?.parse().ok()?, words.next()?.parse().ok()?)),
             "taken" => Some(Self::Taken(id)),
+            "cancel" => Some(Self::Cancel(id, words.next()?.parse().ok()?)),
             _ => None,
         }
     }
@@ -99,6 +103,18 @@ pub trait Nodes: Send + Sync {
     /// When the store does not answer.
     async fn is_unheard(&self, node: &Node, ring: &Ring) -> Result<bool, StoreError>;
 
+    /// Tells the others how this process is reached, for as long as a lease lasts.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    async fn announce(&self, contact: &Contact) -> Result<(), StoreError>;
+
+    /// How a process is reached.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    async fn whereabouts(&self, node: &Node) -> Result<Whereabouts, StoreError>;
+
     /// Takes what this process was told since.
     ///
     /// # Errors
@@ -119,6 +135,7 @@ mod tests {
             Ring::Posted(id.clone(), false),
             Ring::Release(id.clone(), u64::MAX, 7),
             Ring::Taken(id.clone()),
+            Ring::Cancel(id.clone(), u64::MAX),
             Ring::Everything,
         ] {
             assert_eq!(Ring::decode(&ring.encode()), Some(ring));

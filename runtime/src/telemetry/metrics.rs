@@ -38,6 +38,7 @@ struct Inner {
     model_waiting: IntGaugeVec,
     close: IntCounterVec,
     refused: IntCounterVec,
+    forwarded: IntCounterVec,
     tasks_live: IntGauge,
     tasks_runtime: IntGauge,
 }
@@ -56,12 +57,7 @@ impl Metrics {
         let registry = Registry::new();
         let r = &registry;
         let inner = Inner {
-            heartbeat_received: counters(
-                r,
-                "heartbeat_received_total",
-                "Heartbeats, by status",
-                &["status", "service"],
-            )?,
+            heartbeat_received: counters(r, "heartbeat_received_total", "Heartbeats", &["status", "service"])?,
             heartbeat_latency: histogram(r, "heartbeat_latency_seconds", "Round-trip time of heartbeats", LATENCY)?,
             heartbeat_interval: register(
                 r,
@@ -117,6 +113,7 @@ impl Metrics {
             model_waiting: gauges(r, "model_calls_waiting", "Turns that wait for a place at a model", &["route"])?,
             close: counters(r, "close_total", "Connections closed, by code", &["code"])?,
             refused: counters(r, "refused_total", "Connections and requests kept out, by reason", &["reason"])?,
+            forwarded: counters(r, "forwarded_total", "Requests passed on to others, by outcome", &["outcome"])?,
             tasks_live: register(r, IntGauge::new("tasks_live", "Tasks alive")?)?,
             tasks_runtime: register(r, IntGauge::new("tasks_runtime", "Tasks alive, those of libraries included")?)?,
             registry,
@@ -233,6 +230,11 @@ impl Metrics {
     /// A connection or request was kept out. Reasons are written in the program, never by a peer.
     pub fn refused(&self, reason: &'static str) {
         self.0.refused.with_label_values(&[reason]).inc();
+    }
+
+    /// A request was passed on to another server: `answered`, or the code of what went wrong.
+    pub fn forwarded(&self, outcome: &'static str) {
+        self.0.forwarded.with_label_values(&[outcome]).inc();
     }
 
     /// A task began.

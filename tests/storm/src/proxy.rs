@@ -18,9 +18,6 @@ use crate::Storm;
 /// How long a silent connection stays open: longer than either side waits.
 const SILENCE: Duration = Duration::from_secs(45);
 
-/// Of so many connections, one makes those behind it go to another server.
-const MOVES: u64 = 10;
-
 /// The pause behind an accept that fails.
 const BACKOFF: Duration = Duration::from_millis(50);
 
@@ -39,7 +36,7 @@ struct Counts {
 }
 
 impl Proxy {
-    /// Forwards to one of some servers, as long as it likes, then to another; once it is calm, for ever. One that is not
+    /// Forwards each connection to any of some servers, for as long as it likes; once it is calm, for ever. One that is not
     /// there is passed over.
     pub(crate) async fn start(to: Vec<SocketAddr>, storm: Storm, calm: watch::Receiver<bool>) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -48,7 +45,7 @@ impl Proxy {
         let counted = Arc::clone(&counts);
         let mut accepts = JoinSet::new();
         accepts.spawn(async move {
-            let (mut dice, mut carried, mut first) = (Dice::new(storm.seed), JoinSet::new(), 0);
+            let (mut dice, mut carried) = (Dice::new(storm.seed), JoinSet::new());
             loop {
                 tokio::select! {
                     Some(_) = carried.join_next() => {}
@@ -59,10 +56,8 @@ impl Proxy {
                             continue;
                         };
                         let fate = Fate::draw(storm, &mut dice);
-                        // For a while all come to one server: what requests have to do with each other finds together.
-                        if dice.below(MOVES) == 0 {
-                            first = dice.index(to.len());
-                        }
+                        // Each comes to any server, whatever requests have to do with each other.
+                        let first = dice.index(to.len());
                         let servers = to.iter().cycle().skip(first).take(to.len()).copied().collect();
                         carried.spawn(carry(client, servers, fate, calm.clone(), Arc::clone(&counted)));
                     }

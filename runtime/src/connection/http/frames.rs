@@ -3,16 +3,18 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{FromRequest, Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use rolecall_wire::frame::{ClientFrame, Network};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::elsewhere;
 use super::links::{Entry, no_connection};
 use crate::app::App;
 use crate::connection::link::Received;
-use crate::gateway::{ApiError, JsonBody, Parameters, open_claims};
+use crate::gateway::{ApiError, JsonBody, Parameters, collected, open_claims};
+use crate::store::Node;
 
 /// Frames of one request.
 const FRAMES: usize = 64;
@@ -22,7 +24,7 @@ const MAX_BYTES: usize = rolecall_wire::limits::MAX_PAYLOAD + 1_024;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// `POST /v1/heartbeat`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct HeartbeatRequest {
     connection: String,
@@ -37,7 +39,7 @@ pub(crate) struct HeartbeatRequest {
 ///
 /// # Errors
 /// 400 when something is no frame, which ends the connection (`PROTOCOL.md` §2.6); 404 when it has ended: nothing was
-/// taken in then, or what was is repeated harmlessly.
+/// taken in then, or what was is repeated harmlessly; 502 and 504 when another server has it, and does not answer.
 pub(crate) async fn frames(
     State(app): State<Arc<App>>,
     query: Parameters,
@@ -46,14 +48,13 @@ pub(crate) async fn frames(
     query.only(&["connection"])?;
     let connection = query.required("connection", "the name that the connection was given")?;
     let claims = open_claims(&app, request.headers())?;
+    if let Some(carrier) = app.forwarder.carrier(connection, request.extensions())? {
+        return frames_elsewhere(&app, &carrier, connection, request).await;
+    }
     let entry = app.links.find(connection, &claims)?;
     // Before anything of it is read: JSON takes many times its bytes.
     let _taking = Arc::clone(&entry.taking).try_acquire_owned().map_err(|_taken| busy())?;
-    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    if length.is_none_or(|length: usize| length > MAX_BYTES) {
-        let message = format!("say the length of the body (`Content-Length`), at most {MAX_BYTES} bytes");
-        return Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message));
-    }
+    bounded(request.headers())?;
     let JsonBody(body) = JsonBody::<Value>::from_request(request, &()).await?;
     let frames = match body {
         Value::Array(frames) => frames,
@@ -76,17 +77,38 @@ pub(crate) async fn frames(
     Ok((StatusCode::ACCEPTED, Json(json!({"taken": taken}))).into_response())
 }
 
+/// What is said on a connection of another server goes there as it is, and is judged there.
+async fn frames_elsewhere(app: &App, carrier: &Node, connection: &str, request: Request) -> Result<Response, ApiError> {
+    bounded(request.headers())?;
+    let (head, body) = request.into_parts();
+    let body = collected(body).await?.into();
+    let path = format!("/v1/session/frames?connection={connection}");
+    elsewhere(app, carrier, Method::POST, path, &head.headers, Some(body), PATIENCE).await
+}
+
+fn bounded(headers: &HeaderMap) -> Result<(), ApiError> {
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    if length.is_none_or(|length: usize| length > MAX_BYTES) {
+        let message = format!("say the length of the body (`Content-Length`), at most {MAX_BYTES} bytes");
+        return Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message));
+    }
+    Ok(())
+}
+
 /// `POST /v1/heartbeat`: a `ClientBeat` (`PROTOCOL.md` §6.3), for clients that send nothing else.
 ///
 /// # Errors
 /// As for [`frames()`].
-pub(crate) async fn heartbeat(
-    State(app): State<Arc<App>>,
-    headers: HeaderMap,
-    JsonBody(request): JsonBody<HeartbeatRequest>,
-) -> Result<Response, ApiError> {
-    let claims = open_claims(&app, &headers)?;
-    let HeartbeatRequest { connection, ack, sent_ms, network } = request;
+pub(crate) async fn heartbeat(State(app): State<Arc<App>>, request: Request) -> Result<Response, ApiError> {
+    let (head, body) = request.into_parts();
+    let request = Request::from_parts(head.clone(), body);
+    let JsonBody(beat) = JsonBody::<HeartbeatRequest>::from_request(request, &()).await?;
+    let claims = open_claims(&app, &head.headers)?;
+    if let Some(carrier) = app.forwarder.carrier(&beat.connection, &head.extensions)? {
+        let (path, body) = ("/v1/heartbeat".to_owned(), json!(beat).to_string().into());
+        return elsewhere(&app, &carrier, Method::POST, path, &head.headers, Some(body), PATIENCE).await;
+    }
+    let HeartbeatRequest { connection, ack, sent_ms, network } = beat;
     let entry = app.links.find(&connection, &claims)?;
     let beat = json!({"type": "beat", "ack": ack, "sent_ms": sent_ms, "network": network});
     take(&entry, vec![beat]).await?;

@@ -12,8 +12,8 @@ use tokio::sync::{Notify, Semaphore, mpsc};
 use super::link::{Close, HttpLink, Outgoing};
 use crate::clock;
 use crate::connection::link::Received;
-use crate::gateway::ApiError;
 use crate::gateway::token::Claims;
+use crate::gateway::{ApiError, Forwarder};
 use crate::ids::{SessionId, TokenGeneration, random_digits};
 use crate::session::SessionError;
 
@@ -29,8 +29,12 @@ const INCOMING: usize = 64;
 const LAST_WORD: Duration = Duration::from_secs(60);
 
 /// The connections over HTTP. Cloning shares them.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Links(Arc<Mutex<Table>>);
+#[derive(Debug, Clone)]
+pub(crate) struct Links {
+    table: Arc<Mutex<Table>>,
+    /// What names end with: by it other servers know whose they are.
+    suffix: Arc<str>,
+}
 
 #[derive(Debug, Default)]
 struct Table {
@@ -73,15 +77,20 @@ pub(super) struct Place {
 }
 
 impl Links {
+    /// None yet, of the process that this one passes requests on for.
+    pub(crate) fn of(forwarder: &Forwarder) -> Self {
+        Self { table: Arc::default(), suffix: forwarder.suffix().into() }
+    }
+
     /// A place for a further connection of a session: its link, its name, and what it says.
     pub(super) fn open(&self, claims: &Claims) -> Result<(HttpLink, String, mpsc::Receiver<Outgoing>), ApiError> {
         let no_chance = |error: getrandom::Error| {
             ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "no_randomness", format!("the system gives none: {error}"))
         };
-        let id = format!("c_{}", random_digits().map_err(no_chance)?);
+        let id = format!("c_{}{}", random_digits().map_err(no_chance)?, self.suffix);
         let (sender, incoming) = mpsc::channel(INCOMING);
         let (outgoing, said) = mpsc::channel(OUTGOING);
-        let mut table = self.0.lock();
+        let mut table = self.table.lock();
         table.clear_up();
         if table.entries.len().saturating_sub(table.ended.len()) >= MOST {
             let message = "the server has as many connections as it can hold; try again later";
@@ -104,7 +113,7 @@ impl Links {
             newer: Notify::new(),
             alive_ms: AtomicU64::new(0),
         });
-        if let Some(entry) = self.0.lock().entries.get_mut(id) {
+        if let Some(entry) = self.table.lock().entries.get_mut(id) {
             entry.polled = Some(polled);
         }
     }
@@ -114,7 +123,7 @@ impl Links {
     /// # Errors
     /// 404 when there is none, or no longer; 401 for an older token.
     pub(super) fn find(&self, id: &str, claims: &Claims) -> Result<Entry, ApiError> {
-        let found = self.0.lock().entries.get(id).filter(|entry| entry.session == claims.sid).cloned();
+        let found = self.table.lock().entries.get(id).filter(|entry| entry.session == claims.sid).cloned();
         let entry = found.ok_or_else(no_connection)?;
         if claims.generation < entry.generation {
             let (presented, used) = (claims.generation, entry.generation);
@@ -125,7 +134,7 @@ impl Links {
 
     /// Keeps a last word that was told, for its answer may get lost.
     pub(super) fn told(&self, id: &str, close: Close) {
-        if let Some(entry) = self.0.lock().entries.get_mut(id) {
+        if let Some(entry) = self.table.lock().entries.get_mut(id) {
             entry.last_word = Some(close);
         }
     }
@@ -147,7 +156,7 @@ impl Table {
 impl Drop for Place {
     /// Of what nobody has asked for, only the last word is kept, and only where it may be asked for.
     fn drop(&mut self) {
-        let mut table = self.links.0.lock();
+        let mut table = self.links.table.lock();
         table.clear_up();
         let Some(entry) = table.entries.get_mut(&self.id) else { return };
         let Some(polled) = entry.polled.take() else {

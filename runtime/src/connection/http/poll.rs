@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use tokio::sync::mpsc::Receiver;
@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::Bytes;
 
 use super::link::Close;
 use super::links::{Polled, no_connection};
-use super::{Outgoing, Started, start};
+use super::{Outgoing, Started, elsewhere, start};
 use crate::app::App;
 use crate::clock;
 use crate::connection::handshake;
@@ -58,13 +58,18 @@ pub(crate) async fn open(State(app): State<Arc<App>>, request: Request) -> Resul
 /// 404 when the connection has ended.
 pub(crate) async fn poll(
     State(app): State<Arc<App>>,
-    headers: HeaderMap,
     query: Parameters,
+    request: Request,
 ) -> Result<Response, ApiError> {
     query.only(&["connection", "wait_ms"])?;
     let connection = query.required("connection", "the name that the connection was given")?;
     let wait_ms = query.number("wait_ms", &(0..=u64::MAX))?;
-    let claims = open_claims(&app, &headers)?;
+    let wait = wait_ms.map_or(WAIT, Duration::from_millis).min(LONGEST_WAIT);
+    let claims = open_claims(&app, request.headers())?;
+    if let Some(carrier) = app.forwarder.carrier(connection, request.extensions())? {
+        let path = format!("/v1/session/poll?connection={connection}&wait_ms={}", wait.as_millis());
+        return elsewhere(&app, &carrier, Method::GET, path, request.headers(), None, wait).await;
+    }
     let entry = app.links.find(connection, &claims)?;
     if let Some(close) = entry.last_word {
         return Ok(Batch { frames: Vec::new(), close: Some(close) }.response());
@@ -79,7 +84,6 @@ pub(crate) async fn poll(
         // Where much waits to be taken in, there are signs enough.
         let _full_or_over = entry.incoming.try_send(Received::Control(Bytes::new()));
     }
-    let wait = wait_ms.map_or(WAIT, Duration::from_millis).min(LONGEST_WAIT);
     let batch = next(&polled, wait).await?;
     if let Some(close) = &batch.close {
         app.links.told(connection, close.clone());

@@ -17,6 +17,7 @@ use self::buckets::Buckets;
 pub(super) use self::metered::Metered;
 use super::auth;
 use super::error::ApiError;
+use super::forward::PassedOn;
 use super::peer::{Peer, caller, is_trusted};
 use crate::app::App;
 use crate::config::{Allowance, Config};
@@ -102,9 +103,11 @@ fn beyond(code: &str, what: &str, wait: Duration) -> ApiError {
     ApiError::new(StatusCode::TOO_MANY_REQUESTS, code, message).retry_after(Some(wait))
 }
 
-/// Takes in as many requests from one address as it is allowed. Who has an API key is known by it, and not counted.
+/// Takes in as many requests from one address as it is allowed. Who has an API key is known by it, and not counted; who came to
+/// another server first was counted there.
 pub(super) async fn ration(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    if let Some(peer) = request.extensions().get::<Peer>()
+    let counted = request.extensions().get::<PassedOn>().is_some();
+    if let Some(peer) = request.extensions().get::<Peer>().filter(|_| !counted)
         && !auth::has_key(&app.config, request.headers())
     {
         let address = caller(peer.address, request.headers(), &app.config.trusted_proxies);

@@ -257,3 +257,50 @@ async fn a_reply_goes_on_when_the_store_is_well_again() {
     one.end().await;
     other.end().await;
 }
+
+// Fails when a reply is not stopped from another process, or from one where nobody is; when its owner died; when it ends twice or
+// takes the session elsewhere; or when a turn that waits, is over or never was is taken for another.
+#[tokio::test(start_paused = true)]
+async fn a_reply_is_stopped_from_anywhere() {
+    use crate::session::Cancelled::{Ended, Idle};
+    let (one, other, neighbours) = two().await;
+    one.sessions.begin().await.unwrap();
+    other.sessions.begin().await.unwrap();
+    let id = one.session().await;
+    assert_eq!(other.sessions.cancel(&id, None).await.unwrap(), Idle);
+    let mut client = one.come(&id, numbered(7, 1, 0)).await;
+    for (turn, house) in [(1, &other), (2, &one)] {
+        client.send(turn, &format!("m{turn}"), "Question?").await;
+        one.permits.add_permits(2);
+        let heard = vec![client.next().await, client.next().await];
+        assert_eq!(house.sessions.cancel(&id, None).await.unwrap(), Ended(turn));
+        let said = [heard, client.until_reply().await].concat();
+        let Some(Message { body: Body::Reply { outcome, .. }, .. }) = said.last() else { panic!("{said:?}") };
+        assert_eq!(*outcome, rolecall_wire::frame::Outcome::Cancelled);
+        assert_eq!(other.sessions.cancel(&id, Some(turn)).await.unwrap(), Ended(turn), "again");
+        assert_eq!(one.owner(&id).await.as_ref(), Some(one.store.node()));
+    }
+    // One that waits behind another ends without having begun.
+    client.send(3, "m3", "And?").await;
+    client.send(4, "m4", "And then?").await;
+    one.permits.add_permits(1);
+    client.next().await;
+    while matches!(other.sessions.cancel(&id, Some(4)).await, Err(SessionError::NoTurn { .. })) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(other.sessions.cancel(&id, Some(4)).await.unwrap(), Ended(4));
+    for turn in [0, 5] {
+        assert_eq!(other.sessions.cancel(&id, Some(turn)).await.unwrap_err().code(), "turn_not_found");
+    }
+    let nobody = SessionId::random().unwrap();
+    assert_eq!(other.sessions.cancel(&nobody, None).await.unwrap_err().code(), "session_not_found");
+    // Its owner is taken for dead: whoever is asked ends it.
+    neighbours.lapse(one.store.node());
+    assert_eq!(other.sessions.cancel(&id, Some(3)).await.unwrap(), Ended(3));
+    let ends: Vec<u64> =
+        other.log(&id).await.iter().filter(|it| matches!(it.body, Body::Reply { .. })).map(|it| it.turn).collect();
+    assert_eq!(ends, [1, 2, 4, 3]);
+    drop(client);
+    one.end().await;
+    other.end().await;
+}

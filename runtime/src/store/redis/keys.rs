@@ -10,6 +10,7 @@
 //! | `{sid}:done` | hash | `biz_id` of a delivered item → its sequence id, and when |
 //! | `{sid}:aged` | sorted set | delivered `biz_id`s by when, so that the oldest go first |
 //! | `{node:NAME}:lease` | string | which process of the node lives; expires, see [`nodes`](super::nodes) |
+//! | `{node:NAME}:contact` | string | how that process is reached by the others, and with which key; expires |
 //! | `{node:NAME}:bell:PROCESS` | list | what that process is to be told |
 //! | `{running:N}` | hash | session → mark: sessions that may have an unfinished reply, see [`running`](super::running) |
 //! | `{settle}` | string | what is written to learn how far writes are durable, see [`settling`](super::settling); `{settle:N}` on a node of a cluster |
@@ -55,6 +56,10 @@ impl Keys {
 
     pub(super) fn lease(&self, node: &Node) -> String {
         format!("{}{{node:{}}}:lease", self.prefix, node.name())
+    }
+
+    pub(super) fn contact(&self, node: &Node) -> String {
+        format!("{}{{node:{}}}:contact", self.prefix, node.name())
     }
 
     pub(super) fn bell(&self, node: &Node) -> String {

@@ -10,7 +10,7 @@ use redis::Value;
 
 use super::RedisStore;
 use super::scripts::{Call, RENEW, RING};
-use crate::store::{Lease, Node, Nodes, Ring, StoreError};
+use crate::store::{Contact, Lease, Node, Nodes, Ring, StoreError, Whereabouts};
 
 /// What may wait for a process to hear it; more makes it look at everything.
 const WAITING: usize = 10_000;
@@ -91,6 +91,28 @@ impl Nodes for RedisStore {
         let key = self.keys.bell(node);
         let place: Value = self.servers.ask(&key, &redis::cmd("LPOS").arg(&key).arg(ring.encode()).take()).await?;
         Ok(!matches!(place, Value::Nil))
+    }
+
+    async fn announce(&self, contact: &Contact) -> Result<(), StoreError> {
+        let _call = self.enter()?;
+        let (node, key) = (self.keys.node(), self.keys.contact(self.keys.node()));
+        let lease_ms = u64::try_from(self.lease.as_millis()).unwrap_or(u64::MAX).max(1);
+        let set = redis::cmd("SET").arg(&key).arg(contact.encode(node)).arg("PX").arg(lease_ms).take();
+        let _ok: Value = self.servers.ask(&key, &set).await?;
+        Ok(())
+    }
+
+    async fn whereabouts(&self, node: &Node) -> Result<Whereabouts, StoreError> {
+        let _call = self.enter()?;
+        let (lease, contact) = (self.keys.lease(node), self.keys.contact(node));
+        let get = redis::cmd("MGET").arg(&lease).arg(&contact).take();
+        // What has another type reads as nothing there.
+        let (process, contact): (Option<String>, Option<String>) = self.servers.ask(&lease, &get).await?;
+        if process.as_deref() != Some(node.incarnation()) {
+            return Ok(Whereabouts::Gone);
+        }
+        let contact = contact.and_then(|text| Contact::decode(&text, node));
+        Ok(contact.map_or(Whereabouts::Untold, Whereabouts::At))
     }
 
     async fn rings(&self) -> Result<Vec<Ring>, StoreError> {

@@ -1,7 +1,7 @@
 //! Several processes on one server: leases, bells, and readers whose owner is one no more.
 
 use super::*;
-use crate::store::{Fence, Lease, Ring};
+use crate::store::{Contact, ContactKey, Fence, Lease, Ring, Whereabouts};
 
 fn on(server: &Server, node: &str, lease: Duration) -> RedisSettings {
     RedisSettings { node: Node::begin(node).unwrap(), lease, ..settings(server, Durability::AOF) }
@@ -65,6 +65,33 @@ async fn one_process_of_a_node_lives() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     assert_eq!(brief.renew(false).await.unwrap(), Lease::Lapsed);
+}
+
+// Fails when a process is sought where it never was, where an earlier one of its name was, or where it no longer is.
+#[tokio::test]
+async fn a_process_is_found_while_it_lives() {
+    let server = Server::start().await;
+    let open = async |node, lease| RedisStore::open(on(&server, node, lease)).await.unwrap();
+    let (first, second, other) = (open("a", LEASE).await, open("a", LEASE).await, open("b", LEASE).await);
+    let contact = |url: &str| Contact { url: url.to_owned(), key: ContactKey::random().unwrap() };
+    let (at, later) = (contact("http://192.0.2.1:1"), contact("http://192.0.2.2:2"));
+    first.announce(&at).await.unwrap();
+    assert_eq!(other.whereabouts(first.node()).await.unwrap(), Whereabouts::Gone, "it has no lease");
+    first.renew(true).await.unwrap();
+    assert_eq!(other.whereabouts(first.node()).await.unwrap(), Whereabouts::At(at));
+    second.renew(true).await.unwrap();
+    assert_eq!(other.whereabouts(first.node()).await.unwrap(), Whereabouts::Gone);
+    assert_eq!(other.whereabouts(second.node()).await.unwrap(), Whereabouts::Untold, "that is where the first was");
+    second.announce(&later).await.unwrap();
+    assert_eq!(other.whereabouts(second.node()).await.unwrap(), Whereabouts::At(later));
+    let ttl: i64 = server.ask(&["PTTL", &second.keys.contact(second.node())]).await;
+    assert!((1..=i64::try_from(LEASE.as_millis()).unwrap()).contains(&ttl), "{ttl}");
+    // What others wrote there is not read as an address.
+    let _: i64 = server.ask(&["DEL", &second.keys.contact(second.node())]).await;
+    let _: i64 = server.ask(&["LPUSH", &second.keys.contact(second.node()), "x"]).await;
+    assert_eq!(other.whereabouts(second.node()).await.unwrap(), Whereabouts::Untold);
+    second.leave().await.unwrap();
+    assert_eq!(other.whereabouts(second.node()).await.unwrap(), Whereabouts::Gone);
 }
 
 // Fails when something told is lost, doubled, or reaches another process; when it waits for the dead, or without bound.
