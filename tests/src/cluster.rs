@@ -21,15 +21,8 @@ impl Cluster {
     /// When one of them does not start.
     pub async fn start(count: usize, options: &Options) -> Result<Self> {
         let redis = Redis::start().await?;
-        let url = redis.url();
-        let nodes = (0..count).map(|node| {
-            let options = options.clone().flag("--store", "redis").flag("--redis-url", &url);
-            let mut options = options.flag("--node-id", &format!("n{node}"));
-            // What one of them signs, all let in.
-            options.env.push(("ROLECALL_TOKEN_KEY".to_owned(), "a-key-that-all-servers-of-the-test-share".to_owned()));
-            Server::start(options)
-        });
-        Ok(Self { nodes: try_join_all(nodes).await?, redis })
+        let nodes = servers(count, options, &redis.url()).await?;
+        Ok(Self { nodes, redis })
     }
 
     /// How many there are.
@@ -58,6 +51,15 @@ impl Cluster {
     /// When there is none of this number.
     pub fn node_mut(&mut self, number: usize) -> Result<&mut Server> {
         self.nodes.get_mut(number).with_context(|| format!("there is no node {number}"))
+    }
+
+    /// One of them, and Redis beside it.
+    ///
+    /// # Errors
+    /// When there is none of this number.
+    pub fn node_and_redis(&mut self, number: usize) -> Result<(&mut Server, &Redis)> {
+        let node = self.nodes.get_mut(number).with_context(|| format!("there is no node {number}"))?;
+        Ok((node, &self.redis))
     }
 
     /// Stops a node from running (SIGSTOP), or lets it go on.
@@ -107,4 +109,19 @@ impl Cluster {
         }
         Ok(())
     }
+}
+
+/// Starts so many servers, `n0`, `n1`, …, with these options on the Redis at a URL.
+///
+/// # Errors
+/// When one of them does not start.
+pub async fn servers(count: usize, options: &Options, url: &str) -> Result<Vec<Server>> {
+    let nodes = (0..count).map(|node| {
+        let options = options.clone().flag("--store", "redis").flag("--redis-url", url);
+        let mut options = options.flag("--node-id", &format!("n{node}"));
+        // What one of them signs, all let in.
+        options.env.push(("ROLECALL_TOKEN_KEY".to_owned(), "a-key-that-all-servers-of-the-test-share".to_owned()));
+        Server::start(options)
+    });
+    try_join_all(nodes).await
 }

@@ -13,6 +13,7 @@ pub mod process;
 
 pub mod cluster;
 pub mod redis;
+pub mod redis_cluster;
 pub mod server;
 
 pub mod http;

@@ -118,8 +118,8 @@ settings! {
     node_id: Option<String>, "node-id", None, Single, "NAME", false, |v: &[String]| maybe(v, node_id);
     /// How long the others take this server to live after they last heard of it.
     node_lease: Duration, "node-lease", Some("5s"), Single, "DURATION", false, |v: &[String]| one(v, node_lease);
-    /// How long this server, one of several, takes to send its clients to the others when it is to stop; `0s` for at once.
-    hand_over: Duration, "hand-over", Some("5s"), Single, "DURATION", false,
+    /// How long this server, one of several, takes at most to send its clients to the others when it is to stop; `0s` for at once.
+    hand_over: Duration, "hand-over", Some("15s"), Single, "DURATION", false,
         |v: &[String]| one(v, |t| duration(t, Duration::ZERO, Duration::from_secs(600)));
     /// Which model answers: `rehearsal` or `openai`.
     model: ModelKind, "model", Some("rehearsal"), Single, "MODEL", false, |v: &[String]| one(v, model_kind);

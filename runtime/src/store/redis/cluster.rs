@@ -145,6 +145,13 @@ impl Cluster {
         map.owners().try_for_each(|node| self.shared.link(node).healthy())
     }
 
+    /// What is known to be wrong with the node of a slot.
+    pub(super) fn serves(&self, slot: u16) -> Result<(), StoreError> {
+        let map = self.shared.map();
+        let owner = map.owner(slot).ok_or_else(|| self.shared.uncovered(slot))?;
+        self.shared.link(owner).healthy()
+    }
+
     /// Ends the connections.
     pub(super) async fn close(&self) {
         self.shared.stop.cancel();

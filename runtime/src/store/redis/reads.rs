@@ -71,9 +71,9 @@ impl RedisStore {
 
     /// Lists a session before the step that marks it. Gives the mark.
     pub(super) async fn list(&self, id: &SessionId) -> Result<String, StoreError> {
-        let mark = self.marks.make(self.clock.now_ms());
+        let mark = self.marks.make(&self.servers, &self.keys, id, self.clock.now_ms());
         // What becomes of the list alone changes nothing: this fails like a read.
-        let (key, command) = (self.keys.running_of(id), running::list(&self.keys, id, &mark));
+        let (key, command) = (running::listed_in(&self.keys, id, &mark), running::list(&self.keys, id, &mark));
         if self.servers.are_many() {
             self.servers.write(&key, &command).await?;
         } else {

@@ -178,6 +178,14 @@ impl Servers {
         }
     }
 
+    /// What is known to be wrong with the server of a key.
+    pub(super) fn serves(&self, key: &str) -> Result<(), StoreError> {
+        match self {
+            Self::One(link) => link.healthy(),
+            Self::Cluster(cluster) => cluster.serves(slot(key)),
+        }
+    }
+
     /// Ends the connections.
     pub(super) async fn close(&self) {
         match self {
