@@ -21,8 +21,23 @@ impl Cluster {
     /// When one of them does not start.
     pub async fn start(count: usize, options: &Options) -> Result<Self> {
         let redis = Redis::start().await?;
-        let nodes = servers(count, options, &redis.url()).await?;
-        Ok(Self { nodes, redis })
+        Ok(Self { nodes: Self::servers(count, options, redis.url()).await?, redis })
+    }
+
+    /// Starts so many servers, `n0`, `n1`, …, with these options on the Redis at a URL.
+    ///
+    /// # Errors
+    /// When one of them does not start.
+    pub async fn servers(count: usize, options: &Options, url: impl Into<String>) -> Result<Vec<Server>> {
+        let url = url.into();
+        let nodes = (0..count).map(|node| {
+            let options = options.clone().flag("--store", "redis").flag("--redis-url", &url);
+            let mut options = options.flag("--node-id", &format!("n{node}"));
+            // What one of them signs, all let in.
+            options.env.push(("ROLECALL_TOKEN_KEY".to_owned(), "a-key-that-all-servers-of-the-test-share".to_owned()));
+            Server::start(options)
+        });
+        try_join_all(nodes).await
     }
 
     /// How many there are.
@@ -109,19 +124,4 @@ impl Cluster {
         }
         Ok(())
     }
-}
-
-/// Starts so many servers, `n0`, `n1`, …, with these options on the Redis at a URL.
-///
-/// # Errors
-/// When one of them does not start.
-pub async fn servers(count: usize, options: &Options, url: &str) -> Result<Vec<Server>> {
-    let nodes = (0..count).map(|node| {
-        let options = options.clone().flag("--store", "redis").flag("--redis-url", url);
-        let mut options = options.flag("--node-id", &format!("n{node}"));
-        // What one of them signs, all let in.
-        options.env.push(("ROLECALL_TOKEN_KEY".to_owned(), "a-key-that-all-servers-of-the-test-share".to_owned()));
-        Server::start(options)
-    });
-    try_join_all(nodes).await
 }

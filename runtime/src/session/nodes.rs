@@ -44,8 +44,12 @@ impl Deps {
     /// Takes part: from here on others know that this process lives, and ask it before they take its sessions.
     pub(super) async fn join(&self) -> Result<(), StoreError> {
         let Some(nodes) = self.store.nodes() else { return Ok(()) };
-        nodes.renew(true).await?;
-        *self.standing.held_since_ms.lock() = Some(clock::monotonic_ms());
+        match nodes.renew(true).await {
+            Ok(_) => *self.standing.held_since_ms.lock() = Some(clock::monotonic_ms()),
+            // The node of a cluster that keeps the lease is away: it is renewed when that one is back.
+            Err(error) if self.store.healthy().is_err() => tracing::warn!(%error, "this server has no lease yet"),
+            Err(error) => return Err(error),
+        }
         Ok(())
     }
 
