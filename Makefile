@@ -13,7 +13,7 @@ LISTEN ?= 127.0.0.1:8420
 # How `verify-contracts` writes its findings: human, short, json, github, sarif or junit.
 FORMAT ?= human
 
-.PHONY: bench-million bench-stores kills storm storm-nodes help deps deps-peers build run test test-docs verify-contracts plugins laws sim mutants model bench bench-peers bench-sessions fuzz fmt fmt-check lint clean
+.PHONY: bench-million bench-stores kills storm storm-nodes storm-rolling help deps deps-peers build run test test-docs verify-contracts plugins laws sim mutants model bench bench-peers bench-sessions fuzz fmt fmt-check lint clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -92,6 +92,13 @@ NODES_CLIENTS ?= 2000
 storm-nodes: ## Three servers on one Redis, killed and stopped for five minutes under two thousand clients (release build)
 	@$(CARGO) build --release -q $(RELEASED)
 	@$(TARGET)/release/rolecall-storm --nodes 3 --clients $(NODES_CLIENTS) --minutes $(MINUTES)
+
+# Smaller, or with another pace: make storm-rolling ROLLING_CLIENTS=500 ROLLING_FLAGS="--hand-over 30s --pause 20"
+ROLLING_CLIENTS ?= $(if $(filter command line environment,$(origin CLIENTS)),$(CLIENTS),5000)
+ROLLING_FLAGS   ?=
+storm-rolling: ## Three servers on one Redis, restarted one after the other under five thousand clients (release build)
+	@$(CARGO) build --release -q $(RELEASED)
+	@$(TARGET)/release/rolecall-storm --rolling --nodes 3 --clients $(ROLLING_CLIENTS) $(ROLLING_FLAGS)
 
 # KILLS and SEED make it longer or another one.
 KILLS ?= 500

@@ -21,7 +21,15 @@ impl Cluster {
     /// When one of them does not start.
     pub async fn start(count: usize, options: &Options) -> Result<Self> {
         let redis = Redis::start().await?;
-        let url = redis.url();
+        Ok(Self { nodes: Self::servers(count, options, redis.url()).await?, redis })
+    }
+
+    /// Starts so many servers, `n0`, `n1`, …, with these options on the Redis at a URL.
+    ///
+    /// # Errors
+    /// When one of them does not start.
+    pub async fn servers(count: usize, options: &Options, url: impl Into<String>) -> Result<Vec<Server>> {
+        let url = url.into();
         let nodes = (0..count).map(|node| {
             let options = options.clone().flag("--store", "redis").flag("--redis-url", &url);
             let scheme = if options.flags.iter().any(|flag| flag == "--tls-cert") { "https" } else { "http" };
@@ -31,7 +39,7 @@ impl Cluster {
             options.env.push(("ROLECALL_TOKEN_KEY".to_owned(), "a-key-that-all-servers-of-the-test-share".to_owned()));
             Server::start(options)
         });
-        Ok(Self { nodes: try_join_all(nodes).await?, redis })
+        try_join_all(nodes).await
     }
 
     /// How many there are.
@@ -60,6 +68,15 @@ impl Cluster {
     /// When there is none of this number.
     pub fn node_mut(&mut self, number: usize) -> Result<&mut Server> {
         self.nodes.get_mut(number).with_context(|| format!("there is no node {number}"))
+    }
+
+    /// One of them, and Redis beside it.
+    ///
+    /// # Errors
+    /// When there is none of this number.
+    pub fn node_and_redis(&mut self, number: usize) -> Result<(&mut Server, &Redis)> {
+        let node = self.nodes.get_mut(number).with_context(|| format!("there is no node {number}"))?;
+        Ok((node, &self.redis))
     }
 
     /// Stops a node from running (SIGSTOP), or lets it go on.

@@ -14,6 +14,7 @@ pub mod process;
 pub mod cluster;
 pub mod front;
 pub mod redis;
+pub mod redis_cluster;
 pub mod server;
 
 pub mod http;

@@ -123,8 +123,8 @@ settings! {
     node_url: Option<String>, "node-url", None, Single, "URL", false, |v: &[String]| maybe(v, node_url);
     /// PEM file of the authority that signed the certificates of the others, beside those of the system.
     node_ca: Option<PathBuf>, "node-ca", None, Single, "FILE", false, |v: &[String]| maybe(v, path);
-    /// How long this server, one of several, takes to send its clients to the others when it is to stop; `0s` for at once.
-    hand_over: Duration, "hand-over", Some("5s"), Single, "DURATION", false,
+    /// How long this server, one of several, takes at most to send its clients to the others when it is to stop; `0s` for at once.
+    hand_over: Duration, "hand-over", Some("15s"), Single, "DURATION", false,
         |v: &[String]| one(v, |t| duration(t, Duration::ZERO, Duration::from_secs(600)));
     /// Which model answers: `rehearsal` or `openai`.
     model: ModelKind, "model", Some("rehearsal"), Single, "MODEL", false, |v: &[String]| one(v, model_kind);

@@ -12,6 +12,7 @@ use super::error::ApiError;
 use super::routes;
 use crate::app::App;
 use crate::ids::SessionId;
+use crate::store::Store;
 
 /// What this server is and where to go on.
 pub(super) async fn index(State(app): State<Arc<App>>) -> Response {
@@ -32,7 +33,12 @@ pub(super) async fn healthz() -> Response {
     Json(json!({"status": "ok"})).into_response()
 }
 
-/// Whether sessions can be served: contracts are in force, the store reads and writes, no shutdown runs.
+/// Random sessions of which one is looked for whose part of the store is well: some is found while one part in a hundred is.
+const PROBES: usize = 256;
+
+/// Whether sessions can be served: contracts are in force, the store reads and writes, no shutdown runs. A store on several
+/// servers may do so for a part of the sessions only: `degraded`, and no reason to take this server out of a balancer,
+/// since every other one sees the same.
 ///
 /// # Errors
 /// 503 with what is missing.
@@ -44,10 +50,32 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Result<Response, ApiE
     if app.contracts.list().is_empty() {
         return Err(unready("no_contracts", "no contract is in force; `rolecall verify` shows why"));
     }
-    app.store.healthy()?;
-    let probe = SessionId::random().map_err(|error| unready("no_randomness", &error.to_string()))?;
+    let probe = probe(&*app.store)?;
     app.store.session(&probe).await?;
-    Ok(Json(json!({"status": "ready"})).into_response())
+    Ok(Json(match app.store.healthy() {
+        Ok(()) => json!({"status": "ready"}),
+        Err(error) => json!({"status": "degraded", "message": ApiError::from(error).message()}),
+    })
+    .into_response())
+}
+
+/// A session that does not exist, and that the store would serve.
+fn probe(store: &dyn Store) -> Result<SessionId, ApiError> {
+    let mut outcome = Ok(());
+    for _ in 0..PROBES {
+        let id = SessionId::random()
+            .map_err(|error| ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "no_randomness", error.to_string()))?;
+        outcome = store.serves(&id);
+        if outcome.is_ok() {
+            return Ok(id);
+        }
+    }
+    outcome?;
+    Err(ApiError::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "store_unavailable",
+        "no part of the store was found that is well",
+    ))
 }
 
 /// Prometheus metrics.

@@ -236,7 +236,7 @@ impl Sessions {
         generation: TokenGeneration,
     ) -> Result<Attachment, SessionError> {
         // On a store that stopped writing, a session could answer nothing and would only ask the model again.
-        self.0.store.healthy()?;
+        self.0.store.serves(id)?;
         if !self.is_open() {
             return Err(SessionError::ShuttingDown);
         }

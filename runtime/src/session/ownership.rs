@@ -100,7 +100,12 @@ impl Deps {
         self.look(id, visitor).await?;
         let Hello { instance, attempt, .. } = visitor.hello;
         let release = Ring::Release(id.clone(), *instance, *attempt);
-        if !nodes.ring(owner, &release).await? {
+        // One that cannot be told, as where its node of a cluster is away, finds out by its fence.
+        let told = nodes.ring(owner, &release).await.unwrap_or_else(|error| {
+            tracing::debug!(session = %id, %owner, %error, "an owner cannot be asked for its session");
+            false
+        });
+        if !told {
             return self.claim(id, Some(owner)).await;
         }
         let (mut pause, longest) = LOOK;

@@ -107,7 +107,7 @@ impl Deps {
                     }
                 }
                 Found::Nowhere => {
-                    self.may_start()?;
+                    self.may_start(id)?;
                     let owned = self.take_over(id, visitor).await?;
                     return self.begin(owned).await;
                 }
@@ -122,14 +122,14 @@ impl Deps {
         if !matches!(found, Found::Nowhere) {
             return Ok(());
         }
-        self.may_start()?;
+        self.may_start(id)?;
         let owned = self.claim(id, from).await?;
         self.begin(owned).await.map(|_| ())
     }
 
     /// Wakes a session that sleeps as `nap` says. `None` when it does so no longer, be it because it is another process's.
     async fn wake(self: &Arc<Self>, id: &SessionId, nap: Nap) -> Result<Option<mpsc::Sender<Command>>, SessionError> {
-        self.may_start()?;
+        self.may_start(id)?;
         let row = self.store.session(id).await?.ok_or_else(|| SessionError::NoSession(id.clone()))?;
         let Some(fence) = row.fence().filter(|_| self.is_ours(id, &row)) else { return Ok(None) };
         let loaded = self.load(Owned { row, fence }).await?;
@@ -162,7 +162,7 @@ impl Deps {
         started
     }
 
-    fn may_start(&self) -> Result<(), SessionError> {
+    fn may_start(&self, id: &SessionId) -> Result<(), SessionError> {
         if self.stop.is_cancelled() {
             return Err(SessionError::ShuttingDown);
         }
@@ -170,7 +170,7 @@ impl Deps {
             return Err(SessionError::Busy);
         }
         // On a store that stopped writing, a session could answer nothing and would only ask the model again.
-        Ok(self.store.healthy()?)
+        Ok(self.store.serves(id)?)
     }
 
     /// Hands a command to a session's actor, wherever the session is in memory; one that sleeps is woken. Waits while

@@ -134,8 +134,13 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
         Ok(Lineage::default())
     }
 
-    /// Whether writes are accepted, as far as is known without trying one.
+    /// Whether writes are accepted, to any session, as far as is known without trying one.
     fn healthy(&self) -> Result<(), StoreError>;
+
+    /// The same of one session: of a store on several servers, one may be away, and what the others have goes on.
+    fn serves(&self, _id: &SessionId) -> Result<(), StoreError> {
+        self.healthy()
+    }
 
     /// Writes what is pending and stops accepting. Idempotent.
     async fn close(&self);

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::Storm;
+use crate::front::Front;
 use crate::ledger::{Account, Heard};
 use crate::proxy::Proxy;
 use crate::user::User;
@@ -30,34 +31,71 @@ pub(crate) struct Crowd {
     pub(crate) storm: Storm,
     pub(crate) clients: Range<usize>,
     pub(crate) servers: Vec<SocketAddr>,
+    #[serde(default)]
+    pub(crate) between: Between,
+}
+
+/// What is between clients and servers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Between {
+    /// What does not keep them together.
+    #[default]
+    Storm,
+    /// A balancer. Its clients keep to their WebSockets.
+    Front,
 }
 
 /// What came of it.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Outcome {
     pub(crate) account: Account,
     pub(crate) cut: u64,
     pub(crate) silent: u64,
+    /// Clients that had a connection when it became calm.
+    pub(crate) back: usize,
+    /// For how long clients had none, each time.
+    pub(crate) gaps_ms: Vec<u64>,
 }
 
 impl Outcome {
-    pub(crate) const fn add(&mut self, other: Self) {
+    pub(crate) fn add(&mut self, other: Self) {
         self.account.add(other.account);
         self.cut += other.cut;
         self.silent += other.silent;
+        self.back += other.back;
+        self.gaps_ms.extend(other.gaps_ms);
+    }
+}
+
+/// The way to the servers, which ends with it.
+enum Way {
+    Storm(Proxy),
+    Front(Front),
+}
+
+impl Way {
+    const fn address(&self) -> SocketAddr {
+        match self {
+            Self::Storm(proxy) => proxy.address,
+            Self::Front(front) => front.address,
+        }
     }
 }
 
 impl Crowd {
     /// Opens all its sessions, lets their users talk until it is calm, and settles.
     pub(crate) async fn live(self, calm: watch::Receiver<bool>) -> Result<Outcome> {
-        let Self { storm, clients, servers } = self;
+        let Self { storm, clients, servers, between } = self;
         let server = servers.first().copied().context("no server")?;
         // Each crowd draws other lots.
         let lots = Storm { seed: storm.seed.wrapping_add(clients.start as u64), ..storm };
-        let proxy = Proxy::start(servers, lots, calm.clone()).await?;
+        let way = match between {
+            Between::Storm => Way::Storm(Proxy::start(servers, lots, calm.clone()).await?),
+            Between::Front => Way::Front(Front::start(servers).await?),
+        };
+        let (address, moves) = (way.address(), between == Between::Storm);
         let count = clients.len();
-        let opened = stream::iter(clients).map(|name| User::open(storm, proxy.address, name, calm.clone()));
+        let opened = stream::iter(clients).map(|name| User::open(storm, address, name, moves, calm.clone()));
         let users: Vec<User> = opened.buffered(AT_ONCE).try_collect().await?;
         ensure!(users.len() == count, "{} of {count} clients came", users.len());
         let mut talks = JoinSet::<Result<Heard>>::new();
@@ -67,9 +105,13 @@ impl Crowd {
         let mut outcome = Outcome::default();
         while let Some(user) = talks.join_next().await {
             let heard = user.context("a user's task panicked")??;
+            outcome.back += usize::from(heard.was_here);
+            outcome.gaps_ms.extend(heard.absence.gaps_ms());
             outcome.account.add(heard.settle(server).await?);
         }
-        (outcome.cut, outcome.silent) = proxy.counts();
+        if let Way::Storm(proxy) = &way {
+            (outcome.cut, outcome.silent) = proxy.counts();
+        }
         Ok(outcome)
     }
 

@@ -6,10 +6,12 @@ use std::net::SocketAddr;
 
 use anyhow::{Context, Result, bail, ensure};
 use rolecall_client::{Body, Event, Session};
+use rolecall_tests::clock;
 use rolecall_tests::http::Request;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::absence::Absence;
 use crate::user::ended;
 
 /// Sums over all clients.
@@ -66,6 +68,10 @@ pub(crate) struct Heard {
     /// What was accepted: its sequence id and text.
     pub(crate) said: Vec<(u64, String)>,
     pub(crate) session: Option<Session>,
+    /// When it had no connection.
+    pub(crate) absence: Absence,
+    /// Whether it had one when it became calm.
+    pub(crate) was_here: bool,
 }
 
 impl Heard {
@@ -73,6 +79,7 @@ impl Heard {
         if let Some(why) = ended(&event) {
             bail!("{why}");
         }
+        self.absence.note(&event, clock::now());
         match event {
             Event::ReplyDelta { seq, text, .. } => self.shown.push((seq, digest("delta", &text))),
             Event::Message(message) => {

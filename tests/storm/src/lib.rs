@@ -4,12 +4,18 @@
 //!
 //! The servers may be several on one Redis, killed and stopped in between ([`Storm::run_on`]).
 //!
+//! Without any storm they are restarted one after the other ([`Rolling`]).
+//!
 //! `make storm` runs ten thousand clients for five minutes; every test run has a small one.
 
+mod absence;
 mod accidents;
 pub mod crowd;
+mod front;
 mod ledger;
+mod load;
 mod proxy;
+mod rolling;
 mod user;
 
 use std::net::SocketAddr;
@@ -26,8 +32,9 @@ use tokio::task::JoinSet;
 
 use self::accidents::Accidents;
 pub use self::accidents::{Counts, Nodes};
-use self::crowd::{Crowd, Outcome};
+use self::crowd::{Between, Crowd, Outcome};
 pub use self::ledger::Account;
+pub use self::rolling::{Restart, Rolled, Rolling};
 
 /// What kind of storm.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -139,7 +146,7 @@ impl Storm {
         let most = most.unwrap_or(self.clients).max(1);
         for first in (0..self.clients).step_by(most) {
             let clients = first..self.clients.min(first + most);
-            let crowd = Crowd { storm: self, clients, servers: servers.to_vec() };
+            let crowd = Crowd { storm: self, clients, servers: servers.to_vec(), between: Between::Storm };
             match apart {
                 Some(_) => crowds.spawn(crowd.live_apart(calm.clone())),
                 None => crowds.spawn(crowd.live(calm.clone())),
@@ -188,6 +195,6 @@ async fn calm_down(says: watch::Sender<bool>, mut crowds: JoinSet<Result<Outcome
     while let Some(ended) = crowds.join_next().await {
         outcome.add(ended.context("a crowd panicked")??);
     }
-    let Outcome { account, cut, silent } = outcome;
+    let Outcome { account, cut, silent, .. } = outcome;
     Ok(Report { account, cut, silent, calm_after_s: since.elapsed().as_secs_f64(), ..Report::default() })
 }

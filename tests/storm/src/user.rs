@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(180);
 pub(crate) struct User {
     storm: Storm,
     session: Session,
-    /// Whether it speaks JSON, which every transport carries.
+    /// Whether it changes transports: it speaks JSON then, which every one of them carries.
     moves: bool,
     dice: Dice,
     calm: watch::Receiver<bool>,
@@ -30,15 +30,17 @@ impl User {
         storm: Storm,
         proxy: SocketAddr,
         name: usize,
+        moves: bool,
         calm: watch::Receiver<bool>,
     ) -> Result<Self> {
         let mut dice = Dice::new(storm.seed ^ (name as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let moves = dice.below(3) == 0;
-        let encoding = match (moves, dice.below(2)) {
+        let speaks_json = dice.below(3) == 0;
+        let encoding = match (speaks_json, dice.below(2)) {
             (true, _) => Encoding::JsonV1,
             (false, 0) => Encoding::BspV1,
             (false, _) => Encoding::BspV2,
         };
+        let moves = moves && speaks_json;
         let client = Client::builder(format!("http://{proxy}")).encoding(encoding).build()?;
         // Creating a session is not what is tried here: a call that the storm cut, or that came while the store was down,
         // is made again.
@@ -66,6 +68,7 @@ impl User {
             }
         };
         heard.said = said;
+        heard.was_here = heard.absence.is_back();
         // What was accepted last is followed by its reply.
         let rest = async {
             while !heard.is_complete() {

@@ -1,5 +1,6 @@
 //! How an actor leaves memory when nothing happens, and what goes on with it when something does.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rolecall_wire::close;
@@ -57,8 +58,17 @@ impl Actor {
         if is_busy || (self.attached.is_some() && !self.courier.is_idle()) {
             self.idle = None;
         } else if self.idle.is_none() {
-            let patience = if self.attached.is_some() { ATTACHED } else { DETACHED };
-            self.idle = Some(Box::pin(sleep(patience)));
+            self.idle = Some(Box::pin(sleep(self.patience())));
+        }
+    }
+
+    /// How long nothing may happen. Where this process hands its sessions over, a client that has gone comes to another one,
+    /// which takes at once what nobody holds, and would have to ask for the rest and wait.
+    fn patience(&self) -> Duration {
+        match self.attached {
+            Some(_) => ATTACHED,
+            None if self.deps.leaving.load(Ordering::SeqCst) => Duration::ZERO,
+            None => DETACHED,
         }
     }
 

@@ -91,6 +91,29 @@ async fn a_client_moves_in_the_middle_of_a_reply() {
     assert_eq!(one.owner(&id).await, None, "who goes down gives its sessions back");
 }
 
+// Fails when a process that hands its sessions over keeps one whose client has gone: the process to which the client comes
+// would have to ask for it, and wait.
+#[tokio::test(start_paused = true)]
+async fn a_process_that_leaves_holds_no_session_without_a_client() {
+    let (one, other, _) = two().await;
+    one.sessions.begin().await.unwrap();
+    other.sessions.begin().await.unwrap();
+    let (id, away) = (one.session().await, one.session().await);
+    drop(one.come(&away, numbered(8, 1, 0)).await);
+    let mut client = one.come(&id, numbered(7, 1, 0)).await;
+    assert_eq!(one.owner(&away).await.as_ref(), Some(one.store.node()), "it may come back yet");
+    let leaves = one.sessions.hand_over(Duration::from_secs(600));
+    let goes = async {
+        let Control::Frame(frame) = client.control().await else { panic!("closed before its time") };
+        assert!(matches!(*frame, ServerFrame::Goaway { .. }), "{frame:?}");
+        assert_eq!(one.owner(&id).await.as_ref(), Some(one.store.node()), "it is served until it goes");
+        drop(client);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!((one.owner(&id).await, one.owner(&away).await), (None, None));
+    };
+    tokio::join!(leaves, goes);
+}
+
 // Fails when another device that takes over at another process does not end the first one for good, as it does within one.
 #[tokio::test(start_paused = true)]
 async fn another_device_replaces_over_processes() {

@@ -5,7 +5,7 @@ use std::fmt;
 use redis::io::tcp::TcpSettings;
 use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, TlsCertificates};
 
-use super::slots::Node;
+use super::slots::Endpoint;
 use super::{RedisFault, RedisTls};
 
 /// Where sentinels listen, if the URL does not say.
@@ -23,7 +23,7 @@ const MOST: usize = 64;
 /// With `rediss` instead of `redis` all of them are spoken to over TLS.
 #[derive(Clone)]
 pub struct RedisAddress {
-    nodes: Vec<Node>,
+    nodes: Vec<Endpoint>,
     /// Everything but the host.
     info: ConnectionInfo,
     service: Option<Service>,
@@ -81,7 +81,7 @@ impl RedisAddress {
             found = Some(info);
         }
         let Some(info) = found.filter(|_| nodes.len() <= MOST) else { return Err(refuse("it names too many hosts")) };
-        let listed: Vec<String> = nodes.iter().map(Node::to_string).collect();
+        let listed: Vec<String> = nodes.iter().map(Endpoint::to_string).collect();
         let (listed, number) = (listed.join(","), info.redis_settings().db());
         let name = if asks { format!("{service} of sentinels {listed}") } else { format!("{listed}/{number}") };
         let service = if asks { Some(Service::parse(service, &info, query)?) } else { None };
@@ -107,7 +107,7 @@ impl RedisAddress {
     }
 
     /// The servers, or the sentinels.
-    pub(super) fn nodes(&self) -> &[Node] {
+    pub(super) fn nodes(&self) -> &[Endpoint] {
         &self.nodes
     }
 
@@ -117,22 +117,22 @@ impl RedisAddress {
     }
 
     /// For connections to a server.
-    pub(super) fn client(&self, node: &Node) -> Result<Client, RedisFault> {
+    pub(super) fn client(&self, node: &Endpoint) -> Result<Client, RedisFault> {
         self.client_of(&self.info, node)
     }
 
     /// For connections to a server of which it is not known yet whether it has several databases.
-    pub(super) fn client_of_any(&self, node: &Node) -> Result<Client, RedisFault> {
+    pub(super) fn client_of_any(&self, node: &Endpoint) -> Result<Client, RedisFault> {
         let settings = self.info.redis_settings().clone().set_db(0);
         self.client_of(&self.info.clone().set_redis_settings(settings), node)
     }
 
     /// For connections to a sentinel.
-    pub(super) fn sentinel(&self, service: &Service, node: &Node) -> Result<Client, RedisFault> {
+    pub(super) fn sentinel(&self, service: &Service, node: &Endpoint) -> Result<Client, RedisFault> {
         self.client_of(&service.info, node)
     }
 
-    fn client_of(&self, info: &ConnectionInfo, node: &Node) -> Result<Client, RedisFault> {
+    fn client_of(&self, info: &ConnectionInfo, node: &Endpoint) -> Result<Client, RedisFault> {
         let addr = match info.addr() {
             ConnectionAddr::TcpTls { .. } => {
                 ConnectionAddr::TcpTls { host: node.host.clone(), port: node.port, insecure: false, tls_params: None }
@@ -157,7 +157,7 @@ impl RedisAddress {
     }
 
     /// What a server of them is called.
-    pub(super) fn name_of(&self, node: &Node) -> String {
+    pub(super) fn name_of(&self, node: &Endpoint) -> String {
         format!("{node}/{}", self.database())
     }
 
@@ -195,7 +195,7 @@ fn has_port(host: &str) -> bool {
 }
 
 /// Reads the URL of one server.
-fn server(url: &str) -> Result<(Node, ConnectionInfo), RedisFault> {
+fn server(url: &str) -> Result<(Endpoint, ConnectionInfo), RedisFault> {
     let refuse = |detail: &str| RedisFault::Address(detail.to_owned());
     // What the client says is about a part of the URL, at most a host.
     let info = url.into_connection_info().map_err(|_| refuse("it is not such a URL"))?;
@@ -205,7 +205,7 @@ fn server(url: &str) -> Result<(Node, ConnectionInfo), RedisFault> {
     if info.redis_settings().db() < 0 {
         return Err(refuse("its database is no number from 0"));
     }
-    let node = Node { host: host.clone(), port: *port };
+    let node = Endpoint { host: host.clone(), port: *port };
     let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true));
     Ok((node, info))
 }
@@ -257,7 +257,7 @@ mod tests {
     fn several_servers_are_read() {
         let cluster = RedisAddress::parse("redis://anna:secret@a:7000,[::1]:7001,c").unwrap();
         assert_eq!(cluster.name(), "a:7000,[::1]:7001,c:6379/0");
-        assert_eq!(cluster.nodes()[1], Node { host: "::1".to_owned(), port: 7001 });
+        assert_eq!(cluster.nodes()[1], Endpoint { host: "::1".to_owned(), port: 7001 });
         assert!(cluster.service().is_none());
 
         let url = "redis+sentinel://anna:secret@a,b:7001/main/2?sentinel_username=eve&sentinel_password=p%26q";

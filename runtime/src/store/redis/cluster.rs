@@ -27,7 +27,7 @@ use tokio_util::task::TaskTracker;
 use super::keys::Keys;
 use super::lines::Lines;
 use super::link::{Link, Target, dial};
-use super::slots::{Node, SlotMap};
+use super::slots::{Endpoint, SlotMap};
 use super::{RedisFault, RedisSettings};
 use crate::store::StoreError;
 
@@ -50,7 +50,7 @@ struct Shared {
     settings: RedisSettings,
     keys: Keys,
     map: watch::Sender<Arc<SlotMap>>,
-    links: Mutex<HashMap<Node, Arc<Link>>>,
+    links: Mutex<HashMap<Endpoint, Arc<Link>>>,
     again: Notify,
     stop: CancellationToken,
 }
@@ -79,12 +79,7 @@ impl Cluster {
         });
         let waiting = time::timeout(FORMING, shared.forms());
         waiting.await.unwrap_or_else(|_| shared.is_covered())?;
-        let owners: Vec<Node> = shared.map().owners().cloned().collect();
-        for node in owners {
-            let target = Target::Member(node.clone(), shared.map.subscribe());
-            let link = Link::open(settings.clone(), keys.clone(), target).await?;
-            shared.links.lock().insert(node, Arc::new(link));
-        }
+        shared.connect().await?;
         let task = TaskTracker::new();
         task.spawn(shared.clone().keep());
         task.close();
@@ -121,12 +116,12 @@ impl Cluster {
     }
 
     /// The link to a node.
-    pub(super) fn link(&self, node: &Node) -> Arc<Link> {
+    pub(super) fn link(&self, node: &Endpoint) -> Arc<Link> {
         self.shared.link(node)
     }
 
     /// Notes that a node said who serves a slot.
-    pub(super) fn moved(&self, slot: u16, node: Node) {
+    pub(super) fn moved(&self, slot: u16, node: Endpoint) {
         if self.shared.map().owner(slot) != Some(&node) {
             self.shared.map.send_modify(|map| Arc::make_mut(map).moved(slot, node));
         }
@@ -143,6 +138,13 @@ impl Cluster {
         let map = self.shared.map();
         self.shared.is_covered()?;
         map.owners().try_for_each(|node| self.shared.link(node).healthy())
+    }
+
+    /// What is known to be wrong with the node of a slot.
+    pub(super) fn serves(&self, slot: u16) -> Result<(), StoreError> {
+        let map = self.shared.map();
+        let owner = map.owner(slot).ok_or_else(|| self.shared.uncovered(slot))?;
+        self.shared.link(owner).healthy()
     }
 
     /// Ends the connections.
@@ -165,7 +167,7 @@ impl Shared {
         self.map.borrow().clone()
     }
 
-    fn link(&self, node: &Node) -> Arc<Link> {
+    fn link(&self, node: &Endpoint) -> Arc<Link> {
         let mut links = self.links.lock();
         let link = links.entry(node.clone()).or_insert_with(|| {
             let target = Target::Member(node.clone(), self.map.subscribe());
@@ -181,6 +183,28 @@ impl Shared {
 
     fn is_covered(&self) -> Result<(), StoreError> {
         self.map().uncovered().map_or(Ok(()), |slot| Err(self.uncovered(slot).into()))
+    }
+
+    /// Connects to all nodes that serve slots. One that is away is looked for further on: what the others have is served
+    /// meanwhile. One that is there must fit.
+    async fn connect(&self) -> Result<(), StoreError> {
+        let (mut reached, mut missed) = (false, None);
+        for node in self.map().owners() {
+            let target = Target::Member(node.clone(), self.map.subscribe());
+            match Link::open(self.settings.clone(), self.keys.clone(), target).await {
+                Ok(link) => {
+                    reached = true;
+                    self.links.lock().insert(node.clone(), Arc::new(link));
+                }
+                Err(StoreError::Redis(fault @ RedisFault::Unreachable { .. })) => {
+                    tracing::warn!(%fault, "a node of the Redis Cluster is away; its sessions cannot be served yet");
+                    missed = Some(fault);
+                    self.link(node);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        missed.filter(|_| !reached).map_or(Ok(()), |fault| Err(fault.into()))
     }
 
     /// Waits until every slot has a node.
@@ -215,7 +239,7 @@ impl Shared {
 
     /// Asks all nodes for the map. The one with the newest epoch counts.
     async fn refresh(&self) {
-        let links: Vec<(Node, Arc<Link>)> =
+        let links: Vec<(Endpoint, Arc<Link>)> =
             self.links.lock().iter().map(|(node, link)| (node.clone(), link.clone())).collect();
         let told =
             links.iter().filter_map(|(node, link)| Some((node, link.now().ok()?))).map(|(node, lines)| async move {
@@ -238,7 +262,7 @@ impl Shared {
         );
         self.map.send_replace(map.clone());
         // What a node has left open is closed when it serves again: its link begins anew then.
-        let owners: Vec<&Node> = map.owners().collect();
+        let owners: Vec<&Endpoint> = map.owners().collect();
         self.links.lock().retain(|node, link| owners.contains(&node) || link.now().is_ok());
     }
 
@@ -266,7 +290,7 @@ async fn first_view(settings: &RedisSettings) -> Result<Option<SlotMap>, StoreEr
     Err(failure.into())
 }
 
-async fn view_at(settings: &RedisSettings, node: &Node) -> Result<Option<View>, RedisFault> {
+async fn view_at(settings: &RedisSettings, node: &Endpoint) -> Result<Option<View>, RedisFault> {
     let name = settings.address.name_of(node);
     let client = settings.address.client_of_any(node)?;
     let mut connection = dial(&client, &name, settings.address.secrets()).await?;
@@ -276,7 +300,7 @@ async fn view_at(settings: &RedisSettings, node: &Node) -> Result<Option<View>, 
 
 impl View {
     /// What a node says; `None` when it is none of a cluster.
-    async fn of(connection: &mut MultiplexedConnection, node: &Node) -> Result<Option<Self>, RedisError> {
+    async fn of(connection: &mut MultiplexedConnection, node: &Endpoint) -> Result<Option<Self>, RedisError> {
         let server: String = redis::cmd("INFO").arg("server").query_async(connection).await?;
         if !server.lines().any(|line| line.trim_end() == "redis_mode:cluster") {
             return Ok(None);

@@ -95,9 +95,15 @@ impl Keys {
     }
 
     /// The part of the list of unfinished replies that a session belongs to.
-    pub(super) fn running_of(&self, id: &SessionId) -> String {
+    pub(super) fn part_of(id: &SessionId) -> u32 {
         let sum = id.as_str().bytes().fold(0u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)));
-        self.running(sum % RUNNING_PARTS)
+        sum % RUNNING_PARTS
+    }
+
+    /// Its key.
+    #[cfg(test)]
+    pub(super) fn running_of(&self, id: &SessionId) -> String {
+        self.running(Self::part_of(id))
     }
 
     /// A part of the list of unfinished replies.

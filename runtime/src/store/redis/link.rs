@@ -21,7 +21,7 @@ use super::lines::{Lines, Trace};
 use super::sentinel;
 use super::server::{self, Unfit, Wanted};
 use super::settling::{Settler, Unsettled};
-use super::slots::{Node, SlotMap};
+use super::slots::{Endpoint, SlotMap};
 use super::spot::Spot;
 use super::{RedisFault, RedisSettings};
 use crate::store::StoreError;
@@ -52,9 +52,9 @@ pub(super) struct Link {
 /// Which server a link leads to.
 pub(super) enum Target {
     /// One alone.
-    Server(Node),
+    Server(Endpoint),
     /// A node of a cluster.
-    Member(Node, watch::Receiver<Arc<SlotMap>>),
+    Member(Endpoint, watch::Receiver<Arc<SlotMap>>),
     /// The one that sentinels name.
     Primary(Box<Service>),
 }
@@ -133,7 +133,7 @@ impl Link {
     }
 
     /// The node, unless it may be any.
-    pub(super) fn node(&self) -> Option<&Node> {
+    pub(super) fn node(&self) -> Option<&Endpoint> {
         match &self.shared.target {
             Target::Server(node) | Target::Member(node, _) => Some(node),
             Target::Primary(_) => None,
@@ -205,7 +205,7 @@ impl Target {
     }
 
     /// What makes it a node of a cluster.
-    fn member(&self) -> Option<(Node, watch::Receiver<Arc<SlotMap>>)> {
+    fn member(&self) -> Option<(Endpoint, watch::Receiver<Arc<SlotMap>>)> {
         match self {
             Self::Server(_) | Self::Primary(_) => None,
             Self::Member(node, map) => Some((node.clone(), map.clone())),

@@ -347,6 +347,13 @@ impl Store for RedisStore {
         if self.closed.load(Ordering::SeqCst) { Err(StoreError::Closed) } else { self.servers.healthy() }
     }
 
+    fn serves(&self, id: &SessionId) -> Result<(), StoreError> {
+        if self.closed.load(Ordering::SeqCst) {
+            return Err(StoreError::Closed);
+        }
+        self.servers.serves(&self.keys.state(id))
+    }
+
     async fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
         self.calls.close();

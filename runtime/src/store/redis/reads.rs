@@ -76,10 +76,11 @@ impl RedisStore {
 
     /// The mark for a step that leaves a reply unfinished. Where the step cannot list the session, that is done here.
     pub(super) async fn mark(&self, id: &SessionId) -> Result<String, StoreError> {
-        let mark = self.marks.make(self.clock.now_ms());
+        let mark = self.marks.make(&self.servers, &self.keys, id, self.clock.now_ms());
         if !self.lists_in_step() {
             // What becomes of the list alone changes nothing: this fails like a read.
-            self.servers.write(&self.keys.running_of(id), &running::list(&self.keys, id, &mark)).await?;
+            let (key, command) = (running::listed_in(&self.keys, id, &mark), running::list(&self.keys, id, &mark));
+            self.servers.write(&key, &command).await?;
         }
         Ok(mark)
     }

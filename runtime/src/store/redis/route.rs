@@ -16,7 +16,7 @@ use super::keys::Keys;
 use super::lines::Lines;
 use super::link::{Link, Target};
 use super::settling::Unsettled;
-use super::slots::{Node, slot};
+use super::slots::{Endpoint, slot};
 use super::{RedisFault, RedisSettings};
 use crate::store::{Lineage, StoreError};
 
@@ -40,7 +40,7 @@ pub(super) struct Route<'a> {
     servers: &'a Servers,
     slot: u16,
     /// The node to which its key is being moved.
-    moving_to: Option<Node>,
+    moving_to: Option<Endpoint>,
     hops: u32,
     waited: Duration,
     pause: Duration,
@@ -178,6 +178,14 @@ impl Servers {
         }
     }
 
+    /// What is known to be wrong with the server of a key.
+    pub(super) fn serves(&self, key: &str) -> Result<(), StoreError> {
+        match self {
+            Self::One(link) => link.healthy(),
+            Self::Cluster(cluster) => cluster.serves(slot(key)),
+        }
+    }
+
     /// Ends the connections.
     pub(super) async fn close(&self) {
         match self {
@@ -212,7 +220,8 @@ impl Route<'_> {
     pub(super) async fn follows(&mut self, way: &Way, error: &RedisError) -> bool {
         let Servers::Cluster(cluster) = self.servers else { return false };
         let ErrorKind::Server(kind) = error.kind() else { return false };
-        let named = error.redirect_node().and_then(|(node, slot)| Some((Node::parse(node, way.link.node()?)?, slot)));
+        let named =
+            error.redirect_node().and_then(|(node, slot)| Some((Endpoint::parse(node, way.link.node()?)?, slot)));
         match (kind, named) {
             (ServerErrorKind::Moved, Some((node, slot))) => cluster.moved(slot, node),
             (ServerErrorKind::Ask, Some((node, _))) => self.moving_to = Some(node),

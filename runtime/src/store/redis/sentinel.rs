@@ -10,7 +10,7 @@ use tokio::time;
 
 use super::address::Service;
 use super::link::dial;
-use super::slots::Node;
+use super::slots::Endpoint;
 use super::{RedisFault, RedisSettings};
 
 /// How long a sentinel may take to answer.
@@ -26,11 +26,11 @@ const SWITCHED: &str = "+switch-master";
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Known {
     epoch: u64,
-    primary: Node,
+    primary: Endpoint,
 }
 
 /// Asks all sentinels for the primary. The one that knows of the latest failover is right.
-pub(super) async fn primary(settings: &RedisSettings, service: &Service) -> Result<Node, RedisFault> {
+pub(super) async fn primary(settings: &RedisSettings, service: &Service) -> Result<Endpoint, RedisFault> {
     let address = &settings.address;
     let asked = address.nodes().iter().map(|sentinel| ask(settings, service, sentinel));
     let (mut latest, mut failure): (Option<Known>, _) = (None, None);
@@ -52,7 +52,7 @@ pub(super) async fn primary(settings: &RedisSettings, service: &Service) -> Resu
 }
 
 /// Asks one; `None` when it does not know the service.
-async fn ask(settings: &RedisSettings, service: &Service, sentinel: &Node) -> Result<Option<Known>, RedisFault> {
+async fn ask(settings: &RedisSettings, service: &Service, sentinel: &Endpoint) -> Result<Option<Known>, RedisFault> {
     let address = &settings.address;
     let name = format!("sentinel {sentinel}");
     let failed = |error: RedisError| RedisFault::of(&error, &name, address.secrets(), "");
@@ -72,9 +72,9 @@ async fn ask(settings: &RedisSettings, service: &Service, sentinel: &Node) -> Re
     })
 }
 
-fn read(told: &HashMap<String, String>, sentinel: &Node) -> Option<Known> {
+fn read(told: &HashMap<String, String>, sentinel: &Endpoint) -> Option<Known> {
     let (host, port) = (told.get("ip")?, told.get("port")?);
-    let primary = Node::parse(&format!("{host}:{port}"), sentinel)?;
+    let primary = Endpoint::parse(&format!("{host}:{port}"), sentinel)?;
     Some(Known { epoch: told.get("config-epoch").and_then(|epoch| epoch.parse().ok()).unwrap_or(0), primary })
 }
 
@@ -93,7 +93,7 @@ pub(super) async fn follow(settings: &RedisSettings, service: &Service, heard: &
 async fn listen(
     settings: &RedisSettings,
     service: &Service,
-    sentinel: &Node,
+    sentinel: &Endpoint,
     heard: &Notify,
 ) -> Result<(), RedisFault> {
     let name = format!("sentinel {sentinel}");
@@ -132,7 +132,7 @@ mod tests {
     // Fails when the primary is read from other fields than those that a sentinel gives, or one without a place is taken.
     #[test]
     fn a_sentinels_answer_is_read() {
-        let sentinel = Node { host: "s".to_owned(), port: 1 };
+        let sentinel = Endpoint { host: "s".to_owned(), port: 1 };
         let told = |pairs: &[(&str, &str)]| {
             pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect::<HashMap<_, _>>()
         };

@@ -11,7 +11,7 @@ const NODES: usize = 10_000;
 
 /// Where a server is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Node {
+pub(super) struct Endpoint {
     pub(super) host: String,
     pub(super) port: u16,
 }
@@ -19,12 +19,12 @@ pub(super) struct Node {
 /// Which node serves which slot, as far as is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SlotMap {
-    nodes: Vec<Node>,
+    nodes: Vec<Endpoint>,
     /// How many slots each of them serves.
     counts: Vec<u32>,
     /// Places in `nodes`, one for each slot.
     owners: Vec<Option<u16>>,
-    replicas: Vec<Node>,
+    replicas: Vec<Endpoint>,
 }
 
 /// The slot of a key: of what is in its first braces, if that is something.
@@ -52,7 +52,7 @@ pub(super) fn tag(wanted: u16) -> String {
     (0u32..1_000_000).map(|n| format!("settle:{n}")).find(|tag| slot(tag) == wanted).unwrap_or_default()
 }
 
-impl Node {
+impl Endpoint {
     /// Reads `HOST:PORT`. A server that does not know its own address leaves the host away: it is where it was asked.
     pub(super) fn parse(text: &str, asked: &Self) -> Option<Self> {
         let (host, port) = text.rsplit_once(':')?;
@@ -61,7 +61,7 @@ impl Node {
     }
 }
 
-impl fmt::Display for Node {
+impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.host.contains(':') {
             write!(f, "[{}]:{}", self.host, self.port)
@@ -78,7 +78,7 @@ impl SlotMap {
     }
 
     /// Reads an answer to `CLUSTER SLOTS`; `None` when it is none.
-    pub(super) fn read(answer: &Value, asked: &Node) -> Option<Self> {
+    pub(super) fn read(answer: &Value, asked: &Endpoint) -> Option<Self> {
         let mut map = Self::empty();
         for range in array(answer)? {
             let [first, last, nodes @ ..] = array(range)? else { return None };
@@ -99,25 +99,25 @@ impl SlotMap {
     }
 
     /// The node that serves a slot.
-    pub(super) fn owner(&self, slot: u16) -> Option<&Node> {
+    pub(super) fn owner(&self, slot: u16) -> Option<&Endpoint> {
         let place = (*self.owners.get(usize::from(slot))?)?;
         self.nodes.get(usize::from(place))
     }
 
     /// Notes that a node serves a slot.
-    pub(super) fn moved(&mut self, slot: u16, node: Node) {
+    pub(super) fn moved(&mut self, slot: u16, node: Endpoint) {
         if let Some(place) = self.place(node) {
             self.give(slot, place);
         }
     }
 
     /// The nodes that serve slots.
-    pub(super) fn owners(&self) -> impl Iterator<Item = &Node> {
+    pub(super) fn owners(&self) -> impl Iterator<Item = &Endpoint> {
         self.nodes.iter().zip(&self.counts).filter(|(_, count)| **count > 0).map(|(node, _)| node)
     }
 
     /// The nodes that could take over.
-    pub(super) fn replicas(&self) -> &[Node] {
+    pub(super) fn replicas(&self) -> &[Endpoint] {
         &self.replicas
     }
 
@@ -130,7 +130,7 @@ impl SlotMap {
     }
 
     /// One of the slots that a node serves; another one for another `turn`, as far as there are.
-    pub(super) fn slot_of(&self, node: &Node, turn: usize) -> Option<u16> {
+    pub(super) fn slot_of(&self, node: &Endpoint, turn: usize) -> Option<u16> {
         let place = self.nodes.iter().position(|known| known == node)?;
         let mine = |owner: &Option<u16>| owner.is_some_and(|owner| usize::from(owner) == place);
         let slots: Vec<usize> =
@@ -149,7 +149,7 @@ impl SlotMap {
         }
     }
 
-    fn place(&mut self, node: Node) -> Option<u16> {
+    fn place(&mut self, node: Endpoint) -> Option<u16> {
         let known = self.nodes.iter().position(|known| *known == node);
         let place = known.unwrap_or(self.nodes.len());
         if known.is_none() {
@@ -163,11 +163,11 @@ impl SlotMap {
     }
 }
 
-fn node(value: &Value, asked: &Node) -> Option<Node> {
+fn node(value: &Value, asked: &Endpoint) -> Option<Endpoint> {
     let [host, port, ..] = array(value)? else { return None };
     let host: Option<String> = redis::from_redis_value_ref(host).ok()?;
     let host = host.filter(|host| !host.is_empty() && host != "?").unwrap_or_else(|| asked.host.clone());
-    Some(Node { host, port: number(port)? })
+    Some(Endpoint { host, port: number(port)? })
 }
 
 fn array(value: &Value) -> Option<&[Value]> {
@@ -238,25 +238,25 @@ mod tests {
     // host away.
     #[test]
     fn maps_are_read() {
-        let asked = Node { host: "seed".to_owned(), port: 1 };
+        let asked = Endpoint { host: "seed".to_owned(), port: 1 };
         let answer = Value::Array(vec![range(0, 9, &[("a", 7), ("b", 8)]), range(11, 16_383, &[("", 9)])]);
         let mut map = SlotMap::read(&answer, &asked).unwrap();
         assert_eq!(map.owner(9).unwrap().to_string(), "a:7");
         assert_eq!(map.owner(16_383).unwrap().to_string(), "seed:9");
         assert_eq!((map.owner(10), map.uncovered()), (None, Some(10)));
-        assert_eq!(map.replicas(), [Node { host: "b".to_owned(), port: 8 }]);
+        assert_eq!(map.replicas(), [Endpoint { host: "b".to_owned(), port: 8 }]);
         assert_eq!(map.owners().count(), 2);
         for slot in 0..10 {
-            map.moved(slot, Node { host: "b".to_owned(), port: 8 });
+            map.moved(slot, Endpoint { host: "b".to_owned(), port: 8 });
         }
         assert!(map.owners().all(|node| node.host != "a"), "it serves nothing any more");
         for slot in 0..10 {
-            map.moved(slot, Node { host: "a".to_owned(), port: 7 });
+            map.moved(slot, Endpoint { host: "a".to_owned(), port: 7 });
         }
-        map.moved(10, Node::parse("::1:80", &asked).unwrap());
+        map.moved(10, Endpoint::parse("::1:80", &asked).unwrap());
         assert_eq!((map.owner(10).unwrap().to_string().as_str(), map.uncovered()), ("[::1]:80", None));
-        assert_eq!(Node::parse(":81", &asked).unwrap().to_string(), "seed:81");
-        let first = Node { host: "a".to_owned(), port: 7 };
+        assert_eq!(Endpoint::parse(":81", &asked).unwrap().to_string(), "seed:81");
+        let first = Endpoint { host: "a".to_owned(), port: 7 };
         assert!((0..20).all(|turn| map.slot_of(&first, turn).unwrap() < 10));
         assert_ne!(map.slot_of(&first, 0), map.slot_of(&first, 1));
         assert_eq!(map.slot_of(&asked, 0), None);
@@ -265,7 +265,7 @@ mod tests {
     // Fails when an answer that is none takes the process down.
     #[test]
     fn no_answer_panics() {
-        let asked = Node { host: "seed".to_owned(), port: 1 };
+        let asked = Endpoint { host: "seed".to_owned(), port: 1 };
         for wrong in [
             Value::Nil,
             Value::Array(vec![Value::Int(1)]),
@@ -276,6 +276,6 @@ mod tests {
         ] {
             assert!(SlotMap::read(&wrong, &asked).is_none(), "{wrong:?}");
         }
-        assert_eq!(Node::parse("nothing", &asked), None);
+        assert_eq!(Endpoint::parse("nothing", &asked), None);
     }
 }

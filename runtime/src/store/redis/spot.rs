@@ -7,18 +7,18 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::keys::Keys;
-use super::slots::{Node, SlotMap, slot, tag};
+use super::slots::{Endpoint, SlotMap, slot, tag};
 
 /// Finds the key. A server alone serves any; a node of a cluster only those of its slots, which may move.
 pub(super) struct Spot {
     keys: Keys,
-    member: Option<(Node, watch::Receiver<Arc<SlotMap>>)>,
+    member: Option<(Endpoint, watch::Receiver<Arc<SlotMap>>)>,
     turn: AtomicUsize,
     found: Mutex<Option<String>>,
 }
 
 impl Spot {
-    pub(super) fn new(keys: Keys, member: Option<(Node, watch::Receiver<Arc<SlotMap>>)>) -> Self {
+    pub(super) fn new(keys: Keys, member: Option<(Endpoint, watch::Receiver<Arc<SlotMap>>)>) -> Self {
         Self { keys, member, turn: AtomicUsize::new(0), found: Mutex::new(None) }
     }
 

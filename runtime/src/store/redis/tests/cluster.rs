@@ -1,7 +1,7 @@
 //! The store on a real cluster.
 
 use super::durable::Writer;
-use super::faults::{goes_on, recovers, until};
+use super::faults::{goes_on, recovers, until, was_never_written};
 use super::members::Nodes;
 use super::server::free_port;
 use super::wire::Wire;
@@ -259,13 +259,7 @@ async fn a_write_that_got_stuck_at_a_node_never_comes_behind_a_read() {
     .await;
     assert_eq!(beside.unwrap().head, 2);
     assert!(matches!(fault(late), RedisFault::Undecided { .. }));
-    recovers(&store).await;
-    let row = store.session(&new.id).await.unwrap().unwrap();
-    assert_eq!((row.head, row.state.len()), (1, 0));
-    wire.let_go();
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    assert_eq!(store.session(&new.id).await.unwrap().unwrap(), row);
-    goes_on(&store, &new.id).await;
+    was_never_written(&store, &new.id, &wire).await;
 }
 
 // Fails when a session that may have an unfinished reply is not listed durably before it is marked, or not found on
