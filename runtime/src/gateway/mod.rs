@@ -15,6 +15,7 @@ mod dialect;
 mod error;
 mod health;
 mod held;
+mod jobs;
 mod limits;
 mod messages;
 mod mistake;

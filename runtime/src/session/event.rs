@@ -5,6 +5,7 @@ use tokio::sync::oneshot;
 
 use super::attach::Attachment;
 use super::error::SessionError;
+use super::jobs::{JobEnd, JobOrder};
 use super::places::Attempt;
 use super::state::ConnectionId;
 use super::turn::TurnEvent;
@@ -27,6 +28,10 @@ pub(super) enum Command {
     Release(Attempt),
     /// The client is to go to another process, so many ms from now.
     Leave(u32),
+    /// A job of the queue is to be answered.
+    Job(Box<JobOrder>, oneshot::Sender<JobEnd>),
+    /// It is to be cancelled, if it is being answered.
+    CancelJob(String),
     /// Others may own the session by now, or messages wait that nobody told of.
     Look,
 }

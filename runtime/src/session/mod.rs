@@ -13,6 +13,7 @@ mod error;
 mod event;
 mod forks;
 mod generation;
+mod jobs;
 mod line;
 mod lost;
 mod nodes;
@@ -40,6 +41,7 @@ use tokio::sync::{Semaphore, oneshot};
 pub use attach::{Attachment, Control, Resume};
 pub use error::SessionError;
 use event::Command;
+pub use jobs::{JobEnd, JobRun};
 pub use line::Listener;
 use nodes::Standing;
 use ownership::{Loads, Visitor};
@@ -169,6 +171,7 @@ impl Sessions {
             places,
             loads,
             standing,
+            jobs: jobs::Handed::default(),
             attached: AtomicUsize::new(0),
             leaving: AtomicBool::new(false),
             connections,

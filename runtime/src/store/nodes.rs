@@ -17,6 +17,9 @@ pub enum Ring {
     Release(SessionId, u64, u32),
     /// The session was taken without its owner's consent.
     Taken(SessionId),
+    /// A job for this session was taken and is this process's to run, since it serves the session: its id, and what it was
+    /// taken with.
+    Job(SessionId, String, String),
     /// More than can be kept: look at every session.
     Everything,
 }
@@ -29,6 +32,7 @@ impl Ring {
             Self::Posted(id, urgent) => format!("posted {id} {}", u8::from(*urgent)),
             Self::Release(id, instance, attempt) => format!("release {id} {instance} {attempt}"),
             Self::Taken(id) => format!("taken {id}"),
+            Self::Job(id, job, token) => format!("job {id} {job} {token}"),
             Self::Everything => "everything".to_owned(),
         }
     }
@@ -46,6 +50,7 @@ impl Ring {
             "posted" => Some(Self::Posted(id, words.next()? == "1")),
             "release" => Some(Self::Release(id, words.next()?.parse().ok()?, words.next()?.parse().ok()?)),
             "taken" => Some(Self::Taken(id)),
+            "job" => Some(Self::Job(id, words.next()?.to_owned(), words.next()?.to_owned())),
             _ => None,
         }
     }
@@ -119,6 +124,7 @@ mod tests {
             Ring::Posted(id.clone(), false),
             Ring::Release(id.clone(), u64::MAX, 7),
             Ring::Taken(id.clone()),
+            Ring::Job(id.clone(), "report:7".to_owned(), "token".to_owned()),
             Ring::Everything,
         ] {
             assert_eq!(Ring::decode(&ring.encode()), Some(ring));
