@@ -14,11 +14,13 @@ use crate::contracts::{Contracts, ContractsError, Reloader};
 use crate::gateway::tls::{Tls, TlsError};
 use crate::gateway::token::{KEY_FILE, KeyFault, TokenError, Tokens};
 use crate::gateway::{Allowances, ForwardError, Forwarder};
+use crate::jobs::{JobQueue, JobSettings, Parts};
 use crate::model::{DEFAULT_ROUTE, Model, ModelError, Models, OpenAi, OpenAiConfig, Plan, Rehearsal};
 use crate::reload::{Place, Plugins, Reload, Watch};
 use crate::session::Sessions;
 use crate::session::turn::Turns;
 use crate::shutdown::Shutdown;
+use crate::store::jobs::JobLimits;
 use crate::store::{
     EmbeddedStore, MemoryStore, Node, NodeError, RedisAddress, RedisFault, RedisSettings, RedisStore, RedisTls, Store,
     StoreError,
@@ -43,6 +45,8 @@ pub struct App {
     pub turns: Turns,
     /// The sessions.
     pub sessions: Sessions,
+    /// The inference queue.
+    pub jobs: JobQueue,
     /// Their connections that have no WebSocket.
     pub(crate) links: Links,
     /// What belongs to other servers goes there.
@@ -169,6 +173,17 @@ impl App {
             shutdown.clone(),
         );
         let recovered = sessions.begin().await?;
+        let limits = JobLimits { all: config.jobs_limit, session: config.jobs_per_session };
+        let parts = Parts {
+            store: Arc::clone(&store),
+            sessions: sessions.clone(),
+            contracts: contracts.clone(),
+            models: models.clone(),
+            metrics: metrics.clone(),
+            shutdown: shutdown.clone(),
+        };
+        let jobs = JobQueue::new(parts, JobSettings { limits, at_once: config.jobs_at_once });
+        jobs.begin();
         let completions = Arc::new(Semaphore::new(config.max_completions));
         let started_at = clock::unix().as_secs();
         let app = Self {
@@ -180,6 +195,7 @@ impl App {
             models,
             turns,
             sessions,
+            jobs,
             links: Links::of(&forwarder),
             forwarder,
             tokens,

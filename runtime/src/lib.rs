@@ -23,6 +23,8 @@ pub mod connection;
 
 pub mod session;
 
+pub mod jobs;
+
 pub mod dialogue;
 
 pub mod enforce;

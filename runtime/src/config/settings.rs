@@ -226,6 +226,12 @@ settings! {
     max_connections: usize, "max-connections", Some("100000"), Single, "COUNT", false, |v: &[String]| one(v, |t| number(t, 1, 4_000_000));
     /// Chat completions answered at once; more are refused with status 429.
     max_completions: usize, "max-completions", Some("256"), Single, "COUNT", false, |v: &[String]| one(v, |t| number(t, 1, 1_000_000));
+    /// Jobs of the inference queue that may wait or run, of all sessions; more are refused with status 429.
+    jobs_limit: usize, "jobs-limit", Some("10000"), Single, "COUNT", false, |v: &[String]| one(v, |t| number(t, 1, 1_000_000));
+    /// Jobs of one session that may wait or run; more are refused with status 429.
+    jobs_per_session: usize, "jobs-per-session", Some("100"), Single, "COUNT", false, |v: &[String]| one(v, |t| number(t, 1, 100_000));
+    /// Jobs that this server runs at once; 0 for one that takes none from the queue.
+    jobs_at_once: usize, "jobs-at-once", Some("16"), Single, "COUNT", false, |v: &[String]| one(v, |t| number(t, 0, 10_000));
     /// Log lines as `text` or `json`.
     log_format: LogFormat, "log-format", Some("text"), Single, "FORMAT", false, |v: &[String]| one(v, log_format);
     /// What is logged: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `rolecall=debug`.

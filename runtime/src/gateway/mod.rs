@@ -17,6 +17,7 @@ mod error;
 mod forward;
 mod health;
 mod held;
+mod jobs;
 mod limits;
 mod messages;
 mod mistake;

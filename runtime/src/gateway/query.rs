@@ -65,7 +65,8 @@ impl Parameters {
         value.ok_or_else(|| invalid(name, format!("`{name}` is missing; write ?{name}= and {what}")))
     }
 
-    fn find(&self, name: &str) -> Option<&str> {
+    /// The value of a parameter, if it is there.
+    pub(crate) fn find(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 }

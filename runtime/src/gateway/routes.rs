@@ -8,7 +8,9 @@ use axum::http::Method;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, MethodRouter, on};
 
-use super::{anthropic, auth, cancel, chat, health, messages, models, openapi, origins, responses, sessions, traces};
+use super::{
+    anthropic, auth, cancel, chat, health, jobs, messages, models, openapi, origins, responses, sessions, traces,
+};
 use crate::app::App;
 use crate::connection::{self, http};
 
@@ -39,6 +41,10 @@ impl Route {
     fn post<T: 'static>(access: Access, path: &'static str, handler: impl Handler<T, Arc<App>>) -> Self {
         Self { method: Method::POST, path, access, handler: on(MethodFilter::POST, handler) }
     }
+
+    fn delete<T: 'static>(access: Access, path: &'static str, handler: impl Handler<T, Arc<App>>) -> Self {
+        Self { method: Method::DELETE, path, access, handler: on(MethodFilter::DELETE, handler) }
+    }
 }
 
 /// Every route.
@@ -53,6 +59,11 @@ pub(super) fn table() -> Vec<Route> {
         Route::post(Key, "/v1/sessions", sessions::create),
         Route::post(Key, "/v1/sessions/{sid}/messages", messages::post),
         Route::post(Token, "/v1/sessions/{sid}/cancel", cancel::post),
+        Route::post(Key, "/v1/sessions/{sid}/jobs", jobs::post),
+        Route::get(Key, "/v1/sessions/{sid}/jobs/{job}", jobs::get),
+        Route::delete(Key, "/v1/sessions/{sid}/jobs/{job}", jobs::cancel),
+        Route::post(Key, "/v1/sessions/{sid}/jobs/{job}/retry", jobs::retry),
+        Route::get(Key, "/v1/jobs", jobs::list),
         Route::get(Token, "/v1/session", connection::upgrade),
         Route::get(Token, "/v1/session/events", http::events),
         Route::post(Token, "/v1/session/poll", http::open),

@@ -35,6 +35,8 @@ const COME_BACK: Duration = Duration::from_secs(2);
 pub(super) struct Places {
     free: Arc<Semaphore>,
     queue: Semaphore,
+    /// How many there are, and how many may wait.
+    sizes: (usize, usize),
     wait: Duration,
     taken: IntGauge,
     waiting: IntGauge,
@@ -53,6 +55,7 @@ impl Places {
         Self {
             free: Arc::new(Semaphore::new(rations.places.min(Semaphore::MAX_PERMITS))),
             queue: Semaphore::new(rations.waiting.min(Semaphore::MAX_PERMITS)),
+            sizes: (rations.places, rations.waiting),
             wait: rations.wait,
             taken,
             waiting,
@@ -75,6 +78,14 @@ impl Places {
             Ok(Ok(permit)) => Ok(self.place(permit)),
             _ => Err(busy),
         }
+    }
+
+    /// Whether there is a place for what nobody waits for: more than a quarter is free, which is kept for people, and nobody
+    /// waits.
+    pub(super) fn has_room(&self) -> bool {
+        let (places, waiting) = self.sizes;
+        self.free.available_permits() > places / 4
+            && self.queue.available_permits() >= waiting.min(Semaphore::MAX_PERMITS)
     }
 
     fn place(&self, permit: OwnedSemaphorePermit) -> Place {
@@ -116,6 +127,25 @@ mod tests {
         assert!(shows(&metrics, "model_calls_waiting{route=\"fast\"} 0"));
         drop(third);
         assert!(shows(&metrics, "model_calls_in_flight{route=\"fast\"} 0"));
+    }
+
+    // Fails when what nobody waits for takes the last quarter of the places, or goes before somebody who waits.
+    #[tokio::test(start_paused = true)]
+    async fn there_is_room_beside_people_only() {
+        let (four, _metrics) = places(4, 2);
+        let mut taken = Vec::new();
+        for room in [true, true, true] {
+            assert_eq!(four.has_room(), room);
+            taken.push(four.enter().await.unwrap());
+        }
+        assert!(!four.has_room(), "the last quarter is for people");
+        let (one, _metrics) = places(1, 2);
+        assert!(one.has_room());
+        let first = one.enter().await.unwrap();
+        let mut waits = Box::pin(one.enter());
+        assert!(waits.as_mut().now_or_never().is_none() && !one.has_room());
+        drop((first, waits));
+        assert!(one.has_room());
     }
 
     // Fails when somebody waits for ever, or one who left still holds a place in the queue.

@@ -94,6 +94,22 @@ impl Models {
         Some(Finding::new(codes::ROUTE_MISSING, &contract.source, span, message).with_help(help))
     }
 
+    /// Whether a turn that nobody waits for may begin under this contract: people come first. A role whose route is not
+    /// configured has room, since its turn ends with that error.
+    #[must_use]
+    pub fn has_room(&self, contract: &Contract) -> bool {
+        self.find(contract).is_none_or(|upstream| upstream.places.has_room())
+    }
+
+    /// The same of any route.
+    #[must_use]
+    pub fn any_room(&self) -> bool {
+        match &*self.0 {
+            Routes::Only(upstream) => upstream.places.has_room(),
+            Routes::Named(upstreams) => upstreams.values().any(|upstream| upstream.places.has_room()),
+        }
+    }
+
     fn find(&self, contract: &Contract) -> Option<&Arc<Upstream>> {
         match &*self.0 {
             Routes::Only(upstream) => Some(upstream),

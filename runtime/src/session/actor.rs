@@ -2,13 +2,14 @@
 
 mod attaching;
 mod cancelling;
+mod jobs;
 mod leaving;
+mod turning;
 
 use std::future::{self, Future};
 use std::pin::Pin;
 use std::sync::Arc;
 
-use rolecall_dsl::Contract;
 use rolecall_wire::close;
 use rolecall_wire::frame::{ClientFrame, ServerFrame};
 use tokio::sync::mpsc;
@@ -21,13 +22,12 @@ use super::event::{Command, Event};
 use super::generation::Generation;
 use super::places::{Asleep, Attached, Attempt};
 use super::registry::{Deps, Loaded, Presence};
-use super::state::{ConnectionId, Machine, Send, Start};
+use super::state::{ConnectionId, JobReport, Machine, Send, Start};
 use super::turn::TurnEvent;
 use crate::clock;
-use crate::dialogue::Keep;
 use crate::ids::{Epoch, SessionId};
 use crate::offline::{self, Count, Courier, Window};
-use crate::outbox::{Outbox, REPLY_BYTES, Step};
+use crate::outbox::{Outbox, Step};
 use crate::store::{Committed, StoreError};
 
 /// A session's actor.
@@ -45,6 +45,8 @@ pub(super) struct Actor {
     latest: Option<Attempt>,
     generation: Option<Generation>,
     in_flight: Option<InFlight>,
+    /// Who wants to know what comes of a job.
+    taker: Option<jobs::Taker>,
     courier: Courier,
     idle: Option<Pin<Box<Sleep>>>,
     /// The session sleeps: its hold goes on without an actor.
@@ -57,6 +59,7 @@ struct InFlight {
     answers: Vec<(ConnectionId, ServerFrame)>,
     delivers: bool,
     counts: Vec<Count>,
+    jobs: Vec<JobReport>,
 }
 
 impl Actor {
@@ -86,6 +89,7 @@ impl Actor {
             latest,
             generation: None,
             in_flight: None,
+            taker: None,
             courier: Courier::default(),
             idle: None,
             keeps_hold: false,
@@ -184,6 +188,14 @@ impl Actor {
                 Ok(())
             }
             Command::Look => self.look().await,
+            Command::Job(order, answer) => {
+                self.job(*order, answer);
+                Ok(())
+            }
+            Command::CancelJob(id) => {
+                self.cancel_job(&id);
+                Ok(())
+            }
             Command::Leave(after_ms) => {
                 if let Some(attached) = &self.attached {
                     self.machine.tell(attached.id, ServerFrame::Goaway { after_ms });
@@ -215,56 +227,6 @@ impl Actor {
         }
     }
 
-    /// Starts answering, and goes on to the next turn where that is impossible.
-    fn begin(&mut self, mut start: Option<Start>) {
-        while let Some(turn) = start.take() {
-            let number = turn.turn;
-            let outcome = match self.deps.contracts.get(&self.role) {
-                Some(contract) => self.generate(contract, turn),
-                None => Err(SessionError::NoRole(self.role.clone())),
-            };
-            if let Err(error) = outcome {
-                tracing::warn!(session = %self.id, turn = number, %error, "a turn cannot be answered");
-                self.tell_attached(error.code(), error.to_string());
-                start = self.machine.failed(clock::unix_ms());
-            }
-        }
-    }
-
-    fn generate(&mut self, contract: Arc<Contract>, start: Start) -> Result<(), SessionError> {
-        self.machine.keep(Keep::of(&contract));
-        let generation = Generation::start(&self.deps, &self.id, contract, start)?;
-        self.generation = Some(generation);
-        Ok(())
-    }
-
-    fn turn(&mut self, event: Option<Box<TurnEvent>>) {
-        let now_ms = clock::unix_ms();
-        let start = match event.map(|event| *event) {
-            Some(TurnEvent::Released(piece)) => {
-                if self.machine.released(now_ms, &piece) {
-                    return;
-                }
-                let message = format!("the reply is longer than {REPLY_BYTES} bytes; what was said stands");
-                self.tell_attached("reply_too_long", message);
-                self.machine.failed(now_ms)
-            }
-            Some(TurnEvent::Ended(end)) => {
-                if let Some((code, message)) = &end.failure {
-                    self.tell_attached(code, message.clone());
-                }
-                self.machine.ended(now_ms, end)
-            }
-            None => {
-                tracing::error!(session = %self.id, "a turn's task ended without a word");
-                self.tell_attached("internal", "the reply was cut short by an internal error".to_owned());
-                self.machine.failed(now_ms)
-            }
-        };
-        self.generation = None;
-        self.begin(start);
-    }
-
     fn assembled(&mut self, window: Window) {
         self.machine.deliver(clock::unix_ms(), window.messages);
         self.settle_courier();
@@ -286,7 +248,8 @@ impl Actor {
         let step = Step { entries: pending.entries, delivered: pending.delivered, state, running: pending.running };
         let (outbox, epoch) = (self.outbox.clone(), self.epoch);
         let commit = Box::pin(async move { outbox.commit(epoch, step).await });
-        self.in_flight = Some(InFlight { commit, answers: pending.answers, delivers, counts: pending.counts });
+        let (answers, counts, jobs) = (pending.answers, pending.counts, pending.jobs);
+        self.in_flight = Some(InFlight { commit, answers, delivers, counts, jobs });
     }
 
     fn committed(&mut self, committed: Committed) -> Result<(), StoreError> {
@@ -297,6 +260,7 @@ impl Actor {
             self.deps.metrics.offline(offline::bucket(count.created_ms, now_ms), count.outcome);
         }
         self.answer(flight.answers);
+        self.report(flight.jobs);
         self.settle_courier();
         Ok(())
     }
@@ -315,13 +279,6 @@ impl Actor {
             if attached.teller.tell(Control::Frame(Box::new(frame))).is_err() {
                 self.close_attached(close::TRY_LATER, "the connection does not take what it is told");
             }
-        }
-    }
-
-    fn tell_attached(&mut self, code: &str, message: String) {
-        if let Some(attached) = &self.attached {
-            let id = attached.id;
-            self.machine.tell(id, ServerFrame::Error { code: code.to_owned(), message, id: None });
         }
     }
 

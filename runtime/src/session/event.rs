@@ -5,6 +5,7 @@ use tokio::sync::oneshot;
 
 use super::attach::Attachment;
 use super::error::SessionError;
+use super::jobs::{JobEnd, JobOrder};
 use super::places::Attempt;
 use super::state::ConnectionId;
 use super::turn::TurnEvent;
@@ -29,6 +30,10 @@ pub(super) enum Command {
     Leave(u32),
     /// Somebody who is no connection wants a turn stopped.
     Cancel(u64),
+    /// A job of the queue is to be answered.
+    Job(Box<JobOrder>, oneshot::Sender<JobEnd>),
+    /// It is to be cancelled, if it is being answered.
+    CancelJob(String),
     /// Others may own the session by now, or messages wait that nobody told of.
     Look,
 }

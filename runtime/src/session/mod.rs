@@ -14,6 +14,7 @@ mod error;
 mod event;
 mod forks;
 mod generation;
+mod jobs;
 mod line;
 mod lost;
 mod nodes;
@@ -42,6 +43,7 @@ pub use attach::{Attachment, Control, Resume};
 pub use cancel::Cancelled;
 pub use error::SessionError;
 use event::Command;
+pub use jobs::{JobEnd, JobRun};
 pub use line::Listener;
 use nodes::Standing;
 use ownership::{Loads, Visitor};
@@ -171,6 +173,7 @@ impl Sessions {
             places,
             loads,
             standing,
+            jobs: jobs::Handed::default(),
             attached: AtomicUsize::new(0),
             leaving: AtomicBool::new(false),
             connections,

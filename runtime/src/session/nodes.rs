@@ -17,6 +17,7 @@ use super::places::{Attempt, Found};
 use super::registry::Deps;
 use crate::clock;
 use crate::ids::SessionId;
+use crate::store::jobs::JobClaim;
 use crate::store::{Interrupted, Lease, Node, Nodes, Ring, StoreError};
 
 /// How often this process listens for what others tell it.
@@ -94,6 +95,7 @@ impl Deps {
             Ring::Release(id, instance, attempt) => self.let_go(&id, Attempt { instance, attempt }).await,
             Ring::Taken(id) => self.look_at(&id).await,
             Ring::Cancel(id, turn) => self.hand_over(&id, Command::Cancel(turn)).await,
+            Ring::Job(session, id, token) => self.jobs.take(JobClaim { session, id, token }),
             Ring::Everything => self.look_at_everything().await,
         }
     }
@@ -253,7 +255,7 @@ impl Deps {
 
     /// Whether it says something about another process that it has no lease. Where this one's had lapsed too, the store was
     /// away, and the others may renew theirs a moment later.
-    fn may_judge(&self, nodes: &dyn Nodes) -> bool {
+    pub(super) fn may_judge(&self, nodes: &dyn Nodes) -> bool {
         let since_ms = *self.standing.held_since_ms.lock();
         let lease_ms = u64::try_from(nodes.lease().as_millis()).unwrap_or(u64::MAX);
         since_ms.is_some_and(|since| clock::monotonic_ms().saturating_sub(since) >= lease_ms)

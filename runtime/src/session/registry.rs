@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::actor::Actor;
 use super::error::SessionError;
 use super::event::Command;
+use super::jobs::Handed;
 use super::nodes::Standing;
 use super::ownership::{Loads, Owned, Visitor};
 use super::places::{Asleep, Found, Nap, Places};
@@ -51,6 +52,8 @@ pub(super) struct Deps {
     /// Who loads a session just now.
     pub(super) loads: Loads,
     pub(super) standing: Standing,
+    /// Jobs that other processes hand to this one.
+    pub(super) jobs: Handed,
     /// Connections that have a session.
     pub(super) attached: AtomicUsize,
     /// This process hands its sessions over, and lets nobody in.

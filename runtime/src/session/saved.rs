@@ -13,6 +13,9 @@ use crate::store::StoreError;
 
 /// Answers remembered, so that a repeated send gets its first answer.
 pub(super) const ANSWERS: usize = 256;
+/// Jobs remembered. The queue lets one job of a session be unsettled at a time, so one would do unless the queue itself
+/// lost what it was told.
+const JOBS: usize = 16;
 /// Lines of dialogue kept for stateful roles: 20 turns.
 const HISTORY_LINES: usize = 40;
 /// Bytes of dialogue kept; the oldest lines go first.
@@ -63,6 +66,9 @@ pub(super) struct Saved {
     /// The line of copies that the store's data was in when this was written; nothing where the store loses nothing.
     #[prost(string, tag = "13")]
     lineage: String,
+    /// The last jobs that were answered or cancelled, so that one that is taken again is skipped.
+    #[prost(message, repeated, tag = "14")]
+    jobs: Vec<JobMark>,
 }
 
 /// The one part of it that reading the log needs; the rest is passed over.
@@ -92,6 +98,23 @@ pub(super) struct Waiting {
     /// What the user said.
     #[prost(string, tag = "3")]
     pub(super) text: String,
+    /// The job that it answers; the log has nothing of it before its reply is whole.
+    #[prost(message, optional, tag = "4")]
+    pub(super) job: Option<JobMark>,
+}
+
+/// What tells a job from all others of its session.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(super) struct JobMark {
+    /// The caller's id of it.
+    #[prost(string, tag = "1")]
+    pub(super) id: String,
+    /// When it was posted: an id may be used again after a day.
+    #[prost(uint64, tag = "2")]
+    pub(super) created_ms: u64,
+    /// Whether it ended without a reply.
+    #[prost(bool, tag = "3")]
+    pub(super) cancelled: bool,
 }
 
 /// A send that was accepted.
@@ -197,6 +220,17 @@ impl Saved {
         drop_front(&mut self.accepted, ANSWERS);
     }
 
+    /// What is remembered of a job.
+    pub(super) fn job_mark(&self, job: &JobMark) -> Option<&JobMark> {
+        self.jobs.iter().find(|known| known.id == job.id && known.created_ms == job.created_ms)
+    }
+
+    /// Remembers that a job was answered or cancelled.
+    pub(super) fn mark_job(&mut self, job: JobMark) {
+        self.jobs.push(job);
+        drop_front(&mut self.jobs, JOBS);
+    }
+
     /// The line of copies that the store's data was in when this was written.
     pub(super) fn lineage(&self) -> &str {
         &self.lineage
@@ -274,8 +308,12 @@ mod tests {
     fn survives_the_store() {
         let id = SessionId::random().unwrap();
         let mut saved = Saved { turn: 7, ..Saved::default() };
-        saved.running = Some(Waiting { turn: 7, seq: 12, text: "问".into() });
-        saved.queue.push(Waiting { turn: 8, seq: 13, text: "再问".into() });
+        saved.running = Some(Waiting { turn: 7, seq: 12, text: "问".into(), job: None });
+        let job = JobMark { id: "report".into(), created_ms: u64::MAX, cancelled: false };
+        saved.queue.push(Waiting { turn: 8, seq: 13, text: "再问".into(), job: Some(job.clone()) });
+        saved.mark_job(JobMark { cancelled: true, ..job.clone() });
+        assert!(saved.job_mark(&job).is_some_and(|mark| mark.cancelled));
+        assert!(saved.job_mark(&JobMark { created_ms: 1, ..job }).is_none(), "another one of the same name");
         saved.accept("a".into(), 12);
         assert!(saved.use_token(3) && !saved.use_token(2));
         saved.let_in(Some(Attempt { instance: u64::MAX, attempt: 9 }));

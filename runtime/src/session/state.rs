@@ -5,19 +5,23 @@
 //! which is also how pieces of a reply coalesce when the disk is slow. Answers leave only behind the
 //! commit that makes them true.
 
+mod jobs;
+mod known;
+
 use rolecall_wire::frame::{Hit, Outcome, ServerFrame};
 
 use super::attach::Lessons;
-use super::error::{SessionError, refusal_code};
-use super::places::Attempt;
-use super::saved::{Known, Saved, Waiting, admit};
+use super::error::refusal_code;
+use super::jobs::JobEnd;
+use super::saved::{Known, Saved, Waiting};
 use super::turn::{Line, Refused, TurnEnd};
 use crate::dialogue::{self, Keep};
 use crate::enforce::{Permitted, UserText};
-use crate::ids::{Epoch, Seq, TokenGeneration};
+use crate::ids::Seq;
 use crate::offline::{Count, Outgoing};
 use crate::outbox::{Entry, ReplyText};
 use crate::store::{Delivered, StoreError};
+pub(super) use jobs::{JobReport, JobTaken};
 
 /// Turns that may wait behind the running one; more are refused with `busy`.
 pub(super) const QUEUE: usize = 8;
@@ -67,6 +71,8 @@ pub(super) struct Pending {
     /// The state must be written.
     pub(super) changed: bool,
     pub(super) running: Option<bool>,
+    /// What came of jobs, to be told behind the commit.
+    pub(super) jobs: Vec<JobReport>,
     /// To be sent behind the commit.
     pub(super) answers: Vec<(ConnectionId, ServerFrame)>,
 }
@@ -92,13 +98,18 @@ pub(super) struct Machine {
     keep: Keep,
     /// What connections learn of their links; it is saved with whatever changes next.
     learned: Lessons,
+    /// The pieces of the running reply, if it answers a job.
+    pieces: Vec<Permitted<String>>,
+    /// Why the running job cannot be answered.
+    blamed: Option<JobEnd>,
 }
 
 impl Machine {
     /// The state of a session whose last committed entry is `head`.
     pub(super) fn new(saved: Saved, head: Seq) -> Self {
         let learned = Lessons::new(saved.learned());
-        Self { saved, head, pending: Pending::default(), said: ReplyText::default(), keep: Keep::NOTHING, learned }
+        let (pending, said, keep) = (Pending::default(), ReplyText::default(), Keep::NOTHING);
+        Self { saved, head, pending, said, keep, learned, pieces: Vec::new(), blamed: None }
     }
 
     /// Goes on with where the connection leaves what it learns.
@@ -159,6 +170,10 @@ impl Machine {
         if !self.said.push(piece) {
             return false;
         }
+        if self.running_job().is_some() {
+            self.pieces.push(piece.clone());
+            return true;
+        }
         if !self.pending.entries.last_mut().is_some_and(|last| last.extend(turn, piece)) {
             Entry::deltas(turn, now_ms, piece).for_each(|entry| self.push(entry));
         }
@@ -169,6 +184,9 @@ impl Machine {
     pub(super) fn ended(&mut self, now_ms: u64, end: TurnEnd) -> Option<Start> {
         if end.text.get() != self.said.as_str() {
             tracing::error!("a reply's text is not what was released; what was released stands");
+        }
+        if let Some((code, message)) = &end.failure {
+            self.blame(code, message, end.retry_after);
         }
         self.finish(now_ms, end.outcome, end.hits)
     }
@@ -263,54 +281,6 @@ impl Machine {
         (pending, state)
     }
 
-    /// The first sequence id that a client of an earlier epoch has otherwise than the log.
-    pub(super) fn forked(&self, current: Epoch, epoch: Epoch, last_seq: Seq) -> Option<Seq> {
-        self.saved.forked(current, epoch, last_seq)
-    }
-
-    /// Refuses a token that was renewed, once the new one was used.
-    pub(super) fn admit(&self, generation: TokenGeneration) -> Result<(), SessionError> {
-        admit(self.saved.token_generation(), generation)
-    }
-
-    /// A connection is about to open with a token of this generation.
-    pub(super) fn use_token(&mut self, generation: TokenGeneration) {
-        self.pending.changed |= self.saved.use_token(generation);
-    }
-
-    /// The last attempt to connect that was let in.
-    pub(super) fn latest(&self) -> Option<Attempt> {
-        self.saved.latest()
-    }
-
-    /// A connection is let in. It is saved with whatever changes next, or at once where another process may serve the
-    /// session then.
-    pub(super) fn let_in(&mut self, attempt: Option<Attempt>, at_once: bool) {
-        self.saved.let_in(attempt);
-        self.pending.changed |= at_once;
-    }
-
-    /// Whether a client has messages that the store lost, whose numbers nobody else has.
-    pub(super) fn lost(&self, current: Epoch, epoch: Epoch, last_seq: Seq) -> bool {
-        self.saved.lost(current, epoch, last_seq)
-    }
-
-    /// Notes where the store's data is, for the next step: that is made only if nothing is lost of the log.
-    pub(super) fn set_lineage(&mut self, lineage: String) {
-        self.saved.set_lineage(lineage);
-    }
-
-    /// An epoch is about to begin with this sequence id.
-    pub(super) fn begin_epoch(&mut self, epoch: Epoch, first: Seq) {
-        self.saved.begin_epoch(epoch, first);
-        self.pending.changed = true;
-    }
-
-    /// The log goes on elsewhere, because the store lost a tail. Only when everything is committed.
-    pub(super) fn skip_to(&mut self, head: Seq) {
-        self.head = head;
-    }
-
     fn accept(
         &mut self,
         now_ms: u64,
@@ -335,7 +305,7 @@ impl Machine {
         self.saved.accept(id.clone(), seq);
         self.pending.changed = true;
         self.tell(from, ServerFrame::Accepted { id, client_seq, seq, duplicate: false });
-        self.saved.queue.push(Waiting { turn, seq, text });
+        self.saved.queue.push(Waiting { turn, seq, text, job: None });
         self.advance()
     }
 
@@ -352,12 +322,15 @@ impl Machine {
     fn finish(&mut self, now_ms: u64, outcome: Outcome, hits: Vec<Hit>) -> Option<Start> {
         let running = self.saved.running.take()?;
         let said = std::mem::take(&mut self.said);
+        (self.pending.changed, self.pending.running) = (true, Some(false));
+        if running.job.is_some() {
+            self.finish_job(now_ms, running, said, outcome, hits);
+            return self.advance();
+        }
         if !said.as_str().is_empty() {
             self.saved.remember(running.text, said.as_str().to_owned(), self.keep);
         }
-        self.pending.changed = true;
         self.push(Entry::reply(running.turn, now_ms, said, outcome, hits));
-        self.pending.running = Some(false);
         self.advance()
     }
 

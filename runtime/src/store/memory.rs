@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::Mutex;
 
+use super::jobs::{Jobs, Queue};
 use super::{
     Commit, Committed, DONE_KEPT_MS, DONE_LIMIT, Enqueued, Fence, Hold, INBOX_LIMIT, InboxItem, Interrupted, LOG_LIMIT,
     Leap, LogEntry, NewSession, Node, SessionRow, Store, StoreClock, StoreError,
@@ -30,6 +31,7 @@ pub struct MemoryStore {
 #[derive(Debug, Default)]
 struct Inner {
     sessions: HashMap<SessionId, Session>,
+    jobs: Queue,
     closed: bool,
 }
 
@@ -80,6 +82,16 @@ impl MemoryStore {
     #[cfg(test)]
     pub(super) fn forget_claims(&self) {
         self.inner.lock().sessions.values_mut().for_each(|session| session.hold = None);
+    }
+
+    pub(super) fn now_ms(&self) -> u64 {
+        self.clock.now_ms()
+    }
+
+    /// A step of the queue of jobs.
+    pub(super) fn with_jobs<T>(&self, step: impl FnOnce(&mut Queue) -> T) -> Result<T, StoreError> {
+        let mut inner = self.inner.lock();
+        if inner.closed { Err(StoreError::Closed) } else { Ok(step(&mut inner.jobs)) }
     }
 
     fn with<T>(
@@ -198,6 +210,10 @@ impl Store for MemoryStore {
         let mut interrupted: Vec<Interrupted> = interrupted.collect();
         interrupted.sort();
         Ok(interrupted)
+    }
+
+    fn jobs(&self) -> &dyn Jobs {
+        self
     }
 
     fn node(&self) -> &Node {

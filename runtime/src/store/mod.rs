@@ -15,6 +15,7 @@ mod embedded;
 mod error;
 #[cfg(test)]
 mod histories;
+pub mod jobs;
 mod lineage;
 mod memory;
 #[cfg(test)]
@@ -119,6 +120,9 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
 
     /// Sessions whose last commit left a reply unfinished.
     async fn interrupted(&self) -> Result<Vec<Interrupted>, StoreError>;
+
+    /// The inference queue.
+    fn jobs(&self) -> &dyn jobs::Jobs;
 
     /// This process.
     fn node(&self) -> &Node;

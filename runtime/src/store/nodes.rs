@@ -19,6 +19,9 @@ pub enum Ring {
     Taken(SessionId),
     /// Somebody wants the reply to this turn stopped.
     Cancel(SessionId, u64),
+    /// A job for this session was taken and is this process's to run, since it serves the session: its id, and what it was
+    /// taken with.
+    Job(SessionId, String, String),
     /// More than can be kept: look at every session.
     Everything,
 }
@@ -32,6 +35,7 @@ impl Ring {
             Self::Release(id, instance, attempt) => format!("release {id} {instance} {attempt}"),
             Self::Taken(id) => format!("taken {id}"),
             Self::Cancel(id, turn) => format!("cancel {id} {turn}"),
+            Self::Job(id, job, token) => format!("job {id} {job} {token}"),
             Self::Everything => "everything".to_owned(),
         }
     }
@@ -50,6 +54,7 @@ impl Ring {
             "release" => Some(Self::Release(id, words.next()?.parse().ok()?, words.next()?.parse().ok()?)),
             "taken" => Some(Self::Taken(id)),
             "cancel" => Some(Self::Cancel(id, words.next()?.parse().ok()?)),
+            "job" => Some(Self::Job(id, words.next()?.to_owned(), words.next()?.to_owned())),
             _ => None,
         }
     }
@@ -136,6 +141,7 @@ mod tests {
             Ring::Release(id.clone(), u64::MAX, 7),
             Ring::Taken(id.clone()),
             Ring::Cancel(id.clone(), u64::MAX),
+            Ring::Job(id.clone(), "report:7".to_owned(), "token".to_owned()),
             Ring::Everything,
         ] {
             assert_eq!(Ring::decode(&ring.encode()), Some(ring));

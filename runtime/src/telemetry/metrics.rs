@@ -36,6 +36,10 @@ struct Inner {
     model_retries: IntCounterVec,
     model_in_flight: IntGaugeVec,
     model_waiting: IntGaugeVec,
+    jobs: IntCounterVec,
+    jobs_dead: IntCounterVec,
+    job_depth: IntGaugeVec,
+    job_oldest: Gauge,
     close: IntCounterVec,
     refused: IntCounterVec,
     forwarded: IntCounterVec,
@@ -111,6 +115,20 @@ impl Metrics {
             )?,
             model_in_flight: gauges(r, "model_calls_in_flight", "Turns that a model is answering", &["route"])?,
             model_waiting: gauges(r, "model_calls_waiting", "Turns that wait for a place at a model", &["route"])?,
+            jobs: counters(
+                r,
+                "jobs_total",
+                "Jobs of the queue, by priority and what happened",
+                &["priority", "outcome"],
+            )?,
+            jobs_dead: counters(r, "jobs_dead_total", "Jobs given up, by the last error's code", &["code"])?,
+            job_depth: gauges(
+                r,
+                "jobs_queue_depth",
+                "Jobs in the queue, by priority and state",
+                &["priority", "state"],
+            )?,
+            job_oldest: register(r, Gauge::new("jobs_oldest_seconds", "Since when the oldest job waits or runs")?)?,
             close: counters(r, "close_total", "Connections closed, by code", &["code"])?,
             refused: counters(r, "refused_total", "Connections and requests kept out, by reason", &["reason"])?,
             forwarded: counters(r, "forwarded_total", "Requests passed on to others, by outcome", &["outcome"])?,
@@ -219,6 +237,27 @@ impl Metrics {
     #[must_use]
     pub fn model_places(&self, route: &str) -> (IntGauge, IntGauge) {
         (self.0.model_in_flight.with_label_values(&[route]), self.0.model_waiting.with_label_values(&[route]))
+    }
+
+    /// A job was `queued`, `failed` in an attempt, `retried`, `done`, `cancelled`, given up as `dead`, or `revived`.
+    pub fn job(&self, priority: &str, outcome: &str) {
+        self.0.jobs.with_label_values(&[priority, outcome]).inc();
+    }
+
+    /// A job was given up with this code.
+    pub fn job_dead(&self, code: &str) {
+        self.0.jobs_dead.with_label_values(&[code]).inc();
+    }
+
+    /// So many jobs are in the queue, of all servers on the store.
+    pub fn job_depth(&self, priority: &str, state: &str, count: u64) {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        self.0.job_depth.with_label_values(&[priority, state]).set(count);
+    }
+
+    /// The oldest job that is neither done nor given up came this long ago; 0 where there is none.
+    pub fn job_oldest(&self, seconds: f64) {
+        self.0.job_oldest.set(seconds);
     }
 
     /// A connection closed. Peers choose their codes: those without a name count together.

@@ -26,8 +26,10 @@ pub(super) fn run(dir: &Path) -> anyhow::Result<u8> {
         &mut |damage| damages.tell(damage),
     )?;
     let checked = Checked { damages: damages.0.get(), ..checked };
-    let Checked { sessions, entries, waiting, records, damages } = checked;
-    let counted = format!("{sessions} sessions, {entries} log entries, {waiting} waiting messages, {records} records");
+    let Checked { sessions, entries, waiting, jobs, records, damages } = checked;
+    let counted = format!(
+        "{sessions} sessions, {entries} log entries, {waiting} waiting messages, {jobs} jobs, {records} records"
+    );
     if damages == 0 {
         print_line(&format!("{counted}: all read, nothing damaged"))?;
         return Ok(DONE);

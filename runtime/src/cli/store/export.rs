@@ -6,6 +6,7 @@
 //! {"type": "entry",    "session", "seq", "turn", "at_ms", "body": {"kind": …}}      as `GET /v1/diff` shows it
 //! {"type": "waiting",  "session", "biz_id", "expires_ms", "message": {…}}           as it was posted
 //! {"type": "delivered", "session", "biz_id", "seq"}
+//! {"type": "job",      "job": {…}}                                                  of the inference queue
 //! ```
 //!
 //! A session's state is the server's own and left out.
@@ -85,5 +86,6 @@ fn line(stored: &Stored) -> Result<Option<Value>, StoreError> {
         Stored::Delivered(id, biz_id, seq) => {
             json!({"type": "delivered", "session": id.as_str(), "biz_id": biz_id, "seq": seq})
         }
+        Stored::Job(job) => json!({"type": "job", "job": job}),
     }))
 }

@@ -49,6 +49,7 @@ async fn every_described_route_is_served() {
     assert_eq!((served.status, served.json()), (StatusCode::OK, document()));
     for route in routes::table() {
         let path = route.path.replace("{role}", "clerk").replace("{sid}", "s_00000000000000000000000000");
+        let path = path.replace("{job}", "report-7");
         let request = Request::builder().method(route.method).uri(&path).body(Body::empty()).unwrap();
         let answer = house.send(request).await;
         assert!(!answer.text.contains("no_such_endpoint"), "{path}: {}", answer.text);
@@ -149,6 +150,13 @@ async fn everything_else_is_as_described() {
     holds("PostMessage", &post);
     let path = format!("/v1/sessions/{}/messages", session["session_id"].as_str().unwrap());
     holds("Posted", &house.post(&path, &post).await.json());
+    let post = json!({"job_id": "report:7", "text": "t", "priority": "low", "expires_in": 60, "max_attempts": 2});
+    holds("PostJob", &post);
+    let path = format!("/v1/sessions/{}/jobs", session["session_id"].as_str().unwrap());
+    holds("Job", &house.post(&path, &post).await.json());
+    holds("Job", &house.get(&format!("{path}/report:7")).await.json());
+    holds("JobPage", &house.get("/v1/jobs?state=dead").await.json());
+    holds("Error", &house.get("/v1/jobs?state=done").await.json());
 }
 
 // Fails when the account of a reply is not as described.

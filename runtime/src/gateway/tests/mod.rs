@@ -7,6 +7,7 @@ mod chat;
 mod choices;
 mod description;
 mod instructions;
+mod jobs;
 mod leaks;
 mod limits;
 mod messages;

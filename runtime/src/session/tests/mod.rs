@@ -1,5 +1,6 @@
 mod asleep;
 mod faults;
+mod jobs;
 mod lifecycle;
 mod machine;
 mod nodes;

@@ -8,6 +8,7 @@ use super::source::StoreSource;
 use super::tables::Table;
 use super::walk::Piece;
 use crate::ids::SessionId;
+use crate::store::jobs::Job;
 use crate::store::{InboxItem, LogEntry, NewSession, StoreError};
 
 /// What a store holds, record by record.
@@ -36,6 +37,8 @@ pub enum Stored {
     Waiting(SessionId, InboxItem),
     /// A message that was delivered, by this entry.
     Delivered(SessionId, String, u64),
+    /// A job of the inference queue.
+    Job(Job),
 }
 
 /// What a check found.
@@ -47,6 +50,8 @@ pub struct Checked {
     pub entries: u64,
     /// Messages that wait.
     pub waiting: u64,
+    /// Jobs, ended ones included.
+    pub jobs: u64,
     /// Records of all kinds.
     pub records: u64,
     /// Damages told.
@@ -163,6 +168,10 @@ impl Check<'_> {
             Key::Running => {
                 sum.running = true;
                 None
+            }
+            Key::Job(job) => {
+                self.checked.jobs = self.checked.jobs.saturating_add(1);
+                Some(Stored::Job(super::jobs::decode(value, &id, &job)?))
             }
         })
     }

@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicU64;
 use super::*;
 use crate::store::Delivered;
 use crate::store::conformance::{self, START_MS, entries, item};
+use crate::store::jobs::{Added, Depth, JobLimits, NewJob, Priority};
 
 /// The session of a fixture.
 const SESSION: &str = "s_0123456789abcdefghjkmnpqrs";
@@ -88,6 +89,12 @@ async fn every_format_that_was_ever_written_is_read() {
         let store = EmbeddedStore::open(&copied).unwrap();
         let id: SessionId = SESSION.parse().unwrap();
         assert_eq!(store.commit(&id, 2, entries(&["eight"])).await.unwrap().head, 8);
+        // Jobs came later than the format: there were none.
+        assert_eq!(store.jobs().depth().await.unwrap(), Depth::default());
+        let (session, job, text) = (id.clone(), "first".to_owned(), "x".to_owned());
+        let (priority, limits) = (Priority::Normal, JobLimits { all: 1, session: 1 });
+        let new = NewJob { session, id: job, text, priority, expires_in: None, max_attempts: 1 };
+        assert!(matches!(store.jobs().add(new, limits).await.unwrap(), Added::Fresh(_)));
         store.close().await;
     }
 }

@@ -25,6 +25,19 @@ pub(super) enum Key {
     Done,
     /// The mark of an unfinished reply.
     Running,
+    /// A job of this id.
+    Job(String),
+}
+
+/// Takes the key of a job apart.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] when this release writes no such key.
+pub(super) fn job_of(key: &[u8]) -> Result<(SessionId, String), StoreError> {
+    match Key::parse(Table::Jobs, key)? {
+        (session, Key::Job(id)) => Ok((session, id)),
+        _ => Err(StoreError::corrupt(format!("the key `{}` of a job", key.escape_ascii()), "it names no job")),
+    }
 }
 
 impl Key {
@@ -55,6 +68,7 @@ impl Key {
                 Self::Done
             }
             (Table::Running, None) => Self::Running,
+            (Table::Jobs, Some(_)) => Self::Job(text(rest)?),
             _ => return Err(damaged("this release writes no such key")),
         };
         Ok((id, key))
@@ -80,6 +94,7 @@ mod tests {
             (Table::Inbox, tables::mark_key(&id, "订单"), Key::Mark("订单".to_owned())),
             (Table::Inbox, tables::done_key(&id, 9, "订单"), Key::Done),
             (Table::Running, tables::running_key(&id), Key::Running),
+            (Table::Jobs, tables::job_key(&id, "report:7"), Key::Job("report:7".to_owned())),
         ];
         for (table, key, expected) in cases {
             assert_eq!(Key::parse(table, &key).unwrap(), (id.clone(), expected));

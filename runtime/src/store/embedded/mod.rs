@@ -16,6 +16,7 @@ mod directory;
 pub(super) mod faults;
 #[cfg(test)]
 mod formats;
+mod jobs;
 mod journal;
 mod keys;
 mod plan;
@@ -48,6 +49,7 @@ use self::directory::DataDirectory;
 pub use self::source::StoreSource;
 use self::tables::{Tables, View};
 use self::writer::{Operation, Poison, Queued, Writer};
+use super::jobs::{Jobs, Queue};
 use super::{
     Commit, Committed, Enqueued, Fence, InboxItem, Interrupted, Leap, LogEntry, NewSession, Node, SessionRow, Store,
     StoreClock, StoreError,
@@ -66,6 +68,8 @@ pub struct EmbeddedStore {
     expired: Arc<AtomicU64>,
     room: Arc<Semaphore>,
     claims: Arc<Claims>,
+    queue: Arc<Mutex<Queue>>,
+    clock: StoreClock,
 }
 
 /// What an open store holds.
@@ -104,9 +108,11 @@ impl EmbeddedStore {
         let (operations, queued) = mpsc::channel(QUEUE);
         let shared = Arc::new(Shared { tables, _directory: directory });
         let claims = Arc::new(Claims::new(Node::only()));
+        let queue = Arc::new(Mutex::new(jobs::load(&shared.tables.view())?));
         let writer = Writer {
             shared: shared.clone(),
-            clock,
+            clock: clock.clone(),
+            queue: queue.clone(),
             poison: poison.clone(),
             expired: expired.clone(),
             claims: claims.clone(),
@@ -129,6 +135,8 @@ impl EmbeddedStore {
             expired,
             room: Arc::new(Semaphore::new(QUEUE_KIB as usize)),
             claims,
+            queue,
+            clock,
         })
     }
 
@@ -219,6 +227,10 @@ impl Store for EmbeddedStore {
     async fn interrupted(&self) -> Result<Vec<Interrupted>, StoreError> {
         let running = self.view(View::running).await?;
         Ok(running.into_iter().map(|id| self.claims.interrupted(id)).collect())
+    }
+
+    fn jobs(&self) -> &dyn Jobs {
+        self
     }
 
     fn node(&self) -> &Node {

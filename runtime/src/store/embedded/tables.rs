@@ -11,6 +11,7 @@
 //! | `inbox` | id, `i`, `biz_id` | its [`Mark`] |
 //! | `inbox` | id, `d`, ms, `biz_id` | nothing: delivered ids by age |
 //! | `running` | id | nothing: sessions with an unfinished reply |
+//! | `jobs` | id, job's id | a job of the inference queue, see [`jobs`](super::jobs) |
 //!
 //! Integers in keys are big-endian, so that byte order is their order.
 
@@ -39,6 +40,7 @@ pub(super) enum Table {
     Log,
     Inbox,
     Running,
+    Jobs,
 }
 
 impl Table {
@@ -48,6 +50,7 @@ impl Table {
             Self::Log => "log",
             Self::Inbox => "inbox",
             Self::Running => "running",
+            Self::Jobs => "jobs",
         }
     }
 
@@ -58,6 +61,7 @@ impl Table {
             Self::Log => 1,
             Self::Inbox => 2,
             Self::Running => 3,
+            Self::Jobs => 4,
         }
     }
 
@@ -74,6 +78,7 @@ pub(super) struct Tables {
     log: Keyspace,
     inbox: Keyspace,
     running: Keyspace,
+    jobs: Keyspace,
 }
 
 impl Tables {
@@ -82,10 +87,12 @@ impl Tables {
         Self::with(database(path)?)
     }
 
-    /// Opens a database, with all its tables: one that is missing is damage, not a reason for a new one.
+    /// Opens a database, with all its tables: one that is missing is damage, not a reason for a new one. But for the jobs,
+    /// which releases before 0.2 did not have: there it is made.
     pub(super) fn open(path: &Path) -> fjall::Result<Self> {
         let database = database(path)?;
-        let missing = super::walk::TABLES.into_iter().find(|table| !database.keyspace_exists(table.name()));
+        let missing = |table: &Table| *table != Table::Jobs && !database.keyspace_exists(table.name());
+        let missing = super::walk::TABLES.into_iter().find(missing);
         if missing.is_some() {
             return Err(fjall::Error::Unrecoverable);
         }
@@ -101,6 +108,7 @@ impl Tables {
             log: open(Table::Log)?,
             inbox: open(Table::Inbox)?,
             running: open(Table::Running)?,
+            jobs: open(Table::Jobs)?,
             database,
         })
     }
@@ -111,6 +119,7 @@ impl Tables {
             Table::Log => &self.log,
             Table::Inbox => &self.inbox,
             Table::Running => &self.running,
+            Table::Jobs => &self.jobs,
         }
     }
 
@@ -253,7 +262,7 @@ impl View {
         self.snapshot.range(self.tables.table(table), range)
     }
 
-    fn get(&self, table: Table, key: Vec<u8>) -> Result<Option<fjall::Slice>, StoreError> {
+    pub(super) fn get(&self, table: Table, key: Vec<u8>) -> Result<Option<fjall::Slice>, StoreError> {
         self.snapshot.get(self.tables.table(table), key).map_err(|error| read_failure(&error))
     }
 }
@@ -284,6 +293,10 @@ pub(super) fn state_key(id: &SessionId) -> Vec<u8> {
 
 pub(super) fn running_key(id: &SessionId) -> Vec<u8> {
     id.as_str().as_bytes().to_vec()
+}
+
+pub(super) fn job_key(id: &SessionId, job: &str) -> Vec<u8> {
+    [id.as_str().as_bytes(), job.as_bytes()].concat()
 }
 
 pub(super) fn log_key(id: &SessionId, seq: Seq) -> Vec<u8> {

@@ -27,7 +27,40 @@ async fn conforms() {
     let clock = Arc::new(AtomicU64::new(START_MS));
     let subject = Subject { store: open(directory.path(), &clock), clock, other: None };
     conformance::all(&subject).await;
+    crate::store::jobs::all(&subject).await;
     conformance::closed(&subject).await;
+    crate::store::jobs::closed(&subject).await;
+}
+
+// Fails when a job that was acknowledged is only in memory, one that ran is not free at once, or a damaged one keeps the
+// others from being answered.
+#[tokio::test]
+async fn keeps_jobs_over_a_restart() {
+    use crate::store::jobs::{JobLimits, JobState, NewJob, Priority};
+    let directory = tempfile::tempdir().unwrap();
+    let clock = Arc::new(AtomicU64::new(START_MS));
+    let limits = JobLimits { all: 9, session: 9 };
+    let sessions: Vec<SessionId> = (0..3).map(|_| SessionId::random().unwrap()).collect();
+    let store = open(directory.path(), &clock);
+    for (session, priority) in sessions.iter().zip(Priority::ALL) {
+        let (id, text) = ("a".to_owned(), "十万火急".to_owned());
+        let new = NewJob { session: session.clone(), id, text, priority, expires_in: None, max_attempts: 2 };
+        store.jobs().add(new, limits).await.unwrap();
+    }
+    let lease = std::time::Duration::from_secs(3_600);
+    let taken = store.jobs().take("before", lease).await.unwrap().unwrap();
+    store.close().await;
+    drop(store);
+    let tables = Tables::open(&directory.path().join("db")).unwrap();
+    tables.table(tables::Table::Jobs).insert(tables::job_key(&sessions[1], "a"), b"\x01{").unwrap();
+    tables.database.persist(fjall::PersistMode::SyncAll).unwrap();
+    drop(tables);
+    let store = open(directory.path(), &clock);
+    assert!(matches!(store.jobs().job(&sessions[1], "a").await, Err(StoreError::Corrupt { .. })));
+    let again = store.jobs().take("behind", lease).await.unwrap().unwrap();
+    assert_eq!((&again.session, &again.text, again.state), (&taken.session, &taken.text, JobState::Running));
+    assert_eq!(store.jobs().take("more", lease).await.unwrap().unwrap().session, sessions[2]);
+    assert_eq!(store.jobs().take("more", lease).await.unwrap(), None);
 }
 
 // Fails when anything acknowledged is only in memory, or the directory is not let go by `close`.
@@ -184,5 +217,14 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let directory = tempfile::tempdir().unwrap();
         runtime.block_on(agree(false, async |clock| open(directory.path(), &clock), steps));
+    }
+
+    // The same of the inference queue.
+    #[test]
+    fn the_queue_agrees_with_the_model(steps in prop::collection::vec(crate::store::jobs::tests::step(), 1..60)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let open = async |clock: &Arc<AtomicU64>| open(directory.path(), clock);
+        runtime.block_on(crate::store::jobs::tests::agree(false, open, steps));
     }
 }

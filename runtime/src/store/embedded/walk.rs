@@ -8,7 +8,7 @@ use super::tables::{Table, View, read_failure};
 use crate::store::StoreError;
 
 /// The tables in the order in which they are walked: what a session is comes before what it holds.
-pub(super) const TABLES: [Table; 4] = [Table::Sessions, Table::Log, Table::Inbox, Table::Running];
+pub(super) const TABLES: [Table; 5] = [Table::Sessions, Table::Log, Table::Inbox, Table::Running, Table::Jobs];
 
 /// How far behind a place that cannot be read the walk goes on, in bytes of the key that it keeps: the next session
 /// whose id differs in its first four digits, then in fewer.

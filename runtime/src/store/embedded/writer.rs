@@ -13,6 +13,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use fjall::PersistMode;
+use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::Shared;
@@ -21,6 +22,7 @@ use super::claims::Claims;
 use super::plan;
 use super::tables::View;
 use crate::ids::{Epoch, SessionId};
+use crate::store::jobs::Queue;
 use crate::store::{
     Commit, Committed, Enqueued, Fence, InboxItem, Leap, NewSession, SessionRow, StoreClock, StoreError,
 };
@@ -42,7 +44,11 @@ pub(super) enum Operation {
     Commit(SessionId, Epoch, Box<Commit>, Answer<Committed>),
     Enqueue(SessionId, InboxItem, Answer<Enqueued>),
     AdvanceEpoch(SessionId, Epoch, Leap, Answer<Epoch>),
+    Jobs(JobStep),
 }
+
+/// A step of the queue of jobs, and whom to tell.
+pub(super) type JobStep = Box<dyn FnOnce(&mut Queue, u64) -> Reply + Send>;
 
 /// A write that waits, and its part of the room for waiting ones.
 pub(super) struct Queued {
@@ -61,13 +67,17 @@ impl Operation {
             }
             Self::Enqueue(_, item, _) => item.bytes.len(),
             Self::Claim(..) | Self::AdvanceEpoch(..) => 0,
+            // A job's text has 64 KiB at most, and callers of the queue are few.
+            Self::Jobs(_) => 64 << 10,
         }
     }
 
-    fn session(&self) -> &SessionId {
+    /// Whose records it reads; `None` for the queue's, which is decided on what is in memory.
+    fn session(&self) -> Option<&SessionId> {
         match self {
-            Self::Create(new, _) => &new.id,
-            Self::Claim(id, ..) | Self::Commit(id, ..) | Self::Enqueue(id, ..) | Self::AdvanceEpoch(id, ..) => id,
+            Self::Create(new, _) => Some(&new.id),
+            Self::Claim(id, ..) | Self::Commit(id, ..) | Self::Enqueue(id, ..) | Self::AdvanceEpoch(id, ..) => Some(id),
+            Self::Jobs(_) => None,
         }
     }
 }
@@ -79,6 +89,7 @@ pub(super) struct Writer {
     pub(super) poison: Poison,
     pub(super) expired: Arc<AtomicU64>,
     pub(super) claims: Arc<Claims>,
+    pub(super) queue: Arc<Mutex<Queue>>,
 }
 
 impl Writer {
@@ -105,7 +116,8 @@ impl Writer {
         let mut later = VecDeque::new();
         while let Some(queued) = queue.pop_front() {
             // An operation behind one of the same session that waits must wait too, which the set sees to.
-            if batch.bytes >= BATCH_BYTES || !sessions.insert(queued.operation.session().clone()) {
+            let is_first = queued.operation.session().is_none_or(|session| sessions.insert(session.clone()));
+            if batch.bytes >= BATCH_BYTES || !is_first {
                 later.push_back(queued);
             } else {
                 self.plan(&view, queued.operation, &mut batch);
@@ -135,6 +147,12 @@ impl Writer {
             Operation::AdvanceEpoch(id, epoch, leap, answer) => {
                 let owned = self.claims.check(&id, leap.fence);
                 batch.add(owned.and_then(|()| plan::advance_epoch(view, &id, epoch, leap)), answer);
+            }
+            Operation::Jobs(step) => {
+                let mut queue = self.queue.lock();
+                let reply = step(&mut queue, now_ms);
+                batch.take(super::jobs::changes(&mut queue));
+                batch.replies.push(reply);
             }
         }
     }
@@ -177,7 +195,7 @@ fn next(queue: &mut VecDeque<Queued>, operations: &mut mpsc::Receiver<Queued>) -
 }
 
 /// Tells whoever waits how the batch ended.
-type Reply = Box<dyn FnOnce(Result<(), StoreError>)>;
+pub(super) type Reply = Box<dyn FnOnce(Result<(), StoreError>)>;
 
 /// Changes to be made together, and what to tell whom afterwards.
 struct Batch {
@@ -187,11 +205,15 @@ struct Batch {
 }
 
 impl Batch {
+    fn take(&mut self, changes: Changes) {
+        self.bytes = self.bytes.saturating_add(changes.bytes());
+        self.changes.absorb(changes);
+    }
+
     /// Takes an operation's changes; a refused operation adds none and is answered with the rest.
     fn add<T: 'static>(&mut self, planned: Result<(T, Changes), StoreError>, answer: Answer<T>) {
         let planned = planned.map(|(value, changes)| {
-            self.bytes = self.bytes.saturating_add(changes.bytes());
-            self.changes.absorb(changes);
+            self.take(changes);
             value
         });
         // A receiver that is gone gave up waiting, which the store's contract allows.

@@ -13,6 +13,7 @@
 //! | `{node:NAME}:contact` | string | how that process is reached by the others, and with which key; expires |
 //! | `{node:NAME}:bell:PROCESS` | list | what that process is to be told |
 //! | `{running:N}` | hash | session → mark: sessions that may have an unfinished reply, see [`running`](super::running) |
+//! | `{jobs}:…` | | the inference queue, see `scripts/jobs/common.lua`: in one slot, since one order goes through all of it |
 //! | `{settle}` | string | what is written to learn how far writes are durable, see [`settling`](super::settling); `{settle:N}` on a node of a cluster |
 //!
 //! All keys begin with the prefix of the settings. What is in braces decides the slot of a cluster: a session's keys
@@ -109,6 +110,12 @@ impl Keys {
     /// A part of the list of unfinished replies.
     pub(super) fn running(&self, part: u32) -> String {
         format!("{}{{running:{part}}}", self.prefix)
+    }
+
+    /// All of the inference queue, in the order in which its scripts take them.
+    pub(super) fn jobs(&self) -> [String; 12] {
+        ["job", "text", "line", "taken", "place", "lapses", "ready", "later", "pending", "dead", "ended", "count"]
+            .map(|what| format!("{}{{jobs}}:{what}", self.prefix))
     }
 
     pub(super) fn settle(&self) -> String {

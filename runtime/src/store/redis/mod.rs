@@ -20,6 +20,7 @@ mod calls;
 mod cluster;
 mod durability;
 mod fault;
+mod jobs;
 mod keys;
 mod lines;
 mod link;
@@ -56,6 +57,7 @@ use self::running::Marks;
 use self::scripts::{CREATE, Call, RELEASE};
 use self::settling::Pending;
 pub use self::tls::RedisTls;
+use super::jobs::Jobs;
 use super::{
     Commit, Committed, DONE_KEPT_MS, DONE_LIMIT, Enqueued, Fence, INBOX_LIMIT, InboxItem, Interrupted, LOG_LIMIT, Leap,
     Lineage, LogEntry, NewSession, Node, Nodes, SessionRow, Store, StoreClock, StoreError,
@@ -134,13 +136,22 @@ impl RedisStore {
         call: Call,
         read: impl FnOnce(Answer) -> Result<T, StoreError> + Send,
     ) -> Result<T, StoreError> {
+        self.step(call, |answer| Answer::read(answer, id, &self.keys).and_then(read)).await
+    }
+
+    /// Runs a script that writes. `read` takes the answer apart; what it refuses has written nothing.
+    async fn step<T>(
+        &self,
+        call: Call,
+        read: impl FnOnce(Value) -> Result<T, StoreError> + Send,
+    ) -> Result<T, StoreError> {
         let _call = self.enter()?;
         let mut route = self.servers.route(call.first_key());
         loop {
             let way = route.way().await?;
             let pending = way.lines().settler.begin();
             match call.run(&way).await {
-                Ok(answer) => return self.settle(id, answer, read, &way, pending).await,
+                Ok(answer) => return self.settled(answer, read, &way, pending).await,
                 Err(error) if route.follows(&way, &error).await => pending.done(),
                 Err(error) => {
                     let fault = way.failed(&error, call.first_key()).of_a_write();
@@ -154,15 +165,14 @@ impl RedisStore {
     }
 
     /// Waits until what was answered is as durable as asked.
-    async fn settle<T>(
+    async fn settled<T>(
         &self,
-        id: &SessionId,
         answer: Value,
-        read: impl FnOnce(Answer) -> Result<T, StoreError> + Send,
+        read: impl FnOnce(Value) -> Result<T, StoreError> + Send,
         way: &Way,
         pending: Pending<'_>,
     ) -> Result<T, StoreError> {
-        let outcome = match Answer::read(answer, id, &self.keys).and_then(read) {
+        let outcome = match read(answer) {
             Ok(outcome) => outcome,
             Err(refused) => {
                 pending.done();
@@ -329,6 +339,10 @@ impl Store for RedisStore {
     async fn interrupted(&self) -> Result<Vec<Interrupted>, StoreError> {
         let _call = self.enter()?;
         running::marked(&self.servers, &self.keys, self.clock.now_ms()).await
+    }
+
+    fn jobs(&self) -> &dyn Jobs {
+        self
     }
 
     fn node(&self) -> &Node {

@@ -20,7 +20,7 @@ pub(super) struct Text {
 
 macro_rules! script {
     ($name:ident, $($part:literal),+) => {
-        pub(super) static $name: Text = Text {
+        pub(in crate::store::redis) static $name: Text = Text {
             text: concat!("#!lua\n", $(include_str!($part)),+),
             script: LazyLock::new(|| Script::new(concat!("#!lua\n", $(include_str!($part)),+))),
         };
@@ -36,6 +36,19 @@ script!(RELEASE, "scripts/common.lua", "scripts/release.lua");
 script!(RENEW, "scripts/common.lua", "scripts/renew.lua");
 script!(RING, "scripts/common.lua", "scripts/ring.lua");
 script!(SETTLED, "scripts/common.lua", "scripts/settled.lua");
+
+/// The scripts of the inference queue.
+pub(super) mod jobs {
+    use super::{LazyLock, Script, Text};
+
+    script!(ADD, "scripts/common.lua", "scripts/jobs/common.lua", "scripts/jobs/add.lua");
+    script!(TAKE, "scripts/common.lua", "scripts/jobs/common.lua", "scripts/jobs/take.lua");
+    script!(RENEW, "scripts/common.lua", "scripts/jobs/common.lua", "scripts/jobs/renew.lua");
+    script!(SETTLE, "scripts/common.lua", "scripts/jobs/common.lua", "scripts/jobs/settle.lua");
+    script!(CANCEL, "scripts/common.lua", "scripts/jobs/common.lua", "scripts/jobs/cancel.lua");
+    script!(RETRY, "scripts/common.lua", "scripts/jobs/common.lua", "scripts/jobs/retry.lua");
+    script!(LOOK, "scripts/common.lua", "scripts/jobs/common.lua", "scripts/jobs/look.lua");
+}
 
 /// A call of a script.
 pub(super) struct Call {

@@ -3,9 +3,10 @@
 -- ARGV 1 a key like those of a session.
 -- Answers their names.
 local commands = {
-  {'DEL'}, {'EXISTS'}, {'GET'}, {'HDEL', 'f'}, {'HEXISTS', 'f'}, {'HGET', 'f'}, {'HLEN'}, {'HMGET', 'f'}, {'HSET', 'f', 'v'},
+  {'DEL'}, {'EXISTS'}, {'GET'}, {'HDEL', 'f'}, {'HEXISTS', 'f'}, {'HGET', 'f'}, {'HGETALL'},
+  {'HINCRBY', 'f', '1'}, {'HLEN'}, {'HMGET', 'f'}, {'HSET', 'f', 'v'},
   {'LLEN'}, {'PEXPIRE', '1'}, {'RPUSH', 'v'}, {'SET', 'v'}, {'TYPE'}, {'XADD', '*', 'f', 'v'}, {'XDEL', '1'}, {'XLEN'},
-  {'XRANGE', '-', '+'}, {'XTRIM', 'MAXLEN', '1'}, {'ZADD', '1', 'm'}, {'ZCARD'}, {'ZRANGE', '0', '0'}, {'ZRANGEBYLEX', '-', '+'}, {'ZREM', 'm'},
+  {'XRANGE', '-', '+'}, {'XTRIM', 'MAXLEN', '1'}, {'ZADD', '1', 'm'}, {'ZCARD'}, {'ZLEXCOUNT', '-', '+'}, {'ZRANGE', '0', '0'}, {'ZRANGEBYLEX', '-', '+'}, {'ZREM', 'm'},
 }
 local missing = {}
 for _, command in ipairs(commands) do

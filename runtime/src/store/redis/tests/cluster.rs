@@ -23,6 +23,7 @@ async fn conforms_on_three_nodes() {
     let other: Arc<dyn Store> = open().await;
     let subject = Subject { store: open().await, clock: clock.clone(), other: Some(other) };
     conformance::all(&subject).await;
+    crate::store::jobs::all(&subject).await;
     conformance::closed(&subject).await;
     // Each node has its part.
     for server in &nodes.servers {

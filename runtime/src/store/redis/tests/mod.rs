@@ -3,6 +3,7 @@
 mod cluster;
 mod durable;
 mod faults;
+mod jobs;
 mod members;
 mod nodes;
 mod scripts;
@@ -22,6 +23,7 @@ use super::*;
 use crate::store::Delivered;
 use crate::store::conformance::{self, START_MS, Subject, entries, new_session};
 use crate::store::histories::{agree, step};
+use crate::store::jobs as queue;
 
 /// Longer than any test waits.
 const LEASE: Duration = Duration::from_secs(300);
@@ -55,7 +57,9 @@ async fn conforms() {
     let other: Arc<dyn Store> = open(&server, &clock).await;
     let subject = Subject { store: open(&server, &clock).await, clock, other: Some(other) };
     conformance::all(&subject).await;
+    queue::all(&subject).await;
     conformance::closed(&subject).await;
+    queue::closed(&subject).await;
     // Everything is below the prefix: two of them can share a database.
     let keys: Vec<String> = server.ask(&["KEYS", "*"]).await;
     assert!(keys.len() > 10 && keys.iter().all(|key| key.starts_with("test:{")), "{keys:?}");
@@ -98,6 +102,16 @@ proptest! {
         runtime.block_on(async {
             let server = Server::start().await;
             agree(true, async |clock| open(&server, &clock).await, steps).await;
+        });
+    }
+
+    // The same of the inference queue.
+    #[test]
+    fn the_queue_agrees_with_the_model(steps in prop::collection::vec(queue::tests::step(), 1..60)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let server = Server::start().await;
+            queue::tests::agree(true, async |clock| open(&server, clock).await, steps).await;
         });
     }
 }

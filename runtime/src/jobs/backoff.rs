@@ -1,0 +1,84 @@
+//! When a failed attempt is repeated, and whether.
+
+use std::time::Duration;
+
+/// The longest wait before the second attempt; it doubles.
+const FIRST: Duration = Duration::from_secs(1);
+/// The longest wait of our own.
+const LONGEST: Duration = Duration::from_secs(5 * 60);
+/// The longest that whoever refused may ask for.
+const ASKED: Duration = Duration::from_secs(15 * 60);
+
+/// How long to wait after so many attempts: anything up to a bound that doubles (full jitter), so that jobs which failed
+/// together do not come back together. What whoever refused asked for comes before it. `draw` is a random number.
+pub(super) fn backoff(attempts: u32, asked: Option<Duration>, draw: u64) -> Duration {
+    let bound = FIRST.saturating_mul(1 << attempts.saturating_sub(1).min(16)).min(LONGEST);
+    let bound_ms = u64::try_from(bound.as_millis()).unwrap_or(u64::MAX);
+    let jitter_ms = (u128::from(draw) * u128::from(bound_ms.saturating_add(1))) >> 64;
+    asked.unwrap_or_default().min(ASKED).saturating_add(Duration::from_millis(u64::try_from(jitter_ms).unwrap_or(0)))
+}
+
+/// Whether time may mend what an attempt failed with. What the request, the contract or the configuration is at fault for
+/// fails the same way again.
+pub(super) fn may_pass(code: &str) -> bool {
+    matches!(
+        code,
+        "model_rate_limited"
+            | "model_busy"
+            | "model_unavailable"
+            | "model_timeout"
+            | "model_stalled"
+            | "model_overdue"
+            | "model_cut"
+            | "model_bad_stream"
+            | "internal"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ModelError;
+
+    // Fails when waits do not grow, have no end, are all alike, or a server that asks for time is not given it.
+    #[test]
+    fn waits_are_spread_below_a_bound_that_doubles() {
+        for (attempts, bound_ms) in
+            [(1, 1_000), (2, 2_000), (4, 8_000), (9, 256_000), (10, 300_000), (u32::MAX, 300_000)]
+        {
+            let wait = |draw| backoff(attempts, None, draw).as_millis();
+            assert_eq!((wait(0), wait(u64::MAX)), (0, bound_ms));
+            assert_eq!(wait(u64::MAX / 2), bound_ms / 2);
+        }
+        let asked = Some(Duration::from_secs(30));
+        assert_eq!(backoff(1, asked, 0), Duration::from_secs(30));
+        assert_eq!(backoff(1, asked, u64::MAX), Duration::from_secs(31));
+        assert_eq!(backoff(1, Some(Duration::from_secs(86_400)), 0), ASKED);
+    }
+
+    // Fails when a request that is wrong is repeated, or an outage kills a job at its first attempt.
+    #[test]
+    fn only_what_may_pass_is_tried_again() {
+        let text = || "x".to_owned();
+        let passing = [
+            ModelError::RateLimited { message: text(), retry_after: None },
+            ModelError::Busy { retry_after: FIRST },
+            ModelError::Unavailable(text()),
+            ModelError::FirstTextTimeout(FIRST),
+            ModelError::Stalled(FIRST),
+            ModelError::Overdue(FIRST),
+            ModelError::Cut(text()),
+            ModelError::BadStream(text()),
+        ];
+        assert!(passing.iter().all(|error| may_pass(error.code())));
+        let lasting = [
+            ModelError::Rejected { status: 400, message: text() },
+            ModelError::Auth { status: 401, message: text() },
+            ModelError::NoRoute { role: text(), route: text() },
+            ModelError::TooLarge { what: "answer", limit: 1 },
+            ModelError::Config(text()),
+        ];
+        assert!(lasting.iter().all(|error| !may_pass(error.code())));
+        assert!(["role_not_found", "message_too_long", "reply_too_long"].iter().all(|code| !may_pass(code)));
+    }
+}

@@ -1,0 +1,57 @@
+//! What the session remembers of its connections and its log, as its owner asks and tells.
+
+use super::super::error::SessionError;
+use super::super::places::Attempt;
+use super::super::saved::admit;
+use super::Machine;
+use crate::ids::{Epoch, Seq, TokenGeneration};
+
+impl Machine {
+    /// The first sequence id that a client of an earlier epoch has otherwise than the log.
+    pub(in crate::session) fn forked(&self, current: Epoch, epoch: Epoch, last_seq: Seq) -> Option<Seq> {
+        self.saved.forked(current, epoch, last_seq)
+    }
+
+    /// Refuses a token that was renewed, once the new one was used.
+    pub(in crate::session) fn admit(&self, generation: TokenGeneration) -> Result<(), SessionError> {
+        admit(self.saved.token_generation(), generation)
+    }
+
+    /// A connection is about to open with a token of this generation.
+    pub(in crate::session) fn use_token(&mut self, generation: TokenGeneration) {
+        self.pending.changed |= self.saved.use_token(generation);
+    }
+
+    /// The last attempt to connect that was let in.
+    pub(in crate::session) fn latest(&self) -> Option<Attempt> {
+        self.saved.latest()
+    }
+
+    /// A connection is let in. It is saved with whatever changes next, or at once where another process may serve the
+    /// session then.
+    pub(in crate::session) fn let_in(&mut self, attempt: Option<Attempt>, at_once: bool) {
+        self.saved.let_in(attempt);
+        self.pending.changed |= at_once;
+    }
+
+    /// Whether a client has messages that the store lost, whose numbers nobody else has.
+    pub(in crate::session) fn lost(&self, current: Epoch, epoch: Epoch, last_seq: Seq) -> bool {
+        self.saved.lost(current, epoch, last_seq)
+    }
+
+    /// Notes where the store's data is, for the next step: that is made only if nothing is lost of the log.
+    pub(in crate::session) fn set_lineage(&mut self, lineage: String) {
+        self.saved.set_lineage(lineage);
+    }
+
+    /// An epoch is about to begin with this sequence id.
+    pub(in crate::session) fn begin_epoch(&mut self, epoch: Epoch, first: Seq) {
+        self.saved.begin_epoch(epoch, first);
+        self.pending.changed = true;
+    }
+
+    /// The log goes on elsewhere, because the store lost a tail. Only when everything is committed.
+    pub(in crate::session) fn skip_to(&mut self, head: Seq) {
+        self.head = head;
+    }
+}

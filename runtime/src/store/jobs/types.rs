@@ -1,0 +1,289 @@
+//! What the queue keeps and answers.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::SessionId;
+
+/// How urgent a job is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Priority {
+    /// Before all others that came within a minute.
+    High,
+    /// The usual one.
+    #[default]
+    Normal,
+    /// When there is nothing else to do, and after ten minutes like the others.
+    Low,
+}
+
+impl Priority {
+    /// Every priority, the most urgent first.
+    pub const ALL: [Self; 3] = [Self::High, Self::Normal, Self::Low];
+
+    /// How much later than its arrival a job counts as due, ms.
+    #[must_use]
+    pub fn patience_ms(self) -> u64 {
+        match self {
+            Self::High => 0,
+            Self::Normal => 60 * 1_000,
+            Self::Low => 10 * 60 * 1_000,
+        }
+    }
+
+    /// As it is written.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::High => "high",
+            Self::Normal => "normal",
+            Self::Low => "low",
+        }
+    }
+}
+
+/// How a job stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum JobState {
+    /// It waits for its first attempt.
+    Queued,
+    /// Somebody tries it.
+    Running,
+    /// An attempt failed; it waits for the next one.
+    Retrying,
+    /// Its reply is in the session.
+    Done,
+    /// Given up: its last error says why.
+    Dead,
+    /// Cancelled before it had a reply.
+    Cancelled,
+    /// Its time was over before it was tried.
+    Expired,
+}
+
+impl JobState {
+    /// Every state.
+    pub const ALL: [Self; 7] =
+        [Self::Queued, Self::Running, Self::Retrying, Self::Done, Self::Dead, Self::Cancelled, Self::Expired];
+
+    /// As it is written.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Retrying => "retrying",
+            Self::Done => "done",
+            Self::Dead => "dead",
+            Self::Cancelled => "cancelled",
+            Self::Expired => "expired",
+        }
+    }
+
+    /// Whether nothing happens to it any more, unless somebody asks for it.
+    #[must_use]
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Done | Self::Dead | Self::Cancelled | Self::Expired)
+    }
+}
+
+impl FromStr for JobState {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Self::ALL.into_iter().find(|state| state.name() == text).ok_or(())
+    }
+}
+
+/// Why an attempt failed, as clients may see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobFault {
+    /// A stable code.
+    pub code: String,
+    /// For people; without secrets.
+    pub message: String,
+}
+
+/// A job as it is posted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewJob {
+    /// Whose turn answers it.
+    pub session: SessionId,
+    /// The caller's idempotency key: 1–128 letters, digits and `.`, `_`, `:`, `~`, `-`.
+    pub id: String,
+    /// What is asked.
+    pub text: String,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// For how long it is of use, measured from its arrival: it is not begun later.
+    pub expires_in: Option<Duration>,
+    /// Attempts after which it is given up, from 1.
+    pub max_attempts: u32,
+}
+
+/// A job as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    /// Whose turn answers it.
+    #[serde(with = "as_text")]
+    pub session: SessionId,
+    /// The caller's idempotency key.
+    pub id: String,
+    /// What is asked; empty once it is done, cancelled or expired.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub text: String,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// How it stands.
+    pub state: JobState,
+    /// Attempts that ended with a failure.
+    pub attempts: u32,
+    /// Attempts after which it is given up.
+    pub max_attempts: u32,
+    /// When it was posted, ms since the Unix epoch. With session and id, this tells it from all others.
+    pub created_ms: u64,
+    /// When its state changed last.
+    pub updated_ms: u64,
+    /// From when on it is not begun any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_ms: Option<u64>,
+    /// When its turn is: what is due first goes first.
+    pub due_ms: u64,
+    /// Its number in the order of arrival, for those that are due at once.
+    pub arrival: u64,
+    /// Before when it is not tried; 0 for at once.
+    pub not_before_ms: u64,
+    /// It runs and is to be cancelled.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cancelling: bool,
+    /// Who tries it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// Until when, ms since the Unix epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease_ms: Option<u64>,
+    /// Why the last attempt failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<JobFault>,
+}
+
+impl Job {
+    /// Its place among the dead letters, for [`Jobs::dead`](super::Jobs::dead).
+    #[must_use]
+    pub fn place(&self) -> String {
+        format!("{:020}{}/{}", self.updated_ms, self.session, self.id)
+    }
+
+    /// What its taker says of it.
+    #[must_use]
+    pub fn claim(&self, token: &str) -> JobClaim {
+        JobClaim { session: self.session.clone(), id: self.id.clone(), token: token.to_owned() }
+    }
+}
+
+/// A job that somebody has taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobClaim {
+    /// Its session.
+    pub session: SessionId,
+    /// Its id.
+    pub id: String,
+    /// What it was taken with.
+    pub token: String,
+}
+
+/// How much may wait, jobs that run included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JobLimits {
+    /// Of all sessions.
+    pub all: usize,
+    /// Of one session.
+    pub session: usize,
+}
+
+/// The outcome of an add.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Added {
+    /// It waits.
+    Fresh(Job),
+    /// There is one of this id already, which stands like this.
+    Known(Job),
+    /// As many wait as may; nothing was changed.
+    Full(Waiting),
+}
+
+/// Whose jobs are too many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waiting {
+    /// Those of all sessions.
+    All,
+    /// Those of this session.
+    Session,
+}
+
+/// The outcome of a retry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Retried {
+    /// It waits again.
+    Queued(Job),
+    /// It is no dead letter; it stands like this.
+    NotDead(Job),
+    /// As many wait as may; nothing was changed.
+    Full(Waiting),
+    /// It is not known.
+    Unknown,
+}
+
+/// What became of a job that was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Settlement {
+    /// Its reply is in the session.
+    Done,
+    /// It was cancelled before it had one.
+    Cancelled,
+    /// An attempt failed: it is tried again, not before so long from now, unless its attempts are used up or it is to be
+    /// cancelled.
+    Failed(JobFault, Duration),
+    /// An attempt failed, and another one would too: it is a dead letter.
+    Dead(JobFault),
+    /// It was not tried: it waits again, for so long at least.
+    PutBack(Duration),
+}
+
+/// How many jobs there are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Depth {
+    /// By priority and state; those without any may be left out.
+    pub counts: BTreeMap<(Priority, JobState), u64>,
+    /// Since when the oldest waits that is neither done nor given up, ms since the Unix epoch.
+    pub oldest_ms: Option<u64>,
+}
+
+impl fmt::Display for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::All => "the queue",
+            Self::Session => "the session's queue",
+        })
+    }
+}
+
+mod as_text {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    use crate::ids::SessionId;
+
+    pub(super) fn serialize<S: Serializer>(id: &SessionId, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(id.as_str())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<SessionId, D::Error> {
+        String::deserialize(from)?.parse().map_err(D::Error::custom)
+    }
+}
