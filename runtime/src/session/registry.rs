@@ -131,7 +131,12 @@ impl Deps {
     async fn wake(self: &Arc<Self>, id: &SessionId, nap: Nap) -> Result<Option<mpsc::Sender<Command>>, SessionError> {
         self.may_start()?;
         let row = self.store.session(id).await?.ok_or_else(|| SessionError::NoSession(id.clone()))?;
-        let Some(fence) = row.fence().filter(|_| self.is_ours(id, &row)) else { return Ok(None) };
+        // Also where nobody has it, since the store lost the claim or another process gave it back: otherwise it would stay
+        // as it is, and whoever finds it so would try for ever.
+        if !self.is_ours(id, &row) {
+            return Ok(None);
+        }
+        let Some(fence) = row.fence() else { return Ok(None) };
         let loaded = self.load(Owned { row, fence }).await?;
         self.start(id, Some(nap), loaded)
     }
@@ -143,7 +148,8 @@ impl Deps {
         let lost = places.take_asleep(id, |_, asleep| !asleep.is_of(row));
         drop(places);
         let Some(asleep) = lost else { return true };
-        tracing::warn!(session = %id, head = row.head, "a session is another server's since it fell asleep here");
+        let owner = row.hold.as_ref().map(|hold| hold.owner.as_str());
+        tracing::warn!(session = %id, head = row.head, owner, "a session is not this server's any more since it fell asleep here");
         asleep.let_go(&self.metrics, close::HANDOVER, "another server has the session now");
         false
     }
