@@ -144,6 +144,7 @@ impl Actor {
             Event::Assembled(Err(error)) => {
                 // What is said lives elsewhere: a damaged inbox does not take the session with it.
                 tracing::error!(session = %self.id, %error, "the waiting messages cannot be read and stay where they are");
+                self.deps.look_again(&self.id, &error);
                 self.settle_courier();
             }
             Event::Detached => drop(self.detach()),

@@ -14,6 +14,7 @@ mod event;
 mod forks;
 mod generation;
 mod line;
+mod looks;
 mod lost;
 mod nodes;
 mod ownership;

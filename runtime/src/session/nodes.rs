@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use parking_lot::Mutex;
-use rolecall_wire::close;
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
 use super::error::SessionError;
 use super::event::Command;
+use super::looks::Looks;
 use super::places::{Attempt, Found};
 use super::registry::Deps;
 use crate::clock;
@@ -23,7 +23,7 @@ use crate::store::{Interrupted, Lease, Node, Nodes, Ring, StoreError};
 const LISTEN: Duration = Duration::from_millis(50);
 /// Things heard that are seen to at once; others wait.
 const HEARD: usize = 1_024;
-/// Sessions looked at or taken over at once.
+/// Sessions taken over at once.
 const AT_ONCE: usize = 64;
 /// How often a process that hands its sessions over looks whether all have gone.
 const GONE: Duration = Duration::from_millis(50);
@@ -35,6 +35,7 @@ const HOPELESS: usize = 10_000;
 pub(super) struct Standing {
     /// Since when it has had its lease without a gap, ms of the process's clock.
     held_since_ms: Mutex<Option<u64>>,
+    pub(super) looks: Looks,
     hopeless: Mutex<HashSet<SessionId>>,
 }
 
@@ -52,10 +53,14 @@ impl Deps {
         if self.store.nodes().is_none() {
             return;
         }
-        let (listening, leasing) = (Arc::clone(self), Arc::clone(self));
+        let (listening, looking, leasing) = (Arc::clone(self), Arc::clone(self), Arc::clone(self));
         self.shutdown.spawn(async move {
             let stop = listening.stop.clone();
             let _ = stop.run_until_cancelled(Box::pin(listening.listen())).await;
+        });
+        self.shutdown.spawn(async move {
+            let stop = looking.stop.clone();
+            let _ = stop.run_until_cancelled(Box::pin(looking.keep_looking())).await;
         });
         self.shutdown.spawn(async move {
             let stop = leasing.stop.clone();
@@ -67,10 +72,23 @@ impl Deps {
     async fn listen(self: &Arc<Self>) {
         let Some(nodes) = self.store.nodes() else { return };
         let places = Arc::new(Semaphore::new(HEARD));
+        let mut deaf = false;
         loop {
             sleep(LISTEN).await;
-            // A store that does not answer is told of by others.
-            for ring in nodes.rings().await.unwrap_or_default() {
+            let rings = match nodes.rings().await {
+                Ok(rings) => rings,
+                Err(error) => {
+                    if !std::mem::replace(&mut deaf, true) {
+                        tracing::warn!(%error, "cannot hear what other servers say; every session is looked at when that is over");
+                    }
+                    continue;
+                }
+            };
+            // What an answer had that never came is gone, and nobody says it again.
+            if std::mem::take(&mut deaf) {
+                self.standing.looks.all();
+            }
+            for ring in rings {
                 let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
                 let (deps, stop) = (Arc::clone(self), self.stop.clone());
                 // Each by itself: one session that takes its time keeps no other waiting.
@@ -87,7 +105,7 @@ impl Deps {
             Ring::Posted(id, urgent) => self.hand_over(&id, Command::Posted(urgent)).await,
             Ring::Release(id, instance, attempt) => self.let_go(&id, Attempt { instance, attempt }).await,
             Ring::Taken(id) => self.look_at(&id).await,
-            Ring::Everything => self.look_at_everything().await,
+            Ring::Everything => self.standing.looks.all(),
         }
     }
 
@@ -107,31 +125,6 @@ impl Deps {
             }
             Found::Nowhere => {}
         }
-    }
-
-    /// Looks whether a session is this process's still, and whether messages wait for it.
-    async fn look_at(self: &Arc<Self>, id: &SessionId) {
-        let found = self.places.lock().find(id);
-        match found {
-            Found::Awake(mailbox) => drop(mailbox.send(Command::Look).await),
-            Found::Asleep(_) => {
-                let Ok(Some(row)) = self.store.session(id).await else { return };
-                let asleep = self.places.lock().take_asleep(id, |_, asleep| !asleep.is_of(&row));
-                if let Some(asleep) = asleep {
-                    asleep.let_go(&self.metrics, close::HANDOVER, "another server has the session now");
-                } else if self.store.inbox(id, clock::unix_ms(), 1).await.is_ok_and(|waiting| !waiting.is_empty()) {
-                    self.hand_over(id, Command::Posted(false)).await;
-                }
-            }
-            Found::Nowhere => {}
-        }
-    }
-
-    /// After a time in which others may have taken this process for dead, or what it was told was lost.
-    async fn look_at_everything(self: &Arc<Self>) {
-        let ids = self.places.lock().ids();
-        tracing::info!(sessions = ids.len(), "looking which sessions are this server's still");
-        stream::iter(ids).for_each_concurrent(AT_ONCE, |id| async move { self.look_at(&id).await }).await;
     }
 
     /// Renews the lease, and looks for sessions that nobody serves any more.
@@ -160,11 +153,7 @@ impl Deps {
             Ok(Lease::Lapsed) => {
                 *self.standing.held_since_ms.lock() = Some(clock::monotonic_ms());
                 tracing::warn!("this server's lease had lapsed; others may have taken its sessions");
-                let deps = Arc::clone(self);
-                self.shutdown.spawn(async move {
-                    let stop = deps.stop.clone();
-                    let _ = stop.run_until_cancelled(Box::pin(deps.look_at_everything())).await;
-                });
+                self.standing.looks.all();
             }
             Ok(Lease::Foreign(other)) => {
                 *self.standing.held_since_ms.lock() = None;
@@ -175,8 +164,9 @@ impl Deps {
                     "another running server has this node-id, and takes this one's sessions; give each its own"
                 );
             }
-            Err(error) => tracing::debug!(%error, "the lease cannot be renewed now"),
+            Err(error) => return tracing::debug!(%error, "the lease cannot be renewed now"),
         }
+        self.standing.looks.store_answers();
     }
 
     /// Sends all clients to other processes, one after the other over so long, and waits until they have gone or that time

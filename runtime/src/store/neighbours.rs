@@ -1,35 +1,47 @@
 //! Processes on one store in memory, for tests: who lives is what a test says.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
 
-use super::{Lease, Node, Nodes, Ring, StoreError};
+use super::{HEARD_AT_ONCE, Lease, Node, Nodes, RedisFault, Ring, StoreError};
 
 /// One of them. Cloning shares what they know.
 #[derive(Debug, Clone)]
 pub(crate) struct Neighbours {
     node: Node,
     living: Arc<Mutex<HashMap<Node, Vec<Ring>>>>,
+    /// Whose next answer is lost.
+    deaf: Arc<Mutex<HashSet<Node>>>,
 }
 
 impl Neighbours {
     /// Nobody yet.
     pub(crate) fn new() -> Self {
-        Self { node: Node::only(), living: Arc::default() }
+        Self { node: Node::only(), living: Arc::default(), deaf: Arc::default() }
     }
 
     /// One of this name.
     pub(super) fn of(&self, node: &Node) -> Self {
-        Self { node: node.clone(), living: Arc::clone(&self.living) }
+        Self { node: node.clone(), living: Arc::clone(&self.living), deaf: Arc::clone(&self.deaf) }
     }
 
     /// The lease of a node lapses.
     pub(crate) fn lapse(&self, node: &Node) {
         self.living.lock().remove(node);
+    }
+
+    /// The next thing that a node is told is lost with the answer that has it.
+    pub(crate) fn lose_next(&self, node: &Node) {
+        self.deaf.lock().insert(node.clone());
+    }
+
+    /// How much waits for a node to hear it.
+    pub(crate) fn waiting(&self, node: &Node) -> usize {
+        self.living.lock().get(node).map_or(0, Vec::len)
     }
 }
 
@@ -69,6 +81,13 @@ impl Nodes for Neighbours {
     }
 
     async fn rings(&self) -> Result<Vec<Ring>, StoreError> {
-        Ok(self.living.lock().get_mut(&self.node).map(std::mem::take).unwrap_or_default())
+        let mut living = self.living.lock();
+        let Some(rings) = living.get_mut(&self.node) else { return Ok(Vec::new()) };
+        let heard: Vec<Ring> = rings.drain(..rings.len().min(HEARD_AT_ONCE)).collect();
+        if !heard.is_empty() && self.deaf.lock().remove(&self.node) {
+            let (server, detail) = ("a test".to_owned(), "the answer is lost".to_owned());
+            return Err(RedisFault::Unreachable { server, detail }.into());
+        }
+        Ok(heard)
     }
 }

@@ -3,6 +3,7 @@ mod faults;
 mod lifecycle;
 mod machine;
 mod nodes;
+mod missed;
 mod offline;
 mod replies;
 

@@ -1,0 +1,100 @@
+//! What a process does about things that it was told and did not hear. Time is paused.
+
+use super::*;
+use crate::ids::SessionId;
+use crate::store::neighbours::Neighbours;
+use crate::store::{Node, Ring};
+
+/// Two processes on one store, the first of which may lose it.
+struct Two {
+    one: House,
+    other: House,
+    /// The first one's.
+    store: Arc<MemoryStore>,
+    neighbours: Neighbours,
+}
+
+impl Two {
+    async fn begin() -> Self {
+        let (first, neighbours) = (MemoryStore::new(), Neighbours::new());
+        let store = Arc::new(first.beside(&neighbours));
+        let one = House::on(store.clone(), &["Yes."], ROLE, true);
+        let other = House::on(Arc::new(first.beside(&neighbours)), &["Yes."], ROLE, true);
+        for house in [&one, &other] {
+            house.permits.add_permits(9);
+            house.sessions.begin().await.unwrap();
+        }
+        Self { one, other, store, neighbours }
+    }
+
+    async fn ring(&self, ring: Ring) {
+        let nodes = self.other.store.nodes().unwrap();
+        assert!(nodes.ring(self.one.store.node(), &ring).await.unwrap());
+    }
+
+    async fn owner(&self, id: &SessionId) -> Option<Node> {
+        self.store.session(id).await.unwrap().unwrap().hold.map(|hold| hold.owner)
+    }
+
+    async fn end(self) {
+        self.one.end().await;
+        self.other.end().await;
+    }
+}
+
+async fn is_delivered(client: &mut Client, biz_id: &str) {
+    let said = client.next().await;
+    assert!(matches!(&said.body, Body::Delivery { parts, .. } if parts == &[biz_id]), "{said:?}");
+}
+
+// Fails when a post that another process acknowledged waits for ever because the answer that told of it was lost: nobody says
+// it again.
+#[tokio::test(start_paused = true)]
+async fn what_was_lost_on_its_way_is_looked_for() {
+    let two = Two::begin().await;
+    let id = two.one.session().await;
+    let mut client = two.one.attach(&id, 0).await;
+    for (biz_id, awake) in [("a", true), ("b", false)] {
+        if !awake {
+            tokio::time::sleep(A_WHILE).await;
+        }
+        assert_eq!(two.one.sessions.0.is_awake(&id), awake);
+        two.neighbours.lose_next(two.one.store.node());
+        assert_eq!(two.other.sessions.post(&id, message(biz_id)).await.unwrap(), Posted::Queued);
+        is_delivered(&mut client, biz_id).await;
+    }
+    drop(client);
+    two.end().await;
+}
+
+// Fails when a session that could not be looked at, because the store was away just then, is not looked at again: its client
+// would not hear that it is another's, or that a message waits.
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_looked_at_is_looked_at_again() {
+    let two = Two::begin().await;
+    let (id, lost) = (two.one.session().await, two.one.session().await);
+    let mut client = two.one.attach(&id, 0).await;
+    let mut of_lost = two.one.attach(&lost, 0).await;
+    for (biz_id, awake) in [("a", true), ("b", false)] {
+        if !awake {
+            tokio::time::sleep(A_WHILE).await;
+        }
+        assert_eq!(two.one.sessions.0.is_awake(&id), awake);
+        two.store.set_away(true);
+        if awake {
+            assert_eq!(two.other.sessions.post(&id, message(biz_id)).await.unwrap(), Posted::Queued);
+        } else {
+            let message = crate::offline::encode(&message(biz_id), u64::MAX);
+            two.other.store.enqueue(&id, message).await.unwrap();
+            two.other.store.claim(&lost, Some(two.one.store.node()), crate::store::Fence::certain(7)).await.unwrap();
+            two.ring(Ring::Taken(id.clone())).await;
+            two.ring(Ring::Taken(lost.clone())).await;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        two.store.set_away(false);
+        is_delivered(&mut client, biz_id).await;
+    }
+    assert!(matches!(of_lost.control().await, Control::Close { code: rolecall_wire::close::HANDOVER, .. }));
+    drop((client, of_lost));
+    two.end().await;
+}
