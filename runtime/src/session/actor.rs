@@ -70,7 +70,7 @@ impl Actor {
         let id = row.created.id;
         let outbox = Outbox::new(deps.store.clone(), id.clone(), fence, row.head);
         let mut machine = Machine::new(saved, row.head);
-        let (start, latest) = (machine.recover(said), machine.latest());
+        let (start, latest) = (machine.go_on(said), machine.latest());
         let mut actor = Self {
             deps,
             id,

@@ -23,6 +23,7 @@ mod places;
 mod registry;
 mod saved;
 mod state;
+mod spoken;
 #[cfg(test)]
 mod tests;
 pub mod turn;

@@ -21,9 +21,9 @@ use super::saved::Saved;
 use super::state::ConnectionId;
 use super::turn::Turns;
 use crate::contracts::Contracts;
-use crate::ids::{Seq, SessionId};
+use crate::ids::SessionId;
 use crate::offline::{Assembly, Window};
-use crate::outbox::{self, ReplyText};
+use crate::outbox::ReplyText;
 use crate::shutdown::Shutdown;
 use crate::store::{Fence, Node, SessionRow, Store, StoreError};
 use crate::telemetry::Metrics;
@@ -33,8 +33,6 @@ use crate::telemetry::Metrics;
 const ACTORS: usize = 100_000;
 /// Commands that may wait for an actor; further ones wait in their callers.
 const MAILBOX: usize = 32;
-/// Log entries read at once when an interrupted reply is looked up.
-const PAGE: usize = 32;
 
 /// What sessions share.
 pub(super) struct Deps {
@@ -65,8 +63,8 @@ pub(super) struct Loaded {
     /// What this process's writes to it are known by.
     pub(super) fence: Fence,
     pub(super) saved: Saved,
-    /// What an interrupted reply had said.
-    pub(super) said: ReplyText,
+    /// What an interrupted reply had said; `None` when that is not known any more.
+    pub(super) said: Option<ReplyText>,
 }
 
 /// An actor's place among those in memory, which it leaves however it ends, also by a panic.
@@ -350,24 +348,7 @@ impl Deps {
         if lineage.doubts(saved.lineage()) && row.head > 0 && !self.places.lock().proves(id, &row) {
             self.begin_behind_a_loss(&mut row, &mut saved).await?;
         }
-        let said = match &saved.running {
-            Some(running) => self.said(id, running.turn, running.seq).await?,
-            None => ReplyText::default(),
-        };
+        let said = self.said(&row, &saved).await?;
         Ok(Loaded { row, fence, saved, said })
-    }
-
-    /// What an unfinished reply has said, behind the user's message.
-    async fn said(&self, id: &SessionId, turn: u64, behind: Seq) -> Result<ReplyText, StoreError> {
-        let mut said = ReplyText::default();
-        let mut from = behind.saturating_add(1);
-        loop {
-            let entries = self.store.read(id, from, PAGE).await?;
-            let Some(last) = entries.last() else { return Ok(said) };
-            from = last.seq.saturating_add(1);
-            for entry in &entries {
-                said.recover(turn, &outbox::decode(entry)?);
-            }
-        }
     }
 }

@@ -6,6 +6,7 @@ use rolecall_wire::heartbeat::Learned;
 use super::error::SessionError;
 use super::forks::Fork;
 use super::places::Attempt;
+use super::spoken::Spoken;
 use super::turn::{Line, Speaker};
 use crate::dialogue::{self, Keep};
 use crate::ids::{Seq, SessionId, TokenGeneration};
@@ -63,6 +64,9 @@ pub(super) struct Saved {
     /// The line of copies that the store's data was in when this was written; nothing where the store loses nothing.
     #[prost(string, tag = "13")]
     lineage: String,
+    /// What the running reply had said when it was saved last; nothing while the log has all of it.
+    #[prost(message, optional, tag = "17")]
+    pub(super) spoken: Option<Spoken>,
 }
 
 /// The one part of it that reading the log needs; the rest is passed over.

@@ -252,6 +252,7 @@ impl Machine {
         let detail = format!("its head is {committed}, not {planned}: there is another writer");
         Err(StoreError::Corrupt { what: "the log of a session".to_owned(), detail })
     }
+        self.pending.changed |= self.saved.keep_said(&self.said, self.head);
 
     /// Takes the next step, to be committed with the state if it changed.
     pub(super) fn take(&mut self) -> (Pending, Option<Vec<u8>>) {
@@ -349,6 +350,7 @@ impl Machine {
         None
     }
 
+        self.saved.spoken = None;
     fn finish(&mut self, now_ms: u64, outcome: Outcome, hits: Vec<Hit>) -> Option<Start> {
         let running = self.saved.running.take()?;
         let said = std::mem::take(&mut self.said);

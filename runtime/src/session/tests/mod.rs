@@ -1,6 +1,7 @@
 mod asleep;
 mod faults;
 mod lifecycle;
+mod long;
 mod machine;
 mod nodes;
 mod missed;
