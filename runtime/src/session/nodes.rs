@@ -17,7 +17,7 @@ use super::places::{Attempt, Found};
 use super::registry::Deps;
 use crate::clock;
 use crate::ids::SessionId;
-use crate::store::{Interrupted, Lease, Node, Nodes, Ring, StoreError};
+use crate::store::{HEARD_AT_ONCE, Interrupted, Lease, Node, Nodes, Ring, StoreError};
 
 /// How often this process listens for what others tell it.
 const LISTEN: Duration = Duration::from_millis(50);
@@ -72,15 +72,19 @@ impl Deps {
     async fn listen(self: &Arc<Self>) {
         let Some(nodes) = self.store.nodes() else { return };
         let places = Arc::new(Semaphore::new(HEARD));
-        let mut deaf = false;
+        let (mut deaf, mut more) = (false, false);
         loop {
-            sleep(LISTEN).await;
+            // Only what there is to hear decides how much is heard: a full batch has others behind it.
+            if !more {
+                sleep(LISTEN).await;
+            }
             let rings = match nodes.rings().await {
                 Ok(rings) => rings,
                 Err(error) => {
                     if !std::mem::replace(&mut deaf, true) {
                         tracing::warn!(%error, "cannot hear what other servers say; every session is looked at when that is over");
                     }
+                    more = false;
                     continue;
                 }
             };
@@ -88,6 +92,7 @@ impl Deps {
             if std::mem::take(&mut deaf) {
                 self.standing.looks.all();
             }
+            more = rings.len() >= HEARD_AT_ONCE;
             for ring in rings {
                 let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
                 let (deps, stop) = (Arc::clone(self), self.stop.clone());

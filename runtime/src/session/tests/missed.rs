@@ -3,7 +3,7 @@
 use super::*;
 use crate::ids::SessionId;
 use crate::store::neighbours::Neighbours;
-use crate::store::{Node, Ring};
+use crate::store::{HEARD_AT_ONCE, Node, Ring};
 
 /// Two processes on one store, the first of which may lose it.
 struct Two {
@@ -96,5 +96,22 @@ async fn what_could_not_be_looked_at_is_looked_at_again() {
     }
     assert!(matches!(of_lost.control().await, Control::Close { code: rolecall_wire::close::HANDOVER, .. }));
     drop((client, of_lost));
+    two.end().await;
+}
+
+// Fails when a process that was told more than it hears at once pauses before it hears the rest: how many sessions may move
+// in a second would follow from how long it sleeps.
+#[tokio::test(start_paused = true)]
+async fn what_waits_is_heard_without_a_pause() {
+    let two = Two::begin().await;
+    for _ in 0..=3 * HEARD_AT_ONCE {
+        two.ring(Ring::Taken(SessionId::random().unwrap())).await;
+    }
+    while two.neighbours.waiting(two.one.store.node()) > 3 * HEARD_AT_ONCE {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    // Time passes only when nobody has anything to do.
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert_eq!(two.neighbours.waiting(two.one.store.node()), 0);
     two.end().await;
 }
