@@ -292,7 +292,7 @@ impl Actor {
 
     fn committed(&mut self, committed: Committed) -> Result<(), StoreError> {
         let Some(flight) = self.in_flight.take() else { return Ok(()) };
-        self.machine.check(committed.head)?;
+        self.machine.check(&self.id, committed.head)?;
         let now_ms = clock::unix_ms();
         for count in flight.counts {
             self.deps.metrics.offline(offline::bucket(count.created_ms, now_ms), count.outcome);

@@ -242,14 +242,18 @@ impl Sessions {
         }
         let visitor = Visitor { hello, generation };
         for _ in 0..ATTEMPTS {
-            let mailbox = self.0.actor(id, Some(visitor)).await?;
+            let mailbox = match self.0.actor(id, Some(visitor)).await {
+                Err(SessionError::Store(error)) if error.is_stale() => continue,
+                outcome => outcome?,
+            };
             let (answer, attached) = oneshot::channel();
             if mailbox.send(Command::Attach(Box::new(hello.clone()), generation, answer)).await.is_err() {
                 continue;
             }
             match attached.await {
-                // This process was the owner no longer, and did not know it yet.
-                Ok(Err(SessionError::Store(StoreError::Lost(_)))) | Err(_) => {}
+                // This process was the owner no longer, or the store went back, and its actor did not know it yet.
+                Ok(Err(SessionError::Store(error))) if error.is_stale() => {}
+                Err(_) => {}
                 Ok(outcome) => return outcome,
             }
         }

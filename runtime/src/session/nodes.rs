@@ -257,11 +257,19 @@ impl Deps {
             Err(error) => {
                 tracing::error!(session = %id, %error, "an unfinished reply cannot go on");
                 let mut hopeless = self.standing.hopeless.lock();
-                if matches!(error, SessionError::Store(StoreError::Corrupt { .. })) && hopeless.len() < HOPELESS {
+                if is_hopeless(&error) && hopeless.len() < HOPELESS {
                     hopeless.insert(id);
                 }
             }
         }
         false
     }
+}
+
+/// Whether it is in vain to try again.
+fn is_hopeless(error: &SessionError) -> bool {
+    matches!(
+        error,
+        SessionError::Store(StoreError::Corrupt { .. } | StoreError::Newer { .. } | StoreError::Exhausted(_))
+    )
 }

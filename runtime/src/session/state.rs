@@ -14,7 +14,7 @@ use super::saved::{Known, Saved, Waiting, admit};
 use super::turn::{Line, Refused, TurnEnd};
 use crate::dialogue::{self, Keep};
 use crate::enforce::{Permitted, UserText};
-use crate::ids::{Epoch, Seq, TokenGeneration};
+use crate::ids::{Epoch, Seq, SessionId, TokenGeneration};
 use crate::offline::{Count, Outgoing};
 use crate::outbox::{Entry, ReplyText};
 use crate::store::{Delivered, StoreError};
@@ -243,19 +243,16 @@ impl Machine {
     /// Compares the head after a commit with what was told to clients.
     ///
     /// # Errors
-    /// [`StoreError::Corrupt`] when somebody else wrote to the log.
-    pub(super) fn check(&self, committed: Seq) -> Result<(), StoreError> {
+    /// [`StoreError::Moved`] when somebody else wrote to the log.
+    pub(super) fn check(&self, id: &SessionId, committed: Seq) -> Result<(), StoreError> {
         let planned = self.head.saturating_sub(self.pending.entries.len() as u64);
-        if committed == planned {
-            return Ok(());
-        }
-        let detail = format!("its head is {committed}, not {planned}: there is another writer");
-        Err(StoreError::Corrupt { what: "the log of a session".to_owned(), detail })
+        let moved = || StoreError::Moved { id: id.clone(), expected: planned, actual: committed };
+        if committed == planned { Ok(()) } else { Err(moved()) }
     }
-        self.pending.changed |= self.saved.keep_said(&self.said, self.head);
 
     /// Takes the next step, to be committed with the state if it changed.
     pub(super) fn take(&mut self) -> (Pending, Option<Vec<u8>>) {
+        self.pending.changed |= self.saved.keep_said(&self.said, self.head);
         let pending = std::mem::take(&mut self.pending);
         let state = pending.changed.then(|| {
             self.saved.learn(&self.learned.get());
@@ -350,10 +347,10 @@ impl Machine {
         None
     }
 
-        self.saved.spoken = None;
     fn finish(&mut self, now_ms: u64, outcome: Outcome, hits: Vec<Hit>) -> Option<Start> {
         let running = self.saved.running.take()?;
         let said = std::mem::take(&mut self.said);
+        self.saved.spoken = None;
         if !said.as_str().is_empty() {
             self.saved.remember(running.text, said.as_str().to_owned(), self.keep);
         }

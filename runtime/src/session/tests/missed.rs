@@ -3,7 +3,7 @@
 use super::*;
 use crate::ids::SessionId;
 use crate::store::neighbours::Neighbours;
-use crate::store::{HEARD_AT_ONCE, Node, Ring};
+use crate::store::{Commit, HEARD_AT_ONCE, Leap, Node, Ring};
 
 /// Two processes on one store, the first of which may lose it.
 struct Two {
@@ -113,5 +113,25 @@ async fn what_waits_is_heard_without_a_pause() {
     // Time passes only when nobody has anything to do.
     tokio::time::sleep(Duration::from_millis(1)).await;
     assert_eq!(two.neighbours.waiting(two.one.store.node()), 0);
+    two.end().await;
+}
+
+// Fails when a client that comes while the actor of its session does not know yet that the store went on or back is turned
+// away with words for operators, instead of being let in by the next actor.
+#[tokio::test(start_paused = true)]
+async fn a_client_is_let_in_past_an_actor_that_is_behind() {
+    let two = Two::begin().await;
+    let id = two.one.session().await;
+    let fence = async || two.store.session(&id).await.unwrap().unwrap().fence();
+    let first = two.one.attach(&id, 0).await;
+    let leap = Leap { fence: fence().await, ..Leap::beyond(1, 1) };
+    let epoch = two.store.advance_epoch(&id, 1, leap).await.unwrap();
+    let second = two.one.sessions.attach(&id, &hello(0, 0), 0).await.unwrap();
+    let commit =
+        Commit { fence: fence().await, entries: vec![b"nobody reads it".to_vec().into()], ..Commit::default() };
+    two.store.commit(&id, epoch, commit).await.unwrap();
+    let third = two.one.sessions.attach(&id, &hello(0, 0), 0).await.unwrap();
+    assert_eq!((second.epoch, third.epoch, third.head), (epoch, epoch, 1));
+    drop((first, second, third));
     two.end().await;
 }
