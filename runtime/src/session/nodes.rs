@@ -116,19 +116,37 @@ impl Deps {
 
     /// A connection of a session came to another process.
     async fn let_go(self: &Arc<Self>, id: &SessionId, to: Attempt) {
-        let found = self.places.lock().find(id);
-        match found {
-            Found::Awake(mailbox) => drop(mailbox.send(Command::Release(to)).await),
-            Found::Asleep(_) => {
-                let stays = |latest: Option<Attempt>| latest.is_some_and(|latest| to.is_before(latest));
-                let asleep = self.places.lock().take_asleep(id, |_, asleep| !stays(asleep.latest));
-                let Some(asleep) = asleep else { return };
-                let fence = asleep.outbox.fence();
-                let (code, reason) = to.farewell(asleep.latest);
-                asleep.let_go(&self.metrics, code, reason);
-                self.release(id, fence).await;
+        loop {
+            let found = self.places.lock().find(id);
+            match found {
+                Found::Awake(mailbox) => {
+                    // Otherwise it fell asleep, or ended, just then.
+                    if mailbox.send(Command::Release(to)).await.is_ok() {
+                        return;
+                    }
+                }
+                Found::Asleep(_) => {
+                    let mut stays = false;
+                    let asleep = self.places.lock().take_asleep(id, |_, asleep| {
+                        stays = asleep.latest.is_some_and(|latest| to.is_before(latest));
+                        !stays
+                    });
+                    if let Some(asleep) = asleep {
+                        let fence = asleep.outbox.fence();
+                        let (code, reason) = to.farewell(asleep.latest);
+                        asleep.let_go(&self.metrics, code, reason);
+                        return self.release(id, fence).await;
+                    }
+                    if stays {
+                        return;
+                    }
+                }
+                Found::Nowhere => {
+                    if self.give_back(id).await {
+                        return;
+                    }
+                }
             }
-            Found::Nowhere => {}
         }
     }
 

@@ -135,3 +135,19 @@ async fn a_client_is_let_in_past_an_actor_that_is_behind() {
     drop((first, second, third));
     two.end().await;
 }
+// Fails when a session that was claimed for a client who went before its actor began is not given back when it is asked for:
+// each of its moves would have to be made by force.
+#[tokio::test(start_paused = true)]
+async fn a_claim_without_an_actor_is_given_back() {
+    let two = Two::begin().await;
+    let (id, theirs) = (two.one.session().await, two.one.session().await);
+    two.one.sessions.0.claim(&id, None).await.unwrap();
+    two.other.sessions.0.claim(&theirs, None).await.unwrap();
+    assert_eq!(two.owner(&id).await.as_ref(), Some(two.one.store.node()));
+    two.ring(Ring::Release(id.clone(), 7, 1)).await;
+    two.ring(Ring::Release(theirs.clone(), 7, 1)).await;
+    tokio::time::sleep(A_WHILE).await;
+    assert_eq!(two.owner(&id).await, None);
+    assert_eq!(two.owner(&theirs).await.as_ref(), Some(two.other.store.node()), "what is another's stays so");
+    two.end().await;
+}
