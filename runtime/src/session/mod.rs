@@ -21,9 +21,10 @@ mod ownership;
 mod place;
 mod places;
 mod registry;
+mod releases;
 mod saved;
-mod state;
 mod spoken;
+mod state;
 #[cfg(test)]
 mod tests;
 pub mod turn;
@@ -47,6 +48,7 @@ use nodes::Standing;
 use ownership::{Loads, Visitor};
 use places::Places;
 use registry::Deps;
+use releases::Releases;
 use saved::Saved;
 use turn::Turns;
 
@@ -170,6 +172,7 @@ impl Sessions {
             slots,
             places,
             loads,
+            releases: Releases::default(),
             standing,
             attached: AtomicUsize::new(0),
             leaving: AtomicBool::new(false),

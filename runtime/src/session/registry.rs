@@ -17,6 +17,7 @@ use super::event::Command;
 use super::nodes::Standing;
 use super::ownership::{Loads, Owned, Visitor};
 use super::places::{Asleep, Found, Nap, Places};
+use super::releases::Releases;
 use super::saved::Saved;
 use super::state::ConnectionId;
 use super::turn::Turns;
@@ -48,6 +49,8 @@ pub(super) struct Deps {
     pub(super) places: Mutex<Places>,
     /// Who loads a session just now.
     pub(super) loads: Loads,
+    /// Sessions to be given back.
+    pub(super) releases: Releases,
     pub(super) standing: Standing,
     /// Connections that have a session.
     pub(super) attached: AtomicUsize,
@@ -274,8 +277,7 @@ impl Deps {
         drop(places);
         if let Some(asleep) = left {
             self.metrics.session_left("asleep");
-            let (deps, id, fence) = (Arc::clone(self), id.clone(), asleep.outbox.fence());
-            self.shutdown.spawn(async move { deps.release(&id, fence).await });
+            self.release_soon(id, asleep.outbox.fence());
         } else if learned && !self.stop.is_cancelled() {
             self.shutdown.spawn(self.clone().pass_on(id.clone(), Command::Wake));
         }
@@ -334,8 +336,7 @@ impl Deps {
         }
         let fence = asleep.outbox.fence();
         asleep.let_go(&self.metrics, close::TRY_LATER, "the session cannot be woken now");
-        let (deps, id) = (Arc::clone(self), id.clone());
-        self.shutdown.spawn(async move { deps.release(&id, fence).await });
+        self.release_soon(id, fence);
         true
     }
 

@@ -151,3 +151,28 @@ async fn a_claim_without_an_actor_is_given_back() {
     assert_eq!(two.owner(&theirs).await.as_ref(), Some(two.other.store.node()), "what is another's stays so");
     two.end().await;
 }
+
+// Fails when a network that fails, and ends all connections at once, makes a task or a call of the store of each session that
+// slept under one of them; or when one of them stays claimed.
+#[tokio::test(start_paused = true)]
+async fn many_that_sleep_are_given_back_by_one_task() {
+    const MANY: usize = 300;
+    let house = House::new(&[]);
+    let (mut ids, mut clients) = (Vec::new(), Vec::new());
+    for _ in 0..MANY {
+        let id = house.session().await;
+        clients.push(house.attach(&id, 0).await);
+        ids.push(id);
+    }
+    tokio::time::sleep(A_WHILE).await;
+    assert!(ids.iter().all(|id| !house.sessions.0.is_awake(id)));
+    let tasks = |text: &str| text.lines().find_map(|line| line.strip_prefix("tasks_live ")?.parse::<usize>().ok());
+    let before = tasks(&house.metrics.render().unwrap()).unwrap();
+    drop(clients);
+    assert_eq!(tasks(&house.metrics.render().unwrap()), Some(before + 1));
+    tokio::time::sleep(A_WHILE).await;
+    for id in &ids {
+        assert_eq!(house.store.session(id).await.unwrap().unwrap().hold, None);
+    }
+    house.end().await;
+}

@@ -3,8 +3,8 @@ mod faults;
 mod lifecycle;
 mod long;
 mod machine;
-mod nodes;
 mod missed;
+mod nodes;
 mod offline;
 mod replies;
 
