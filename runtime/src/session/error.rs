@@ -92,11 +92,10 @@ impl SessionError {
             Self::NoSession(_) | Self::NoRole(_) => 404,
             Self::Replayed { .. } => 401,
             Self::Superseded => 409,
-            Self::Gone { .. } | Self::Forked { .. } => 410,
+            Self::Gone { .. } | Self::Forked { .. } | Self::Store(StoreError::Exhausted(_)) => 410,
             Self::Refused(_) | Self::BadMessage(_) | Self::Impossible { .. } => 400,
             Self::Violation { .. } => 422,
             Self::Store(StoreError::InboxFull(_)) => 429,
-            Self::Store(StoreError::Exhausted(_)) => 410,
             Self::Store(StoreError::Corrupt { .. } | StoreError::Newer { .. }) | Self::Random(_) => 500,
             Self::Busy | Self::Store(_) | Self::ShuttingDown => 503,
         }
