@@ -201,7 +201,7 @@ async fn a_check_says_what_is_damaged_and_where() -> Result<()> {
     fs::write(&journal, bytes)?;
     let output = store(&["check".as_ref(), &server.data()]).await?;
     expect(&output, DAMAGED, "0.jnl")?;
-    expect(&output, DAMAGED, "restore the data directory from a backup")?;
+    expect(&output, DAMAGED, "from a backup")?;
     let refused = server.restart().await;
     ensure!(refused.is_err_and(|error| format!("{error:#}").contains("0.jnl")), "a server starts on it");
     Ok(())

@@ -103,6 +103,12 @@ pub(super) fn text_len(body: &Body) -> usize {
 pub struct ReplyText(String);
 
 impl ReplyText {
+    /// What a running reply had said when its session's state was saved.
+    #[must_use]
+    pub fn saved(text: String) -> Self {
+        Self(text)
+    }
+
     /// A piece was said. Says whether it fits a reply; if not, it was not said.
     #[must_use]
     pub fn push(&mut self, piece: &Permitted<String>) -> bool {

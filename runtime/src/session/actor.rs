@@ -75,7 +75,7 @@ impl Actor {
         let id = row.created.id;
         let outbox = Outbox::new(deps.store.clone(), id.clone(), fence, row.head);
         let mut machine = Machine::new(saved, row.head);
-        let (start, latest) = (machine.recover(said), machine.latest());
+        let (start, latest) = (machine.go_on(said), machine.latest());
         let mut actor = Self {
             deps,
             id,
@@ -150,6 +150,7 @@ impl Actor {
             Event::Assembled(Err(error)) => {
                 // What is said lives elsewhere: a damaged inbox does not take the session with it.
                 tracing::error!(session = %self.id, %error, "the waiting messages cannot be read and stay where they are");
+                self.deps.look_again(&self.id, &error);
                 self.settle_courier();
             }
             Event::Detached => drop(self.detach()),
@@ -254,7 +255,7 @@ impl Actor {
 
     fn committed(&mut self, committed: Committed) -> Result<(), StoreError> {
         let Some(flight) = self.in_flight.take() else { return Ok(()) };
-        self.machine.check(committed.head)?;
+        self.machine.check(&self.id, committed.head)?;
         let now_ms = clock::unix_ms();
         for count in flight.counts {
             self.deps.metrics.offline(offline::bucket(count.created_ms, now_ms), count.outcome);

@@ -100,11 +100,11 @@ impl SessionError {
             Self::NoSession(_) | Self::NoRole(_) | Self::NoTurn { .. } => 404,
             Self::Replayed { .. } => 401,
             Self::Superseded => 409,
-            Self::Gone { .. } | Self::Forked { .. } => 410,
+            Self::Gone { .. } | Self::Forked { .. } | Self::Store(StoreError::Exhausted(_)) => 410,
             Self::Refused(_) | Self::BadMessage(_) | Self::Impossible { .. } => 400,
             Self::Violation { .. } => 422,
             Self::Store(StoreError::InboxFull(_)) => 429,
-            Self::Store(StoreError::Corrupt { .. }) | Self::Random(_) => 500,
+            Self::Store(StoreError::Corrupt { .. } | StoreError::Newer { .. }) | Self::Random(_) => 500,
             Self::Busy | Self::Store(_) | Self::ShuttingDown => 503,
         }
     }
@@ -126,7 +126,8 @@ impl SessionError {
             Self::BadMessage(_) => "message_malformed",
             Self::Violation { .. } => "contract_violation",
             Self::Store(StoreError::InboxFull(_)) => "inbox_full",
-            Self::Store(StoreError::Corrupt { .. }) => "store_corrupt",
+            Self::Store(StoreError::Exhausted(_)) => "session_exhausted",
+            Self::Store(StoreError::Corrupt { .. } | StoreError::Newer { .. }) => "store_corrupt",
             Self::Store(_) => "store_unavailable",
             Self::Random(_) => "no_randomness",
             Self::ShuttingDown => "shutting_down",

@@ -16,13 +16,16 @@ mod forks;
 mod generation;
 mod jobs;
 mod line;
+mod looks;
 mod lost;
 mod nodes;
 mod ownership;
 mod place;
 mod places;
 mod registry;
+mod releases;
 mod saved;
+mod spoken;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -49,6 +52,7 @@ use nodes::Standing;
 use ownership::{Loads, Visitor};
 use places::Places;
 use registry::Deps;
+use releases::Releases;
 use saved::Saved;
 use turn::Turns;
 
@@ -172,6 +176,7 @@ impl Sessions {
             slots,
             places,
             loads,
+            releases: Releases::default(),
             standing,
             jobs: jobs::Handed::default(),
             attached: AtomicUsize::new(0),
@@ -245,14 +250,18 @@ impl Sessions {
         }
         let visitor = Visitor { hello, generation };
         for _ in 0..ATTEMPTS {
-            let mailbox = self.0.actor(id, Some(visitor)).await?;
+            let mailbox = match self.0.actor(id, Some(visitor)).await {
+                Err(SessionError::Store(error)) if error.is_stale() => continue,
+                outcome => outcome?,
+            };
             let (answer, attached) = oneshot::channel();
             if mailbox.send(Command::Attach(Box::new(hello.clone()), generation, answer)).await.is_err() {
                 continue;
             }
             match attached.await {
-                // This process was the owner no longer, and did not know it yet.
-                Ok(Err(SessionError::Store(StoreError::Lost(_)))) | Err(_) => {}
+                // This process was the owner no longer, or the store went back, and its actor did not know it yet.
+                Ok(Err(SessionError::Store(error))) if error.is_stale() => {}
+                Err(_) => {}
                 Ok(outcome) => return outcome,
             }
         }

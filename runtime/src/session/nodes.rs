@@ -7,24 +7,24 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use parking_lot::Mutex;
-use rolecall_wire::close;
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
 use super::error::SessionError;
 use super::event::Command;
+use super::looks::Looks;
 use super::places::{Attempt, Found};
 use super::registry::Deps;
 use crate::clock;
 use crate::ids::SessionId;
 use crate::store::jobs::JobClaim;
-use crate::store::{Interrupted, Lease, Node, Nodes, Ring, StoreError};
+use crate::store::{HEARD_AT_ONCE, Interrupted, Lease, Node, Nodes, Ring, StoreError};
 
 /// How often this process listens for what others tell it.
 const LISTEN: Duration = Duration::from_millis(50);
 /// Things heard that are seen to at once; others wait.
 const HEARD: usize = 1_024;
-/// Sessions looked at or taken over at once.
+/// Sessions taken over at once.
 const AT_ONCE: usize = 64;
 /// How often a process that hands its sessions over looks whether all have gone.
 const GONE: Duration = Duration::from_millis(50);
@@ -38,6 +38,7 @@ const HOPELESS: usize = 10_000;
 pub(super) struct Standing {
     /// Since when it has had its lease without a gap, ms of the process's clock.
     held_since_ms: Mutex<Option<u64>>,
+    pub(super) looks: Looks,
     hopeless: Mutex<HashSet<SessionId>>,
 }
 
@@ -59,10 +60,14 @@ impl Deps {
         if self.store.nodes().is_none() {
             return;
         }
-        let (listening, leasing) = (Arc::clone(self), Arc::clone(self));
+        let (listening, looking, leasing) = (Arc::clone(self), Arc::clone(self), Arc::clone(self));
         self.shutdown.spawn(async move {
             let stop = listening.stop.clone();
             let _ = stop.run_until_cancelled(Box::pin(listening.listen())).await;
+        });
+        self.shutdown.spawn(async move {
+            let stop = looking.stop.clone();
+            let _ = stop.run_until_cancelled(Box::pin(looking.keep_looking())).await;
         });
         self.shutdown.spawn(async move {
             let stop = leasing.stop.clone();
@@ -74,10 +79,28 @@ impl Deps {
     async fn listen(self: &Arc<Self>) {
         let Some(nodes) = self.store.nodes() else { return };
         let places = Arc::new(Semaphore::new(HEARD));
+        let (mut deaf, mut more) = (false, false);
         loop {
-            sleep(LISTEN).await;
-            // A store that does not answer is told of by others.
-            for ring in nodes.rings().await.unwrap_or_default() {
+            // Only what there is to hear decides how much is heard: a full batch has others behind it.
+            if !more {
+                sleep(LISTEN).await;
+            }
+            let rings = match nodes.rings().await {
+                Ok(rings) => rings,
+                Err(error) => {
+                    if !std::mem::replace(&mut deaf, true) {
+                        tracing::warn!(%error, "cannot hear what other servers say; every session is looked at when that is over");
+                    }
+                    more = false;
+                    continue;
+                }
+            };
+            // What an answer had that never came is gone, and nobody says it again.
+            if std::mem::take(&mut deaf) {
+                self.standing.looks.all();
+            }
+            more = rings.len() >= HEARD_AT_ONCE;
+            for ring in rings {
                 let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
                 let (deps, stop) = (Arc::clone(self), self.stop.clone());
                 // Each by itself: one session that takes its time keeps no other waiting.
@@ -96,51 +119,44 @@ impl Deps {
             Ring::Taken(id) => self.look_at(&id).await,
             Ring::Cancel(id, turn) => self.hand_over(&id, Command::Cancel(turn)).await,
             Ring::Job(session, id, token) => self.jobs.take(JobClaim { session, id, token }),
-            Ring::Everything => self.look_at_everything().await,
+            Ring::Everything => self.standing.looks.all(),
         }
     }
 
     /// A connection of a session came to another process.
     async fn let_go(self: &Arc<Self>, id: &SessionId, to: Attempt) {
-        let found = self.places.lock().find(id);
-        match found {
-            Found::Awake(mailbox) => drop(mailbox.send(Command::Release(to)).await),
-            Found::Asleep(_) => {
-                let stays = |latest: Option<Attempt>| latest.is_some_and(|latest| to.is_before(latest));
-                let asleep = self.places.lock().take_asleep(id, |_, asleep| !stays(asleep.latest));
-                let Some(asleep) = asleep else { return };
-                let fence = asleep.outbox.fence();
-                let (code, reason) = to.farewell(asleep.latest);
-                asleep.let_go(&self.metrics, code, reason);
-                self.release(id, fence).await;
-            }
-            Found::Nowhere => {}
-        }
-    }
-
-    /// Looks whether a session is this process's still, and whether messages wait for it.
-    async fn look_at(self: &Arc<Self>, id: &SessionId) {
-        let found = self.places.lock().find(id);
-        match found {
-            Found::Awake(mailbox) => drop(mailbox.send(Command::Look).await),
-            Found::Asleep(_) => {
-                let Ok(Some(row)) = self.store.session(id).await else { return };
-                let asleep = self.places.lock().take_asleep(id, |_, asleep| !asleep.is_of(&row));
-                if let Some(asleep) = asleep {
-                    asleep.let_go(&self.metrics, close::HANDOVER, "another server has the session now");
-                } else if self.store.inbox(id, clock::unix_ms(), 1).await.is_ok_and(|waiting| !waiting.is_empty()) {
-                    self.hand_over(id, Command::Posted(false)).await;
+        loop {
+            let found = self.places.lock().find(id);
+            match found {
+                Found::Awake(mailbox) => {
+                    // Otherwise it fell asleep, or ended, just then.
+                    if mailbox.send(Command::Release(to)).await.is_ok() {
+                        return;
+                    }
+                }
+                Found::Asleep(_) => {
+                    let mut stays = false;
+                    let asleep = self.places.lock().take_asleep(id, |_, asleep| {
+                        stays = asleep.latest.is_some_and(|latest| to.is_before(latest));
+                        !stays
+                    });
+                    if let Some(asleep) = asleep {
+                        let fence = asleep.outbox.fence();
+                        let (code, reason) = to.farewell(asleep.latest);
+                        asleep.let_go(&self.metrics, code, reason);
+                        return self.release(id, fence).await;
+                    }
+                    if stays {
+                        return;
+                    }
+                }
+                Found::Nowhere => {
+                    if self.give_back(id).await {
+                        return;
+                    }
                 }
             }
-            Found::Nowhere => {}
         }
-    }
-
-    /// After a time in which others may have taken this process for dead, or what it was told was lost.
-    async fn look_at_everything(self: &Arc<Self>) {
-        let ids = self.places.lock().ids();
-        tracing::info!(sessions = ids.len(), "looking which sessions are this server's still");
-        stream::iter(ids).for_each_concurrent(AT_ONCE, |id| async move { self.look_at(&id).await }).await;
     }
 
     /// Renews the lease, and looks for sessions that nobody serves any more.
@@ -169,11 +185,7 @@ impl Deps {
             Ok(Lease::Lapsed) => {
                 *self.standing.held_since_ms.lock() = Some(clock::monotonic_ms());
                 tracing::warn!("this server's lease had lapsed; others may have taken its sessions");
-                let deps = Arc::clone(self);
-                self.shutdown.spawn(async move {
-                    let stop = deps.stop.clone();
-                    let _ = stop.run_until_cancelled(Box::pin(deps.look_at_everything())).await;
-                });
+                self.standing.looks.all();
             }
             Ok(Lease::Foreign(other)) => {
                 *self.standing.held_since_ms.lock() = None;
@@ -184,8 +196,9 @@ impl Deps {
                     "another running server has this node-id, and takes this one's sessions; give each its own"
                 );
             }
-            Err(error) => tracing::debug!(%error, "the lease cannot be renewed now"),
+            Err(error) => return tracing::debug!(%error, "the lease cannot be renewed now"),
         }
+        self.standing.looks.store_answers();
     }
 
     /// Sends all clients to other processes, one after the other over so long, and waits until they have gone or that time
@@ -270,13 +283,21 @@ impl Deps {
             Err(error) => {
                 tracing::error!(session = %id, %error, "an unfinished reply cannot go on");
                 let mut hopeless = self.standing.hopeless.lock();
-                if matches!(error, SessionError::Store(StoreError::Corrupt { .. })) && hopeless.len() < HOPELESS {
+                if is_hopeless(&error) && hopeless.len() < HOPELESS {
                     hopeless.insert(id);
                 }
             }
         }
         false
     }
+}
+
+/// Whether it is in vain to try again.
+fn is_hopeless(error: &SessionError) -> bool {
+    matches!(
+        error,
+        SessionError::Store(StoreError::Corrupt { .. } | StoreError::Newer { .. } | StoreError::Exhausted(_))
+    )
 }
 
 /// The time between two of so many sessions that are handed over. The last tenth of the time is left to those whose

@@ -14,7 +14,7 @@ use tokio::time::sleep;
 
 use super::error::SessionError;
 use super::place;
-use super::places::Attempt;
+use super::places::{Attempt, Found};
 use super::registry::Deps;
 use super::saved::{Saved, admit};
 use crate::ids::{SessionId, TokenGeneration};
@@ -138,6 +138,27 @@ impl Deps {
             return Err(SessionError::NoRole(row.created.role));
         }
         visitor.judge(&row)
+    }
+
+    /// Gives a session back that is nowhere in memory, and yet this process's: whoever it was claimed for went before its
+    /// actor began. Says whether it is nowhere still.
+    pub(super) async fn give_back(&self, id: &SessionId) -> bool {
+        // Nobody is about to begin one.
+        let _turn = self.loads.enter(id).await;
+        let found = self.places.lock().find(id);
+        if !matches!(found, Found::Nowhere) {
+            return false;
+        }
+        match self.store.session(id).await {
+            Ok(row) => {
+                let hold = row.and_then(|row| row.hold).filter(|hold| hold.owner == *self.store.node());
+                if let Some(hold) = hold {
+                    self.release(id, hold.fence).await;
+                }
+            }
+            Err(error) => tracing::debug!(session = %id, %error, "a session stays claimed"),
+        }
+        true
     }
 
     /// Gives a session back. Nothing depends on it but how soon another process may have it.

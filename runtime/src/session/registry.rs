@@ -18,13 +18,14 @@ use super::jobs::Handed;
 use super::nodes::Standing;
 use super::ownership::{Loads, Owned, Visitor};
 use super::places::{Asleep, Found, Nap, Places};
+use super::releases::Releases;
 use super::saved::Saved;
 use super::state::ConnectionId;
 use super::turn::Turns;
 use crate::contracts::Contracts;
-use crate::ids::{Seq, SessionId};
+use crate::ids::SessionId;
 use crate::offline::{Assembly, Window};
-use crate::outbox::{self, ReplyText};
+use crate::outbox::ReplyText;
 use crate::shutdown::Shutdown;
 use crate::store::{Fence, Node, SessionRow, Store, StoreError};
 use crate::telemetry::Metrics;
@@ -34,8 +35,6 @@ use crate::telemetry::Metrics;
 const ACTORS: usize = 100_000;
 /// Commands that may wait for an actor; further ones wait in their callers.
 const MAILBOX: usize = 32;
-/// Log entries read at once when an interrupted reply is looked up.
-const PAGE: usize = 32;
 
 /// What sessions share.
 pub(super) struct Deps {
@@ -51,6 +50,8 @@ pub(super) struct Deps {
     pub(super) places: Mutex<Places>,
     /// Who loads a session just now.
     pub(super) loads: Loads,
+    /// Sessions to be given back.
+    pub(super) releases: Releases,
     pub(super) standing: Standing,
     /// Jobs that other processes hand to this one.
     pub(super) jobs: Handed,
@@ -68,8 +69,8 @@ pub(super) struct Loaded {
     /// What this process's writes to it are known by.
     pub(super) fence: Fence,
     pub(super) saved: Saved,
-    /// What an interrupted reply had said.
-    pub(super) said: ReplyText,
+    /// What an interrupted reply had said; `None` when that is not known any more.
+    pub(super) said: Option<ReplyText>,
 }
 
 /// An actor's place among those in memory, which it leaves however it ends, also by a panic.
@@ -134,7 +135,12 @@ impl Deps {
     async fn wake(self: &Arc<Self>, id: &SessionId, nap: Nap) -> Result<Option<mpsc::Sender<Command>>, SessionError> {
         self.may_start(id)?;
         let row = self.store.session(id).await?.ok_or_else(|| SessionError::NoSession(id.clone()))?;
-        let Some(fence) = row.fence().filter(|_| self.is_ours(id, &row)) else { return Ok(None) };
+        // Also where nobody has it, since the store lost the claim or another process gave it back: otherwise it would stay
+        // as it is, and whoever finds it so would try for ever.
+        if !self.is_ours(id, &row) {
+            return Ok(None);
+        }
+        let Some(fence) = row.fence() else { return Ok(None) };
         let loaded = self.load(Owned { row, fence }).await?;
         self.start(id, Some(nap), loaded)
     }
@@ -146,7 +152,8 @@ impl Deps {
         let lost = places.take_asleep(id, |_, asleep| !asleep.is_of(row));
         drop(places);
         let Some(asleep) = lost else { return true };
-        tracing::warn!(session = %id, head = row.head, "a session is another server's since it fell asleep here");
+        let owner = row.hold.as_ref().map(|hold| hold.owner.as_str());
+        tracing::warn!(session = %id, head = row.head, owner, "a session is not this server's any more since it fell asleep here");
         asleep.let_go(&self.metrics, close::HANDOVER, "another server has the session now");
         false
     }
@@ -273,8 +280,7 @@ impl Deps {
         drop(places);
         if let Some(asleep) = left {
             self.metrics.session_left("asleep");
-            let (deps, id, fence) = (Arc::clone(self), id.clone(), asleep.outbox.fence());
-            self.shutdown.spawn(async move { deps.release(&id, fence).await });
+            self.release_soon(id, asleep.outbox.fence());
         } else if learned && !self.stop.is_cancelled() {
             self.shutdown.spawn(self.clone().pass_on(id.clone(), Command::Wake));
         }
@@ -333,8 +339,7 @@ impl Deps {
         }
         let fence = asleep.outbox.fence();
         asleep.let_go(&self.metrics, close::TRY_LATER, "the session cannot be woken now");
-        let (deps, id) = (Arc::clone(self), id.clone());
-        self.shutdown.spawn(async move { deps.release(&id, fence).await });
+        self.release_soon(id, fence);
         true
     }
 
@@ -347,24 +352,7 @@ impl Deps {
         if lineage.doubts(saved.lineage()) && row.head > 0 && !self.places.lock().proves(id, &row) {
             self.begin_behind_a_loss(&mut row, &mut saved).await?;
         }
-        let said = match &saved.running {
-            Some(running) => self.said(id, running.turn, running.seq).await?,
-            None => ReplyText::default(),
-        };
+        let said = self.said(&row, &saved).await?;
         Ok(Loaded { row, fence, saved, said })
-    }
-
-    /// What an unfinished reply has said, behind the user's message.
-    async fn said(&self, id: &SessionId, turn: u64, behind: Seq) -> Result<ReplyText, StoreError> {
-        let mut said = ReplyText::default();
-        let mut from = behind.saturating_add(1);
-        loop {
-            let entries = self.store.read(id, from, PAGE).await?;
-            let Some(last) = entries.last() else { return Ok(said) };
-            from = last.seq.saturating_add(1);
-            for entry in &entries {
-                said.recover(turn, &outbox::decode(entry)?);
-            }
-        }
     }
 }

@@ -6,6 +6,7 @@ use rolecall_wire::heartbeat::Learned;
 use super::error::SessionError;
 use super::forks::Fork;
 use super::places::Attempt;
+use super::spoken::Spoken;
 use super::turn::{Line, Speaker};
 use crate::dialogue::{self, Keep};
 use crate::ids::{Seq, SessionId, TokenGeneration};
@@ -69,6 +70,9 @@ pub(super) struct Saved {
     /// The last jobs that were answered or cancelled, so that one that is taken again is skipped.
     #[prost(message, repeated, tag = "14")]
     jobs: Vec<JobMark>,
+    /// What the running reply had said when it was saved last; nothing while the log has all of it.
+    #[prost(message, optional, tag = "17")]
+    pub(super) spoken: Option<Spoken>,
 }
 
 /// The one part of it that reading the log needs; the rest is passed over.

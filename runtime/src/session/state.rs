@@ -261,18 +261,16 @@ impl Machine {
     /// Compares the head after a commit with what was told to clients.
     ///
     /// # Errors
-    /// [`StoreError::Corrupt`] when somebody else wrote to the log.
-    pub(super) fn check(&self, committed: Seq) -> Result<(), StoreError> {
+    /// [`StoreError::Moved`] when somebody else wrote to the log.
+    pub(super) fn check(&self, id: &SessionId, committed: Seq) -> Result<(), StoreError> {
         let planned = self.head.saturating_sub(self.pending.entries.len() as u64);
-        if committed == planned {
-            return Ok(());
-        }
-        let detail = format!("its head is {committed}, not {planned}: there is another writer");
-        Err(StoreError::Corrupt { what: "the log of a session".to_owned(), detail })
+        let moved = || StoreError::Moved { id: id.clone(), expected: planned, actual: committed };
+        if committed == planned { Ok(()) } else { Err(moved()) }
     }
 
     /// Takes the next step, to be committed with the state if it changed.
     pub(super) fn take(&mut self) -> (Pending, Option<Vec<u8>>) {
+        self.pending.changed |= self.saved.keep_said(&self.said, self.head);
         let pending = std::mem::take(&mut self.pending);
         let state = pending.changed.then(|| {
             self.saved.learn(&self.learned.get());
@@ -322,6 +320,7 @@ impl Machine {
     fn finish(&mut self, now_ms: u64, outcome: Outcome, hits: Vec<Hit>) -> Option<Start> {
         let running = self.saved.running.take()?;
         let said = std::mem::take(&mut self.said);
+        self.saved.spoken = None;
         (self.pending.changed, self.pending.running) = (true, Some(false));
         if running.job.is_some() {
             self.finish_job(now_ms, running, said, outcome, hits);

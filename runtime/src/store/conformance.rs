@@ -168,7 +168,7 @@ async fn never_reuses_a_sequence_id_after_a_lost_tail(subject: &Subject) {
     assert_eq!(subject.store.commit(&id, 3, entries(&["11"])).await.unwrap().first, 11);
     assert_eq!(subject.store.advance_epoch(&id, 3, Leap::beyond(3, u64::MAX)).await.unwrap(), 4);
     assert_eq!(subject.store.commit(&id, 4, entries(&["last"])).await.unwrap().head, u64::MAX);
-    assert!(matches!(subject.store.commit(&id, 4, entries(&["none left"])).await, Err(StoreError::Corrupt { .. })));
+    assert!(matches!(subject.store.commit(&id, 4, entries(&["none left"])).await, Err(StoreError::Exhausted(_))));
 }
 
 // Fails when a new epoch is one that a client has seen, takes several steps, or goes back to an old one at the end.
@@ -180,7 +180,7 @@ async fn begins_an_epoch_behind_every_known_one(subject: &Subject) {
     assert_eq!(subject.store.session(&id).await.unwrap().unwrap().epoch, 42);
     assert!(matches!(
         subject.store.advance_epoch(&id, 42, Leap::beyond(Epoch::MAX, 1)).await,
-        Err(StoreError::Corrupt { .. })
+        Err(StoreError::Exhausted(_))
     ));
     assert_eq!(subject.store.commit(&id, 42, entries(&["on"])).await.unwrap().head, 1);
 }

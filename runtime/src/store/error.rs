@@ -51,13 +51,16 @@ pub enum StoreError {
     #[error("the inbox of session {0} is full ({INBOX_LIMIT} messages); deliver or expire some first")]
     InboxFull(SessionId),
     /// A stored record cannot be read.
-    #[error("{what} is damaged: {detail}; restore the data directory from a backup")]
+    #[error("{what} is damaged: {detail}; restore the store (the data directory, or what Redis holds) from a backup")]
     Corrupt {
         /// Which record.
         what: String,
         /// How.
         detail: String,
     },
+    /// A session counts no further: a sequence id or an epoch is the last one there is. Nothing is damaged.
+    #[error("the numbers of session {0} are used up; create another session")]
+    Exhausted(SessionId),
     /// A stored record is of a format that this release does not know.
     #[error(
         "{what} has format {format}, which this release does not know; start the release that wrote it, or a newer one"
@@ -98,23 +101,73 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// What callers from outside are told: not where the store is.
+    /// What callers from outside are told: what they can do, and not where the store is or what is in it.
     #[must_use]
     pub fn outward(&self) -> String {
-        match self {
-            Self::Redis(_) => "the sessions' store is not available now; try again later".to_owned(),
-            Self::Owned { .. } | Self::Lost(_) => "the session is being moved; try again".to_owned(),
-            other => other.to_string(),
-        }
+        let told = match self {
+            Self::Redis(_) | Self::Closed | Self::Directory { .. } => {
+                "the sessions' store is not available now; try again later"
+            }
+            Self::Poisoned(_) => {
+                "the sessions' store takes nothing new since a write failed; try again later (its operator: check the \
+                 disk and restart)"
+            }
+            Self::Owned { .. } | Self::Lost(_) | Self::Moved { .. } | Self::Fenced { .. } => {
+                "the session is being moved; try again"
+            }
+            Self::Corrupt { .. } | Self::Newer { .. } => {
+                "the session cannot be read from its store; the server's log tells its operator what to do"
+            }
+            Self::NoSession(_) | Self::Exists(_) | Self::InboxFull(_) | Self::Exhausted(_) | Self::Oversized { .. } => {
+                return self.to_string();
+            }
+        };
+        told.to_owned()
+    }
+
+    /// Whether the writer's session is not as it believed, so that whoever reads it anew may go on.
+    #[must_use]
+    pub fn is_stale(&self) -> bool {
+        matches!(self, Self::Lost(_) | Self::Moved { .. } | Self::Fenced { .. })
     }
 
     /// A sequence that cannot count on.
     pub(super) fn exhausted(id: &SessionId) -> Self {
-        Self::corrupt(format!("the sequence of session {id}"), "its ids are used up")
+        Self::Exhausted(id.clone())
     }
 
     /// A record that cannot be read.
     pub(super) fn corrupt(what: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::Corrupt { what: what.into(), detail: detail.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Fails when somebody is told to restore a backup because a session moved or has no numbers left, when a remedy is one for
+    // another store, or a caller from outside is told what is in the store or whose it is.
+    #[test]
+    fn each_error_names_its_own_remedy() {
+        let id = SessionId::random().unwrap();
+        let owner: Node = "secret-host/0".parse().unwrap();
+        let moved = StoreError::Moved { id: id.clone(), expected: 4_711, actual: 815 };
+        let fenced = StoreError::Fenced { id: id.clone(), expected: 4_711, actual: 815 };
+        let owned = StoreError::Owned { id: id.clone(), owner };
+        for error in [moved, fenced, StoreError::Lost(id.clone()), owned] {
+            assert_eq!(error.outward(), "the session is being moved; try again", "{error}");
+            assert!(!error.to_string().contains("backup"), "{error}");
+            assert_eq!(error.is_stale(), !matches!(error, StoreError::Owned { .. }), "{error}");
+        }
+        let exhausted = StoreError::exhausted(&id);
+        assert!(exhausted.to_string().contains("create another session") && !exhausted.is_stale(), "{exhausted}");
+        let damaged = StoreError::corrupt("what Redis holds of a session", "4711 is no number");
+        assert!(damaged.to_string().contains("what Redis holds") && damaged.to_string().contains("from a backup"));
+        let poisoned = StoreError::Poisoned("4711: no space on /secret".into());
+        for error in [damaged, poisoned] {
+            let told = error.outward();
+            assert!(!told.contains("4711") && !told.contains("secret") && !told.contains("backup"), "{told}");
+        }
     }
 }

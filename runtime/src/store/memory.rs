@@ -26,6 +26,9 @@ pub struct MemoryStore {
     node: Node,
     #[cfg(test)]
     neighbours: Option<Neighbours>,
+    /// Nobody reaches what it has, as when a network fails.
+    #[cfg(test)]
+    away: std::sync::atomic::AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -67,6 +70,8 @@ impl MemoryStore {
             node: Node::only(),
             #[cfg(test)]
             neighbours: None,
+            #[cfg(test)]
+            away: false.into(),
         }
     }
 
@@ -75,7 +80,14 @@ impl MemoryStore {
     pub(crate) fn beside(&self, neighbours: &Neighbours) -> Self {
         let node = Node::nameless().unwrap();
         let neighbours = Some(neighbours.of(&node));
-        Self { clock: self.clock.clone(), inner: Arc::clone(&self.inner), expired: AtomicU64::new(0), node, neighbours }
+        let (clock, inner) = (self.clock.clone(), Arc::clone(&self.inner));
+        Self { clock, inner, expired: AtomicU64::new(0), node, neighbours, away: false.into() }
+    }
+
+    /// From here on this process reaches its sessions or not.
+    #[cfg(test)]
+    pub(crate) fn set_away(&self, away: bool) {
+        self.away.store(away, Ordering::SeqCst);
     }
 
     /// Ends all claims, as the end of its process does for a store that has them in memory.
@@ -99,6 +111,11 @@ impl MemoryStore {
         id: &SessionId,
         step: impl FnOnce(&mut Session) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
+        #[cfg(test)]
+        if self.away.load(Ordering::SeqCst) {
+            let (server, detail) = ("a test".to_owned(), "it is away".to_owned());
+            return Err(super::RedisFault::Unreachable { server, detail }.into());
+        }
         let mut inner = self.inner.lock();
         if inner.closed {
             return Err(StoreError::Closed);

@@ -36,7 +36,7 @@ pub use embedded::{Checked, Copied, EmbeddedStore, StoreSource, Stored, backup, 
 pub use error::StoreError;
 pub use lineage::Lineage;
 pub use memory::MemoryStore;
-pub use nodes::{Lease, Nodes, Ring};
+pub use nodes::{HEARD_AT_ONCE, Lease, Nodes, Ring};
 pub use owner::{BadNode, Fence, Hold, Node, NodeError};
 pub use types::{
     Commit, Committed, Delivered, Enqueued, InboxItem, Interrupted, Leap, LogEntry, NewSession, SessionRow,

@@ -7,6 +7,9 @@ use async_trait::async_trait;
 use super::{Contact, Node, StoreError, Whereabouts};
 use crate::ids::SessionId;
 
+/// What a process hears at once, at most. Where it was so much, more may wait.
+pub const HEARD_AT_ONCE: usize = 256;
+
 /// Something to tell the process that owns a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ring {
@@ -120,10 +123,11 @@ pub trait Nodes: Send + Sync {
     /// When the store does not answer.
     async fn whereabouts(&self, node: &Node) -> Result<Whereabouts, StoreError>;
 
-    /// Takes what this process was told since.
+    /// Takes what this process was told since, at most [`HEARD_AT_ONCE`] of it. With [`Ring::Everything`] where what waited
+    /// may be lost. Not cancel-safe.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// When the store does not answer: what it gave may be lost on its way.
     async fn rings(&self) -> Result<Vec<Ring>, StoreError>;
 }
 

@@ -205,3 +205,46 @@ async fn what_is_handed_over_at_the_last_moment_is_not_lost() {
     check_dense(&client.until_reply().await);
     house.end().await;
 }
+
+/// Runs something to its end, for as long as others run too. `None` when it goes round and round.
+async fn ends<T>(what: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        outcome = what => Some(outcome),
+        () = async { for _ in 0..10_000 { tokio::task::yield_now().await } } => None,
+    }
+}
+
+// Fails when a session that sleeps, and whose claim the store has no more, is tried to be woken for ever: by a frame, a posted
+// message or a client that comes, each of which would get no answer.
+#[tokio::test(start_paused = true)]
+async fn a_session_whose_claim_is_gone_lets_its_client_go() {
+    let house = House::new(&["Yes."]);
+    house.permits.add_permits(9);
+    let id = house.session().await;
+    for round in 0..3 {
+        let mut client = house.attach(&id, 0).await;
+        house.asleep(&id).await;
+        // As a store that went back to before the claim, or another process that had the session meanwhile.
+        let fence = house.store.session(&id).await.unwrap().unwrap().fence().unwrap();
+        house.store.release(&id, fence).await.unwrap();
+        let next = match round {
+            0 => ends(client.send(1, "a", "Anybody?")).await.map(|()| None),
+            1 => ends(house.sessions.post(&id, message("b"))).await.map(|posted| {
+                assert_eq!(posted.unwrap(), Posted::Queued);
+                None
+            }),
+            _ => ends(house.attach(&id, 0)).await.map(Some),
+        };
+        let next = next.expect("it comes to an end");
+        assert!(matches!(client.control().await, Control::Close { code: close::HANDOVER, .. }), "round {round}");
+        drop((client, next));
+        tokio::time::sleep(A_WHILE * 5).await;
+    }
+    // What was posted is delivered, and what was said in vain is said again.
+    let mut client = house.attach(&id, 0).await;
+    client.send(1, "a", "Anybody?").await;
+    let heard = client.until_reply().await;
+    check_dense(&heard);
+    assert!(heard.iter().any(|message| matches!(message.body, Body::Delivery { .. })));
+    house.end().await;
+}

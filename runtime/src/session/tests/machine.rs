@@ -49,7 +49,7 @@ fn commit(machine: &mut Machine, disk: &mut Disk) -> Vec<ServerFrame> {
         disk.state = state;
     }
     disk.running = pending.running.unwrap_or(disk.running);
-    machine.check(disk.bodies.len() as u64).unwrap();
+    machine.check(&SessionId::random().unwrap(), disk.bodies.len() as u64).unwrap();
     pending.answers.into_iter().map(|(_, frame)| frame).collect()
 }
 

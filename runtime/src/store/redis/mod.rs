@@ -43,6 +43,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use redis::Value;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -93,6 +94,8 @@ pub struct RedisStore {
     expired: AtomicU64,
     closed: AtomicBool,
     calls: TaskTracker,
+    /// The line of copies in which this process last listened.
+    bell_lineage: Mutex<Option<String>>,
 }
 
 impl RedisStore {
@@ -120,6 +123,7 @@ impl RedisStore {
             expired: AtomicU64::new(0),
             closed: AtomicBool::new(false),
             calls: TaskTracker::new(),
+            bell_lineage: Mutex::default(),
         })
     }
 

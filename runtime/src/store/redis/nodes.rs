@@ -10,14 +10,12 @@ use redis::Value;
 
 use super::RedisStore;
 use super::scripts::{Call, RENEW, RING};
-use crate::store::{Contact, Lease, Node, Nodes, Ring, StoreError, Whereabouts};
+use crate::store::{Contact, HEARD_AT_ONCE, Lease, Node, Nodes, Ring, StoreError, Whereabouts};
 
 /// What may wait for a process to hear it; more makes it look at everything.
 const WAITING: usize = 10_000;
 /// How long it is kept: longer than any process hangs that comes back.
 const KEPT: Duration = Duration::from_secs(600);
-/// Heard at once.
-const AT_ONCE: usize = 256;
 
 impl RedisStore {
     async fn word(&self, call: Call) -> Result<(String, Option<String>), StoreError> {
@@ -42,6 +40,13 @@ impl RedisStore {
             .number(WAITING)
             .arg(Ring::Everything.encode())
             .number(KEPT.as_millis())
+    }
+
+    /// Whether the bell is in another line of copies than when this was last asked: what waited in it may be lost.
+    fn bell_is_another(&self, key: &str) -> Result<bool, StoreError> {
+        let now = self.servers.lineage(key)?.id;
+        let before = self.bell_lineage.lock().replace(now.clone());
+        Ok(before.is_some_and(|before| before != now))
     }
 
     pub(super) fn renewal(&self, ms: u128, first: bool) -> Call {
@@ -118,9 +123,13 @@ impl Nodes for RedisStore {
     async fn rings(&self) -> Result<Vec<Ring>, StoreError> {
         let _call = self.enter()?;
         let key = self.keys.bell(self.keys.node());
-        let said: Value = self.servers.ask(&key, &redis::cmd("LPOP").arg(&key).arg(AT_ONCE).take()).await?;
+        let said: Value = self.servers.ask(&key, &redis::cmd("LPOP").arg(&key).arg(HEARD_AT_ONCE).take()).await?;
         let said: Option<Vec<String>> = redis::from_redis_value(said)
             .map_err(|error| StoreError::corrupt("what Redis holds of a node", error.to_string()))?;
-        Ok(said.unwrap_or_default().iter().filter_map(|text| Ring::decode(text)).collect())
+        let mut rings: Vec<Ring> = said.unwrap_or_default().iter().filter_map(|text| Ring::decode(text)).collect();
+        if self.bell_is_another(&key)? {
+            rings.push(Ring::Everything);
+        }
+        Ok(rings)
     }
 }

@@ -1,12 +1,14 @@
--- Which of the commands that the scripts run the user may not run. The server asks again at each of them; in the middle of
--- a script its refusal would come too late, since what was written before is not undone.
+-- Which commands the user may not run, of those that the scripts run and of those that are sent by themselves. The server
+-- asks again at each of them; in the middle of a script its refusal would come too late, since what was written before is
+-- not undone, and of those that are sent by themselves some are first needed when something happens.
 -- ARGV 1 a key like those of a session.
 -- Answers their names.
 local commands = {
   {'DEL'}, {'EXISTS'}, {'GET'}, {'HDEL', 'f'}, {'HEXISTS', 'f'}, {'HGET', 'f'}, {'HGETALL'},
-  {'HINCRBY', 'f', '1'}, {'HLEN'}, {'HMGET', 'f'}, {'HSET', 'f', 'v'},
-  {'LLEN'}, {'PEXPIRE', '1'}, {'RPUSH', 'v'}, {'SET', 'v'}, {'TYPE'}, {'XADD', '*', 'f', 'v'}, {'XDEL', '1'}, {'XLEN'},
-  {'XRANGE', '-', '+'}, {'XTRIM', 'MAXLEN', '1'}, {'ZADD', '1', 'm'}, {'ZCARD'}, {'ZLEXCOUNT', '-', '+'}, {'ZRANGE', '0', '0'}, {'ZRANGEBYLEX', '-', '+'}, {'ZREM', 'm'},
+  {'HINCRBY', 'f', '1'}, {'HLEN'}, {'HMGET', 'f'}, {'HSCAN', '0'}, {'HSET', 'f', 'v'},
+  {'LLEN'}, {'LPOP', '1'}, {'LPOS', 'v'}, {'PEXPIRE', '1'}, {'RPUSH', 'v'}, {'SET', 'v'}, {'TYPE'},
+  {'XADD', '*', 'f', 'v'}, {'XDEL', '1'}, {'XLEN'}, {'XRANGE', '-', '+'}, {'XTRIM', 'MAXLEN', '1'},
+  {'ZADD', '1', 'm'}, {'ZCARD'}, {'ZLEXCOUNT', '-', '+'}, {'ZRANGE', '0', '0'}, {'ZRANGEBYLEX', '-', '+'}, {'ZREM', 'm'},
 }
 local missing = {}
 for _, command in ipairs(commands) do

@@ -248,12 +248,13 @@ async fn a_user_without_rights_is_told_so() {
     RedisStore::open(settings_at(&url, Durability::AOF)).await.unwrap().create(new_session()).await.unwrap();
 }
 
-// Fails when a user is let in under whom a script would be refused in its middle, behind its first writes.
+// Fails when a user is let in under whom a script would be refused in its middle, behind its first writes, or who could not
+// hear what other processes tell this one.
 #[tokio::test]
 async fn a_user_who_cannot_finish_a_script_is_not_let_in() {
     let server = Server::start().await;
     let url = format!("redis://anna:hunter2@127.0.0.1:{}", server.port);
-    for (rights, named) in [(["~*", "-xtrim"], "XTRIM"), (["~other:*", "+@all"], "HSET")] {
+    for (rights, named) in [(["~*", "-xtrim"], "XTRIM"), (["~*", "-lpop"], "LPOP"), (["~other:*", "+@all"], "HSET")] {
         let user = ["ACL", "SETUSER", "anna", "reset", "on", ">hunter2", "+@all"];
         server.ask::<()>(&[&user[..], &rights].concat()).await;
         let refused = fault(RedisStore::open(settings_at(&url, Durability::AOF)).await);

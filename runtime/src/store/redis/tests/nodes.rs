@@ -150,3 +150,26 @@ async fn a_reader_ends_where_the_log_is_another() {
     assert!(matches!(store.follow(&nobody, 1, 0, 1, 9).await, Err(StoreError::NoSession(_))));
     store.healthy().unwrap();
 }
+
+// Fails when a process that listens to another server, or to one that was started anew, does not say that it may have missed
+// something: what waited for it there may be lost, and nobody says it again.
+#[tokio::test]
+async fn what_may_be_lost_where_it_waited_is_looked_for() {
+    let mut server = Server::start().await;
+    let open = async |node| RedisStore::open(on(&server, node, LEASE)).await.unwrap();
+    let (one, other) = (open("a").await, open("b").await);
+    one.renew(true).await.unwrap();
+    assert_eq!(one.rings().await.unwrap(), []);
+    let said = Ring::Taken(SessionId::random().unwrap());
+    assert!(other.ring(one.node(), &said).await.unwrap());
+    server.kill();
+    server.restart().await;
+    let heard = loop {
+        match one.rings().await {
+            Ok(heard) if !heard.is_empty() => break heard,
+            _ => tokio::time::sleep(Duration::from_millis(10)).await,
+        }
+    };
+    assert_eq!(heard, [said, Ring::Everything]);
+    assert_eq!(one.rings().await.unwrap(), []);
+}
