@@ -9,6 +9,7 @@ mod check;
 mod claims;
 #[cfg(unix)]
 mod control;
+mod copies;
 #[cfg(test)]
 mod damage;
 mod directory;
@@ -49,8 +50,8 @@ pub use self::source::StoreSource;
 use self::tables::{Tables, View};
 use self::writer::{Operation, Poison, Queued, Writer};
 use super::{
-    Commit, Committed, Enqueued, Fence, InboxItem, Interrupted, Leap, LogEntry, NewSession, Node, SessionRow, Store,
-    StoreClock, StoreError,
+    Commit, Committed, Enqueued, Fence, InboxItem, Interrupted, Leap, Lineage, LogEntry, NewSession, Node, SessionRow,
+    Store, StoreClock, StoreError,
 };
 use crate::ids::{Epoch, Seq, SessionId};
 
@@ -62,6 +63,7 @@ const QUEUE_KIB: u32 = 64 << 10;
 /// A store in a directory of the local disk. See [`Store`] for what it promises.
 pub struct EmbeddedStore {
     open: Mutex<Option<Open>>,
+    lineage: Lineage,
     poison: Poison,
     expired: Arc<AtomicU64>,
     room: Arc<Semaphore>,
@@ -99,6 +101,7 @@ impl EmbeddedStore {
     /// As [`open`](Self::open).
     pub fn open_with_clock(path: &Path, clock: StoreClock) -> Result<Self, StoreError> {
         let directory = DataDirectory::acquire(path)?;
+        let lineage = copies::lineage(path)?;
         let tables = Arc::new(open_tables(path, &directory)?);
         let (poison, expired) = (Poison::default(), Arc::new(AtomicU64::new(0)));
         let (operations, queued) = mpsc::channel(QUEUE);
@@ -125,6 +128,7 @@ impl EmbeddedStore {
         };
         Ok(Self {
             open: Mutex::new(Some(open)),
+            lineage,
             poison,
             expired,
             room: Arc::new(Semaphore::new(QUEUE_KIB as usize)),
@@ -223,6 +227,10 @@ impl Store for EmbeddedStore {
 
     fn node(&self) -> &Node {
         self.claims.node()
+    }
+
+    fn lineage(&self, _id: &SessionId) -> Result<Lineage, StoreError> {
+        Ok(self.lineage.clone())
     }
 
     fn healthy(&self) -> Result<(), StoreError> {

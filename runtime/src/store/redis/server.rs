@@ -193,6 +193,7 @@ fn judge(facts: &Facts, name: &str, wanted: Wanted) -> Result<Found, RedisFault>
         // Zeros where there was none before. The name itself changes with the first replica, too.
         took_over: info("master_replid2").contains(|digit| digit != '0'),
         outlives_restarts: wanted.aof && is_alone,
+        is_copy: false,
     };
     Ok(Found { server: name.to_owned(), run_id, lineage, wait, relies_on_appendfsync, shows_settings, warnings })
 }
