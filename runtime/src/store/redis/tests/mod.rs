@@ -8,6 +8,7 @@ mod nodes;
 mod scripts;
 mod sentinel;
 mod server;
+mod switched;
 mod tls;
 mod wire;
 
