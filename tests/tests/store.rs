@@ -212,7 +212,7 @@ async fn what_cannot_be_used_is_refused_with_the_remedy() -> Result<()> {
     let foreign = home.path().join("foreign");
     fs::create_dir_all(foreign.join("store"))?;
     fs::write(foreign.join("store/letters.txt"), "mine")?;
-    for command in ["check", "export"] {
+    for command in ["check", "export", "repair"] {
         expect(&store(&[command.as_ref(), &missing]).await?, CALL, "name the data directory")?;
         expect(&store(&[command.as_ref(), &foreign]).await?, CALL, "holds no rolecall store")?;
     }
@@ -279,4 +279,38 @@ async fn a_check_says_what_is_damaged_and_where() -> Result<()> {
     let refused = server.restart().await;
     ensure!(refused.is_err_and(|error| format!("{error:#}").contains("0.jnl")), "a server starts on it");
     Ok(())
+}
+
+// Fails when a last write with a hole, as a machine that fails leaves it, keeps everything before it from being read, is
+// dropped without being asked for, or cannot be dropped; when a server does not start then or a client is not told.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_last_write_with_a_hole_is_dropped_when_asked_for() -> Result<()> {
+    let upstream = Upstream::loopback().await?;
+    let mut server = Server::start(Options::upstream(&upstream.url())).await?;
+    let mut person = Person::meet(server.address(), "storyteller").await?;
+    talk(&mut person, 0..3).await?;
+    expect(&store(&["repair".as_ref(), &server.data()]).await?, CALL, "stop the server")?;
+    server.stop().await?;
+    expect(&store(&["repair".as_ref(), &server.data()]).await?, DONE, "nothing to repair")?;
+    let journal = server.data().join("store/db/0.jnl");
+    let mut bytes = fs::read(&journal)?;
+    let written = bytes.iter().rposition(|byte| *byte != 0).context("an empty journal")? + 1;
+    bytes[written - 60..written - 40].fill(0);
+    fs::write(&journal, &bytes)?;
+
+    let refused = server.restart().await.err().context("a server starts on it")?;
+    ensure!(format!("{refused:#}").contains("rolecall store repair"), "{refused:#}");
+    expect(&store(&["check".as_ref(), &server.data()]).await?, DAMAGED, "rolecall store repair")?;
+    let exported = store(&["export".as_ref(), &server.data()]).await?;
+    expect(&exported, DAMAGED, "且听下文分解")?;
+    expect(&store(&["backup".as_ref(), &server.data(), &server.home().join("backup")]).await?, DAMAGED, "last step")?;
+    ensure!(fs::read(&journal)? == bytes, "it was dropped by a look");
+    expect(&store(&["repair".as_ref(), &server.data()]).await?, DONE, "dropped the last write")?;
+    expect(&store(&["check".as_ref(), &server.data()]).await?, DONE, "nothing damaged")?;
+    server.restart().await?;
+    let mut socket = ws::connect(server.address(), &person.hello()).await?;
+    let Arrival::Frame(welcome) = socket.next().await? else { anyhow::bail!("no welcome") };
+    ensure!(welcome["epoch"] == 2, "{welcome}");
+    agrees(&person.ledger, &log(&server, &person).await?)?;
+    server.stop().await
 }

@@ -21,6 +21,8 @@ mod journal;
 mod keys;
 mod plan;
 mod record;
+mod repair;
+mod scratch;
 mod source;
 mod tables;
 #[cfg(test)]
@@ -46,6 +48,7 @@ use self::claims::Claims;
 #[cfg(unix)]
 use self::control::Control;
 use self::directory::DataDirectory;
+pub use self::repair::{Dropped, repair};
 pub use self::source::StoreSource;
 use self::tables::{Tables, View};
 use self::writer::{Operation, Poison, Queued, Writer};
@@ -273,9 +276,14 @@ impl fmt::Debug for EmbeddedStore {
 /// without a word.
 fn open_tables(path: &Path, directory: &DataDirectory) -> Result<Tables, StoreError> {
     let database = directory.database();
-    let damaged = |detail: String| StoreError::corrupt(format!("the store in {}", path.display()), detail);
     journal::inspect(&database)?;
-    match panic::catch_unwind(AssertUnwindSafe(|| Tables::open(&database))) {
+    open_database(path, &database)
+}
+
+/// [`open_tables`], behind a look at the journals.
+fn open_database(path: &Path, database: &Path) -> Result<Tables, StoreError> {
+    let damaged = |detail: String| StoreError::corrupt(format!("the store in {}", path.display()), detail);
+    match panic::catch_unwind(AssertUnwindSafe(|| Tables::open(database))) {
         Ok(Ok(tables)) => Ok(tables),
         Ok(Err(fjall::Error::Io(error))) => {
             Err(cannot_use(path, format!("{error}; check the disk and the permissions")))
