@@ -1,8 +1,8 @@
-//! How sessions are read, and listed while a reply of theirs is unfinished.
+//! How sessions are read.
 
 use redis::{Cmd, Value};
 
-use super::{RedisFault, RedisStore, SessionRow, StoreError, answer, running};
+use super::{RedisFault, RedisStore, SessionRow, StoreError, answer};
 use crate::ids::{Epoch, Seq, SessionId};
 
 impl RedisStore {
@@ -67,25 +67,5 @@ impl RedisStore {
         // The server takes 0 for no limit.
         let count = i64::try_from(limit.max(1)).unwrap_or(i64::MAX);
         redis::cmd("XRANGE").arg(self.keys.log(id)).arg(format!("{from}-0")).arg("+").arg("COUNT").arg(count).take()
-    }
-
-    /// Lists a session before the step that marks it. Gives the mark.
-    pub(super) async fn list(&self, id: &SessionId) -> Result<String, StoreError> {
-        let mark = self.marks.make(self.clock.now_ms());
-        // What becomes of the list alone changes nothing: this fails like a read.
-        let (key, command) = (self.keys.running_of(id), running::list(&self.keys, id, &mark));
-        if self.servers.are_many() {
-            self.servers.write(&key, &command).await?;
-        } else {
-            self.servers.ask::<()>(&key, &command).await?;
-        }
-        Ok(mark)
-    }
-
-    /// Strikes a session off, whose mark is gone. What stays listed is found by the next who looks.
-    pub(super) async fn strike(&self, id: &SessionId, mark: &str) {
-        if let Err(fault) = running::strike(&self.servers, &self.keys, id, mark).await {
-            tracing::debug!(session = %id, %fault, "a finished reply stays on the list for now");
-        }
     }
 }

@@ -10,6 +10,8 @@
 //!   asked before the step is sent.
 //! - **It is struck off after its mark is gone**, durably, and only as it was listed: each listing has a mark of its own,
 //!   which the state repeats. A strike that comes late finds another mark and does nothing.
+//! - **What a failover loses of the list** alone, in a cluster that promises no more, its session's owner lists again
+//!   ([`listed`](super::listed)).
 //! - **What is left over** (a crash between listing and step, or between step and strike) is found by whoever lists:
 //!   its session has no mark. It is struck off once it is older than any step can be under way.
 

@@ -3,6 +3,7 @@
 mod cluster;
 mod durable;
 mod faults;
+mod listed;
 mod members;
 mod nodes;
 mod scripts;

@@ -186,7 +186,7 @@ async fn what_is_left_on_the_list_goes_when_it_is_old() {
     store.create(new.clone()).await.unwrap();
     let (id, key) = (new.id.clone(), store.keys.running_of(&new.id));
     // As a crash behind the listing leaves it.
-    let mark = store.list(&id).await.unwrap();
+    let mark = store.list(&id, None).await.unwrap();
     assert_eq!(conformance::unfinished(&*store).await, []);
     assert_eq!(server.ask::<String>(&["HGET", &key, id.as_str()]).await, mark, "it may be about to be marked");
     clock.fetch_add(11 * 60 * 1_000, Ordering::SeqCst);
