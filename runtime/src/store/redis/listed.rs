@@ -19,10 +19,13 @@ use crate::store::StoreError;
 
 /// Sessions that are remembered. Further ones are not listed again; that many replies are not made at once.
 const MOST: usize = 100_000;
+/// Sessions that are struck off at once. Beyond it they stay on the list, where whoever looks next finds them.
+const STRIKES: usize = 1_024;
 
-/// What is listed.
+/// What is listed, and who may change the list behind an answer.
 pub(super) struct Listed {
     sessions: Mutex<HashMap<SessionId, Listing>>,
+    strikes: Arc<Semaphore>,
     /// One goes through the list at a time.
     turn: Arc<Semaphore>,
 }
@@ -39,7 +42,8 @@ struct Listing {
 
 impl Default for Listed {
     fn default() -> Self {
-        Self { sessions: Mutex::default(), turn: Arc::new(Semaphore::new(1)) }
+        let (strikes, turn) = (Arc::new(Semaphore::new(STRIKES)), Arc::new(Semaphore::new(1)));
+        Self { sessions: Mutex::default(), strikes, turn }
     }
 }
 
@@ -140,11 +144,17 @@ impl RedisStore {
         });
     }
 
-    /// Strikes a session off, whose mark is gone. What stays listed is found by the next who looks.
-    pub(super) async fn strike(&self, id: &SessionId, mark: &str) {
+    /// Strikes a session off, whose mark is gone, behind the answer: the list's part may be on a server that is away. What
+    /// stays listed is found by the next who looks.
+    pub(super) fn strike(&self, id: &SessionId, mark: String) {
         self.listed.forget(id);
-        if let Err(fault) = running::strike(&self.servers, &self.keys, id, mark).await {
-            tracing::debug!(session = %id, %fault, "a finished reply stays on the list for now");
-        }
+        let Ok(place) = Arc::clone(&self.listed.strikes).try_acquire_owned() else { return };
+        let (id, servers, keys) = (id.clone(), Arc::clone(&self.servers), self.keys.clone());
+        self.calls.spawn(async move {
+            if let Err(fault) = running::strike(&servers, &keys, &id, &mark).await {
+                tracing::debug!(session = %id, %fault, "a finished reply stays on the list for now");
+            }
+            drop(place);
+        });
     }
 }

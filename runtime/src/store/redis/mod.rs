@@ -244,7 +244,7 @@ impl Store for RedisStore {
             .await?;
         self.expired.fetch_add(expired, Ordering::Relaxed);
         if !cleared.is_empty() {
-            self.strike(id, &cleared).await;
+            self.strike(id, cleared);
         }
         Ok(Committed { first: head.saturating_sub(count).saturating_add(1), head })
     }

@@ -75,3 +75,21 @@ async fn a_listing_that_a_failover_lost_is_made_again() {
         until_listed(&nodes, 4, (key, id), |mark| mark.is_none()).await;
     }
 }
+
+// Fails when the end of a reply waits for the server of the list, which may be away: the strike is over then before the step
+// is answered, and does not come through when that server is back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_does_not_wait_until_it_is_struck_off() {
+    let nodes = Nodes::start().await;
+    let store = nodes.open(Durability::AOF).await;
+    let new = listed_elsewhere(&nodes, &store.keys);
+    store.create(new.clone()).await.unwrap();
+    store.commit(&new.id, 1, Commit { running: Some(true), ..entries(&["begun"]) }).await.unwrap();
+    let key = store.keys.running_of(&new.id);
+    until_listed(&nodes, 1, (&key, &new.id), |mark| mark.is_some()).await;
+    nodes.servers[1].freeze(true);
+    let ended = store.commit(&new.id, 1, Commit { running: Some(false), ..entries(&["ended"]) }).await;
+    nodes.servers[1].freeze(false);
+    assert_eq!(ended.unwrap().head, 2);
+    until_listed(&nodes, 1, (&key, &new.id), |mark| mark.is_none()).await;
+}
