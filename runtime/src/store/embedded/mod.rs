@@ -19,6 +19,8 @@ pub(super) mod faults;
 mod formats;
 mod journal;
 mod keys;
+#[cfg(unix)]
+mod outlet;
 mod plan;
 mod record;
 mod repair;
