@@ -8,8 +8,8 @@
 //!   server loses no earlier write without the later ones (its file and its replicas take them in order). So no crash
 //!   leaves a mark that nobody finds. In a cluster, where the two are on two servers, the listing must be as durable as
 //!   asked before the step is sent.
-//! - **It is struck off after its mark is gone**, durably, behind the step's answer, and only as it was listed: each listing has a mark of its own,
-//!   which the state repeats. A strike that comes late finds another mark and does nothing.
+//! - **It is struck off after its mark is gone**, durably, behind the step's answer, and only as it was listed: each listing
+//!   has a mark of its own, which the state repeats. A strike that comes late finds another mark and does nothing.
 //! - **What a failover loses of the list** alone, in a cluster that promises no more, its session's owner lists again
 //!   ([`listed`](super::listed)).
 //! - **What is left over** (a crash between listing and step, or between step and strike) is found by whoever lists:
