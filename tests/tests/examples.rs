@@ -1,5 +1,9 @@
 //! The examples and the documentation's commands do what they say.
 
+use std::fs::{self, Permissions};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::process::{Command, Output};
 
 use anyhow::{Context, Result, ensure};
@@ -49,6 +53,44 @@ async fn the_offline_example_shows_each_message_once() -> Result<()> {
     for id in ["order-17-packed", "order-17-shipped", "order-17-arrives"] {
         ensure!(delivered.matches(id).count() == 1, "{id} in {said}");
     }
+    Ok(())
+}
+
+/// Runs the cluster's script on five ports, with a `redis-server` that does not start. Bounded: it ends with 124 else.
+async fn cluster(home: &Path, port: u16) -> Result<Output> {
+    let fake = home.join("redis-server");
+    fs::write(&fake, "#!/bin/sh\necho 'it has no memory'\nexit 1\n")?;
+    fs::set_permissions(&fake, Permissions::from_mode(0o755))?;
+    let mut path = home.as_os_str().to_owned();
+    path.push(":");
+    path.push(std::env::var_os("PATH").unwrap_or_default());
+    let mut command = server::bare(Path::new("timeout"), home);
+    command.arg("60").arg(paths::root().join("examples/cluster/run"));
+    command.env("PATH", path).env("ROLECALL", "true").env("WEB", "true").env("PORT", port.to_string());
+    Ok(tokio::task::spawn_blocking(move || command.output()).await??)
+}
+
+// Fails when the cluster's example takes whoever is at its ports for what it starts, or waits without end for a Redis that
+// does not start.
+#[tokio::test]
+async fn the_cluster_example_starts_on_its_own_redis_or_not_at_all() -> Result<()> {
+    let home = tempfile::tempdir()?;
+    let (port, others) = loop {
+        let port = server::free_port()?.port();
+        let others = (port..port + 5).map(|port| TcpListener::bind(("127.0.0.1", port))).collect::<Result<Vec<_>, _>>();
+        if let Ok(others) = others {
+            break (port, others);
+        }
+    };
+    let ended = |output: &Output| format!("{:?} {}", output.status.code(), String::from_utf8_lossy(&output.stderr));
+    let [.., last] = others.as_slice() else { anyhow::bail!("no port") };
+    let last = last.try_clone()?;
+    drop(others);
+    let taken = ended(&cluster(home.path(), port).await?);
+    ensure!(taken.starts_with("Some(1)") && taken.contains(&format!("port {} is in use", port + 4)), "{taken}");
+    drop(last);
+    let dead = ended(&cluster(home.path(), port).await?);
+    ensure!(dead.starts_with("Some(1)") && dead.contains("it has no memory"), "{dead}");
     Ok(())
 }
 

@@ -50,6 +50,8 @@ pub struct Outcome {
     pub acknowledged: u64,
     /// Log entries compared, those that were compared again included.
     pub compared: u64,
+    /// How often the store was opened and all of it read, and nothing was lost, reused or there in part.
+    pub balanced: u64,
 }
 
 impl Kills {
@@ -71,11 +73,13 @@ impl Kills {
                 // Every fourth one is killed again while it recovers from the last kill.
                 if dice.below(4) > 0 {
                     outcome.compared += compare(&directory, &mut ledger).await.with_context(at)?;
+                    outcome.balanced += 1;
                 }
                 outcome.kills += 1;
             }
             outcome.compared +=
                 compare(&directory, &mut ledger).await.with_context(|| format!("seed {}", self.seed))?;
+            outcome.balanced += 1;
             outcome.acknowledged += ledger.acknowledged();
         }
         Ok(outcome)

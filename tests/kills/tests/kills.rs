@@ -16,6 +16,7 @@ async fn nothing_acknowledged_is_lost_when_the_process_is_killed() -> Result<()>
     let outcome = kills.run().await?;
     server::show("outcome", &format!("{outcome:?}"));
     ensure!(outcome.kills == 40 && outcome.writing >= 20, "too little was written: {outcome:?}");
+    ensure!(outcome.balanced > 15, "it was hardly ever looked at: {outcome:?}");
     ensure!(outcome.acknowledged > 1_000 && outcome.compared > 5_000, "too little was compared: {outcome:?}");
     Ok(())
 }

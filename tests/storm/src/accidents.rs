@@ -33,6 +33,18 @@ pub struct Counts {
     pub redis_kills: u64,
 }
 
+/// An accident.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Kill,
+    Stop,
+    StopRedis,
+    KillRedis,
+}
+
+/// What happens first, whatever the dice say: each kind once.
+const FIRST: [Kind; 4] = [Kind::KillRedis, Kind::Stop, Kind::StopRedis, Kind::Kill];
+
 pub(crate) struct Accidents {
     nodes: Nodes,
     dice: Dice,
@@ -48,18 +60,28 @@ impl Accidents {
     pub(crate) async fn happen(&mut self, cluster: &mut Cluster, lasts: Duration) -> Result<()> {
         let began = clock::now();
         sleep(self.nodes.every.min(lasts)).await;
+        let mut first = FIRST.into_iter();
         while began.elapsed() < lasts {
             let node = self.dice.index(cluster.len());
-            // Of all, most often what kills a server.
-            match self.dice.below(8) {
-                0 => self.stop(cluster, node).await?,
-                1 => self.stop_redis(cluster).await?,
-                2 => self.kill_redis(cluster).await?,
-                _ => self.kill(cluster, node).await?,
+            match first.next().unwrap_or_else(|| self.kind()) {
+                Kind::Stop => self.stop(cluster, node).await?,
+                Kind::StopRedis => self.stop_redis(cluster).await?,
+                Kind::KillRedis => self.kill_redis(cluster).await?,
+                Kind::Kill => self.kill(cluster, node).await?,
             }
             sleep(self.nodes.every).await;
         }
         Ok(())
+    }
+
+    /// Of all, most often what kills a server.
+    fn kind(&mut self) -> Kind {
+        match self.dice.below(8) {
+            0 => Kind::Stop,
+            1 => Kind::StopRedis,
+            2 => Kind::KillRedis,
+            _ => Kind::Kill,
+        }
     }
 
     async fn kill(&mut self, cluster: &mut Cluster, node: usize) -> Result<()> {

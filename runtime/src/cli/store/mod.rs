@@ -3,6 +3,7 @@
 mod backup;
 mod check;
 mod export;
+mod repair;
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +13,7 @@ use clap::{Args, Subcommand};
 use super::{ERRORS, output};
 use crate::store::{StoreError, StoreSource};
 
-/// Backs up, checks and exports the sessions of a data directory.
+/// Backs up, checks, exports and repairs the sessions of a data directory.
 ///
 /// A server may use the directory meanwhile: the command then gets everything as it is at one moment from that server,
 /// by the socket `store/control` in it, which only its user may use. Sessions on Redis are not in the data directory.
@@ -36,6 +37,12 @@ enum StoreCommand {
         /// The data directory.
         dir: PathBuf,
     },
+    /// Drop the last write of sessions that cannot be read since the machine failed, and with which no server starts. It is
+    /// kept in a file. Damage before other writes stays: restore a backup then. No server may use the directory.
+    Repair {
+        /// The data directory.
+        dir: PathBuf,
+    },
     /// Write sessions, log entries and waiting messages as one JSON object a line. Exit code 1 when some cannot be read.
     Export {
         /// The data directory.
@@ -48,6 +55,7 @@ pub(super) async fn run(args: StoreArgs) -> anyhow::Result<u8> {
     tokio::task::spawn_blocking(move || match args.command {
         StoreCommand::Backup { dir, to } => told(backup::run(&dir, &to)),
         StoreCommand::Check { dir } => told(check::run(&dir)),
+        StoreCommand::Repair { dir } => told(repair::run(&dir)),
         StoreCommand::Export { dir } => told(export::run(&dir)),
     })
     .await?
@@ -55,8 +63,13 @@ pub(super) async fn run(args: StoreArgs) -> anyhow::Result<u8> {
 
 /// The store of a data directory.
 fn source(dir: &Path) -> anyhow::Result<StoreSource> {
-    ensure!(dir.is_dir(), "{} is not a directory; name the data directory of a server (--data)", dir.display());
+    is_directory(dir)?;
     Ok(StoreSource::open(&dir.join("store"))?)
+}
+
+fn is_directory(dir: &Path) -> anyhow::Result<()> {
+    ensure!(dir.is_dir(), "{} is not a directory; name the data directory of a server (--data)", dir.display());
+    Ok(())
 }
 
 /// Damage is what was asked for, not a wrong call.

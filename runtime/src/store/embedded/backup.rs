@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-use super::cannot_use;
 use super::directory::DataDirectory;
 use super::source::{StoreSource, pieces_of};
 use super::tables::{Table, Tables};
 use super::walk::Piece;
+use super::{cannot_use, copies};
 use crate::store::StoreError;
 
 /// Bytes written in one step.
@@ -25,7 +25,8 @@ pub struct Copied {
 }
 
 /// Copies a store into a directory that is made for it, and compares the copy with what was read. A copy is marked as a
-/// store when everything is on the disk; before, no server starts on it.
+/// store when everything is on the disk; before, no server starts on it. It has a name of its own: who starts on it knows
+/// that the original may have gone on, see [`Lineage`](crate::store::Lineage).
 ///
 /// # Errors
 /// [`StoreError::Directory`] when the target exists or cannot be written; [`StoreError::Corrupt`] when the source cannot
@@ -79,6 +80,7 @@ fn copy(source: StoreSource, to: &Path) -> Result<Copied, StoreError> {
         return Err(StoreError::corrupt(format!("the copy in {}", to.display()), "it differs from what was written"));
     }
     drop(tables);
+    copies::name(to)?;
     directory.finish()?;
     Ok(read.copied)
 }

@@ -1,9 +1,10 @@
 //! How a command reads a store while a server has it: a socket in the data directory.
 //!
 //! Whoever may write there may connect. A connection gets every record as it was when it connected, then the number of
-//! records, so that one that breaks off is noticed. One is served at a time. Rejected: copying the files while they
-//! change, which is right only as long as nobody changes how the database writes them; and a call of the HTTP interface,
-//! which would need an address and a key for what is at hand.
+//! records, so that one that breaks off is noticed. One is served at a time, and one that takes too little is let go
+//! ([`outlet`](super::outlet)). Rejected: copying the files while they change, which is right only as long as nobody
+//! changes how the database writes them; and a call of the HTTP interface, which would need an address and a key for what
+//! is at hand.
 //!
 //! ```text
 //! "rolecall store 1\n", then frames:  'r' table:u8 key:u32+bytes value:u32+bytes | 'd' text:u32+bytes | 'e' records:u64
@@ -19,14 +20,13 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::Shared;
+use super::outlet::{Outlet, TICK};
 use super::tables::Table;
 use super::walk::{Piece, walk};
 
 /// The socket's name in the store's directory.
 const SOCKET: &str = "control";
 const GREETING: &[u8] = b"rolecall store 1\n";
-/// A reader that takes nothing for this long is let go: what it reads must be kept for it.
-const STALLED: Duration = Duration::from_secs(30);
 /// How long a command waits for the next frame; another one may be served first.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Most bytes of a key or a value that a command believes.
@@ -107,8 +107,8 @@ fn serve(listener: &UnixListener, shared: &Weak<Shared>, ending: &AtomicBool) {
 }
 
 fn send(stream: &UnixStream, shared: &Shared, ending: &AtomicBool) -> io::Result<()> {
-    stream.set_write_timeout(Some(STALLED))?;
-    let mut out = BufWriter::with_capacity(1 << 16, stream);
+    stream.set_write_timeout(Some(TICK))?;
+    let mut out = BufWriter::with_capacity(1 << 16, Outlet::new(stream, ending, crate::clock::monotonic_ms));
     out.write_all(GREETING)?;
     let view = shared.tables.view();
     let mut records: u64 = 0;

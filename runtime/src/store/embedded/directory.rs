@@ -5,6 +5,7 @@
 //! <data>/lock             held while a process uses the directory
 //! <data>/control          socket of that process, for `rolecall store`
 //! <data>/db/              the database
+//! <data>/copy             only in a copy: its name, see [`copies`](super::copies)
 //! ```
 
 use std::fs::{self, File, TryLockError};

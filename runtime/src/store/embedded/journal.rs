@@ -5,6 +5,10 @@
 //! writes: so what cannot be read is damage, unless all that is written there is the beginning of a step and no end. The
 //! order of steps, which their checksums leave out, is compared too.
 //!
+//! When the machine fails within a write, a later page of it may be on the disk and an earlier one not. Nothing tells that
+//! from damage to a step that was acknowledged, so it is damage here. It is [`the last step`](Broken::is_last), which
+//! [`repair`](super::repair) drops when it is told to.
+//!
 //! ```text
 //! step:   1, items u32, number u64; items; 3, checksum u64, "FJL\x03"            (little endian)
 //! item:   2, kind u8, compression u8, table u64, key u16, value u32, stored u32, key, stored value
@@ -28,19 +32,60 @@ const AHEAD: u64 = 1 << 32;
 /// # Errors
 /// [`StoreError::Corrupt`] when a journal is damaged, [`StoreError::Directory`] when one cannot be read.
 pub(super) fn inspect(database: &Path) -> Result<(), StoreError> {
+    broken(database)?.map_or(Ok(()), |broken| Err(broken.told()))
+}
+
+/// Where a journal cannot be read.
+pub(super) struct Broken {
+    pub(super) journal: PathBuf,
+    /// The byte at which the step begins.
+    pub(super) at: usize,
+    /// What is there, up to the last byte that was written.
+    pub(super) bytes: Vec<u8>,
+    /// Whether no journal has a step behind it.
+    pub(super) is_last: bool,
+    detail: String,
+}
+
+impl Broken {
+    /// What is told of it.
+    pub(super) fn told(&self) -> StoreError {
+        let remedy = match self.is_last {
+            true => "; it is the last step, which `rolecall store repair` drops",
+            false => "",
+        };
+        StoreError::corrupt(format!("the journal {}", self.journal.display()), format!("{}{remedy}", self.detail))
+    }
+}
+
+/// Finds the first place in the journals of a database that is damaged.
+///
+/// # Errors
+/// [`StoreError::Directory`] when a journal cannot be read.
+pub(super) fn broken(database: &Path) -> Result<Option<Broken>, StoreError> {
     let unreadable = |error: io::Error| StoreError::Directory {
         path: database.display().to_string(),
         detail: format!("cannot be read ({error}); check the disk and the permissions"),
     };
     let journals = match journals(database) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         other => other.map_err(unreadable)?,
     };
     let mut number = None;
-    for path in journals {
+    let mut journals = journals.into_iter();
+    while let Some(path) = journals.next() {
         let bytes = fs::read(&path).map_err(unreadable)?;
-        let scanned = scan(&bytes, &mut number)
-            .map_err(|detail| StoreError::corrupt(format!("the journal {}", path.display()), detail))?;
+        let scanned = match scan(&bytes, &mut number) {
+            Ok(scanned) => scanned,
+            Err(Fault { at, torn, detail }) => {
+                let mut is_last = torn && !has_step(bytes.get(at.saturating_add(1)..).unwrap_or_default());
+                for later in journals {
+                    is_last = is_last && !has_step(&fs::read(&later).map_err(unreadable)?);
+                }
+                let bytes = bytes.get(at..written(&bytes)).unwrap_or_default().to_vec();
+                return Ok(Some(Broken { journal: path, at, bytes, is_last, detail }));
+            }
+        };
         if scanned > 0 {
             tracing::warn!(
                 journal = %path.display(),
@@ -49,7 +94,22 @@ pub(super) fn inspect(database: &Path) -> Result<(), StoreError> {
             );
         }
     }
-    Ok(())
+    Ok(None)
+}
+
+/// Whether a step can be read anywhere in a piece of a journal.
+fn has_step(journal: &[u8]) -> bool {
+    let written = written(journal);
+    let begins = journal.iter().enumerate().take(written).filter(|(_, byte)| **byte == 1);
+    begins.map(|(at, _)| at).any(|at| {
+        let rest = journal.get(at..).unwrap_or_default();
+        Step { rest, length: rest.len(), written: written.saturating_sub(at) }.read().is_ok()
+    })
+}
+
+/// Bytes up to the last one that was written: behind the last step the file may be filled with zeros.
+fn written(journal: &[u8]) -> usize {
+    journal.iter().rposition(|byte| *byte != 0).map_or(0, |last| last.saturating_add(1))
 }
 
 /// Journals, oldest first.
@@ -66,10 +126,18 @@ fn journals(database: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found.into_iter().map(|(_, path)| path).collect())
 }
 
+/// What is wrong with a journal, and from which byte on.
+#[derive(Debug, PartialEq, Eq)]
+struct Fault {
+    at: usize,
+    /// Whether a step cannot be read, instead of being where it should not be.
+    torn: bool,
+    detail: String,
+}
+
 /// Reads a journal. Says how many bytes of a step that was cut short are at its end, or what is wrong.
-fn scan(journal: &[u8], number: &mut Option<u64>) -> Result<usize, String> {
-    // Behind the last step the file may be filled with zeros.
-    let written = journal.iter().rposition(|byte| *byte != 0).map_or(0, |last| last.saturating_add(1));
+fn scan(journal: &[u8], number: &mut Option<u64>) -> Result<usize, Fault> {
+    let written = written(journal);
     let mut at = 0;
     loop {
         let rest = journal.get(at..).unwrap_or_default();
@@ -77,7 +145,7 @@ fn scan(journal: &[u8], number: &mut Option<u64>) -> Result<usize, String> {
         match step.read() {
             Ok(next) => {
                 if number.is_some_and(|last| next <= last || next.saturating_sub(last) > AHEAD) {
-                    return Err(format!("step {next} at byte {at} is out of order"));
+                    return Err(Fault { at, torn: false, detail: format!("step {next} at byte {at} is out of order") });
                 }
                 *number = Some(next);
                 at = at.saturating_add(step.at());
@@ -87,9 +155,10 @@ fn scan(journal: &[u8], number: &mut Option<u64>) -> Result<usize, String> {
                 return Ok(written.saturating_sub(at));
             }
             Err(_) => {
-                return Err(format!(
+                let detail = format!(
                     "the step at byte {at} cannot be read, and it is not the end of a write that was cut short"
-                ));
+                );
+                return Err(Fault { at, torn: true, detail });
             }
         }
     }

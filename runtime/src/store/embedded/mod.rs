@@ -9,6 +9,7 @@ mod check;
 mod claims;
 #[cfg(unix)]
 mod control;
+mod copies;
 #[cfg(test)]
 mod damage;
 mod directory;
@@ -19,8 +20,12 @@ mod formats;
 mod jobs;
 mod journal;
 mod keys;
+#[cfg(unix)]
+mod outlet;
 mod plan;
 mod record;
+mod repair;
+mod scratch;
 mod source;
 mod tables;
 #[cfg(test)]
@@ -46,13 +51,14 @@ use self::claims::Claims;
 #[cfg(unix)]
 use self::control::Control;
 use self::directory::DataDirectory;
+pub use self::repair::{Dropped, repair};
 pub use self::source::StoreSource;
 use self::tables::{Tables, View};
 use self::writer::{Operation, Poison, Queued, Writer};
 use super::jobs::{Jobs, Queue};
 use super::{
-    Commit, Committed, Enqueued, Fence, InboxItem, Interrupted, Leap, LogEntry, NewSession, Node, SessionRow, Store,
-    StoreClock, StoreError,
+    Commit, Committed, Enqueued, Fence, InboxItem, Interrupted, Leap, Lineage, LogEntry, NewSession, Node, SessionRow,
+    Store, StoreClock, StoreError,
 };
 use crate::ids::{Epoch, Seq, SessionId};
 
@@ -64,6 +70,7 @@ const QUEUE_KIB: u32 = 64 << 10;
 /// A store in a directory of the local disk. See [`Store`] for what it promises.
 pub struct EmbeddedStore {
     open: Mutex<Option<Open>>,
+    lineage: Lineage,
     poison: Poison,
     expired: Arc<AtomicU64>,
     room: Arc<Semaphore>,
@@ -103,6 +110,7 @@ impl EmbeddedStore {
     /// As [`open`](Self::open).
     pub fn open_with_clock(path: &Path, clock: StoreClock) -> Result<Self, StoreError> {
         let directory = DataDirectory::acquire(path)?;
+        let lineage = copies::lineage(path)?;
         let tables = Arc::new(open_tables(path, &directory)?);
         let (poison, expired) = (Poison::default(), Arc::new(AtomicU64::new(0)));
         let (operations, queued) = mpsc::channel(QUEUE);
@@ -131,6 +139,7 @@ impl EmbeddedStore {
         };
         Ok(Self {
             open: Mutex::new(Some(open)),
+            lineage,
             poison,
             expired,
             room: Arc::new(Semaphore::new(QUEUE_KIB as usize)),
@@ -237,6 +246,10 @@ impl Store for EmbeddedStore {
         self.claims.node()
     }
 
+    fn lineage(&self, _id: &SessionId) -> Result<Lineage, StoreError> {
+        Ok(self.lineage.clone())
+    }
+
     fn healthy(&self) -> Result<(), StoreError> {
         if let Some(reason) = self.poison.get() {
             return Err(StoreError::Poisoned(reason.clone()));
@@ -277,9 +290,14 @@ impl fmt::Debug for EmbeddedStore {
 /// without a word.
 fn open_tables(path: &Path, directory: &DataDirectory) -> Result<Tables, StoreError> {
     let database = directory.database();
-    let damaged = |detail: String| StoreError::corrupt(format!("the store in {}", path.display()), detail);
     journal::inspect(&database)?;
-    match panic::catch_unwind(AssertUnwindSafe(|| Tables::open(&database))) {
+    open_database(path, &database)
+}
+
+/// [`open_tables`], behind a look at the journals.
+fn open_database(path: &Path, database: &Path) -> Result<Tables, StoreError> {
+    let damaged = |detail: String| StoreError::corrupt(format!("the store in {}", path.display()), detail);
+    match panic::catch_unwind(AssertUnwindSafe(|| Tables::open(database))) {
         Ok(Ok(tables)) => Ok(tables),
         Ok(Err(fjall::Error::Io(error))) => {
             Err(cannot_use(path, format!("{error}; check the disk and the permissions")))

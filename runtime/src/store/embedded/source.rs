@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use super::directory::DataDirectory;
+use super::journal::{self, Broken};
+use super::scratch::Scratch;
 use super::tables::Tables;
 use super::walk::{Piece, contained, walk};
-use super::{Shared, cannot_use, open_tables};
+use super::{Shared, cannot_use, open_database, open_tables};
 use crate::store::StoreError;
 
 /// Where the records come from.
@@ -14,14 +16,24 @@ pub struct StoreSource(Kind);
 enum Kind {
     /// Nobody has the directory: it is this process's until the source is dropped.
     Opened(Box<Shared>),
+    /// The same; its last step cannot be read, and what is before it is read in a copy.
+    Torn(Box<Torn>),
     /// A server has it.
     #[cfg(unix)]
     Asked(std::os::unix::net::UnixStream, String),
 }
 
+struct Torn {
+    damage: String,
+    shared: Shared,
+    /// Dropped behind what is open in it.
+    _scratch: Scratch,
+}
+
 impl StoreSource {
     /// Opens the store of a directory, or connects to the server that has it. Opening finishes what a killed server left
-    /// unfinished, as the server's next start would; nothing is made where no store is.
+    /// unfinished, as the server's next start would; nothing is made where no store is. Of a store whose last step cannot
+    /// be read, everything before that is there, and nothing is changed: only [`repair`](super::repair) drops it.
     ///
     /// # Errors
     /// [`StoreError::Directory`] when there is no such directory, no store in it, or another process that does not
@@ -29,11 +41,21 @@ impl StoreSource {
     pub fn open(store: &Path) -> Result<Self, StoreError> {
         match DataDirectory::existing(store)? {
             Some(directory) => {
+                if let Some(broken) = journal::broken(&directory.database())?.filter(|broken| broken.is_last) {
+                    return Self::before(store, directory, &broken);
+                }
                 let tables = std::sync::Arc::new(open_tables(store, &directory)?);
                 Ok(Self(Kind::Opened(Box::new(Shared { tables, _directory: directory }))))
             }
             None => Self::ask(store),
         }
+    }
+
+    fn before(store: &Path, directory: DataDirectory, broken: &Broken) -> Result<Self, StoreError> {
+        let scratch = Scratch::up_to(store, &directory.database(), broken)?;
+        let tables = std::sync::Arc::new(open_database(store, &scratch.database())?);
+        let (damage, shared) = (broken.told().to_string(), Shared { tables, _directory: directory });
+        Ok(Self(Kind::Torn(Box::new(Torn { damage, shared, _scratch: scratch }))))
     }
 
     #[cfg(unix)]
@@ -55,13 +77,17 @@ impl StoreSource {
     /// Whether a running server answers.
     #[must_use]
     pub fn is_live(&self) -> bool {
-        !matches!(self.0, Kind::Opened(_))
+        !matches!(self.0, Kind::Opened(_) | Kind::Torn(_))
     }
 
     /// Hands over every record as of one moment, and every place that cannot be read.
     pub(super) fn pieces(self, sink: &mut dyn FnMut(Piece<'_>) -> Result<(), StoreError>) -> Result<(), StoreError> {
         match self.0 {
             Kind::Opened(shared) => pieces_of(&shared.tables, sink),
+            Kind::Torn(torn) => {
+                sink(Piece::Damage(torn.damage.clone()))?;
+                pieces_of(&torn.shared.tables, sink)
+            }
             #[cfg(unix)]
             Kind::Asked(stream, path) => {
                 super::control::receive(&stream, sink).map_err(|error| StoreError::Directory {

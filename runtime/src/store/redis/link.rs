@@ -347,7 +347,7 @@ impl Shared {
         let (client, name) = self.target.find(&self.settings).await?;
         let secrets = || self.settings.address.secrets();
         let failed = |error: RedisError| RedisFault::of(&error, &name, secrets(), "");
-        let (mut work, waits) = (dial(&client, &name, secrets()).await?, dial(&client, &name, secrets()).await?);
+        let (mut work, mut waits) = (dial(&client, &name, secrets()).await?, dial(&client, &name, secrets()).await?);
         let member = self.target.member();
         let wanted = Wanted {
             durability: self.settings.durability,
@@ -359,6 +359,10 @@ impl Shared {
             Unfit::Failed(error) => failed(error),
             Unfit::Unsuitable(fault) => fault,
         })?;
+        if !server::is_the_same(&mut waits, &found).await.map_err(failed)? {
+            let detail = "two connections to it came to two servers".to_owned();
+            return Err(RedisFault::Unreachable { server: name, detail });
+        }
         for warning in found.warnings.iter().filter(|_| before.is_none()) {
             tracing::warn!(server = name, "{warning}");
         }

@@ -24,6 +24,7 @@ mod jobs;
 mod keys;
 mod lines;
 mod link;
+mod listed;
 mod nodes;
 mod reads;
 mod route;
@@ -39,6 +40,7 @@ mod tests;
 mod tls;
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -53,6 +55,7 @@ use self::answer::Answer;
 pub use self::durability::Durability;
 pub use self::fault::RedisFault;
 use self::keys::Keys;
+use self::listed::Listed;
 use self::route::{Servers, Way};
 use self::running::Marks;
 use self::scripts::{CREATE, Call, RELEASE};
@@ -86,10 +89,11 @@ pub struct RedisSettings {
 /// A store on a Redis server, a cluster or what sentinels name, which any number of processes may use at once. See [`Store`]
 /// for what it promises, and [`Durability`] for when.
 pub struct RedisStore {
-    servers: Servers,
+    servers: Arc<Servers>,
     keys: Keys,
     lease: Duration,
     marks: Marks,
+    listed: Arc<Listed>,
     clock: StoreClock,
     expired: AtomicU64,
     closed: AtomicBool,
@@ -116,9 +120,10 @@ impl RedisStore {
         let keys = Keys::new(&settings.prefix, settings.node.clone());
         Ok(Self {
             lease: settings.lease,
-            servers: Servers::open(settings, keys.clone()).await?,
+            servers: Arc::new(Servers::open(settings, keys.clone()).await?),
             keys,
             marks: Marks::new()?,
+            listed: Arc::default(),
             clock,
             expired: AtomicU64::new(0),
             closed: AtomicBool::new(false),
@@ -218,15 +223,20 @@ impl Store for RedisStore {
 
     async fn claim(&self, id: &SessionId, from: Option<&Node>, fence: Fence) -> Result<SessionRow, StoreError> {
         let call = self.claim_call(id, from, fence);
-        self.write(id, call, |mut answer| match answer.word() {
+        let claimed = self.write(id, call, |mut answer| match answer.word() {
             "ok" => answer::row(answer.next()?, id, &self.keys)?.ok_or_else(|| StoreError::NoSession(id.clone())),
             _ => Err(answer.refusal(0, None)),
-        })
-        .await
+        });
+        let row = claimed.await?;
+        if row.running {
+            self.adopt(id, fence);
+        }
+        Ok(row)
     }
 
     async fn release(&self, id: &SessionId, fence: Fence) -> Result<(), StoreError> {
         let _call = self.enter()?;
+        self.listed.leave(id, fence);
         let call = Call::of(&RELEASE, [self.keys.state(id)]).arg(fence.to_string());
         self.told(call, |answer| Answer::read(answer, id, &self.keys)).await.map(|_| ())
     }
@@ -236,7 +246,7 @@ impl Store for RedisStore {
         let mark = match commit.running {
             None => String::new(),
             Some(false) => "-".to_owned(),
-            Some(true) => self.mark(id).await?,
+            Some(true) => self.list(id, commit.fence).await?,
         };
         let (count, after) = (commit.entries.len() as u64, commit.after);
         let call = self.commit_call(id, epoch, commit, &mark);
@@ -248,7 +258,7 @@ impl Store for RedisStore {
             .await?;
         self.expired.fetch_add(expired, Ordering::Relaxed);
         if !cleared.is_empty() {
-            self.strike(id, &cleared).await;
+            self.strike(id, cleared);
         }
         Ok(Committed { first: head.saturating_sub(count).saturating_add(1), head })
     }

@@ -67,6 +67,7 @@ impl Nodes for RedisStore {
 
     async fn renew(&self, first: bool) -> Result<Lease, StoreError> {
         let _call = self.enter()?;
+        self.list_again();
         match self.word(self.renewal(self.lease.as_millis().max(1), first)).await? {
             (word, _) if word == "held" => Ok(Lease::Held),
             (word, Some(other)) if word == "foreign" => Ok(Lease::Foreign(other)),

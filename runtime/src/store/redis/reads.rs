@@ -1,8 +1,8 @@
-//! How sessions are read, and listed while a reply of theirs is unfinished.
+//! How sessions are read.
 
 use redis::{Cmd, Value};
 
-use super::{RedisFault, RedisStore, SessionRow, StoreError, answer, running};
+use super::{RedisFault, RedisStore, SessionRow, StoreError, answer};
 use crate::ids::{Epoch, Seq, SessionId};
 
 impl RedisStore {
@@ -72,23 +72,5 @@ impl RedisStore {
     /// Whether the step that marks a session lists it as well, and strikes it off again: where both are on one server.
     pub(super) fn lists_in_step(&self) -> bool {
         !self.servers.are_many()
-    }
-
-    /// The mark for a step that leaves a reply unfinished. Where the step cannot list the session, that is done here.
-    pub(super) async fn mark(&self, id: &SessionId) -> Result<String, StoreError> {
-        let mark = self.marks.make(&self.servers, &self.keys, id, self.clock.now_ms());
-        if !self.lists_in_step() {
-            // What becomes of the list alone changes nothing: this fails like a read.
-            let (key, command) = (running::listed_in(&self.keys, id, &mark), running::list(&self.keys, id, &mark));
-            self.servers.write(&key, &command).await?;
-        }
-        Ok(mark)
-    }
-
-    /// Strikes a session off, whose mark is gone. What stays listed is found by the next who looks.
-    pub(super) async fn strike(&self, id: &SessionId, mark: &str) {
-        if let Err(fault) = running::strike(&self.servers, &self.keys, id, mark).await {
-            tracing::debug!(session = %id, %fault, "a finished reply stays on the list for now");
-        }
     }
 }

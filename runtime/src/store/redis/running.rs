@@ -10,8 +10,10 @@
 //!   be read, and again later.
 //! - **A session is listed before it is marked.** The step that marks it is sent when the listing was answered and is as
 //!   durable as asked, since the two are on two servers. So no crash leaves a mark that nobody finds.
-//! - **It is struck off after its mark is gone**, durably, and only as it was listed: each listing has a mark of its own,
-//!   which the state repeats. A strike that comes late finds another mark and does nothing.
+//! - **It is struck off after its mark is gone**, durably, behind the step's answer, and only as it was listed: each listing
+//!   has a mark of its own, which the state repeats. A strike that comes late finds another mark and does nothing.
+//! - **What a failover loses of the list** alone, in a cluster that promises no more, its session's owner lists again
+//!   ([`listed`](super::listed)).
 //! - **What is left over** (a crash between listing and step, or between step and strike; a step that was refused) is
 //!   found by whoever lists: its session has no mark. It is struck off once it is older than any step can be under way.
 

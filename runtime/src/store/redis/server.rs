@@ -89,6 +89,13 @@ pub(super) async fn inspect(
     Err(Unfit::Unsuitable(RedisFault::Forbidden { server: name.to_owned(), detail }))
 }
 
+/// Whether another connection came to the server that was inspected. A name, or what stands between, may have led to another
+/// one since; what that one waits for says nothing of what is written here.
+pub(super) async fn is_the_same(connection: &mut MultiplexedConnection, found: &Found) -> Result<bool, RedisError> {
+    let text: String = redis::cmd("INFO").arg("server").query_async(connection).await?;
+    Ok(fields(&text).find(|(key, _)| key == "run_id").map(|(_, id)| id).unwrap_or_default() == found.run_id)
+}
+
 /// Whether the server answers, and still has the settings for which it was taken.
 pub(super) async fn still_fits(connection: &mut MultiplexedConnection, found: &Found) -> Result<bool, RedisError> {
     if !found.shows_settings {
@@ -193,6 +200,7 @@ fn judge(facts: &Facts, name: &str, wanted: Wanted) -> Result<Found, RedisFault>
         // Zeros where there was none before. The name itself changes with the first replica, too.
         took_over: info("master_replid2").contains(|digit| digit != '0'),
         outlives_restarts: wanted.aof && is_alone,
+        is_copy: false,
     };
     Ok(Found { server: name.to_owned(), run_id, lineage, wait, relies_on_appendfsync, shows_settings, warnings })
 }

@@ -4,11 +4,13 @@ mod cluster;
 mod durable;
 mod faults;
 mod jobs;
+mod listed;
 mod members;
 mod nodes;
 mod scripts;
 mod sentinel;
 mod server;
+mod switched;
 mod tls;
 mod wire;
 

@@ -1,0 +1,24 @@
+//! `rolecall store repair DIR`.
+
+use std::path::Path;
+
+use crate::cli::{DONE, print_line};
+use crate::store::{self, Dropped};
+
+pub(super) fn run(dir: &Path) -> anyhow::Result<u8> {
+    super::is_directory(dir)?;
+    let Some(Dropped { journal, at, bytes, kept }) = store::repair(&dir.join("store"))? else {
+        print_line("every write can be read: nothing to repair")?;
+        return Ok(DONE);
+    };
+    print_line(&format!(
+        "dropped the last write: {bytes} bytes of {} from byte {at} on, kept in {}",
+        journal.display(),
+        kept.display()
+    ))?;
+    print_line(
+        "If the machine failed in the middle of it, nobody was told that it was done. If not, what it held is lost. In case \
+         of that, each session begins a new epoch before it goes on, and clients that have seen more are told",
+    )?;
+    Ok(DONE)
+}
