@@ -93,7 +93,7 @@ storm-nodes: ## Three servers on one Redis, killed and stopped for five minutes 
 	@$(CARGO) build --release -q $(RELEASED)
 	@$(TARGET)/release/rolecall-storm --nodes 3 --clients $(NODES_CLIENTS) --minutes $(MINUTES)
 
-# Smaller, or with another pace: make storm-rolling ROLLING_CLIENTS=500 ROLLING_FLAGS="--hand-over 30s --pause 20"
+# Smaller, or with another pace: make storm-rolling CLIENTS=500 ROLLING_FLAGS="--hand-over 30s --pause 20"
 ROLLING_CLIENTS ?= $(if $(filter command line environment,$(origin CLIENTS)),$(CLIENTS),5000)
 ROLLING_FLAGS   ?=
 storm-rolling: ## Three servers on one Redis, restarted one after the other under five thousand clients (release build)
