@@ -105,8 +105,10 @@ mod tests {
             let commit = Commit { entries: vec![noise.into()], ..Commit::default() };
             store.commit(&new.id, 1, commit).await.unwrap();
             store.close().await;
-            let journal = fs::read(path.join("db/0.jnl")).unwrap();
+            let mut journal = fs::read(path.join("db/0.jnl")).unwrap();
             let to = Self::written(&journal);
+            // Of the room that is set aside behind it.
+            journal.truncate(to + 3 * PAGE);
             assert!(to > from + 5 * PAGE, "{from} to {to}");
             Self { home, new, from, to, journal }
         }
@@ -167,7 +169,7 @@ mod tests {
     async fn damage_before_other_steps_is_not_dropped() {
         let torn = Torn::prepared().await;
         let mut journal = torn.journal.clone();
-        let text = journal.windows(3).rposition(|bytes| bytes == b"two").unwrap();
+        let text = journal.windows(3).position(|bytes| bytes == b"two").unwrap();
         journal[text] ^= 1;
         fs::write(torn.journal(), &journal).unwrap();
         let told = repair(&torn.store()).unwrap_err();

@@ -31,8 +31,7 @@ async fn leads_to(ports: &[u16]) -> (u16, JoinSet<()>) {
 // nobody has.
 #[tokio::test]
 async fn two_connections_to_two_servers_are_refused() {
-    let flags = ["--appendonly", "yes", "--appendfsync", "everysec"];
-    let (first, second) = (Server::with(&flags).await, Server::with(&flags).await);
+    let (first, second) = (Server::start().await, Server::start().await);
     // The first connection asks what is there, then come those for the work and for waiting.
     let (port, _tasks) = leads_to(&[first.port, first.port, second.port, first.port]).await;
     let settings = settings_at(&format!("redis://127.0.0.1:{port}"), Durability::AOF);
