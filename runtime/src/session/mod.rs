@@ -13,6 +13,7 @@ mod error;
 mod event;
 mod forks;
 mod generation;
+mod keeping;
 mod line;
 mod lost;
 mod nodes;
@@ -185,6 +186,7 @@ impl Sessions {
         self.0.join().await?;
         let recovered = self.0.sweep().await?;
         self.0.take_part();
+        self.0.begin_keeping();
         Ok(recovered)
     }
 
@@ -246,8 +248,8 @@ impl Sessions {
                 continue;
             }
             match attached.await {
-                // This process was the owner no longer, and did not know it yet.
-                Ok(Err(SessionError::Store(StoreError::Lost(_)))) | Err(_) => {}
+                // This process was the owner no longer, or the store another, and it did not know it yet.
+                Ok(Err(SessionError::Store(StoreError::Lost(_) | StoreError::Doubted(_)))) | Err(_) => {}
                 Ok(outcome) => return outcome,
             }
         }

@@ -115,7 +115,11 @@ impl Deps {
         match found {
             Found::Awake(mailbox) => drop(mailbox.send(Command::Look).await),
             Found::Asleep(_) => {
-                let Ok(Some(row)) = self.store.session(id).await else { return };
+                let row = match self.store.session(id).await {
+                    Ok(Some(row)) => row,
+                    Ok(None) => return self.is_gone(id).await,
+                    Err(_) => return,
+                };
                 let asleep = self.places.lock().take_asleep(id, |_, asleep| !asleep.is_of(&row));
                 if let Some(asleep) = asleep {
                     asleep.let_go(&self.metrics, close::HANDOVER, "another server has the session now");

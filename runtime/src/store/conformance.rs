@@ -1,11 +1,14 @@
 //! What [`Store`] promises, as one suite that every backend runs.
 
 mod claims;
+pub(super) mod lifetimes;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 
 use super::*;
 
@@ -15,6 +18,21 @@ pub(super) struct Subject {
     pub(super) clock: Arc<AtomicU64>,
     /// The same sessions as another process has them; `None` for a store that one has to itself.
     pub(super) other: Option<Arc<dyn Store>>,
+    /// Lets so many ms pass for a server that counts them itself.
+    pub(super) passing: Option<Passing>,
+}
+
+/// See [`Subject::passing`].
+pub(super) type Passing = Box<dyn Fn(u64) -> BoxFuture<'static, ()> + Send + Sync>;
+
+impl Subject {
+    /// Lets time pass.
+    async fn pass(&self, ms: u64) {
+        self.clock.fetch_add(ms, Ordering::SeqCst);
+        if let Some(passing) = &self.passing {
+            passing(ms).await;
+        }
+    }
 }
 
 /// When the clock of a [`Subject`] starts.
@@ -43,6 +61,9 @@ pub(super) async fn all(subject: &Subject) {
     bounds_the_inbox(subject).await;
     knows_no_session_that_was_not_created(subject).await;
     serves_sessions_at_the_same_time(subject).await;
+    lifetimes::ends_what_nobody_uses(subject).await;
+    lifetimes::keeps_unfinished_replies(subject).await;
+    lifetimes::keeps_what_is_claimed(subject).await;
 }
 
 /// Refusals after `close`; run last.
@@ -373,10 +394,19 @@ mod memory {
     #[tokio::test]
     async fn conforms() {
         let clock = Arc::new(AtomicU64::new(START_MS));
-        let store = Arc::new(MemoryStore::with_clock(StoreClock::Manual(clock.clone())));
+        let store = MemoryStore::with_clock(StoreClock::Manual(clock.clone()));
+        let store = Arc::new(store.with_lifetime(Lifetime::of(lifetimes::LIFETIME)));
         let other: Arc<dyn Store> = Arc::new(store.beside(&neighbours::Neighbours::new()));
-        let subject = Subject { store, clock, other: Some(other) };
+        let subject = Subject { store, clock, other: Some(other), passing: None };
         all(&subject).await;
         closed(&subject).await;
+    }
+
+    #[tokio::test]
+    async fn no_clock_that_is_set_ends_sessions() {
+        let (wall, steady) = (Arc::new(AtomicU64::new(START_MS)), Arc::new(AtomicU64::new(START_MS)));
+        let store = MemoryStore::with_clock(StoreClock::Apart(wall.clone(), steady.clone()));
+        let store = store.with_lifetime(Lifetime::of(lifetimes::LIFETIME));
+        lifetimes::goes_by_no_wall_clock(&store, &wall, &steady).await;
     }
 }

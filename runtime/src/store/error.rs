@@ -35,6 +35,9 @@ pub enum StoreError {
     /// The writer's claim is over: somebody else has claimed the session since, or the store lost the claim.
     #[error("session {0} is not this writer's any more; claim it anew")]
     Lost(SessionId),
+    /// The store has gone over to a copy, which may lack what the writer, or somebody after it, had acknowledged.
+    #[error("what the store holds of session {0} may be older than what its writer knows: another server took over; read the session again")]
+    Doubted(SessionId),
     /// The log does not end where the writer believes: somebody else has written.
     #[error(
         "the log of session {id} ends at {actual}, not at {expected} as its writer knows it; read the session again"
@@ -103,7 +106,7 @@ impl StoreError {
     pub fn outward(&self) -> String {
         match self {
             Self::Redis(_) => "the sessions' store is not available now; try again later".to_owned(),
-            Self::Owned { .. } | Self::Lost(_) => "the session is being moved; try again".to_owned(),
+            Self::Owned { .. } | Self::Lost(_) | Self::Doubted(_) => "the session is being moved; try again".to_owned(),
             other => other.to_string(),
         }
     }

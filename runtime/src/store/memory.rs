@@ -9,8 +9,8 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::{
-    Commit, Committed, DONE_KEPT_MS, DONE_LIMIT, Enqueued, Fence, Hold, INBOX_LIMIT, InboxItem, Interrupted, LOG_LIMIT,
-    Leap, LogEntry, NewSession, Node, SessionRow, Store, StoreClock, StoreError,
+    Age, Commit, Committed, DONE_KEPT_MS, DONE_LIMIT, Enqueued, Fence, Hold, INBOX_LIMIT, InboxItem, Interrupted, LOG_LIMIT,
+    Leap, Lifetime, LogEntry, Moment, NewSession, Node, SessionRow, Store, StoreClock, StoreError,
 };
 #[cfg(test)]
 use super::{Nodes, neighbours::Neighbours};
@@ -20,6 +20,8 @@ use crate::ids::{Epoch, Seq, SessionId};
 #[derive(Debug)]
 pub struct MemoryStore {
     clock: StoreClock,
+    age: Arc<Age>,
+    lifetime: Lifetime,
     inner: Arc<Mutex<Inner>>,
     expired: AtomicU64,
     node: Node,
@@ -31,6 +33,9 @@ pub struct MemoryStore {
 struct Inner {
     sessions: HashMap<SessionId, Session>,
     closed: bool,
+    /// The line of copies that the store plays to be in.
+    #[cfg(test)]
+    lineage: super::Lineage,
 }
 
 #[derive(Debug)]
@@ -42,6 +47,9 @@ struct Session {
     state: Bytes,
     running: bool,
     hold: Option<Hold>,
+    /// How old the store was when it was used last, ms.
+    used_ms: u64,
+    born_in: Arc<str>,
     log: BTreeMap<Seq, Bytes>,
     inbox: Vec<InboxItem>,
     done: HashMap<String, (Seq, u64)>,
@@ -59,7 +67,9 @@ impl MemoryStore {
     #[must_use]
     pub fn with_clock(clock: StoreClock) -> Self {
         Self {
+            age: Arc::new(Age::from(clock.clone(), 0)),
             clock,
+            lifetime: Lifetime::FOREVER,
             inner: Arc::default(),
             expired: AtomicU64::new(0),
             node: Node::only(),
@@ -68,18 +78,52 @@ impl MemoryStore {
         }
     }
 
+    /// Lets sessions end that nobody uses.
+    #[must_use]
+    pub fn with_lifetime(mut self, lifetime: Lifetime) -> Self {
+        self.lifetime = lifetime;
+        self
+    }
+
     /// The same sessions as a further process has them that serves them too.
     #[cfg(test)]
     pub(crate) fn beside(&self, neighbours: &Neighbours) -> Self {
         let node = Node::nameless().unwrap();
         let neighbours = Some(neighbours.of(&node));
-        Self { clock: self.clock.clone(), inner: Arc::clone(&self.inner), expired: AtomicU64::new(0), node, neighbours }
+        let (clock, age, lifetime) = (self.clock.clone(), Arc::clone(&self.age), self.lifetime);
+        Self { clock, age, lifetime, inner: Arc::clone(&self.inner), expired: AtomicU64::new(0), node, neighbours }
+    }
+
+    /// Somebody deletes a session.
+    #[cfg(test)]
+    pub(crate) fn forget(&self, id: &SessionId) {
+        self.inner.lock().sessions.remove(id);
+    }
+
+    /// Another server takes over, with what is there: nobody knows whether it is everything.
+    #[cfg(test)]
+    pub(crate) fn fail_over(&self, to: &str) {
+        self.inner.lock().lineage = super::Lineage { id: to.to_owned(), took_over: true, outlives_restarts: false };
+    }
+
+    /// Refuses a writer that knows the session in a line of copies which may have had more.
+    #[cfg(test)]
+    fn trust(&self, id: &SessionId, known_in: Option<&Arc<str>>) -> Result<(), StoreError> {
+        let lineage = self.inner.lock().lineage.clone();
+        if known_in.is_some_and(|known_in| lineage.doubts(known_in)) {
+            return Err(StoreError::Doubted(id.clone()));
+        }
+        Ok(())
     }
 
     /// Ends all claims, as the end of its process does for a store that has them in memory.
     #[cfg(test)]
     pub(super) fn forget_claims(&self) {
         self.inner.lock().sessions.values_mut().for_each(|session| session.hold = None);
+    }
+
+    fn moment(&self) -> Moment {
+        Moment::now(&self.clock, &self.age, self.lifetime)
     }
 
     fn with<T>(
@@ -112,7 +156,10 @@ impl Store for MemoryStore {
         if inner.sessions.contains_key(&new.id) {
             return Err(StoreError::Exists(new.id));
         }
-        inner.sessions.insert(new.id.clone(), Session::new(new));
+        let session = Session { used_ms: self.age.now_ms(), ..Session::new(new) };
+        #[cfg(test)]
+        let session = Session { born_in: inner.lineage.id.as_str().into(), ..session };
+        inner.sessions.insert(session.created.id.clone(), session);
         Ok(())
     }
 
@@ -129,6 +176,7 @@ impl Store for MemoryStore {
             let claim = Hold { owner: self.node.clone(), fence };
             let held = Hold::claimed(session.hold.as_ref(), from, claim);
             session.hold = Some(held.map_err(|owner| StoreError::Owned { id: id.clone(), owner })?);
+            session.touch(self.moment());
             Ok(session.row())
         })
     }
@@ -141,10 +189,14 @@ impl Store for MemoryStore {
     }
 
     async fn commit(&self, id: &SessionId, epoch: Epoch, commit: Commit) -> Result<Committed, StoreError> {
-        let now_ms = self.clock.now_ms();
+        #[cfg(test)]
+        self.trust(id, commit.known_in.as_ref())?;
+        let moment = self.moment();
+        let now_ms = moment.now_ms;
         self.with(id, |session| {
             session.admit(commit.fence, epoch, commit.after)?;
             let committed = session.commit(commit, now_ms)?;
+            session.touch(moment);
             self.expired.fetch_add(session.expire(now_ms), Ordering::Relaxed);
             Ok(committed)
         })
@@ -158,10 +210,12 @@ impl Store for MemoryStore {
     }
 
     async fn enqueue(&self, id: &SessionId, item: InboxItem) -> Result<Enqueued, StoreError> {
-        let now_ms = self.clock.now_ms();
+        let moment = self.moment();
         self.with(id, |session| {
-            self.expired.fetch_add(session.expire(now_ms), Ordering::Relaxed);
-            session.enqueue(item, now_ms)
+            self.expired.fetch_add(session.expire(moment.now_ms), Ordering::Relaxed);
+            let enqueued = session.enqueue(item, moment.now_ms)?;
+            session.touch(moment);
+            Ok(enqueued)
         })
     }
 
@@ -176,13 +230,39 @@ impl Store for MemoryStore {
     }
 
     async fn advance_epoch(&self, id: &SessionId, epoch: Epoch, leap: Leap) -> Result<Epoch, StoreError> {
+        #[cfg(test)]
+        self.trust(id, leap.known_in.as_ref())?;
         self.with(id, |session| {
             session.admit(leap.fence, epoch, leap.after)?;
             let next = session.epoch.max(leap.beyond).checked_add(1);
             session.epoch = next.ok_or_else(|| StoreError::exhausted(id))?;
             session.head = session.head.max(leap.resume_at.saturating_sub(1));
+            session.touch(self.moment());
             Ok(session.epoch)
         })
+    }
+
+    fn lifetime(&self) -> Lifetime {
+        self.lifetime
+    }
+
+    async fn touch(&self, id: &SessionId) -> Result<(), StoreError> {
+        self.with(id, |session| {
+            session.touch(self.moment());
+            Ok(())
+        })
+    }
+
+    async fn expire(&self) -> Result<u64, StoreError> {
+        let age_ms = self.age.now_ms();
+        let mut inner = self.inner.lock();
+        if inner.closed {
+            return Err(StoreError::Closed);
+        }
+        let before = inner.sessions.len();
+        let is_kept = |session: &Session| session.running || session.hold.is_some();
+        inner.sessions.retain(|_, session| is_kept(session) || !self.lifetime.is_over(session.used_ms, age_ms));
+        Ok(before.saturating_sub(inner.sessions.len()) as u64)
     }
 
     async fn interrupted(&self) -> Result<Vec<Interrupted>, StoreError> {
@@ -209,6 +289,11 @@ impl Store for MemoryStore {
         self.neighbours.as_ref().map(|neighbours| neighbours as &dyn Nodes)
     }
 
+    #[cfg(test)]
+    fn lineage(&self, _id: &SessionId) -> Result<super::Lineage, StoreError> {
+        Ok(self.inner.lock().lineage.clone())
+    }
+
     fn healthy(&self) -> Result<(), StoreError> {
         if self.inner.lock().closed { Err(StoreError::Closed) } else { Ok(()) }
     }
@@ -228,6 +313,8 @@ impl Session {
             state: Bytes::new(),
             running: false,
             hold: None,
+            used_ms: 0,
+            born_in: "".into(),
             log: BTreeMap::new(),
             inbox: Vec::new(),
             done: HashMap::new(),
@@ -244,6 +331,14 @@ impl Session {
             state: self.state.clone(),
             running: self.running,
             hold: self.hold.clone(),
+            born_in: self.born_in.clone(),
+        }
+    }
+
+    /// Notes a use, if it is worth it.
+    fn touch(&mut self, at: Moment) {
+        if at.lifetime.is_worth_noting(self.used_ms, at.age_ms) {
+            self.used_ms = at.age_ms;
         }
     }
 

@@ -1,6 +1,8 @@
 mod asleep;
 mod faults;
+mod keeping;
 mod lifecycle;
+mod lost;
 mod machine;
 mod nodes;
 mod offline;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::keys::Key;
 use super::record::{self, Mark, Position};
 use super::source::StoreSource;
-use super::tables::Table;
+use super::tables::{AGE_KEY, Table};
 use super::walk::Piece;
 use crate::ids::SessionId;
 use crate::store::{InboxItem, LogEntry, NewSession, StoreError};
@@ -118,6 +118,9 @@ impl Check<'_> {
     }
 
     fn record(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<Option<Stored>, StoreError> {
+        if table == Table::Sessions && key == AGE_KEY {
+            return record::decode_age(value).map(|_| None);
+        }
         let (id, key) = Key::parse(table, key)?;
         let sum = self.sessions.entry(id.clone()).or_default();
         Ok(match key {

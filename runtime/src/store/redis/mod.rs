@@ -38,6 +38,7 @@ mod tests;
 mod tls;
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -53,12 +54,12 @@ pub use self::fault::RedisFault;
 use self::keys::Keys;
 use self::route::{Servers, Way};
 use self::running::Marks;
-use self::scripts::{CREATE, Call, RELEASE};
+use self::scripts::Call;
 use self::settling::Pending;
 pub use self::tls::RedisTls;
 use super::{
     Commit, Committed, DONE_KEPT_MS, DONE_LIMIT, Enqueued, Fence, INBOX_LIMIT, InboxItem, Interrupted, LOG_LIMIT, Leap,
-    Lineage, LogEntry, NewSession, Node, Nodes, SessionRow, Store, StoreClock, StoreError,
+    Lifetime, Lineage, LogEntry, NewSession, Node, Nodes, SessionRow, Store, StoreClock, StoreError,
 };
 use crate::ids::{Epoch, Seq, SessionId};
 
@@ -78,6 +79,8 @@ pub struct RedisSettings {
     pub node: Node,
     /// How long others take this process to live after it was last heard of.
     pub lease: Duration,
+    /// How long sessions are kept that nobody uses, by the server's clock.
+    pub lifetime: Lifetime,
 }
 
 /// A store on a Redis server, a cluster or what sentinels name, which any number of processes may use at once. See [`Store`]
@@ -86,6 +89,7 @@ pub struct RedisStore {
     servers: Servers,
     keys: Keys,
     lease: Duration,
+    lifetime: Lifetime,
     marks: Marks,
     clock: StoreClock,
     expired: AtomicU64,
@@ -111,6 +115,7 @@ impl RedisStore {
         let keys = Keys::new(&settings.prefix, settings.node.clone());
         Ok(Self {
             lease: settings.lease,
+            lifetime: settings.lifetime,
             servers: Servers::open(settings, keys.clone()).await?,
             keys,
             marks: Marks::new()?,
@@ -127,10 +132,11 @@ impl RedisStore {
         if self.closed.load(Ordering::SeqCst) { Err(StoreError::Closed) } else { Ok(token) }
     }
 
-    /// Makes a step of a session. `read` takes the answer apart; what it refuses has written nothing.
+    /// Makes a step of a session, for a writer that knows it in this line of copies. `read` takes the answer apart; what it refuses has written nothing.
     async fn write<T>(
         &self,
         id: &SessionId,
+        known_in: Option<Arc<str>>,
         call: Call,
         read: impl FnOnce(Answer) -> Result<T, StoreError> + Send,
     ) -> Result<T, StoreError> {
@@ -138,6 +144,10 @@ impl RedisStore {
         let mut route = self.servers.route(call.first_key());
         loop {
             let way = route.way().await?;
+            // Of this very connection: a server's line is another one only behind another connection.
+            if known_in.as_ref().is_some_and(|known_in| way.lines().lineage().doubts(known_in)) {
+                return Err(StoreError::Doubted(id.clone()));
+            }
             let pending = way.lines().settler.begin();
             match call.run(&way).await {
                 Ok(answer) => return self.settle(id, answer, read, &way, pending).await,
@@ -189,8 +199,11 @@ impl RedisStore {
 #[async_trait]
 impl Store for RedisStore {
     async fn create(&self, new: NewSession) -> Result<(), StoreError> {
-        let call = Call::of(&CREATE, [self.keys.state(&new.id)]).arg(new.role).arg(new.user).number(new.created_ms);
-        self.write(&new.id, call, |answer| match answer.word() {
+        let id = new.id.clone();
+        // Nothing is known of the server while another one is looked for.
+        drop(self.servers.route(&self.keys.state(&id)).way().await?);
+        let call = self.create_call(new)?;
+        self.write(&id, None, call, |answer| match answer.word() {
             "ok" => Ok(()),
             _ => Err(answer.refusal(0, None)),
         })
@@ -204,7 +217,7 @@ impl Store for RedisStore {
 
     async fn claim(&self, id: &SessionId, from: Option<&Node>, fence: Fence) -> Result<SessionRow, StoreError> {
         let call = self.claim_call(id, from, fence);
-        self.write(id, call, |mut answer| match answer.word() {
+        self.write(id, None, call, |mut answer| match answer.word() {
             "ok" => answer::row(answer.next()?, id, &self.keys)?.ok_or_else(|| StoreError::NoSession(id.clone())),
             _ => Err(answer.refusal(0, None)),
         })
@@ -213,8 +226,7 @@ impl Store for RedisStore {
 
     async fn release(&self, id: &SessionId, fence: Fence) -> Result<(), StoreError> {
         let _call = self.enter()?;
-        let call = Call::of(&RELEASE, [self.keys.state(id)]).arg(fence.to_string());
-        self.told(call, |answer| Answer::read(answer, id, &self.keys)).await.map(|_| ())
+        self.told(self.release_call(id, fence), |answer| Answer::read(answer, id, &self.keys)).await.map(|_| ())
     }
 
     async fn commit(&self, id: &SessionId, epoch: Epoch, commit: Commit) -> Result<Committed, StoreError> {
@@ -224,10 +236,10 @@ impl Store for RedisStore {
             Some(false) => "-".to_owned(),
             Some(true) => self.list(id).await?,
         };
-        let (count, after) = (commit.entries.len() as u64, commit.after);
+        let (count, after, known_in) = (commit.entries.len() as u64, commit.after, commit.known_in.clone());
         let call = self.commit_call(id, epoch, commit, &mark);
         let (head, expired, cleared) = self
-            .write(id, call, |mut answer| match answer.word() {
+            .write(id, known_in, call, |mut answer| match answer.word() {
                 "ok" => Ok((answer.next::<Seq>()?, answer.next::<u64>()?, answer.next::<String>()?)),
                 _ => Err(answer.refusal(epoch, after)),
             })
@@ -286,7 +298,7 @@ impl Store for RedisStore {
             };
             Ok((outcome, expired))
         };
-        let (outcome, expired) = self.write(id, call, read).await?;
+        let (outcome, expired) = self.write(id, None, call, read).await?;
         self.expired.fetch_add(expired, Ordering::Relaxed);
         Ok(outcome)
     }
@@ -318,12 +330,21 @@ impl Store for RedisStore {
     }
 
     async fn advance_epoch(&self, id: &SessionId, epoch: Epoch, leap: Leap) -> Result<Epoch, StoreError> {
-        let call = self.advance_call(id, epoch, leap);
-        self.write(id, call, |mut answer| match answer.word() {
+        let call = self.advance_call(id, epoch, &leap);
+        self.write(id, leap.known_in, call, |mut answer| match answer.word() {
             "ok" => answer.next(),
             _ => Err(answer.refusal(epoch, leap.after)),
         })
         .await
+    }
+
+    fn lifetime(&self) -> Lifetime {
+        self.lifetime
+    }
+
+    async fn touch(&self, id: &SessionId) -> Result<(), StoreError> {
+        let _call = self.enter()?;
+        self.told(self.touch_call(id), |answer| Answer::read(answer, id, &self.keys)).await.map(|_| ())
     }
 
     async fn interrupted(&self) -> Result<Vec<Interrupted>, StoreError> {

@@ -2,8 +2,8 @@
 -- KEYS state, log, in, waits, due, done, aged.
 -- ARGV 1 epoch, 2 now ms, 3 the head that the writer follows or '', 4 the mark of an unfinished reply: '' leaves it,
 --      '-' clears it, else it is set, 5 '1' when 6 is the new state, 7 entries kept, 8 deliveries kept, 9 ms for which
---      these are kept, 10 the fence of the writer's claim or '', 11 count of entries, the entries, then `biz_id` and place
---      of each delivery.
+--      these are kept, 10 the fence of the writer's claim or '', 11 lifetime ms, 12 count of entries, the entries, then
+--      `biz_id` and place of each delivery.
 -- Answers ok, the head, how many items expired, the mark that was cleared or ''.
 local state, log, inbox, waits, due, done, aged = unpack(KEYS)
 local wrong = stranger(state, 'hash', log, 'stream', inbox, 'stream', waits, 'hash', due, 'zset', done, 'hash', aged, 'zset')
@@ -13,7 +13,7 @@ if refused then return refused end
 local ignorance = unknowing(row, ARGV[10], ARGV[1], ARGV[3])
 if ignorance then return ignorance end
 local now, log_limit, done_limit, kept_ms = ARGV[2], tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
-local count, behind = tonumber(ARGV[11]), 11
+local count, behind = tonumber(ARGV[12]), 12
 local head = plus(row.head, count)
 if not head or not plus(row.head, 1) then return {'exhausted'} end
 
@@ -66,4 +66,5 @@ if ARGV[5] == '1' then
   changed[#changed + 1], changed[#changed + 2] = 'state', ARGV[6]
 end
 redis.call('HSET', state, unpack(changed))
+used(row, KEYS, ARGV[11], ARGV[9], delivers or (count > 0 and excess == count - log_limit))
 return {'ok', head, expired, cleared}

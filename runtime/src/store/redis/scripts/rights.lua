@@ -4,7 +4,7 @@
 -- Answers their names.
 local commands = {
   {'DEL'}, {'EXISTS'}, {'GET'}, {'HDEL', 'f'}, {'HEXISTS', 'f'}, {'HGET', 'f'}, {'HLEN'}, {'HMGET', 'f'}, {'HSET', 'f', 'v'},
-  {'LLEN'}, {'PEXPIRE', '1'}, {'RPUSH', 'v'}, {'SET', 'v'}, {'TYPE'}, {'XADD', '*', 'f', 'v'}, {'XDEL', '1'}, {'XLEN'},
+  {'LLEN'}, {'PERSIST'}, {'PEXPIRE', '1'}, {'PEXPIREAT', '1'}, {'PEXPIRETIME'}, {'PTTL'}, {'RPUSH', 'v'}, {'SET', 'v'}, {'TYPE'}, {'XADD', '*', 'f', 'v'}, {'XDEL', '1'}, {'XLEN'},
   {'XRANGE', '-', '+'}, {'XTRIM', 'MAXLEN', '1'}, {'ZADD', '1', 'm'}, {'ZCARD'}, {'ZRANGE', '0', '0'}, {'ZRANGEBYLEX', '-', '+'}, {'ZREM', 'm'},
 }
 local missing = {}

@@ -3,6 +3,8 @@
 mod cluster;
 mod durable;
 mod faults;
+mod formats;
+mod lifetimes;
 mod members;
 mod nodes;
 mod scripts;
@@ -11,7 +13,6 @@ mod server;
 mod tls;
 mod wire;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::future;
@@ -33,12 +34,20 @@ fn settings(server: &Server, durability: Durability) -> RedisSettings {
 
 fn settings_at(url: &str, durability: Durability) -> RedisSettings {
     let (address, prefix) = (RedisAddress::parse(url).unwrap(), "test:".to_owned());
-    RedisSettings { address, prefix, durability, node: Node::begin("a").unwrap(), lease: LEASE }
+    let (node, lifetime) = (Node::begin("a").unwrap(), Lifetime::FOREVER);
+    RedisSettings { address, prefix, durability, node, lease: LEASE, lifetime }
 }
 
 async fn open(server: &Server, clock: &Arc<AtomicU64>) -> Arc<RedisStore> {
     let clock = StoreClock::Manual(clock.clone());
     Arc::new(RedisStore::open_with_clock(settings(server, Durability::AOF), clock).await.unwrap())
+}
+
+/// A store whose sessions end.
+async fn mortal(server: &Server, clock: &Arc<AtomicU64>) -> Arc<RedisStore> {
+    let lifetime = Lifetime::of(conformance::lifetimes::LIFETIME);
+    let settings = RedisSettings { lifetime, ..settings(server, Durability::AOF) };
+    Arc::new(RedisStore::open_with_clock(settings, StoreClock::Manual(clock.clone())).await.unwrap())
 }
 
 fn fault<T: fmt::Debug>(outcome: Result<T, StoreError>) -> RedisFault {
@@ -52,8 +61,9 @@ fn fault<T: fmt::Debug>(outcome: Result<T, StoreError>) -> RedisFault {
 async fn conforms() {
     let server = Server::start().await;
     let clock = Arc::new(AtomicU64::new(START_MS));
-    let other: Arc<dyn Store> = open(&server, &clock).await;
-    let subject = Subject { store: open(&server, &clock).await, clock, other: Some(other) };
+    let other: Arc<dyn Store> = mortal(&server, &clock).await;
+    let passing = Some(lifetimes::passing(std::slice::from_ref(&server)));
+    let subject = Subject { store: mortal(&server, &clock).await, clock, other: Some(other), passing };
     conformance::all(&subject).await;
     conformance::closed(&subject).await;
     // Everything is below the prefix: two of them can share a database.
@@ -97,7 +107,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let server = Server::start().await;
-            agree(true, async |clock| open(&server, &clock).await, steps).await;
+            agree(true, Lifetime::FOREVER, async |clock| open(&server, &clock).await, steps).await;
         });
     }
 }
