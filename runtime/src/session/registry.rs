@@ -150,7 +150,11 @@ impl Deps {
         if asleep.is_of(row) {
             tracing::warn!(session = %id, head = row.head, "the store went over to a copy while a session slept; it is read again");
             let fence = asleep.outbox.fence();
-            asleep.let_go(&self.metrics, close::TRY_LATER, "the store went over to a copy; the session begins an epoch");
+            asleep.let_go(
+                &self.metrics,
+                close::TRY_LATER,
+                "the store went over to a copy; the session begins an epoch",
+            );
             let (deps, id) = (Arc::clone(self), id.clone());
             self.shutdown.spawn(async move { deps.release(&id, fence).await });
             return false;

@@ -36,7 +36,9 @@ pub enum StoreError {
     #[error("session {0} is not this writer's any more; claim it anew")]
     Lost(SessionId),
     /// The store has gone over to a copy, which may lack what the writer, or somebody after it, had acknowledged.
-    #[error("what the store holds of session {0} may be older than what its writer knows: another server took over; read the session again")]
+    #[error(
+        "what the store holds of session {0} may be older than what its writer knows: another server took over; read the session again"
+    )]
     Doubted(SessionId),
     /// The log does not end where the writer believes: somebody else has written.
     #[error(

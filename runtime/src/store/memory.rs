@@ -9,8 +9,8 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::{
-    Age, Commit, Committed, DONE_KEPT_MS, DONE_LIMIT, Enqueued, Fence, Hold, INBOX_LIMIT, InboxItem, Interrupted, LOG_LIMIT,
-    Leap, Lifetime, LogEntry, Moment, NewSession, Node, SessionRow, Store, StoreClock, StoreError,
+    Age, Commit, Committed, DONE_KEPT_MS, DONE_LIMIT, Enqueued, Fence, Hold, INBOX_LIMIT, InboxItem, Interrupted,
+    LOG_LIMIT, Leap, Lifetime, LogEntry, Moment, NewSession, Node, SessionRow, Store, StoreClock, StoreError,
 };
 #[cfg(test)]
 use super::{Nodes, neighbours::Neighbours};

@@ -299,7 +299,8 @@ impl World {
         for node in 0..self.nodes.len() {
             // One that finds its own fence and head does not notice anything.
             let own = |actor: &Actor| (actor.fence, actor.head) == (self.store.fence, self.store.head());
-            let unaware = knows == Knows::Doubts && self.nodes.get(node).is_some_and(|node| node.actor.as_ref().is_some_and(own));
+            let unaware =
+                knows == Knows::Doubts && self.nodes.get(node).is_some_and(|node| node.actor.as_ref().is_some_and(own));
             if !unaware {
                 self.end_actor(node, close::TRY_LATER);
             }

@@ -58,8 +58,9 @@ impl DataDirectory {
         directory.check_database()?;
         if is_earlier {
             tracing::info!(path = %path.display(), "the store is marked as one of this release; earlier ones refuse it from now on");
-            write_marker(path)
-                .map_err(|error| refuse(format!("cannot be written ({error}); give the server's user write permission")))?;
+            write_marker(path).map_err(|error| {
+                refuse(format!("cannot be written ({error}); give the server's user write permission"))
+            })?;
         }
         Ok(directory)
     }

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::formats::{ROOM, blocks, noise};
 use super::tests::mortal;
 use super::*;
-use crate::store::conformance::lifetimes::{self, LIFETIME};
 use crate::store::Delivered;
+use crate::store::conformance::lifetimes::{self, LIFETIME};
 use crate::store::conformance::{START_MS, entries, item, new_session};
 
 const LIFETIME_MS: u64 = 5 * 86_400_000;
@@ -102,7 +102,8 @@ async fn what_an_earlier_release_wrote_counts_from_now() {
     drop(store);
     let tables = Tables::open(&directory.path().join("db")).unwrap();
     let sessions = tables.table(tables::Table::Sessions);
-    let (key, mut position) = (tables::position_key(&id), sessions.get(tables::position_key(&id)).unwrap().unwrap().to_vec());
+    let (key, mut position) =
+        (tables::position_key(&id), sessions.get(tables::position_key(&id)).unwrap().unwrap().to_vec());
     position.truncate(position.len() - 8);
     *position.first_mut().unwrap() = 2;
     sessions.insert(key, position).unwrap();

@@ -52,8 +52,8 @@ pub use self::source::StoreSource;
 use self::tables::{Tables, View};
 use self::writer::{Operation, Poison, Queued, Writer};
 use super::{
-    Age, Commit, Committed, Enqueued, Fence, InboxItem, Interrupted, Leap, Lifetime, LogEntry, Moment, NewSession, Node,
-    SessionRow, Store, StoreClock, StoreError,
+    Age, Commit, Committed, Enqueued, Fence, InboxItem, Interrupted, Leap, Lifetime, LogEntry, Moment, NewSession,
+    Node, SessionRow, Store, StoreClock, StoreError,
 };
 use crate::ids::{Epoch, Seq, SessionId};
 

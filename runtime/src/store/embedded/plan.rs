@@ -12,8 +12,8 @@ use super::tables::{self, Expiry, Table, View};
 use super::walk;
 use crate::ids::{Epoch, Seq, SessionId};
 use crate::store::{
-    Commit, Committed, DONE_KEPT_MS, DONE_LIMIT, Delivered, Enqueued, INBOX_LIMIT, InboxItem, LOG_LIMIT, Leap,
-    Moment, NewSession, StoreError,
+    Commit, Committed, DONE_KEPT_MS, DONE_LIMIT, Delivered, Enqueued, INBOX_LIMIT, InboxItem, LOG_LIMIT, Leap, Moment,
+    NewSession, StoreError,
 };
 
 pub(super) fn create(view: &View, new: &NewSession, at: Moment) -> Result<Changes, StoreError> {

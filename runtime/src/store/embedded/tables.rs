@@ -182,7 +182,9 @@ impl View {
             match Position::decode(&value, &id) {
                 Ok(position) if position.is_over(at) || position.used_ms > at.age_ms => found.push(id),
                 Ok(_) => {}
-                Err(error) => tracing::error!(session = %id, %error, "it is not known when a session was used; it stays"),
+                Err(error) => {
+                    tracing::error!(session = %id, %error, "it is not known when a session was used; it stays")
+                }
             }
             looked = looked.saturating_add(1);
             if looked >= limit {

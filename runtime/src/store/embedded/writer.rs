@@ -171,7 +171,8 @@ impl Writer {
                 batch.add(plan::touch(&view, &id, at).map(|changes| ((), changes)), answer);
             }
             Operation::End(id, answer) => {
-                let ended = if self.claims.has(&id) { Ok((false, Changes::default())) } else { plan::end(&view, &id, at) };
+                let ended =
+                    if self.claims.has(&id) { Ok((false, Changes::default())) } else { plan::end(&view, &id, at) };
                 batch.add(ended, answer);
             }
             Operation::Age(answer) => {

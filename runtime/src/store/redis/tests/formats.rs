@@ -12,8 +12,24 @@ async fn earlier(server: &Server, store: &RedisStore) -> SessionId {
     let zero = "0".repeat(20);
     server
         .ask::<i64>(&[
-            "HSET", &store.keys.state(&id), "format", "1", "role", "clerk", "user", "u", "created", "1700000000000", "epoch",
-            "1", "head", &zero, "floor", &zero, "state", "",
+            "HSET",
+            &store.keys.state(&id),
+            "format",
+            "1",
+            "role",
+            "clerk",
+            "user",
+            "u",
+            "created",
+            "1700000000000",
+            "epoch",
+            "1",
+            "head",
+            &zero,
+            "floor",
+            &zero,
+            "state",
+            "",
         ])
         .await;
     assert_eq!(commit_as_earlier(server, store, &id, "one").await[0], "ok");

@@ -69,7 +69,8 @@ async fn every_key_of_a_session_ends() {
         for step in 0..7 {
             let before = ends(&server, &store, &id).await;
             assert_eq!(before.len(), 7, "{before:?}");
-            let (lasting, passing): (Vec<_>, Vec<_>) = before.iter().partition(|(key, _)| key != "done" && key != "aged");
+            let (lasting, passing): (Vec<_>, Vec<_>) =
+                before.iter().partition(|(key, _)| key != "done" && key != "aged");
             assert!(lasting.iter().all(|(_, end)| *end == lasting[0].1 && *end > 0), "{before:?}");
             assert!(passing.iter().all(|(_, end)| *end > 0), "{before:?}");
             if lifetime < Duration::from_millis(2 * DONE_KEPT_MS) {
