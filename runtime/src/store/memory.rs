@@ -1,5 +1,8 @@
 //! The store without a disk: for tests, and the model that the embedded store is compared with.
 
+#[cfg(test)]
+mod played;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -85,43 +88,6 @@ impl MemoryStore {
         self
     }
 
-    /// The same sessions as a further process has them that serves them too.
-    #[cfg(test)]
-    pub(crate) fn beside(&self, neighbours: &Neighbours) -> Self {
-        let node = Node::nameless().unwrap();
-        let neighbours = Some(neighbours.of(&node));
-        let (clock, age, lifetime) = (self.clock.clone(), Arc::clone(&self.age), self.lifetime);
-        Self { clock, age, lifetime, inner: Arc::clone(&self.inner), expired: AtomicU64::new(0), node, neighbours }
-    }
-
-    /// Somebody deletes a session.
-    #[cfg(test)]
-    pub(crate) fn forget(&self, id: &SessionId) {
-        self.inner.lock().sessions.remove(id);
-    }
-
-    /// Another server takes over, with what is there: nobody knows whether it is everything.
-    #[cfg(test)]
-    pub(crate) fn fail_over(&self, to: &str) {
-        self.inner.lock().lineage = super::Lineage { id: to.to_owned(), took_over: true, outlives_restarts: false };
-    }
-
-    /// Refuses a writer that knows the session in a line of copies which may have had more.
-    #[cfg(test)]
-    fn trust(&self, id: &SessionId, known_in: Option<&Arc<str>>) -> Result<(), StoreError> {
-        let lineage = self.inner.lock().lineage.clone();
-        if known_in.is_some_and(|known_in| lineage.doubts(known_in)) {
-            return Err(StoreError::Doubted(id.clone()));
-        }
-        Ok(())
-    }
-
-    /// Ends all claims, as the end of its process does for a store that has them in memory.
-    #[cfg(test)]
-    pub(super) fn forget_claims(&self) {
-        self.inner.lock().sessions.values_mut().for_each(|session| session.hold = None);
-    }
-
     fn moment(&self) -> Moment {
         Moment::now(&self.clock, &self.age, self.lifetime)
     }
@@ -182,10 +148,12 @@ impl Store for MemoryStore {
     }
 
     async fn release(&self, id: &SessionId, fence: Fence) -> Result<(), StoreError> {
-        self.with(id, |session| {
+        let released = self.with(id, |session| {
             session.hold = session.hold.take().filter(|hold| hold.fence != fence);
             Ok(())
-        })
+        });
+        // A session that is gone is nobody's.
+        released.or_else(|error| if matches!(error, StoreError::NoSession(_)) { Ok(()) } else { Err(error) })
     }
 
     async fn commit(&self, id: &SessionId, epoch: Epoch, commit: Commit) -> Result<Committed, StoreError> {

@@ -7,8 +7,8 @@ use crate::store::Lifetime;
 
 const LIFETIME: Duration = Duration::from_secs(3_600);
 
-async fn house() -> House {
-    let store = MemoryStore::new().with_lifetime(Lifetime::of(LIFETIME));
+async fn house(lifetime: Duration) -> House {
+    let store = MemoryStore::new().with_lifetime(Lifetime::of(lifetime));
     let house = House::on(Arc::new(store), &["Yes."], ROLE, true);
     house.sessions.begin().await.unwrap();
     house
@@ -22,7 +22,7 @@ async fn exists(house: &House, id: &SessionId) -> bool {
 // made anew in silence for who comes back to it.
 #[tokio::test(start_paused = true)]
 async fn a_session_ends_when_its_client_has_been_away_for_long() {
-    let house = house().await;
+    let house = house(LIFETIME).await;
     let (used, unused) = (house.session().await, house.session().await);
     let client = house.attach(&used, 0).await;
     tokio::time::sleep(LIFETIME * 3).await;
@@ -51,17 +51,18 @@ async fn a_session_ends_when_its_client_has_been_away_for_long() {
 // Fails when a reply that takes its time ends with its session.
 #[tokio::test(start_paused = true)]
 async fn an_unfinished_reply_keeps_its_session() {
-    let house = house().await;
+    let house = house(Duration::from_secs(5)).await;
     let id = house.session().await;
     let client = house.attach(&id, 0).await;
     client.send(1, "a", "Question?").await;
     drop(client);
-    tokio::time::sleep(LIFETIME * 3).await;
+    tokio::time::sleep(Duration::from_secs(20)).await;
     assert!(exists(&house, &id).await);
     house.permits.add_permits(9);
-    tokio::time::sleep(LIFETIME / 2).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
     check_turn(&house.log(&id).await, 1);
-    tokio::time::sleep(LIFETIME).await;
+    // It stays in memory for a while, then nobody uses it.
+    tokio::time::sleep(Duration::from_secs(120)).await;
     assert!(!exists(&house, &id).await);
     house.end().await;
 }

@@ -183,7 +183,7 @@ impl View {
                 Ok(position) if position.is_over(at) || position.used_ms > at.age_ms => found.push(id),
                 Ok(_) => {}
                 Err(error) => {
-                    tracing::error!(session = %id, %error, "it is not known when a session was used; it stays")
+                    tracing::error!(session = %id, %error, "it is not known when a session was used; it stays");
                 }
             }
             looked = looked.saturating_add(1);

@@ -76,8 +76,12 @@ impl Operation {
     fn session(&self) -> Option<&SessionId> {
         match self {
             Self::Create(new, _) => Some(&new.id),
-            Self::Claim(id, ..) | Self::Commit(id, ..) | Self::Enqueue(id, ..) | Self::AdvanceEpoch(id, ..) => Some(id),
-            Self::Touch(id, _) | Self::End(id, _) => Some(id),
+            Self::Claim(id, ..)
+            | Self::Commit(id, ..)
+            | Self::Enqueue(id, ..)
+            | Self::AdvanceEpoch(id, ..)
+            | Self::Touch(id, _)
+            | Self::End(id, _) => Some(id),
             Self::Age(_) => None,
         }
     }
@@ -159,12 +163,12 @@ impl Writer {
             }
             Operation::Claim(id, fence, answer) => batch.add(self.claim(&view, &id, fence, at), answer),
             Operation::Commit(id, epoch, commit, answer) => {
-                let owned = self.claims.check(&id, commit.fence);
+                let owned = self.owns(&view, &id, commit.fence);
                 batch.add(owned.and_then(|()| plan::commit(&view, &id, epoch, *commit, at)), answer);
             }
             Operation::Enqueue(id, item, answer) => batch.add(plan::enqueue(&view, &id, &item, at), answer),
             Operation::AdvanceEpoch(id, epoch, leap, answer) => {
-                let owned = self.claims.check(&id, leap.fence);
+                let owned = self.owns(&view, &id, leap.fence);
                 batch.add(owned.and_then(|()| plan::advance_epoch(&view, &id, epoch, &leap, at)), answer);
             }
             Operation::Touch(id, answer) => {
@@ -181,6 +185,14 @@ impl Writer {
                 batch.add(Ok(((), changes)), answer);
             }
         }
+    }
+
+    /// Refuses a writer whose claim is over, and one whose session is.
+    fn owns(&self, view: &View, id: &SessionId, fence: Option<Fence>) -> Result<(), StoreError> {
+        self.claims.check(id, fence).map_err(|lost| match view.position(id) {
+            Err(gone @ StoreError::NoSession(_)) => gone,
+            _ => lost,
+        })
     }
 
     /// Behind every write of an earlier claim, as all operations on a session are: the row shows what became of them.

@@ -226,7 +226,12 @@ impl Store for RedisStore {
 
     async fn release(&self, id: &SessionId, fence: Fence) -> Result<(), StoreError> {
         let _call = self.enter()?;
-        self.told(self.release_call(id, fence), |answer| Answer::read(answer, id, &self.keys)).await.map(|_| ())
+        self.told(self.release_call(id, fence), |answer| match Answer::read(answer, id, &self.keys) {
+            // A session that is gone is nobody's.
+            Ok(_) | Err(StoreError::NoSession(_)) => Ok(()),
+            Err(error) => Err(error),
+        })
+        .await
     }
 
     async fn commit(&self, id: &SessionId, epoch: Epoch, commit: Commit) -> Result<Committed, StoreError> {
