@@ -23,7 +23,7 @@ use crate::shutdown::Shutdown;
 use crate::store::jobs::JobLimits;
 use crate::store::{
     EmbeddedStore, MemoryStore, Node, NodeError, RedisAddress, RedisFault, RedisSettings, RedisStore, RedisTls, Store,
-    StoreError,
+    StoreClock, StoreError,
 };
 use crate::telemetry::{Metrics, Traces};
 use crate::{clock, gateway};
@@ -288,8 +288,11 @@ pub fn host_config(config: &Config) -> HostConfig {
 
 async fn open_store(config: &Config) -> Result<Arc<dyn Store>, AppError> {
     match config.store {
-        StoreKind::Memory => Ok(Arc::new(MemoryStore::new())),
-        StoreKind::Embedded => Ok(Arc::new(EmbeddedStore::open(&config.data.join("store"))?)),
+        StoreKind::Memory => Ok(Arc::new(MemoryStore::new().with_lifetime(config.session_ttl))),
+        StoreKind::Embedded => {
+            let (path, clock) = (config.data.join("store"), StoreClock::System);
+            Ok(Arc::new(EmbeddedStore::open_with(&path, clock, config.session_ttl)?))
+        }
         StoreKind::Redis => {
             let (ca, cert, key) = (&config.redis_ca, &config.redis_cert, &config.redis_key);
             let tls = RedisTls::read(ca.as_deref(), cert.as_deref(), key.as_deref()).map_err(StoreError::from)?;
@@ -298,7 +301,8 @@ async fn open_store(config: &Config) -> Result<Arc<dyn Store>, AppError> {
             let (prefix, durability) = (config.redis_prefix.clone(), config.redis_durability);
             let (node, lease) =
                 (config.node_id.as_deref().map_or_else(Node::nameless, Node::begin)?, config.node_lease);
-            Ok(Arc::new(RedisStore::open(RedisSettings { address, prefix, durability, node, lease }).await?))
+            let settings = RedisSettings { address, prefix, durability, node, lease, lifetime: config.session_ttl };
+            Ok(Arc::new(RedisStore::open(settings).await?))
         }
     }
 }

@@ -6,11 +6,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use rolecall_tests::api::Person;
+use rolecall_tests::api::{self, Person};
 use rolecall_tests::clock::{self, PATIENCE};
 use rolecall_tests::http;
 use rolecall_tests::redis::Redis;
-use rolecall_tests::server::{Options, Server};
+use rolecall_tests::server::{Options, Server, signal};
 use rolecall_tests::upstream::{Script, Upstream, directive};
 use rolecall_tests::ws::{self, Arrival, Hello, Socket};
 use serde_json::{Value, json};
@@ -180,6 +180,15 @@ async fn has(redis: &Redis) -> Result<u64> {
     Ok(offset.context("no offset")?.trim().parse()?)
 }
 
+async fn catches_up(redis: &Redis, heir: &Redis) -> Result<()> {
+    let started = clock::now();
+    while has(redis).await? != has(heir).await? {
+        ensure!(started.elapsed() < PATIENCE, "the replica does not catch up");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Ok(())
+}
+
 // Fails when a failover that drops what was acknowledged goes unnoticed: a number that a client has seen is given to
 // another message, or a client that has lost messages is told that it goes on.
 #[tokio::test(flavor = "multi_thread")]
@@ -197,11 +206,7 @@ async fn a_failover_that_drops_messages_is_told_to_everybody() -> Result<()> {
         let mut socket = person.attach().await?;
         person.ask(&mut socket, &story(0)).await?;
     }
-    let started = clock::now();
-    while has(&redis).await? != has(&heir).await? {
-        ensure!(started.elapsed() < PATIENCE, "the replica does not catch up");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    catches_up(&redis, &heir).await?;
     // It takes over before the other knows, which takes some more: what is lost.
     ensure!(heir.ask(&["REPLICAOF", "NO", "ONE"]).await? == ["OK"], "it does not take over");
     let kept = loser.ledger.last_seq();
@@ -251,6 +256,62 @@ async fn a_failover_that_drops_messages_is_told_to_everybody() -> Result<()> {
     ensure!(welcome["resume_from"] == has + 1 && welcome["client_seq"] == 1, "{welcome}");
     ensure!(told.iter().all(|frame| frame["type"] != "message"), "{told:?}");
     numbers(&mut socket, 2, &story(3)).await?;
+    Ok(())
+}
+
+// Fails when a server from which a session was taken by force goes on with it, and gives numbers that its client has seen to
+// other messages, because a failover lost the claim: it finds its own fence and its own head.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_that_a_failover_loses_leaves_no_numbers_to_be_given_again() -> Result<()> {
+    let (mut redis, upstream) = (Redis::with(&["--repl-diskless-sync-delay", "0"]).await?, Upstream::loopback().await?);
+    let port = redis.address().port().to_string();
+    let heir = Redis::with(&["--replicaof", "127.0.0.1", &port]).await?;
+    let place = Place::of(redis.address()).await?;
+    let url = format!("redis://{}/0", place.address);
+    let options = Options::upstream(&upstream.url()).flag("--store", "redis").flag("--redis-url", &url);
+    let options = options.flag("--redis-durability", "memory").flag("--token-key", &"k".repeat(32));
+    let first = Server::start(options.clone().flag("--node-id", "first")).await?;
+    let mut other = Server::start(options.flag("--node-id", "other")).await?;
+    let mut person = Person::meet(first.address(), "storyteller").await?;
+    let mut at_first = person.attach().await?;
+    person.ask(&mut at_first, &story(0)).await?;
+    let kept = person.ledger.last_seq();
+    catches_up(&redis, &heir).await?;
+    ensure!(heir.ask(&["REPLICAOF", "NO", "ONE"]).await? == ["OK"], "it does not take over");
+
+    // The first server hangs, its client moves, and the other one takes the session by force.
+    signal(first.pid()?, libc::SIGSTOP)?;
+    person.go_to(other.address());
+    let mut at_other = person.attach().await?;
+    person.ask(&mut at_other, &story(1)).await?;
+    let seen = person.ledger.last_seq();
+    ensure!(seen > kept + 1, "nothing is lost: {seen} after {kept}");
+    drop(at_other);
+    other.kill()?;
+    redis.kill()?;
+    place.leads_to.send_replace(heir.address());
+    signal(first.pid()?, libc::SIGCONT)?;
+    let started = clock::now();
+    while !heir.ask(&["CLIENT", "LIST"]).await?.concat().contains("rolecall:first/") {
+        ensure!(started.elapsed() < PATIENCE, "the first server does not find the copy");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    is_ready(&first, true).await?;
+
+    // Its old connection is still there, and something is said on it.
+    let note = json!({"biz_id": "late", "role": "support", "text": "Your parcel came.", "priority": "high"});
+    let posted = api::post(first.address(), &person.session, &note).await?;
+    ensure!(posted.status == 202, "{} {}", posted.status, posted.text());
+    while let Arrival::Frame(frame) = at_first.next().await? {
+        let again = frame["type"] == "message" && frame["seq"].as_u64().is_some_and(|seq| seq <= seen);
+        ensure!(!again, "what was seen up to {seen} is another message now: {frame}");
+    }
+    let (mut socket, welcome, told) = come_back(first.address(), &person.hello()).await?;
+    ensure!(welcome["epoch"] == 2 && welcome["resume_from"] == seen + 1, "{welcome}");
+    let said = welcome["client_seq"].as_u64().context("no client_seq")?;
+    let mut given = numbers(&mut socket, said + 1, &story(2)).await?;
+    given.extend(told.iter().filter(|frame| frame["type"] == "message").filter_map(|frame| frame["seq"].as_u64()));
+    ensure!(given.iter().all(|seq| *seq > seen) && given.len() > 2, "{given:?}, and {seen} was seen");
     Ok(())
 }
 

@@ -14,11 +14,11 @@ use super::origin::{OriginRule, origin};
 use super::redis::{node_id, node_lease, node_url, redis_durability, redis_prefix, redis_url};
 use super::routes::{self, Route};
 use super::values::{
-    Problem, address, duration, flag, many, maybe, network, number, one, path, proxy, secret, size, text, url,
+    Problem, address, duration, flag, lifetime, many, maybe, network, number, one, path, proxy, secret, size, text, url,
 };
 use super::{ConfigError, ConfigErrors, Place, Secret};
 use crate::model::{CallLimits, MISDEEDS, Misbehavior, Rations, Share};
-use crate::store::Durability;
+use crate::store::{Durability, Lifetime};
 
 /// How a setting is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +98,8 @@ settings! {
     data: PathBuf, "data", Some(".rolecall"), Single, "DIR", false, |v: &[String]| one(v, path);
     /// Where sessions are kept: `embedded` (in the data directory), `memory` or `redis`.
     store: StoreKind, "store", Some("embedded"), Single, "STORE", false, |v: &[String]| one(v, store_kind);
+    /// How long a session is kept that nobody uses, behind the last message, post or connection; `never` for ever.
+    session_ttl: Lifetime, "session-ttl", Some("30d"), Single, "DURATION", false, |v: &[String]| one(v, lifetime);
     /// The server of `store redis`: `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`, some nodes of a Redis Cluster as
     /// `redis://HOST:PORT,HOST:PORT`, or sentinels as `redis+sentinel://HOST:PORT,HOST:PORT/SERVICE`; with `rediss` for TLS.
     /// With a password, prefer the environment: flags are visible to others.

@@ -95,6 +95,8 @@ fn wrong_values_name_place_key_and_remedy() {
         ("token-ttl", "soon", "such as 250ms or 30s"),
         ("token-ttl", "0s", "out of range"),
         ("token-ttl", "99999999999999999999d", "such as"),
+        ("session-ttl", "59s", "1m to 3650d"),
+        ("session-ttl", "always", "or never"),
         ("plugin-memory", "1TB", "32MiB"),
         ("max-completions", "-1", "whole number"),
         ("log-format", "xml", "text or json"),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::Secret;
+use crate::store::Lifetime;
 
 /// What is wrong with a value, and what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,6 +114,18 @@ pub(super) fn duration(text: &str, least: Duration, most: Duration) -> Result<Du
         Some(value) if value >= least && value <= most => Ok(value),
         _ => Err(Problem::new("out of range", format!("write {least:?} to {most:?}"))),
     }
+}
+
+/// How long a session is kept. Shorter than a minute, and one would end while its client looks for a network.
+pub(super) fn lifetime(text: &str) -> Result<Lifetime, Problem> {
+    if text == "never" {
+        return Ok(Lifetime::FOREVER);
+    }
+    let (least, most) = (Duration::from_secs(60), Duration::from_secs(3_650 * 86_400));
+    duration(text, least, most).map(Lifetime::of).map_err(|problem| match problem.detail.as_str() {
+        "out of range" => Problem::new(problem.detail, "write 1m to 3650d, or never"),
+        _ => Problem::new(problem.detail, "write a number with m, h or d, such as 30d, or never"),
+    })
 }
 
 pub(super) fn size(text: &str, least: usize, most: usize) -> Result<usize, Problem> {

@@ -141,7 +141,7 @@ impl Inner {
     async fn keep(&self, claim: &JobClaim, cancel: &CancellationToken) {
         loop {
             sleep(self.lease().checked_div(6).unwrap_or(BUSY)).await;
-            match self.parts.store.jobs().renew(claim, self.lease()).await {
+            match self.parts.store.jobs().extend(claim, self.lease()).await {
                 Ok(Some(job)) if job.cancelling => cancel.cancel(),
                 Ok(Some(_)) => {}
                 Ok(None) => return,

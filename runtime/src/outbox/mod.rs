@@ -52,6 +52,8 @@ struct Shared {
     store: Arc<dyn Store>,
     /// What its writes are known by.
     fence: Fence,
+    /// The line of copies in which the session is known.
+    known_in: Arc<str>,
     /// The last message that readers may see. Every session has one, so it is a number and a list of who waits, not a
     /// channel of ten times the size.
     head: AtomicU64,
@@ -60,17 +62,24 @@ struct Shared {
 }
 
 impl Outbox {
-    /// The outbox of a session that was claimed with this fence, and whose last committed message is `head`.
+    /// The outbox of a session that was claimed with this fence, and whose last committed message is `head`, as was found in
+    /// this line of copies: see [`Commit::known_in`].
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, id: SessionId, fence: Fence, head: Seq) -> Self {
+    pub fn new(store: Arc<dyn Store>, id: SessionId, fence: Fence, known_in: Arc<str>, head: Seq) -> Self {
         let (head, moved, ring) = (AtomicU64::new(head), Notify::new(), Mutex::default());
-        Self(Arc::new(Shared { id, store, fence, head, moved, ring }))
+        Self(Arc::new(Shared { id, store, fence, known_in, head, moved, ring }))
     }
 
     /// What its writes are known by.
     #[must_use]
     pub fn fence(&self) -> Fence {
         self.0.fence
+    }
+
+    /// The line of copies in which the session is known; empty where the store loses nothing.
+    #[must_use]
+    pub fn known_in(&self) -> &Arc<str> {
+        &self.0.known_in
     }
 
     /// Makes a step durable, then shows it to the readers. Steps must not overlap: the caller waits
@@ -89,6 +98,7 @@ impl Outbox {
         let commit = Commit {
             fence: Some(self.0.fence),
             after: Some(self.head()),
+            known_in: Some(self.0.known_in.clone()),
             entries,
             delivered: step.delivered,
             state: step.state.map(Into::into),

@@ -13,7 +13,7 @@ async fn outbox() -> (Outbox, Arc<dyn Store>, SessionId) {
     let new = NewSession { id: id.clone(), role: "r".into(), user: String::new(), created_ms: 1 };
     store.create(new).await.unwrap();
     store.claim(&id, None, FENCE).await.unwrap();
-    (Outbox::new(store.clone(), id.clone(), FENCE, 0), store, id)
+    (Outbox::new(store.clone(), id.clone(), FENCE, "".into(), 0), store, id)
 }
 
 /// To the next epoch.
@@ -117,7 +117,7 @@ async fn a_reader_names_the_hole_of_a_lost_tail() {
 #[tokio::test]
 async fn a_step_follows_the_head_that_readers_see() {
     let (outbox, store, id) = outbox().await;
-    let late = Outbox::new(store.clone(), id.clone(), FENCE, outbox.head());
+    let late = Outbox::new(store.clone(), id.clone(), FENCE, "".into(), outbox.head());
     outbox.commit(1, step(0..2)).await.unwrap();
     let refused = late.commit(1, step(7..8)).await;
     assert!(matches!(refused, Err(StoreError::Moved { expected: 0, actual: 2, .. })), "{refused:?}");

@@ -71,9 +71,9 @@ impl Actor {
         asleep: Option<Box<Asleep>>,
     ) -> (Self, Option<Start>) {
         deps.metrics.session_entered("detached");
-        let Loaded { row, fence, saved, said } = loaded;
+        let Loaded { row, fence, known_in, saved, said } = loaded;
         let id = row.created.id;
-        let outbox = Outbox::new(deps.store.clone(), id.clone(), fence, row.head);
+        let outbox = Outbox::new(deps.store.clone(), id.clone(), fence, known_in, row.head);
         let mut machine = Machine::new(saved, row.head);
         let (start, latest) = (machine.go_on(said), machine.latest());
         let mut actor = Self {
@@ -238,9 +238,7 @@ impl Actor {
         if self.in_flight.is_some() || self.machine.is_settled() {
             return;
         }
-        if let Ok(lineage) = self.deps.store.lineage(&self.id) {
-            self.machine.set_lineage(lineage.id);
-        }
+        self.machine.set_lineage(self.outbox.known_in());
         let (pending, state) = self.machine.take();
         if !pending.is_durable() {
             return self.answer(pending.answers);

@@ -10,7 +10,7 @@ use crate::store::StoreError;
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum SessionError {
     /// There is no such session.
-    #[error("session {0} does not exist; create one with POST /v1/sessions")]
+    #[error("session {0} does not exist, or ended because nobody used it; create one with POST /v1/sessions")]
     NoSession(SessionId),
     /// No contract of this role is in force.
     #[error("the role `{0}` has no contract in force; GET /v1/models lists the roles")]

@@ -10,7 +10,7 @@ use rolecall_wire::close;
 use tokio::sync::Notify;
 
 use super::event::Command;
-use super::places::{Asleep, Found};
+use super::places::Found;
 use super::registry::Deps;
 use crate::clock;
 use crate::ids::SessionId;
@@ -131,9 +131,11 @@ impl Deps {
                     }
                 }
                 Found::Asleep(_) => {
-                    let row = self.store.session(id).await?;
-                    let is_lost = |asleep: &Asleep| row.as_ref().is_none_or(|row| !asleep.is_of(row));
-                    let lost = self.places.lock().take_asleep(id, |_, asleep| is_lost(asleep));
+                    let Some(row) = self.store.session(id).await? else {
+                        self.is_gone(id).await;
+                        return Ok(());
+                    };
+                    let lost = self.places.lock().take_asleep(id, |_, asleep| !asleep.is_of(&row));
                     if let Some(asleep) = lost {
                         asleep.let_go(&self.metrics, close::HANDOVER, "another server has the session now");
                     } else if !self.store.inbox(id, clock::unix_ms(), 1).await?.is_empty() {

@@ -5,14 +5,18 @@
 //! loads a session whose state was written in another line of copies begins an epoch first, and leaves out more ids than
 //! can be lost. A client that has lost messages finds its place in the gap, and is told; any other goes on.
 //!
-//! An actor that is awake needs none of this: each of its steps names the head which it follows, and is refused where that
-//! is not there.
+//! An actor that is awake, or a session that sleeps under its connection, knows the line in which it was loaded, and each of
+//! its steps names it. Fence and head prove nothing in another one: they may be what they were before somebody took the
+//! session by force, which was lost with all that was written under it. There the step is refused, the connection is let
+//! go, and whoever loads the session next begins the epoch.
+
+use std::sync::Arc;
 
 use super::error::SessionError;
 use super::registry::Deps;
 use super::saved::Saved;
-use crate::ids::{Seq, SessionId};
-use crate::store::{Commit, Leap, SessionRow, StoreError};
+use crate::ids::Seq;
+use crate::store::{Commit, Leap, Lineage, SessionRow, StoreError};
 
 /// How far a client may be ahead of the log, and how many ids are left out where one may be. A store loses what it had not
 /// copied or synced, never this much.
@@ -24,27 +28,29 @@ impl Deps {
         &self,
         row: &mut SessionRow,
         saved: &mut Saved,
+        lineage: &Lineage,
     ) -> Result<(), SessionError> {
+        let known_in: Arc<str> = lineage.id.as_str().into();
         let (id, ended) = (row.created.id.clone(), row.head);
         let head = ended.saturating_add(MAX_LOST);
         let first = head.saturating_add(1);
         tracing::warn!(session = %id, head = ended, "the store may have lost messages of a session; a new epoch begins behind them");
         // Remembered first: an epoch that begins without it would leave no way to tell its forks.
         saved.begin_epoch_behind(row.epoch.saturating_add(1), first, ended);
-        self.save(&id, row, saved).await?;
-        let leap = Leap { fence: row.fence(), after: Some(row.head), ..Leap::beyond(row.epoch, first) };
+        self.save(row, saved, &known_in).await?;
+        let (fence, after) = (row.fence(), Some(row.head));
+        let leap = Leap { fence, after, known_in: Some(known_in.clone()), ..Leap::beyond(row.epoch, first) };
         row.epoch = self.store.advance_epoch(&id, row.epoch, leap).await?;
         row.head = head;
         // Only now it is out of doubt.
-        let lineage = self.store.lineage(&id)?;
-        saved.set_lineage(lineage.id);
-        self.save(&id, row, saved).await?;
+        saved.set_lineage(&known_in);
+        self.save(row, saved, &known_in).await?;
         Ok(())
     }
 
-    async fn save(&self, id: &SessionId, row: &SessionRow, saved: &Saved) -> Result<(), StoreError> {
-        let state = Some(saved.encode_stored().into());
-        let commit = Commit { fence: row.fence(), after: Some(row.head), state, ..Commit::default() };
-        self.store.commit(id, row.epoch, commit).await.map(drop)
+    async fn save(&self, row: &SessionRow, saved: &Saved, known_in: &Arc<str>) -> Result<(), StoreError> {
+        let (state, known_in) = (Some(saved.encode_stored().into()), Some(known_in.clone()));
+        let commit = Commit { fence: row.fence(), after: Some(row.head), known_in, state, ..Commit::default() };
+        self.store.commit(&row.created.id, row.epoch, commit).await.map(drop)
     }
 }

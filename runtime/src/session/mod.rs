@@ -15,6 +15,7 @@ mod event;
 mod forks;
 mod generation;
 mod jobs;
+mod keeping;
 mod line;
 mod looks;
 mod lost;
@@ -195,6 +196,7 @@ impl Sessions {
         self.0.join().await?;
         let recovered = self.0.sweep().await?;
         self.0.take_part();
+        self.0.begin_keeping();
         Ok(recovered)
     }
 
@@ -259,7 +261,7 @@ impl Sessions {
                 continue;
             }
             match attached.await {
-                // This process was the owner no longer, or the store went back, and its actor did not know it yet.
+                // This process was the owner no longer, or the store another one or gone back, and its actor did not know it yet.
                 Ok(Err(SessionError::Store(error))) if error.is_stale() => {}
                 Err(_) => {}
                 Ok(outcome) => return outcome,

@@ -12,7 +12,7 @@ use super::line::Teller;
 use super::state::ConnectionId;
 use crate::ids::{Epoch, SessionId};
 use crate::outbox::Outbox;
-use crate::store::SessionRow;
+use crate::store::{Lineage, SessionRow};
 use crate::telemetry::Metrics;
 
 /// Counts the times that sessions fell asleep: by it, who has loaded one knows whether it slept on meanwhile.
@@ -107,11 +107,6 @@ impl Places {
         self.by_id.keys().cloned().collect()
     }
 
-    /// Whether a session sleeps here with everything that a row has: then nothing is lost of it.
-    pub(super) fn proves(&self, id: &SessionId, row: &SessionRow) -> bool {
-        matches!(self.by_id.get(id), Some(Place::Asleep(_, asleep)) if asleep.is_of(row))
-    }
-
     /// How many have an actor.
     pub(super) fn awake(&self) -> usize {
         self.awake
@@ -192,6 +187,12 @@ impl Asleep {
     /// Whether it is this process's still and nobody else has written since: only then its connection may go on.
     pub(super) fn is_of(&self, row: &SessionRow) -> bool {
         (self.epoch, self.outbox.head(), Some(self.outbox.fence())) == (row.epoch, row.head, row.fence())
+    }
+
+    /// Whether the store has gone over to a line of copies that may lack something: then it proves nothing that a row is as this
+    /// process left it.
+    pub(super) fn is_doubted(&self, now: &Lineage) -> bool {
+        now.doubts(self.outbox.known_in())
     }
 
     /// Lets the connection go; its client comes back and finds the session as the store has it.

@@ -27,7 +27,7 @@ use crate::ids::SessionId;
 use crate::offline::{Assembly, Window};
 use crate::outbox::ReplyText;
 use crate::shutdown::Shutdown;
-use crate::store::{Fence, Node, SessionRow, Store, StoreError};
+use crate::store::{Fence, Lineage, Node, SessionRow, Store, StoreError};
 use crate::telemetry::Metrics;
 
 /// Sessions with an actor at once. More are refused as busy; one that sleeps and cannot be woken for it loses its
@@ -68,6 +68,8 @@ pub(super) struct Loaded {
     pub(super) row: SessionRow,
     /// What this process's writes to it are known by.
     pub(super) fence: Fence,
+    /// The line of copies in which it was read.
+    pub(super) known_in: Arc<str>,
     pub(super) saved: Saved,
     /// What an interrupted reply had said; `None` when that is not known any more.
     pub(super) said: Option<ReplyText>,
@@ -135,23 +137,36 @@ impl Deps {
     async fn wake(self: &Arc<Self>, id: &SessionId, nap: Nap) -> Result<Option<mpsc::Sender<Command>>, SessionError> {
         self.may_start(id)?;
         let row = self.store.session(id).await?.ok_or_else(|| SessionError::NoSession(id.clone()))?;
+        // Behind the read: it is not older than what was read.
+        let lineage = self.store.lineage(id)?;
         // Also where nobody has it, since the store lost the claim or another process gave it back: otherwise it would stay
         // as it is, and whoever finds it so would try for ever.
-        if !self.is_ours(id, &row) {
+        if !self.is_ours(id, &row, &lineage) {
             return Ok(None);
         }
         let Some(fence) = row.fence() else { return Ok(None) };
-        let loaded = self.load(Owned { row, fence }).await?;
+        let loaded = self.load(Owned { row, fence }, &lineage).await?;
         self.start(id, Some(nap), loaded)
     }
 
     /// Whether a session that sleeps is as this process left it. If not, its connection is let go: its client comes back,
     /// and finds the session as it is.
-    fn is_ours(&self, id: &SessionId, row: &SessionRow) -> bool {
+    fn is_ours(self: &Arc<Self>, id: &SessionId, row: &SessionRow, lineage: &Lineage) -> bool {
         let mut places = self.places.lock();
-        let lost = places.take_asleep(id, |_, asleep| !asleep.is_of(row));
+        let lost = places.take_asleep(id, |_, asleep| !asleep.is_of(row) || asleep.is_doubted(lineage));
         drop(places);
         let Some(asleep) = lost else { return true };
+        if asleep.is_of(row) {
+            tracing::warn!(session = %id, head = row.head, "the store went over to a copy while a session slept; it is read again");
+            let fence = asleep.outbox.fence();
+            asleep.let_go(
+                &self.metrics,
+                close::TRY_LATER,
+                "the store went over to a copy; the session begins an epoch",
+            );
+            self.release_soon(id, fence);
+            return false;
+        }
         let owner = row.hold.as_ref().map(|hold| hold.owner.as_str());
         tracing::warn!(session = %id, head = row.head, owner, "a session is not this server's any more since it fell asleep here");
         asleep.let_go(&self.metrics, close::HANDOVER, "another server has the session now");
@@ -161,7 +176,12 @@ impl Deps {
     /// Starts the actor of a session that was claimed just now.
     async fn begin(self: &Arc<Self>, owned: Owned) -> Result<mpsc::Sender<Command>, SessionError> {
         let (id, fence) = (owned.row.created.id.clone(), owned.fence);
-        let started = match self.load(owned).await {
+        // Behind the claim: it is not older than what was read.
+        let loaded = match self.store.lineage(&id) {
+            Ok(lineage) => self.load(owned, &lineage).await,
+            Err(error) => Err(error.into()),
+        };
+        let started = match loaded {
             // Only who has the turn to load a session changes that it is nowhere.
             Ok(loaded) => self.start(&id, None, loaded).and_then(|mailbox| mailbox.ok_or(SessionError::Busy)),
             Err(error) => Err(error),
@@ -330,7 +350,7 @@ impl Deps {
     }
 
     /// A session that sleeps cannot be woken: its client is told to come back. Says whether it still slept.
-    fn give_up(self: &Arc<Self>, id: &SessionId, nap: Nap, error: &SessionError) -> bool {
+    pub(super) fn give_up(self: &Arc<Self>, id: &SessionId, nap: Nap, error: &SessionError) -> bool {
         let asleep = self.places.lock().take_asleep(id, |now, _| now == nap);
         let Some(asleep) = asleep else { return false };
         // A process that goes down tells its connections itself.
@@ -338,21 +358,26 @@ impl Deps {
             tracing::error!(session = %id, %error, "a session cannot be woken");
         }
         let fence = asleep.outbox.fence();
-        asleep.let_go(&self.metrics, close::TRY_LATER, "the session cannot be woken now");
+        let (code, reason) = match error {
+            SessionError::NoSession(_) => (close::SESSION_GONE, "the session does not exist any more"),
+            _ => (close::TRY_LATER, "the session cannot be woken now"),
+        };
+        asleep.let_go(&self.metrics, code, reason);
         self.release_soon(id, fence);
         true
     }
 
-    async fn load(&self, owned: Owned) -> Result<Loaded, SessionError> {
+    /// Loads a session that was read in this line of copies, or an earlier one.
+    async fn load(&self, owned: Owned, lineage: &Lineage) -> Result<Loaded, SessionError> {
         let Owned { mut row, fence } = owned;
         let id = &row.created.id.clone();
         let mut saved = Saved::decode_stored(&row.state, id)?;
-        // Behind the read: it is not older than what was read.
-        let lineage = self.store.lineage(id)?;
-        if lineage.doubts(saved.lineage()) && row.head > 0 && !self.places.lock().proves(id, &row) {
-            self.begin_behind_a_loss(&mut row, &mut saved).await?;
+        // One that nothing was ever written to may have lost all that was.
+        let written_in = if saved.lineage().is_empty() { &row.born_in } else { saved.lineage() };
+        if lineage.doubts(written_in) {
+            self.begin_behind_a_loss(&mut row, &mut saved, lineage).await?;
         }
         let said = self.said(&row, &saved).await?;
-        Ok(Loaded { row, fence, saved, said })
+        Ok(Loaded { row, fence, known_in: lineage.id.as_str().into(), saved, said })
     }
 }

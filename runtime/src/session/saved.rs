@@ -241,8 +241,10 @@ impl Saved {
     }
 
     /// Notes where the store's data is now. Only for who knows that nothing is lost behind its back.
-    pub(super) fn set_lineage(&mut self, lineage: String) {
-        self.lineage = lineage;
+    pub(super) fn set_lineage(&mut self, lineage: &str) {
+        if self.lineage != lineage {
+            lineage.clone_into(&mut self.lineage);
+        }
     }
 
     /// Remembers what was said in the turn that is over.

@@ -17,7 +17,7 @@ use super::saved::{Known, Saved, Waiting};
 use super::turn::{Line, Refused, TurnEnd};
 use crate::dialogue::{self, Keep};
 use crate::enforce::{Permitted, UserText};
-use crate::ids::Seq;
+use crate::ids::{Seq, SessionId};
 use crate::offline::{Count, Outgoing};
 use crate::outbox::{Entry, ReplyText};
 use crate::store::{Delivered, StoreError};

@@ -1,11 +1,15 @@
 //! What [`Store`] promises, as one suite that every backend runs.
 
 mod claims;
+pub(super) mod lifetimes;
+mod memory;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 
 use super::*;
 
@@ -15,6 +19,21 @@ pub(super) struct Subject {
     pub(super) clock: Arc<AtomicU64>,
     /// The same sessions as another process has them; `None` for a store that one has to itself.
     pub(super) other: Option<Arc<dyn Store>>,
+    /// Lets so many ms pass for a server that counts them itself.
+    pub(super) passing: Option<Passing>,
+}
+
+/// See [`Subject::passing`].
+pub(super) type Passing = Box<dyn Fn(u64) -> BoxFuture<'static, ()> + Send + Sync>;
+
+impl Subject {
+    /// Lets time pass.
+    async fn pass(&self, ms: u64) {
+        self.clock.fetch_add(ms, Ordering::SeqCst);
+        if let Some(passing) = &self.passing {
+            passing(ms).await;
+        }
+    }
 }
 
 /// When the clock of a [`Subject`] starts.
@@ -43,6 +62,9 @@ pub(super) async fn all(subject: &Subject) {
     bounds_the_inbox(subject).await;
     knows_no_session_that_was_not_created(subject).await;
     serves_sessions_at_the_same_time(subject).await;
+    lifetimes::ends_what_nobody_uses(subject).await;
+    lifetimes::keeps_unfinished_replies(subject).await;
+    lifetimes::keeps_what_is_claimed(subject).await;
 }
 
 /// Refusals after `close`; run last.
@@ -364,19 +386,5 @@ async fn serves_sessions_at_the_same_time(subject: &Subject) {
         let log = log(subject, id).await;
         assert_eq!(log.len(), 20);
         assert!(log.iter().all(|(_, text)| text == id.as_str()));
-    }
-}
-
-mod memory {
-    use super::*;
-
-    #[tokio::test]
-    async fn conforms() {
-        let clock = Arc::new(AtomicU64::new(START_MS));
-        let store = Arc::new(MemoryStore::with_clock(StoreClock::Manual(clock.clone())));
-        let other: Arc<dyn Store> = Arc::new(store.beside(&neighbours::Neighbours::new()));
-        let subject = Subject { store, clock, other: Some(other) };
-        all(&subject).await;
-        closed(&subject).await;
     }
 }

@@ -35,6 +35,11 @@ pub enum StoreError {
     /// The writer's claim is over: somebody else has claimed the session since, or the store lost the claim.
     #[error("session {0} is not this writer's any more; claim it anew")]
     Lost(SessionId),
+    /// The store has gone over to a copy, which may lack what the writer, or somebody after it, had acknowledged.
+    #[error(
+        "what the store holds of session {0} may be older than what its writer knows: another server took over; read the session again"
+    )]
+    Doubted(SessionId),
     /// The log does not end where the writer believes: somebody else has written.
     #[error(
         "the log of session {id} ends at {actual}, not at {expected} as its writer knows it; read the session again"
@@ -112,7 +117,7 @@ impl StoreError {
                 "the sessions' store takes nothing new since a write failed; try again later (its operator: check the \
                  disk and restart)"
             }
-            Self::Owned { .. } | Self::Lost(_) | Self::Moved { .. } | Self::Fenced { .. } => {
+            Self::Owned { .. } | Self::Lost(_) | Self::Doubted(_) | Self::Moved { .. } | Self::Fenced { .. } => {
                 "the session is being moved; try again"
             }
             Self::Corrupt { .. } | Self::Newer { .. } => {
@@ -128,7 +133,7 @@ impl StoreError {
     /// Whether the writer's session is not as it believed, so that whoever reads it anew may go on.
     #[must_use]
     pub fn is_stale(&self) -> bool {
-        matches!(self, Self::Lost(_) | Self::Moved { .. } | Self::Fenced { .. })
+        matches!(self, Self::Lost(_) | Self::Doubted(_) | Self::Moved { .. } | Self::Fenced { .. })
     }
 
     /// A sequence that cannot count on.

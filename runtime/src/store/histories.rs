@@ -7,7 +7,9 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::conformance::{START_MS, item, new_session};
-use super::{Commit, DONE_KEPT_MS, Delivered, Fence, Leap, MemoryStore, SessionRow, Store, StoreClock};
+use super::{
+    Commit, DONE_KEPT_MS, Delivered, Fence, Leap, Lifetime, MemoryStore, NewSession, SessionRow, Store, StoreClock,
+};
 use crate::ids::SessionId;
 
 /// One step of a random history.
@@ -42,9 +44,13 @@ pub(super) enum Step {
         beyond: u32,
         by: u64,
     },
+    Touch {
+        session: usize,
+    },
     Wait {
         ms: u64,
     },
+    Expire,
     Reopen,
 }
 
@@ -68,6 +74,8 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         1 => (0usize..3, lost(), 0u32..9, prop_oneof![0u64..9, Just(50_000u64)])
             .prop_map(|(session, lost, beyond, by)| Step::Advance { session, lost, beyond, by }),
         2 => prop_oneof![Just(3u64), Just(DONE_KEPT_MS / 2), Just(DONE_KEPT_MS)].prop_map(|ms| Step::Wait { ms }),
+        1 => (0usize..3).prop_map(|session| Step::Touch { session }),
+        2 => Just(Step::Expire),
         1 => Just(Step::Reopen),
     ]
 }
@@ -85,7 +93,7 @@ async fn apply(store: &dyn Store, ids: &[SessionId], step: &Step, now_ms: u64) -
     let answer = match step {
         Step::Commit { session, lost, stale, after, entries, delivered, state, running } => {
             let id = &ids[*session];
-            let row = store.session(id).await.unwrap().unwrap();
+            let row = row(store, id).await;
             let epoch = row.epoch;
             let commit = Commit {
                 fence: fence(&row, *lost),
@@ -94,6 +102,7 @@ async fn apply(store: &dyn Store, ids: &[SessionId], step: &Step, now_ms: u64) -
                     After::Head => Some(row.head),
                     After::Elsewhere => Some(row.head ^ 1),
                 },
+                known_in: None,
                 entries: (0..*entries).map(|n| Bytes::from(format!("entry {n}"))).collect(),
                 delivered: delivered
                     .iter()
@@ -102,29 +111,35 @@ async fn apply(store: &dyn Store, ids: &[SessionId], step: &Step, now_ms: u64) -
                 state: state.map(|byte| Bytes::from(vec![byte; 3])),
                 running: *running,
             };
-            format!("{:?}", store.commit(id, epoch - u32::from(*stale), commit).await)
+            format!("{:?}", store.commit(id, epoch.saturating_sub(u32::from(*stale)), commit).await)
         }
         Step::Enqueue { session, biz_id, keeps_ms } => {
             format!("{:?}", store.enqueue(&ids[*session], item(&format!("m{biz_id}"), now_ms + keeps_ms)).await)
         }
         Step::Claim { session, fence } => {
             let (id, fence) = (&ids[*session], Fence::certain((*fence).into()));
-            let owner = store.session(id).await.unwrap().unwrap().hold.map(|hold| hold.owner);
+            let owner = row(store, id).await.hold.map(|hold| hold.owner);
             format!("{:?}", store.claim(id, owner.as_ref(), fence).await.map(shown))
         }
         Step::Release { session, fence } => {
             format!("{:?}", store.release(&ids[*session], Fence::certain((*fence).into())).await)
         }
         Step::Advance { session, lost, beyond, by } => {
-            let row = store.session(&ids[*session]).await.unwrap().unwrap();
+            let id = &ids[*session];
+            let row = row(store, id).await;
             let leap = Leap { fence: fence(&row, *lost), ..Leap::beyond(*beyond, row.head + by) };
-            format!("{:?}", store.advance_epoch(&row.created.id, row.epoch, leap).await)
+            format!("{:?}", store.advance_epoch(id, row.epoch, leap).await)
         }
+        Step::Touch { session } => format!("{:?}", store.touch(&ids[*session]).await),
+        Step::Expire => format!("{:?}", store.expire().await),
         Step::Wait { .. } | Step::Reopen => String::new(),
     };
     let mut seen = format!("{answer} expired {}", store.take_expired());
     for id in ids {
-        let row = store.session(id).await.unwrap().unwrap();
+        let Some(row) = store.session(id).await.unwrap() else {
+            seen.push_str(&format!("\n{id} is gone: {:?}", store.read(id, 0, 1).await));
+            continue;
+        };
         let log = store.read(id, row.head.saturating_sub(20), 50).await.unwrap();
         let oldest = store.read(id, 0, 3).await.unwrap();
         // At time 0 nothing has expired: this shows what is stored.
@@ -138,9 +153,24 @@ async fn apply(store: &dyn Store, ids: &[SessionId], step: &Step, now_ms: u64) -
     seen
 }
 
+/// A session's row; of one that is gone, as of a new one.
+async fn row(store: &dyn Store, id: &SessionId) -> SessionRow {
+    let gone = || SessionRow {
+        created: NewSession { id: id.clone(), ..new_session() },
+        epoch: 1,
+        head: 0,
+        floor: 0,
+        state: Bytes::new(),
+        running: false,
+        hold: None,
+        born_in: "".into(),
+    };
+    store.session(id).await.unwrap().unwrap_or_else(gone)
+}
+
 /// A row without the name of its owner, which is another one in each store.
 fn shown(row: SessionRow) -> String {
-    format!("{:?} {:?}", row.fence(), SessionRow { hold: None, ..row })
+    format!("{:?} {:?}", row.fence(), SessionRow { hold: None, born_in: "".into(), ..row })
 }
 
 /// The fence of the last claim, or another one.
@@ -150,13 +180,15 @@ fn fence(row: &SessionRow, lost: bool) -> Option<Fence> {
 
 /// Lives a history with the model and with a store that `open` opens, and opens again for each [`Step::Reopen`]. Both must
 /// answer and show the same after every step. Some stores keep claims over that, some have them end with their process.
+/// Sessions of both have this lifetime.
 pub(super) async fn agree<S: Store>(
     keeps_claims: bool,
+    lifetime: Lifetime,
     open: impl AsyncFn(Arc<AtomicU64>) -> Arc<S>,
     steps: Vec<Step>,
 ) {
     let clock = Arc::new(AtomicU64::new(START_MS));
-    let model = MemoryStore::with_clock(StoreClock::Manual(clock.clone()));
+    let model = MemoryStore::with_clock(StoreClock::Manual(clock.clone())).with_lifetime(lifetime);
     let mut store = open(clock.clone()).await;
     let mut ids = Vec::new();
     for _ in 0..3 {

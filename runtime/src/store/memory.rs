@@ -1,5 +1,8 @@
 //! The store without a disk: for tests, and the model that the embedded store is compared with.
 
+#[cfg(test)]
+mod played;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,8 +13,8 @@ use parking_lot::Mutex;
 
 use super::jobs::{Jobs, Queue};
 use super::{
-    Commit, Committed, DONE_KEPT_MS, DONE_LIMIT, Enqueued, Fence, Hold, INBOX_LIMIT, InboxItem, Interrupted, LOG_LIMIT,
-    Leap, LogEntry, NewSession, Node, SessionRow, Store, StoreClock, StoreError,
+    Age, Commit, Committed, DONE_KEPT_MS, DONE_LIMIT, Enqueued, Fence, Hold, INBOX_LIMIT, InboxItem, Interrupted,
+    LOG_LIMIT, Leap, Lifetime, LogEntry, Moment, NewSession, Node, SessionRow, Store, StoreClock, StoreError,
 };
 #[cfg(test)]
 use super::{Nodes, neighbours::Neighbours};
@@ -21,6 +24,8 @@ use crate::ids::{Epoch, Seq, SessionId};
 #[derive(Debug)]
 pub struct MemoryStore {
     clock: StoreClock,
+    age: Arc<Age>,
+    lifetime: Lifetime,
     inner: Arc<Mutex<Inner>>,
     expired: AtomicU64,
     node: Node,
@@ -36,6 +41,9 @@ struct Inner {
     sessions: HashMap<SessionId, Session>,
     jobs: Queue,
     closed: bool,
+    /// The line of copies that the store plays to be in.
+    #[cfg(test)]
+    lineage: super::Lineage,
 }
 
 #[derive(Debug)]
@@ -47,6 +55,9 @@ struct Session {
     state: Bytes,
     running: bool,
     hold: Option<Hold>,
+    /// How old the store was when it was used last, ms.
+    used_ms: u64,
+    born_in: Arc<str>,
     log: BTreeMap<Seq, Bytes>,
     inbox: Vec<InboxItem>,
     done: HashMap<String, (Seq, u64)>,
@@ -64,7 +75,9 @@ impl MemoryStore {
     #[must_use]
     pub fn with_clock(clock: StoreClock) -> Self {
         Self {
+            age: Arc::new(Age::from(clock.clone(), 0)),
             clock,
+            lifetime: Lifetime::FOREVER,
             inner: Arc::default(),
             expired: AtomicU64::new(0),
             node: Node::only(),
@@ -75,25 +88,15 @@ impl MemoryStore {
         }
     }
 
-    /// The same sessions as a further process has them that serves them too.
-    #[cfg(test)]
-    pub(crate) fn beside(&self, neighbours: &Neighbours) -> Self {
-        let node = Node::nameless().unwrap();
-        let neighbours = Some(neighbours.of(&node));
-        let (clock, inner) = (self.clock.clone(), Arc::clone(&self.inner));
-        Self { clock, inner, expired: AtomicU64::new(0), node, neighbours, away: false.into() }
+    /// Lets sessions end that nobody uses.
+    #[must_use]
+    pub fn with_lifetime(mut self, lifetime: Lifetime) -> Self {
+        self.lifetime = lifetime;
+        self
     }
 
-    /// From here on this process reaches its sessions or not.
-    #[cfg(test)]
-    pub(crate) fn set_away(&self, away: bool) {
-        self.away.store(away, Ordering::SeqCst);
-    }
-
-    /// Ends all claims, as the end of its process does for a store that has them in memory.
-    #[cfg(test)]
-    pub(super) fn forget_claims(&self) {
-        self.inner.lock().sessions.values_mut().for_each(|session| session.hold = None);
+    fn moment(&self) -> Moment {
+        Moment::now(&self.clock, &self.age, self.lifetime)
     }
 
     pub(super) fn now_ms(&self) -> u64 {
@@ -141,7 +144,10 @@ impl Store for MemoryStore {
         if inner.sessions.contains_key(&new.id) {
             return Err(StoreError::Exists(new.id));
         }
-        inner.sessions.insert(new.id.clone(), Session::new(new));
+        let session = Session { used_ms: self.age.now_ms(), ..Session::new(new) };
+        #[cfg(test)]
+        let session = Session { born_in: inner.lineage.id.as_str().into(), ..session };
+        inner.sessions.insert(session.created.id.clone(), session);
         Ok(())
     }
 
@@ -158,22 +164,29 @@ impl Store for MemoryStore {
             let claim = Hold { owner: self.node.clone(), fence };
             let held = Hold::claimed(session.hold.as_ref(), from, claim);
             session.hold = Some(held.map_err(|owner| StoreError::Owned { id: id.clone(), owner })?);
+            session.touch(self.moment());
             Ok(session.row())
         })
     }
 
     async fn release(&self, id: &SessionId, fence: Fence) -> Result<(), StoreError> {
-        self.with(id, |session| {
+        let released = self.with(id, |session| {
             session.hold = session.hold.take().filter(|hold| hold.fence != fence);
             Ok(())
-        })
+        });
+        // A session that is gone is nobody's.
+        released.or_else(|error| if matches!(error, StoreError::NoSession(_)) { Ok(()) } else { Err(error) })
     }
 
     async fn commit(&self, id: &SessionId, epoch: Epoch, commit: Commit) -> Result<Committed, StoreError> {
-        let now_ms = self.clock.now_ms();
+        #[cfg(test)]
+        self.trust(id, commit.known_in.as_ref())?;
+        let moment = self.moment();
+        let now_ms = moment.now_ms;
         self.with(id, |session| {
             session.admit(commit.fence, epoch, commit.after)?;
             let committed = session.commit(commit, now_ms)?;
+            session.touch(moment);
             self.expired.fetch_add(session.expire(now_ms), Ordering::Relaxed);
             Ok(committed)
         })
@@ -187,10 +200,12 @@ impl Store for MemoryStore {
     }
 
     async fn enqueue(&self, id: &SessionId, item: InboxItem) -> Result<Enqueued, StoreError> {
-        let now_ms = self.clock.now_ms();
+        let moment = self.moment();
         self.with(id, |session| {
-            self.expired.fetch_add(session.expire(now_ms), Ordering::Relaxed);
-            session.enqueue(item, now_ms)
+            self.expired.fetch_add(session.expire(moment.now_ms), Ordering::Relaxed);
+            let enqueued = session.enqueue(item, moment.now_ms)?;
+            session.touch(moment);
+            Ok(enqueued)
         })
     }
 
@@ -205,13 +220,39 @@ impl Store for MemoryStore {
     }
 
     async fn advance_epoch(&self, id: &SessionId, epoch: Epoch, leap: Leap) -> Result<Epoch, StoreError> {
+        #[cfg(test)]
+        self.trust(id, leap.known_in.as_ref())?;
         self.with(id, |session| {
             session.admit(leap.fence, epoch, leap.after)?;
             let next = session.epoch.max(leap.beyond).checked_add(1);
             session.epoch = next.ok_or_else(|| StoreError::exhausted(id))?;
             session.head = session.head.max(leap.resume_at.saturating_sub(1));
+            session.touch(self.moment());
             Ok(session.epoch)
         })
+    }
+
+    fn lifetime(&self) -> Lifetime {
+        self.lifetime
+    }
+
+    async fn touch(&self, id: &SessionId) -> Result<(), StoreError> {
+        self.with(id, |session| {
+            session.touch(self.moment());
+            Ok(())
+        })
+    }
+
+    async fn expire(&self) -> Result<u64, StoreError> {
+        let age_ms = self.age.now_ms();
+        let mut inner = self.inner.lock();
+        if inner.closed {
+            return Err(StoreError::Closed);
+        }
+        let before = inner.sessions.len();
+        let is_kept = |session: &Session| session.running || session.hold.is_some();
+        inner.sessions.retain(|_, session| is_kept(session) || !self.lifetime.is_over(session.used_ms, age_ms));
+        Ok(before.saturating_sub(inner.sessions.len()) as u64)
     }
 
     async fn interrupted(&self) -> Result<Vec<Interrupted>, StoreError> {
@@ -242,6 +283,11 @@ impl Store for MemoryStore {
         self.neighbours.as_ref().map(|neighbours| neighbours as &dyn Nodes)
     }
 
+    #[cfg(test)]
+    fn lineage(&self, _id: &SessionId) -> Result<super::Lineage, StoreError> {
+        Ok(self.inner.lock().lineage.clone())
+    }
+
     fn healthy(&self) -> Result<(), StoreError> {
         if self.inner.lock().closed { Err(StoreError::Closed) } else { Ok(()) }
     }
@@ -261,6 +307,8 @@ impl Session {
             state: Bytes::new(),
             running: false,
             hold: None,
+            used_ms: 0,
+            born_in: "".into(),
             log: BTreeMap::new(),
             inbox: Vec::new(),
             done: HashMap::new(),
@@ -277,6 +325,14 @@ impl Session {
             state: self.state.clone(),
             running: self.running,
             hold: self.hold.clone(),
+            born_in: self.born_in.clone(),
+        }
+    }
+
+    /// Notes a use, if it is worth it.
+    fn touch(&mut self, at: Moment) {
+        if at.lifetime.is_worth_noting(self.used_ms, at.age_ms) {
+            self.used_ms = at.age_ms;
         }
     }
 

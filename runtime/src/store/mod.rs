@@ -7,6 +7,7 @@
 //! trying things out, [`EmbeddedStore`], the default of `serve`, and [`RedisStore`], on a server of its own. One
 //! conformance suite and a comparison of random histories hold all to it.
 
+mod age;
 mod clock;
 #[cfg(test)]
 mod conformance;
@@ -16,6 +17,7 @@ mod error;
 #[cfg(test)]
 mod histories;
 pub mod jobs;
+mod lifetime;
 mod lineage;
 mod memory;
 #[cfg(test)]
@@ -28,12 +30,15 @@ mod types;
 use async_trait::async_trait;
 
 pub use self::redis::{Durability, RedisAddress, RedisFault, RedisSettings, RedisStore, RedisTls};
+use age::Age;
 pub use clock::StoreClock;
 pub use contact::{Contact, ContactKey, Whereabouts};
 #[cfg(all(test, target_os = "linux"))]
 pub(crate) use embedded::faults::fill_disk;
 pub use embedded::{Checked, Copied, Dropped, EmbeddedStore, StoreSource, Stored, backup, check, repair};
 pub use error::StoreError;
+pub use lifetime::Lifetime;
+use lifetime::Moment;
 pub use lineage::Lineage;
 pub use memory::MemoryStore;
 pub use nodes::{HEARD_AT_ONCE, Lease, Nodes, Ring};
@@ -113,6 +118,22 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
     /// Messages that expired undelivered since this was last asked. They are dropped, and counted,
     /// by the next commit or enqueue of their session.
     fn take_expired(&self) -> u64;
+
+    /// How long a session is kept that nobody uses. Every write is a use, a claim and its end too, and [`touch`](Self::touch).
+    fn lifetime(&self) -> Lifetime {
+        Lifetime::FOREVER
+    }
+
+    /// Notes that a session is in use though nothing is written to it. Needs no claim; may be called often.
+    async fn touch(&self, id: &SessionId) -> Result<(), StoreError>;
+
+    /// Deletes sessions that nobody has used for the store's [`lifetime`](Self::lifetime), each in one atomic step, with its log,
+    /// its inbox and what was delivered; not those with an unfinished reply, nor, in a store that one process has to
+    /// itself, those that it has claimed. Says how many. Elsewhere [`StoreError::NoSession`] is what is left of
+    /// them. A store whose server does that by itself has nothing to do.
+    async fn expire(&self) -> Result<u64, StoreError> {
+        Ok(0)
+    }
 
     /// Starts a new epoch after a client proved that the log lost a tail. The new epoch, which is returned, is the
     /// one behind both the session's and the newest that a client knows.

@@ -1,5 +1,7 @@
 //! What a store keeps and answers.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::{Fence, Hold, Node};
@@ -35,6 +37,8 @@ pub struct SessionRow {
     pub running: bool,
     /// Whose it is; `None` while nobody has claimed it.
     pub hold: Option<Hold>,
+    /// The line of copies in which it was created, see [`Lineage`](super::Lineage); empty where that is not known.
+    pub born_in: Arc<str>,
 }
 
 impl SessionRow {
@@ -62,6 +66,10 @@ pub struct Commit {
     /// The head that the writer knows; at another one the step is refused, because somebody else has written, be it the
     /// writer itself by a step that it gave up. `None` appends wherever the log ends.
     pub after: Option<Seq>,
+    /// The line of copies in which the writer knows the session to be as it believes. Where the store has gone over to one that
+    /// may lack something, the step is refused: fence and head may be what they were before somebody else's claim, which
+    /// was lost with all that was written under it. `None` asks nothing.
+    pub known_in: Option<Arc<str>>,
     /// Entries to append, in order; they get the sequence ids that follow the head.
     pub entries: Vec<Bytes>,
     /// Inbox items that these entries deliver: they leave the inbox and are marked done.
@@ -74,12 +82,14 @@ pub struct Commit {
 }
 
 /// Where a new epoch begins.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Leap {
     /// As in [`Commit`].
     pub fence: Option<Fence>,
     /// As in [`Commit`].
     pub after: Option<Seq>,
+    /// As in [`Commit`].
+    pub known_in: Option<Arc<str>>,
     /// The new epoch is behind this one, the newest that a client knows.
     pub beyond: Epoch,
     /// The next entry's sequence id, unless the head is there already; so that none is used twice.

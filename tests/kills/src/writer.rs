@@ -126,6 +126,7 @@ impl Writer {
         let commit = Commit {
             fence: None,
             after: Some(place.head),
+            known_in: None,
             entries,
             delivered: delivered.iter().map(|id| Delivered { biz_id: id.clone(), entry: count - 1 }).collect(),
             state: state.then(|| Bytes::from(token.to_string())),

@@ -164,10 +164,14 @@ impl World {
             self.wake(node);
         }
         let current = self.nodes.get(node).and_then(|node| node.actor.as_ref());
-        if current.is_some_and(|actor| actor.fence == self.store.fence) {
+        if current.is_some_and(|actor| actor.fence == self.store.fence && actor.line == self.store.line) {
             return;
         }
-        self.end_actor(node, close::REPLACED);
+        let doubted = current.is_some_and(|actor| actor.fence == self.store.fence);
+        self.end_actor(node, if doubted { close::TRY_LATER } else { close::REPLACED });
+        if self.store.leave_a_gap() {
+            self.counts.add(Count::Gap);
+        }
         let latency = 1 + self.latency();
         for (index, other) in self.nodes.iter_mut().enumerate() {
             if index != node && other.actor.is_some() {

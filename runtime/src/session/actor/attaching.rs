@@ -89,7 +89,8 @@ impl Actor {
         // What it reads is of the epoch that ends.
         self.close_attached(close::REPLACED, "another connection of this session took over");
         let (fence, after) = (Some(self.outbox.fence()), Some(self.outbox.head()));
-        let leap = Leap { fence, after, beyond: hello.epoch, resume_at };
+        let known_in = Some(self.outbox.known_in().clone());
+        let leap = Leap { fence, after, known_in, beyond: hello.epoch, resume_at };
         self.epoch = self.deps.store.advance_epoch(&self.id, self.epoch, leap).await?;
         self.outbox.skip_to(head);
         self.machine.skip_to(head);

@@ -27,6 +27,15 @@ impl Actor {
                 self.close_attached(close::HANDOVER, "another server has the session now");
                 self.keeps_hold = true;
             }
+            Err(error @ StoreError::Doubted(_)) => {
+                tracing::warn!(session = %self.id, %error, "a session stops, to be read again");
+                self.close_attached(close::TRY_LATER, "the store went over to a copy; the session begins an epoch");
+            }
+            Err(error @ StoreError::NoSession(_)) => {
+                tracing::warn!(session = %self.id, %error, "a session stops: the store has it no longer");
+                self.close_attached(close::SESSION_GONE, "the session does not exist any more");
+                self.keeps_hold = true;
+            }
             Err(error) => {
                 tracing::error!(session = %self.id, %error, "a session stops: the store refused");
                 self.close_attached(close::TRY_LATER, "the session cannot be stored now");

@@ -39,8 +39,8 @@ impl Machine {
         self.saved.lost(current, epoch, last_seq)
     }
 
-    /// Notes where the store's data is, for the next step: that is made only if nothing is lost of the log.
-    pub(in crate::session) fn set_lineage(&mut self, lineage: String) {
+    /// Notes where the session is known, for the next step: that is made only there.
+    pub(in crate::session) fn set_lineage(&mut self, lineage: &str) {
         self.saved.set_lineage(lineage);
     }
 

@@ -1,8 +1,10 @@
 mod asleep;
 mod faults;
 mod jobs;
+mod keeping;
 mod lifecycle;
 mod long;
+mod lost;
 mod machine;
 mod missed;
 mod nodes;

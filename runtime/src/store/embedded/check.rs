@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::keys::Key;
 use super::record::{self, Mark, Position};
 use super::source::StoreSource;
-use super::tables::Table;
+use super::tables::{AGE_KEY, Table};
 use super::walk::Piece;
 use crate::ids::SessionId;
 use crate::store::jobs::Job;
@@ -123,13 +123,16 @@ impl Check<'_> {
     }
 
     fn record(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<Option<Stored>, StoreError> {
+        if table == Table::Sessions && key == AGE_KEY {
+            return record::decode_age(value).map(|_| None);
+        }
         let (id, key) = Key::parse(table, key)?;
         let sum = self.sessions.entry(id.clone()).or_default();
         Ok(match key {
             Key::Created => {
                 sum.created = true;
                 self.checked.sessions = self.checked.sessions.saturating_add(1);
-                Some(Stored::Session(record::decode_created(value, &id)?))
+                Some(Stored::Session(record::decode_created(value, &id)?.0))
             }
             Key::Position => {
                 let position = Position::decode(value, &id)?;

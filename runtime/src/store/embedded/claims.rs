@@ -39,6 +39,11 @@ impl Claims {
         }
     }
 
+    /// Whether somebody has a session.
+    pub(super) fn has(&self, id: &SessionId) -> bool {
+        self.fences.lock().contains_key(id)
+    }
+
     /// Refuses a writer whose claim is over.
     pub(super) fn check(&self, id: &SessionId, fence: Option<Fence>) -> Result<(), StoreError> {
         if self.fences.lock().get(id).copied() == fence { Ok(()) } else { Err(StoreError::Lost(id.clone())) }

@@ -22,8 +22,11 @@ const LOCK: &str = "lock";
 const DATABASE: &str = "db";
 /// A database that is being made. It becomes the store's when it is whole, so a kill leaves none in part.
 const BEGUN: &str = "db.new";
-/// The marker's text. The number is raised by a release that cannot read what was written before.
-const FORMAT: &str = "rolecall store, format 2\n";
+/// The marker's text. The number is raised by a release whose records an earlier one cannot read: that one must not
+/// work on a part of the store.
+const FORMAT: &str = "rolecall store, format 3\n";
+/// Markers of earlier releases whose stores this one reads. A server that takes one into use marks it anew.
+const EARLIER: [&str; 1] = ["rolecall store, format 2\n"];
 
 /// A directory that this process holds. Dropping it lets go.
 #[derive(Debug)]
@@ -49,12 +52,17 @@ impl DataDirectory {
             refuse("is in use by another process; stop that one, or give this one a directory of its own".to_owned())
         })?;
         let directory = Self { path: path.to_owned(), _lock: lock };
-        if path.join(MARKER).exists() {
-            check_marker(path)?;
-        } else {
+        let is_earlier = path.join(MARKER).exists() && check_marker(path)?;
+        if !path.join(MARKER).exists() {
             directory.create_database()?;
         }
         directory.check_database()?;
+        if is_earlier {
+            tracing::info!(path = %path.display(), "the store is marked as one of this release; earlier ones refuse it from now on");
+            write_marker(path).map_err(|error| {
+                refuse(format!("cannot be written ({error}); give the server's user write permission"))
+            })?;
+        }
         Ok(directory)
     }
 
@@ -166,11 +174,12 @@ fn refuse_strangers(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Reads the marker.
-fn check_marker(path: &Path) -> Result<(), StoreError> {
+/// Reads the marker. Says whether it is one of an earlier release.
+fn check_marker(path: &Path) -> Result<bool, StoreError> {
     let refuse = |detail: String| StoreError::Directory { path: path.display().to_string(), detail };
     match fs::read_to_string(path.join(MARKER)) {
-        Ok(text) if text == FORMAT => Ok(()),
+        Ok(text) if text == FORMAT => Ok(false),
+        Ok(text) if EARLIER.contains(&text.as_str()) => Ok(true),
         Ok(text) => {
             let found = text.lines().next().unwrap_or_default();
             Err(refuse(format!(

@@ -53,7 +53,7 @@ async fn a_failed_write_stops_all_writing_and_loses_nothing() {
     fill_disk(directory.path());
     // Writes that meet in one batch fail together.
     let writes = sessions.iter().map(|new| store.commit(&new.id, 1, entries(&["lost"])));
-    futures_util::future::join_all(writes).await.into_iter().for_each(|outcome| poisoned(&outcome));
+    join_all(writes).await.into_iter().for_each(|outcome| poisoned(&outcome));
     poisoned(&store.healthy());
     let [first, ..] = &sessions;
     poisoned(&store.create(new_session()).await);

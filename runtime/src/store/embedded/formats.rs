@@ -81,11 +81,12 @@ async fn every_format_that_was_ever_written_is_read() {
     write_fixture(&now).await;
     let expected = read(&now).await;
     assert!(expected.contains("head: 7") && expected.contains("Delivered(2)"), "{expected}");
-    for format in [2] {
+    for format in [2, 3] {
         let copied = home.path().join(format!("format-{format}"));
         copy(&fixture(format), &copied);
         assert_eq!(read(&copied).await, expected, "format {format}");
-        // It is written, too, and what is written stays.
+        // It is marked, so that an earlier release does not work on a part of it; written, too, and what is written stays.
+        assert_eq!(fs::read_to_string(copied.join("rolecall-store")).unwrap(), "rolecall store, format 3\n");
         let store = EmbeddedStore::open(&copied).unwrap();
         let id: SessionId = SESSION.parse().unwrap();
         assert_eq!(store.commit(&id, 2, entries(&["eight"])).await.unwrap().head, 8);
@@ -109,7 +110,7 @@ async fn a_later_format_is_refused_with_what_to_do() {
     let tables = Tables::open(&directory.join("db")).unwrap();
     let (sessions, key) = (tables.table(tables::Table::Sessions), tables::position_key(&id));
     let mut position = sessions.get(&key).unwrap().unwrap().to_vec();
-    *position.first_mut().unwrap() = 3;
+    *position.first_mut().unwrap() = 4;
     sessions.insert(key, position).unwrap();
     tables.database.persist(fjall::PersistMode::SyncAll).unwrap();
     drop(tables);
@@ -121,13 +122,13 @@ async fn a_later_format_is_refused_with_what_to_do() {
     ];
     for outcome in outcomes {
         let told = outcome.unwrap_err();
-        assert!(matches!(&told, StoreError::Newer { format: 3, .. }), "{told}");
+        assert!(matches!(&told, StoreError::Newer { format: 4, .. }), "{told}");
         assert!(told.to_string().contains("start the release that wrote it"), "{told}");
     }
     store.close().await;
-    fs::write(directory.join("rolecall-store"), "rolecall store, format 3\n").unwrap();
+    fs::write(directory.join("rolecall-store"), "rolecall store, format 4\n").unwrap();
     let told = EmbeddedStore::open(&directory).unwrap_err().to_string();
-    assert!(told.contains("format 3") && told.contains("use the matching release"), "{told}");
+    assert!(told.contains("format 4") && told.contains("use the matching release"), "{told}");
 }
 
 // Fails when a commit leaves entries that are behind the limit on the disk for good, or journals are not given back.
@@ -143,15 +144,7 @@ async fn a_session_that_goes_on_and_on_takes_bounded_room() {
     store.create(new.clone()).await.unwrap();
     let mut most = 0;
     for page in 0..150_u8 {
-        // Bytes that do not compress.
-        let noise = |n: usize| {
-            let mut hasher = blake3::Hasher::new();
-            hasher.update(&[page]).update(&n.to_be_bytes());
-            let mut entry = vec![0; ENTRY];
-            hasher.finalize_xof().fill(&mut entry);
-            bytes::Bytes::from(entry)
-        };
-        let entries = (0..PAGE).map(noise).collect();
+        let entries = (0..PAGE).map(|n| noise(page.into(), n, ENTRY)).collect();
         store.commit(&new.id, 1, Commit { entries, ..Commit::default() }).await.unwrap();
         most = most.max(blocks(&directory));
     }
@@ -161,11 +154,20 @@ async fn a_session_that_goes_on_and_on_takes_bounded_room() {
     assert!(most > live, "nothing was measured");
 }
 
+/// Bytes that do not compress.
+pub(super) fn noise(page: usize, n: usize, len: usize) -> bytes::Bytes {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&page.to_be_bytes()).update(&n.to_be_bytes());
+    let mut entry = vec![0; len];
+    hasher.finalize_xof().fill(&mut entry);
+    entry.into()
+}
+
 /// Room that a store takes besides what it keeps: journals, and write buffers on their way into tables.
-const ROOM: u64 = 256 << 20;
+pub(super) const ROOM: u64 = 256 << 20;
 
 /// Bytes that a directory takes on the disk.
-fn blocks(directory: &Path) -> u64 {
+pub(super) fn blocks(directory: &Path) -> u64 {
     use std::os::unix::fs::MetadataExt;
     let entries = fs::read_dir(directory).into_iter().flatten().filter_map(Result::ok);
     entries
@@ -176,4 +178,13 @@ fn blocks(directory: &Path) -> u64 {
             Err(_) => 0,
         })
         .sum()
+}
+
+#[tokio::test]
+async fn zz_temporary_fixture() {
+    let to = Path::new("/tmp/lt-format-3");
+    let _ = fs::remove_dir_all(to);
+    write_fixture(to).await;
+    let store = EmbeddedStore::open_with_clock(to, StoreClock::Manual(Arc::new(AtomicU64::new(START_MS)))).unwrap();
+    store.close().await;
 }

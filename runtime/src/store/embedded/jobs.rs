@@ -114,7 +114,7 @@ impl Jobs for EmbeddedStore {
         self.step(move |queue, now_ms| queue.take(&token, millis(lease), now_ms)).await
     }
 
-    async fn renew(&self, claim: &JobClaim, lease: Duration) -> Result<Option<Job>, StoreError> {
+    async fn extend(&self, claim: &JobClaim, lease: Duration) -> Result<Option<Job>, StoreError> {
         self.look(|queue, now_ms| {
             let renewed = queue.renew(claim, millis(lease), now_ms);
             if renewed.is_some() {

@@ -20,6 +20,8 @@ mod formats;
 mod jobs;
 mod journal;
 mod keys;
+#[cfg(test)]
+mod lifetimes;
 #[cfg(unix)]
 mod outlet;
 mod plan;
@@ -41,6 +43,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 
 use async_trait::async_trait;
+use futures_util::future::join_all;
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task;
@@ -57,8 +60,8 @@ use self::tables::{Tables, View};
 use self::writer::{Operation, Poison, Queued, Writer};
 use super::jobs::{Jobs, Queue};
 use super::{
-    Commit, Committed, Enqueued, Fence, InboxItem, Interrupted, Leap, Lineage, LogEntry, NewSession, Node, SessionRow,
-    Store, StoreClock, StoreError,
+    Age, Commit, Committed, Enqueued, Fence, InboxItem, Interrupted, Leap, Lifetime, Lineage, LogEntry, Moment,
+    NewSession, Node, SessionRow, Store, StoreClock, StoreError,
 };
 use crate::ids::{Epoch, Seq, SessionId};
 
@@ -66,6 +69,10 @@ use crate::ids::{Epoch, Seq, SessionId};
 const QUEUE: usize = 1_024;
 /// KiB that may wait for the writer; beyond it, too, callers wait.
 const QUEUE_KIB: u32 = 64 << 10;
+
+/// Sessions that are looked at, and that are deleted, at once.
+const SWEPT_AT_ONCE: usize = 4_096;
+const ENDED_AT_ONCE: usize = 64;
 
 /// A store in a directory of the local disk. See [`Store`] for what it promises.
 pub struct EmbeddedStore {
@@ -77,6 +84,8 @@ pub struct EmbeddedStore {
     claims: Arc<Claims>,
     queue: Arc<Mutex<Queue>>,
     clock: StoreClock,
+    age: Arc<Age>,
+    lifetime: Lifetime,
 }
 
 /// What an open store holds.
@@ -101,7 +110,7 @@ impl EmbeddedStore {
     /// [`StoreError::Directory`] when the directory cannot be used, is not a store or is in use;
     /// [`StoreError::Corrupt`] when what it holds cannot be read.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        Self::open_with_clock(path, StoreClock::System)
+        Self::open_with(path, StoreClock::System, Lifetime::FOREVER)
     }
 
     /// Opens the store; it reads the time elsewhere.
@@ -109,9 +118,19 @@ impl EmbeddedStore {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn open_with_clock(path: &Path, clock: StoreClock) -> Result<Self, StoreError> {
+        Self::open_with(path, clock, Lifetime::FOREVER)
+    }
+
+    /// Opens the store; it reads the time elsewhere, and keeps sessions that nobody uses for so long.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_with(path: &Path, clock: StoreClock, lifetime: Lifetime) -> Result<Self, StoreError> {
         let directory = DataDirectory::acquire(path)?;
         let lineage = copies::lineage(path)?;
         let tables = Arc::new(open_tables(path, &directory)?);
+        let noted_ms = tables.view().age()?;
+        let age = Arc::new(Age::from(clock.clone(), noted_ms));
         let (poison, expired) = (Poison::default(), Arc::new(AtomicU64::new(0)));
         let (operations, queued) = mpsc::channel(QUEUE);
         let shared = Arc::new(Shared { tables, _directory: directory });
@@ -121,6 +140,10 @@ impl EmbeddedStore {
             shared: shared.clone(),
             clock: clock.clone(),
             queue: queue.clone(),
+            born_in: lineage.id.as_str().into(),
+            age: age.clone(),
+            lifetime,
+            noted_ms,
             poison: poison.clone(),
             expired: expired.clone(),
             claims: claims.clone(),
@@ -146,6 +169,8 @@ impl EmbeddedStore {
             claims,
             queue,
             clock,
+            age,
+            lifetime,
         })
     }
 
@@ -231,6 +256,31 @@ impl Store for EmbeddedStore {
 
     async fn advance_epoch(&self, id: &SessionId, epoch: Epoch, leap: Leap) -> Result<Epoch, StoreError> {
         self.write(|answer| Operation::AdvanceEpoch(id.clone(), epoch, leap, answer)).await
+    }
+
+    fn lifetime(&self) -> Lifetime {
+        self.lifetime
+    }
+
+    async fn touch(&self, id: &SessionId) -> Result<(), StoreError> {
+        self.write(|answer| Operation::Touch(id.clone(), answer)).await
+    }
+
+    async fn expire(&self) -> Result<u64, StoreError> {
+        let (mut ended, mut behind) = (0u64, Some(Vec::new()));
+        while let Some(from) = behind {
+            let at = Moment::now(&self.clock, &self.age, self.lifetime);
+            let (unused, next) = self.view(move |view| view.unused(&from, SWEPT_AT_ONCE, at)).await?;
+            for some in unused.chunks(ENDED_AT_ONCE) {
+                let ends = some.iter().map(|id| self.write(|answer| Operation::End(id.clone(), answer)));
+                for outcome in join_all(ends).await {
+                    ended = ended.saturating_add(outcome?.into());
+                }
+            }
+            behind = next;
+        }
+        self.write(Operation::Age).await?;
+        Ok(ended)
     }
 
     async fn interrupted(&self) -> Result<Vec<Interrupted>, StoreError> {

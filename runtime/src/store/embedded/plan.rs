@@ -9,19 +9,20 @@ use bytes::Bytes;
 use super::changes::Changes;
 use super::record::{self, Mark, Position};
 use super::tables::{self, Expiry, Table, View};
+use super::walk;
 use crate::ids::{Epoch, Seq, SessionId};
 use crate::store::{
-    Commit, Committed, DONE_KEPT_MS, DONE_LIMIT, Delivered, Enqueued, INBOX_LIMIT, InboxItem, LOG_LIMIT, Leap,
+    Commit, Committed, DONE_KEPT_MS, DONE_LIMIT, Delivered, Enqueued, INBOX_LIMIT, InboxItem, LOG_LIMIT, Leap, Moment,
     NewSession, StoreError,
 };
 
-pub(super) fn create(view: &View, new: &NewSession) -> Result<Changes, StoreError> {
+pub(super) fn create(view: &View, new: &NewSession, born_in: &str, at: Moment) -> Result<Changes, StoreError> {
     if view.session(&new.id)?.is_some() {
         return Err(StoreError::Exists(new.id.clone()));
     }
     let mut changes = Changes::default();
-    changes.put(Table::Sessions, tables::created_key(&new.id), record::encode_created(new));
-    put_position(&new.id, &Position::FRESH, &mut changes);
+    changes.put(Table::Sessions, tables::created_key(&new.id), record::encode_created(new, born_in));
+    put_position(&new.id, &Position { used_ms: at.age_ms, ..Position::FRESH }, &mut changes);
     Ok(changes)
 }
 
@@ -30,9 +31,11 @@ pub(super) fn commit(
     id: &SessionId,
     epoch: Epoch,
     commit: Commit,
-    now_ms: u64,
+    at: Moment,
 ) -> Result<(Committed, Changes), StoreError> {
+    let now_ms = at.now_ms;
     let mut position = fenced(view, id, epoch, commit.after)?;
+    position.touch(at);
     let mut changes = Changes::default();
     let first = position.head.checked_add(1).ok_or_else(|| StoreError::exhausted(id))?;
     append(view, id, &mut position, commit.entries, &mut changes)?;
@@ -61,11 +64,13 @@ pub(super) fn enqueue(
     view: &View,
     id: &SessionId,
     item: &InboxItem,
-    now_ms: u64,
+    at: Moment,
 ) -> Result<(Enqueued, Changes), StoreError> {
+    let now_ms = at.now_ms;
     let mut position = view.position(id)?;
     let mut changes = Changes::default();
-    if expire(view, id, &mut position, now_ms, &mut changes)? {
+    let is_noted = position.touch(at);
+    if expire(view, id, &mut position, now_ms, &mut changes)? || is_noted {
         put_position(id, &position, &mut changes);
     }
     match view.mark(id, &item.biz_id)? {
@@ -96,14 +101,50 @@ pub(super) fn advance_epoch(
     view: &View,
     id: &SessionId,
     epoch: Epoch,
-    leap: Leap,
+    leap: &Leap,
+    at: Moment,
 ) -> Result<(Epoch, Changes), StoreError> {
     let mut position = fenced(view, id, epoch, leap.after)?;
+    position.touch(at);
     let mut changes = Changes::default();
     position.epoch = position.epoch.max(leap.beyond).checked_add(1).ok_or_else(|| StoreError::exhausted(id))?;
     position.head = position.head.max(leap.resume_at.saturating_sub(1));
     put_position(id, &position, &mut changes);
     Ok((position.epoch, changes))
+}
+
+/// Notes that a session is in use.
+pub(super) fn touch(view: &View, id: &SessionId, at: Moment) -> Result<Changes, StoreError> {
+    let mut position = view.position(id)?;
+    let mut changes = Changes::default();
+    if position.touch(at) {
+        put_position(id, &position, &mut changes);
+    }
+    Ok(changes)
+}
+
+/// Deletes a session that nobody has used for its lifetime, with everything of it. Says whether it does. One that no release
+/// has noted a use of counts as used now.
+pub(super) fn end(view: &View, id: &SessionId, at: Moment) -> Result<(bool, Changes), StoreError> {
+    let mut position = match view.position(id) {
+        Ok(position) => position,
+        // Gone meanwhile.
+        Err(StoreError::NoSession(_)) => return Ok((false, Changes::default())),
+        Err(error) => return Err(error),
+    };
+    let mut changes = Changes::default();
+    if !position.is_over(at) {
+        if position.used_ms > at.age_ms && position.touch(at) {
+            put_position(id, &position, &mut changes);
+        }
+        return Ok((false, changes));
+    }
+    for table in walk::TABLES {
+        for key in view.keys_of(table, id)? {
+            changes.delete(table, key);
+        }
+    }
+    Ok((true, changes))
 }
 
 fn fenced(view: &View, id: &SessionId, expected: Epoch, after: Option<Seq>) -> Result<Position, StoreError> {

@@ -12,6 +12,7 @@
 //! | `inbox` | id, `d`, ms, `biz_id` | nothing: delivered ids by age |
 //! | `running` | id | nothing: sessions with an unfinished reply |
 //! | `jobs` | id, job's id | a job of the inference queue, see [`jobs`](super::jobs) |
+//! | `sessions` | `age` | how old the store is |
 //!
 //! Integers in keys are big-endian, so that byte order is their order.
 
@@ -22,9 +23,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, Readable, Snapshot};
 
+use super::keys::Key;
 use super::record::{self, Mark, Position};
 use crate::ids::{Seq, SessionId};
-use crate::store::{InboxItem, LogEntry, SessionRow, StoreError};
+use crate::store::{InboxItem, LogEntry, Moment, SessionRow, StoreError};
 
 /// Block cache: reads beyond the connections' rings are resumes and diffs, which are rare.
 const CACHE_BYTES: u64 = 32 << 20;
@@ -32,6 +34,9 @@ const CACHE_BYTES: u64 = 32 << 20;
 const MEMTABLE_BYTES: u64 = 16 << 20;
 /// Journals are written out into tables, and removed, when they take more than this on the disk.
 const JOURNALS_BYTES: u64 = 128 << 20;
+
+/// The one key that is no session's.
+pub(super) const AGE_KEY: &[u8] = b"age";
 
 /// Which table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -149,7 +154,7 @@ impl View {
 
     pub(super) fn session(&self, id: &SessionId) -> Result<Option<SessionRow>, StoreError> {
         let Some(created) = self.get(Table::Sessions, created_key(id))? else { return Ok(None) };
-        let created = record::decode_created(&created, id)?;
+        let (created, born_in) = record::decode_created(&created, id)?;
         let position = self.position(id)?;
         let state = self.get(Table::Sessions, state_key(id))?.unwrap_or_default();
         Ok(Some(SessionRow {
@@ -160,7 +165,48 @@ impl View {
             state: Bytes::copy_from_slice(&state),
             running: position.running,
             hold: None,
+            born_in,
         }))
+    }
+
+    /// How old the store was when that was written last, ms; 0 where no release has yet.
+    pub(super) fn age(&self) -> Result<u64, StoreError> {
+        let age = self.get(Table::Sessions, AGE_KEY.to_vec())?;
+        age.map_or(Ok(0), |age| record::decode_age(&age))
+    }
+
+    /// Looks at sessions behind a key, at most `limit`, and gives those that may be over or that no release has noted a use of;
+    /// with the last key it looked at, unless there are no more. A record that cannot be read is passed over: it is no
+    /// reason to keep the others.
+    pub(super) fn unused(
+        &self,
+        behind: &[u8],
+        limit: usize,
+        at: Moment,
+    ) -> Result<(Vec<SessionId>, Option<Vec<u8>>), StoreError> {
+        let (mut found, mut looked) = (Vec::new(), 0usize);
+        for guard in self.scan(Table::Sessions, behind) {
+            let (key, value) = guard.into_inner().map_err(|error| read_failure(&error))?;
+            let Ok((id, Key::Position)) = Key::parse(Table::Sessions, &key) else { continue };
+            match Position::decode(&value, &id) {
+                Ok(position) if position.is_over(at) || position.used_ms > at.age_ms => found.push(id),
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::error!(session = %id, %error, "it is not known when a session was used; it stays");
+                }
+            }
+            looked = looked.saturating_add(1);
+            if looked >= limit {
+                return Ok((found, Some(key.to_vec())));
+            }
+        }
+        Ok((found, None))
+    }
+
+    /// The keys of a session in a table.
+    pub(super) fn keys_of(&self, table: Table, id: &SessionId) -> Result<Vec<Vec<u8>>, StoreError> {
+        let guards = self.snapshot.prefix(self.tables.table(table), id.as_str().as_bytes());
+        guards.map(|guard| Ok(guard.key().map_err(|error| read_failure(&error))?.to_vec())).collect()
     }
 
     pub(super) fn read(&self, id: &SessionId, from: Seq, limit: usize) -> Result<Vec<LogEntry>, StoreError> {

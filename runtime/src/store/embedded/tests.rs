@@ -5,12 +5,19 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
+use crate::store::conformance::lifetimes::LIFETIME;
 use crate::store::conformance::{self, START_MS, Subject, entries, item, new_session};
 use crate::store::histories::{agree, step};
 use crate::store::{Delivered, INBOX_LIMIT};
 
 fn open(path: &Path, clock: &Arc<AtomicU64>) -> Arc<EmbeddedStore> {
     Arc::new(EmbeddedStore::open_with_clock(path, StoreClock::Manual(clock.clone())).unwrap())
+}
+
+/// A store whose sessions end.
+pub(super) fn mortal(path: &Path, clock: &Arc<AtomicU64>) -> Arc<EmbeddedStore> {
+    let (clock, lifetime) = (StoreClock::Manual(clock.clone()), Lifetime::of(LIFETIME));
+    Arc::new(EmbeddedStore::open_with(path, clock, lifetime).unwrap())
 }
 
 fn refusal(path: &Path) -> String {
@@ -25,7 +32,7 @@ fn refusal(path: &Path) -> String {
 async fn conforms() {
     let directory = tempfile::tempdir().unwrap();
     let clock = Arc::new(AtomicU64::new(START_MS));
-    let subject = Subject { store: open(directory.path(), &clock), clock, other: None };
+    let subject = Subject { store: mortal(directory.path(), &clock), clock, other: None, passing: None };
     conformance::all(&subject).await;
     crate::store::jobs::all(&subject).await;
     conformance::closed(&subject).await;
@@ -126,7 +133,7 @@ async fn room_for_waiting_writes_is_given_back() {
     let page = Bytes::from(vec![7; 1 << 20]);
     let writes =
         (0..6).map(|_| store.commit(&new.id, 1, Commit { entries: vec![page.clone(); 20], ..Commit::default() }));
-    for outcome in futures_util::future::join_all(writes).await {
+    for outcome in join_all(writes).await {
         outcome.unwrap();
     }
     let huge = Commit { entries: vec![page; 65], ..Commit::default() };
@@ -144,7 +151,7 @@ async fn a_full_inbox_is_kept_without_reading_messages() {
     store.create(new.clone()).await.unwrap();
     let ids: Vec<String> = (0..INBOX_LIMIT).map(|n| format!("m{n}")).collect();
     let posts = ids.iter().map(|biz_id| store.enqueue(&new.id, item(biz_id, START_MS + 10)));
-    for outcome in futures_util::future::join_all(posts).await {
+    for outcome in join_all(posts).await {
         assert_eq!(outcome.unwrap(), Enqueued::Fresh);
     }
     store.close().await;
@@ -216,7 +223,8 @@ proptest! {
     fn agrees_with_the_model(steps in prop::collection::vec(step(), 1..40)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let directory = tempfile::tempdir().unwrap();
-        runtime.block_on(agree(false, async |clock| open(directory.path(), &clock), steps));
+        let lifetime = Lifetime::of(LIFETIME);
+        runtime.block_on(agree(false, lifetime, async |clock| mortal(directory.path(), &clock), steps));
     }
 
     // The same of the inference queue.

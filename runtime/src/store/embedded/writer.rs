@@ -19,18 +19,22 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use super::Shared;
 use super::changes::Changes;
 use super::claims::Claims;
-use super::plan;
-use super::tables::View;
+use super::tables::{AGE_KEY, Table, View};
+use super::{plan, record};
 use crate::ids::{Epoch, SessionId};
 use crate::store::jobs::Queue;
 use crate::store::{
-    Commit, Committed, Enqueued, Fence, InboxItem, Leap, NewSession, SessionRow, StoreClock, StoreError,
+    Age, Commit, Committed, Enqueued, Fence, InboxItem, Leap, Lifetime, Moment, NewSession, SessionRow, StoreClock,
+    StoreError,
 };
 
 /// Operations in one batch.
 const BATCH_OPERATIONS: usize = 256;
 /// Bytes after which a batch takes no further operation.
 const BATCH_BYTES: usize = 4 << 20;
+
+/// The store's age is written down with the first write behind so many ms.
+const AGE_STEP_MS: u64 = 1_000;
 
 /// The reason why a store is poisoned, once it is.
 pub(super) type Poison = Arc<OnceLock<Arc<str>>>;
@@ -45,6 +49,11 @@ pub(super) enum Operation {
     Enqueue(SessionId, InboxItem, Answer<Enqueued>),
     AdvanceEpoch(SessionId, Epoch, Leap, Answer<Epoch>),
     Jobs(JobStep),
+    Touch(SessionId, Answer<()>),
+    /// Says whether the session was over.
+    End(SessionId, Answer<bool>),
+    /// Writes down how old the store is.
+    Age(Answer<()>),
 }
 
 /// A step of the queue of jobs, and whom to tell.
@@ -66,18 +75,23 @@ impl Operation {
                 commit.entries.iter().map(Bytes::len).fold(state, usize::saturating_add)
             }
             Self::Enqueue(_, item, _) => item.bytes.len(),
-            Self::Claim(..) | Self::AdvanceEpoch(..) => 0,
+            Self::Claim(..) | Self::AdvanceEpoch(..) | Self::Touch(..) | Self::End(..) | Self::Age(_) => 0,
             // A job's text has 64 KiB at most, and callers of the queue are few.
             Self::Jobs(_) => 64 << 10,
         }
     }
 
-    /// Whose records it reads; `None` for the queue's, which is decided on what is in memory.
+    /// Whose records it reads; `None` for what is decided on what is in memory.
     fn session(&self) -> Option<&SessionId> {
         match self {
             Self::Create(new, _) => Some(&new.id),
-            Self::Claim(id, ..) | Self::Commit(id, ..) | Self::Enqueue(id, ..) | Self::AdvanceEpoch(id, ..) => Some(id),
-            Self::Jobs(_) => None,
+            Self::Claim(id, ..)
+            | Self::Commit(id, ..)
+            | Self::Enqueue(id, ..)
+            | Self::AdvanceEpoch(id, ..)
+            | Self::Touch(id, _)
+            | Self::End(id, _) => Some(id),
+            Self::Jobs(_) | Self::Age(_) => None,
         }
     }
 }
@@ -86,6 +100,12 @@ impl Operation {
 pub(super) struct Writer {
     pub(super) shared: Arc<Shared>,
     pub(super) clock: StoreClock,
+    /// The line of copies that the store is in.
+    pub(super) born_in: Arc<str>,
+    pub(super) age: Arc<Age>,
+    pub(super) lifetime: Lifetime,
+    /// The age that is on the disk, ms.
+    pub(super) noted_ms: u64,
     pub(super) poison: Poison,
     pub(super) expired: Arc<AtomicU64>,
     pub(super) claims: Arc<Claims>,
@@ -94,7 +114,7 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Writes until the senders are gone and everything queued is answered.
-    pub(super) fn run(self, mut operations: mpsc::Receiver<Queued>) {
+    pub(super) fn run(mut self, mut operations: mpsc::Receiver<Queued>) {
         let mut queue = VecDeque::new();
         while let Some(operation) = next(&mut queue, &mut operations) {
             queue.push_front(operation);
@@ -105,10 +125,24 @@ impl Writer {
             }
             self.write(&mut queue);
         }
+        let mut last = Changes::default();
+        self.note_age(&mut last, 1);
+        // A store that is poisoned has said so; without this, sessions live longer by the time since the last write.
+        let _ = self.persist(last);
+    }
+
+    /// Writes down how old the store is, where that is another one by so much: what is said of sessions means nothing without
+    /// it.
+    fn note_age(&mut self, changes: &mut Changes, by_ms: u64) {
+        let age_ms = self.age.now_ms();
+        if age_ms.saturating_sub(self.noted_ms) >= by_ms {
+            changes.put(Table::Sessions, AGE_KEY.to_vec(), record::encode_age(age_ms));
+            self.noted_ms = age_ms;
+        }
     }
 
     /// Writes one batch from the front of the queue. What must wait for the next stays, in order.
-    fn write(&self, queue: &mut VecDeque<Queued>) {
+    fn write(&mut self, queue: &mut VecDeque<Queued>) {
         let mut batch = Batch { changes: Changes::default(), bytes: 0, replies: Vec::new() };
         // One for all of them: nothing is committed before the batch is.
         let view = self.shared.tables.view();
@@ -126,42 +160,73 @@ impl Writer {
         }
         drop(view);
         *queue = later;
+        if !batch.changes.is_empty() {
+            self.note_age(&mut batch.changes, AGE_STEP_MS);
+        }
         let outcome = self.persist(batch.changes);
         for reply in batch.replies {
             reply(outcome.clone());
         }
     }
 
-    fn plan(&self, view: &View, operation: Operation, batch: &mut Batch) {
-        let now_ms = self.clock.now_ms();
+    fn plan(&mut self, view: &View, operation: Operation, batch: &mut Batch) {
+        let at = Moment::now(&self.clock, &self.age, self.lifetime);
         match operation {
             Operation::Create(new, answer) => {
-                batch.add(plan::create(view, &new).map(|changes| ((), changes)), answer);
+                batch.add(plan::create(view, &new, &self.born_in, at).map(|changes| ((), changes)), answer);
             }
-            Operation::Claim(id, fence, answer) => batch.add(self.claim(view, &id, fence), answer),
+            Operation::Claim(id, fence, answer) => batch.add(self.claim(view, &id, fence, at), answer),
             Operation::Commit(id, epoch, commit, answer) => {
-                let owned = self.claims.check(&id, commit.fence);
-                batch.add(owned.and_then(|()| plan::commit(view, &id, epoch, *commit, now_ms)), answer);
+                let owned = self.owns(view, &id, commit.fence);
+                batch.add(owned.and_then(|()| plan::commit(view, &id, epoch, *commit, at)), answer);
             }
-            Operation::Enqueue(id, item, answer) => batch.add(plan::enqueue(view, &id, &item, now_ms), answer),
+            Operation::Enqueue(id, item, answer) => batch.add(plan::enqueue(view, &id, &item, at), answer),
             Operation::AdvanceEpoch(id, epoch, leap, answer) => {
-                let owned = self.claims.check(&id, leap.fence);
-                batch.add(owned.and_then(|()| plan::advance_epoch(view, &id, epoch, leap)), answer);
+                let owned = self.owns(view, &id, leap.fence);
+                batch.add(owned.and_then(|()| plan::advance_epoch(view, &id, epoch, &leap, at)), answer);
             }
             Operation::Jobs(step) => {
                 let mut queue = self.queue.lock();
-                let reply = step(&mut queue, now_ms);
+                let reply = step(&mut queue, at.now_ms);
                 batch.take(super::jobs::changes(&mut queue));
                 batch.replies.push(reply);
+            }
+            Operation::Touch(id, answer) => {
+                batch.add(plan::touch(view, &id, at).map(|changes| ((), changes)), answer);
+            }
+            Operation::End(id, answer) => {
+                let ended =
+                    if self.claims.has(&id) { Ok((false, Changes::default())) } else { plan::end(view, &id, at) };
+                batch.add(ended, answer);
+            }
+            Operation::Age(answer) => {
+                let mut changes = Changes::default();
+                self.note_age(&mut changes, 1);
+                batch.add(Ok(((), changes)), answer);
             }
         }
     }
 
+    /// Refuses a writer whose claim is over, and one whose session is.
+    fn owns(&self, view: &View, id: &SessionId, fence: Option<Fence>) -> Result<(), StoreError> {
+        self.claims.check(id, fence).map_err(|lost| match view.position(id) {
+            Err(gone @ StoreError::NoSession(_)) => gone,
+            _ => lost,
+        })
+    }
+
     /// Behind every write of an earlier claim, as all operations on a session are: the row shows what became of them.
-    fn claim(&self, view: &View, id: &SessionId, fence: Fence) -> Result<(SessionRow, Changes), StoreError> {
+    fn claim(
+        &self,
+        view: &View,
+        id: &SessionId,
+        fence: Fence,
+        at: Moment,
+    ) -> Result<(SessionRow, Changes), StoreError> {
         let row = view.session(id)?.ok_or_else(|| StoreError::NoSession(id.clone()))?;
+        let changes = plan::touch(view, id, at)?;
         self.claims.claim(id, fence);
-        Ok((self.claims.seen(row), Changes::default()))
+        Ok((self.claims.seen(row), changes))
     }
 
     fn persist(&self, changes: Changes) -> Result<(), StoreError> {

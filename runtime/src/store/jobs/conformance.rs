@@ -166,16 +166,16 @@ async fn gives_what_lapsed_to_the_next_taker(subject: &Subject) {
     add(subject, &session, "urgent", Priority::High).await;
     pass(subject, LEASE - Duration::from_millis(1));
     assert_eq!(take(subject, "b").await, None);
-    let renewed = jobs.renew(&slow.claim("a"), LEASE).await.unwrap().unwrap();
+    let renewed = jobs.extend(&slow.claim("a"), LEASE).await.unwrap().unwrap();
     assert_eq!(renewed.lease_ms, Some(now(subject) + 30_000));
-    assert_eq!(jobs.renew(&slow.claim("z"), LEASE).await.unwrap(), None);
+    assert_eq!(jobs.extend(&slow.claim("z"), LEASE).await.unwrap(), None);
     pass(subject, LEASE - Duration::from_millis(1));
     assert_eq!(take(subject, "c").await, None);
     pass(subject, Duration::from_millis(1));
     let again = take(subject, "d").await.unwrap();
     assert_eq!((again.id.as_str(), again.attempts, again.state), ("slow", 0, JobState::Running));
     assert_eq!(take(subject, "e").await, None);
-    assert_eq!(jobs.renew(&slow.claim("a"), LEASE).await.unwrap(), None);
+    assert_eq!(jobs.extend(&slow.claim("a"), LEASE).await.unwrap(), None);
     assert_eq!(jobs.settle(&slow.claim("a"), Settlement::Dead(fault("late"))).await.unwrap(), None);
     settle(subject, &again, Settlement::Done).await;
     assert_eq!(take(subject, "f").await.unwrap().id, "urgent");
@@ -243,7 +243,7 @@ async fn cancels_what_waits_and_what_runs(subject: &Subject) {
         let told = jobs.cancel(&session, "runs").await.unwrap().unwrap();
         assert_eq!((told.state, told.cancelling), (JobState::Running, true));
     }
-    assert!(jobs.renew(&runs.claim("a"), LEASE).await.unwrap().unwrap().cancelling);
+    assert!(jobs.extend(&runs.claim("a"), LEASE).await.unwrap().unwrap().cancelling);
     let settled = settle(subject, &runs, Settlement::Failed(fault("x"), Duration::ZERO)).await;
     assert_eq!((settled.state, settled.cancelling), (JobState::Cancelled, false));
     let wins = take(subject, "b").await.unwrap();
@@ -379,7 +379,7 @@ mod memory {
         let clock = Arc::new(AtomicU64::new(START_MS));
         let store = Arc::new(MemoryStore::with_clock(StoreClock::Manual(clock.clone())));
         let other: Arc<dyn Store> = Arc::new(store.beside(&Neighbours::new()));
-        let subject = Subject { store, clock, other: Some(other) };
+        let subject = Subject { store, clock, other: Some(other), passing: None };
         all(&subject).await;
         subject.store.close().await;
         closed(&subject).await;

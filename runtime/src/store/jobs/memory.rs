@@ -38,7 +38,7 @@ impl Jobs for MemoryStore {
         self.queue(|queue, now_ms| queue.take(token, millis(lease), now_ms))
     }
 
-    async fn renew(&self, claim: &JobClaim, lease: Duration) -> Result<Option<Job>, StoreError> {
+    async fn extend(&self, claim: &JobClaim, lease: Duration) -> Result<Option<Job>, StoreError> {
         self.queue(|queue, now_ms| queue.renew(claim, millis(lease), now_ms))
     }
 

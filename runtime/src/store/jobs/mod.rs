@@ -69,7 +69,7 @@ pub trait Jobs: Send + Sync {
     async fn take(&self, token: &str, lease: Duration) -> Result<Option<Job>, StoreError>;
 
     /// Lengthens a lease from now on. `None` when somebody else has the job by now, or nobody; else the job as it is.
-    async fn renew(&self, claim: &JobClaim, lease: Duration) -> Result<Option<Job>, StoreError>;
+    async fn extend(&self, claim: &JobClaim, lease: Duration) -> Result<Option<Job>, StoreError>;
 
     /// Says what became of a job that was taken. `None`, and no effect, when the claim is over.
     async fn settle(&self, claim: &JobClaim, settlement: Settlement) -> Result<Option<Job>, StoreError>;

@@ -72,7 +72,7 @@ async fn told(
             (format!("{job:?}"), job)
         }
         Step::Renew(token) => match claim(token) {
-            Some(claim) => (format!("{:?}", jobs.renew(&claim, LEASE).await.unwrap()), None),
+            Some(claim) => (format!("{:?}", jobs.extend(&claim, LEASE).await.unwrap()), None),
             None => Default::default(),
         },
         Step::Settle(token, how) => match claim(token) {

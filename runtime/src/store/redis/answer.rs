@@ -9,11 +9,11 @@ use super::keys::Keys;
 use crate::ids::{Epoch, Seq, SessionId};
 use crate::store::{Hold, InboxItem, LogEntry, NewSession, SessionRow, StoreError};
 
-/// The format of a session's keys.
-pub(super) const FORMAT: &str = "1";
+/// The formats of a session's keys that are read: the scripts raise an earlier one with the first write.
+const FORMATS: [&str; 2] = ["1", "2"];
 /// The fields of a session's row, as [`row`] takes them.
-pub(super) const ROW: [&str; 11] =
-    ["format", "role", "user", "created", "epoch", "head", "floor", "state", "running", "owner", "fence"];
+pub(super) const ROW: [&str; 12] =
+    ["format", "role", "user", "created", "epoch", "head", "floor", "state", "running", "owner", "fence", "line"];
 
 /// A script's answer: a word, and what belongs to it.
 pub(super) struct Answer {
@@ -80,7 +80,7 @@ pub(super) fn row(values: Value, id: &SessionId, keys: &Keys) -> Result<Option<S
     let mut values = values.into_iter();
     let mut field = || values.next().unwrap_or_default();
     let Some(format) = take::<Option<String>>(field(), id)? else { return Ok(None) };
-    if format != FORMAT {
+    if !FORMATS.contains(&format.as_str()) {
         return Err(RedisFault::Format { key: keys.state(id), found: format }.into());
     }
     let created = NewSession {
@@ -97,7 +97,8 @@ pub(super) fn row(values: Value, id: &SessionId, keys: &Keys) -> Result<Option<S
         Some((owner, fence)) => Some(Hold { owner: parse(&owner, id)?, fence: parse(&fence, id)? }),
         None => None,
     };
-    Ok(Some(SessionRow { created, epoch, head, floor, state: state.into(), running, hold }))
+    let born_in = take::<Option<String>>(field(), id)?.unwrap_or_default().into();
+    Ok(Some(SessionRow { created, epoch, head, floor, state: state.into(), running, hold, born_in }))
 }
 
 fn parse<T: FromStr>(text: &str, id: &SessionId) -> Result<T, StoreError> {

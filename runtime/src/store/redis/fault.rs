@@ -100,7 +100,9 @@ pub enum RedisFault {
         kind: String,
     },
     /// A session was written by another release.
-    #[error("session {key} in Redis has format {found}, this release reads 1; use the matching release")]
+    #[error(
+        "session {key} in Redis has format {found}, this release reads 1 and 2; start the release that wrote it or a newer one, or give this one a redis-prefix of its own"
+    )]
     Format {
         /// The session.
         key: String,

@@ -131,7 +131,7 @@ impl Jobs for RedisStore {
             .number(DEAD_KEPT_MS)
             .number(DEAD_LIMIT)
             .number(SWEPT);
-        self.step(call, |answer| {
+        self.step(None, call, |answer| {
             let mut words = Words::read(answer)?;
             match words.word.as_str() {
                 "fresh" => words.job().map(Added::Fresh),
@@ -152,7 +152,7 @@ impl Jobs for RedisStore {
         self.looked(call).await?.held()
     }
 
-    async fn renew(&self, claim: &JobClaim, lease: Duration) -> Result<Option<Job>, StoreError> {
+    async fn extend(&self, claim: &JobClaim, lease: Duration) -> Result<Option<Job>, StoreError> {
         let call = self.jobs_call(&jobs::RENEW).arg(key(&claim.session, &claim.id));
         self.looked(call.arg(claim.token.clone()).number(millis(lease))).await?.held()
     }
@@ -168,17 +168,17 @@ impl Jobs for RedisStore {
         let json = |error: JobFault| serde_json::to_vec(&error).map_err(|error| damaged(&error.to_string()));
         let error = error.map(json).transpose()?.unwrap_or_default();
         let call = self.jobs_call(&jobs::SETTLE).arg(key(&claim.session, &claim.id)).arg(claim.token.clone());
-        self.step(call.arg(how).number(millis(pause)).arg(error), |answer| Words::read(answer)?.held()).await
+        self.step(None, call.arg(how).number(millis(pause)).arg(error), |answer| Words::read(answer)?.held()).await
     }
 
     async fn cancel(&self, session: &SessionId, id: &str) -> Result<Option<Job>, StoreError> {
         let call = self.jobs_call(&jobs::CANCEL).arg(key(session, id));
-        self.step(call, |answer| Words::read(answer)?.held()).await
+        self.step(None, call, |answer| Words::read(answer)?.held()).await
     }
 
     async fn retry(&self, session: &SessionId, id: &str, limits: JobLimits) -> Result<Retried, StoreError> {
         let call = self.jobs_call(&jobs::RETRY).arg(key(session, id)).number(limits.all).number(limits.session);
-        self.step(call, |answer| {
+        self.step(None, call, |answer| {
             let mut words = Words::read(answer)?;
             match words.word.as_str() {
                 "queued" => words.job().map(Retried::Queued),

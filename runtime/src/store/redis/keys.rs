@@ -20,6 +20,9 @@
 //! share one, so one script may touch them all. Deliveries are a hash with an order beside it instead of keys that expire
 //! one by one, because their number is bounded per session, and because the writer's clock decides when they are forgotten.
 //!
+//! The end of all keys of a session is moved by each step that uses it (`scripts/common.lua`); an unfinished reply takes it away. The
+//! session's format is raised by the first write of a release with another one, so that an earlier release refuses it.
+//!
 //! Integers in values are decimal, of 20 digits where scripts compare them.
 
 use crate::ids::SessionId;
@@ -102,7 +105,6 @@ impl Keys {
     }
 
     /// Its key.
-    #[cfg(test)]
     pub(super) fn running_of(&self, id: &SessionId) -> String {
         self.running(Self::part_of(id))
     }

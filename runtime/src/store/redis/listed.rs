@@ -79,7 +79,8 @@ impl Listed {
     fn outdated(&self, servers: &Servers, keys: &Keys) -> Vec<(SessionId, Listing, String)> {
         let sessions = self.sessions.lock();
         let now = sessions.iter().filter_map(|(id, listing)| {
-            let part = listing.mark.as_ref().map_or_else(|| keys.running_of(id), |mark| running::listed_in(keys, id, mark));
+            let part =
+                listing.mark.as_ref().map_or_else(|| keys.running_of(id), |mark| running::listed_in(keys, id, mark));
             let line = servers.lineage(&part).ok()?.id;
             (line != listing.line).then(|| (id.clone(), listing.clone(), line))
         });

@@ -58,13 +58,13 @@ use self::keys::Keys;
 use self::listed::Listed;
 use self::route::{Servers, Way};
 use self::running::Marks;
-use self::scripts::{CREATE, Call, RELEASE};
+use self::scripts::Call;
 use self::settling::Pending;
 pub use self::tls::RedisTls;
 use super::jobs::Jobs;
 use super::{
     Commit, Committed, DONE_KEPT_MS, DONE_LIMIT, Enqueued, Fence, INBOX_LIMIT, InboxItem, Interrupted, LOG_LIMIT, Leap,
-    Lineage, LogEntry, NewSession, Node, Nodes, SessionRow, Store, StoreClock, StoreError,
+    Lifetime, Lineage, LogEntry, NewSession, Node, Nodes, SessionRow, Store, StoreClock, StoreError,
 };
 use crate::ids::{Epoch, Seq, SessionId};
 
@@ -84,6 +84,8 @@ pub struct RedisSettings {
     pub node: Node,
     /// How long others take this process to live after it was last heard of.
     pub lease: Duration,
+    /// How long sessions are kept that nobody uses, by the server's clock.
+    pub lifetime: Lifetime,
 }
 
 /// A store on a Redis server, a cluster or what sentinels name, which any number of processes may use at once. See [`Store`]
@@ -92,6 +94,7 @@ pub struct RedisStore {
     servers: Arc<Servers>,
     keys: Keys,
     lease: Duration,
+    lifetime: Lifetime,
     marks: Marks,
     listed: Arc<Listed>,
     clock: StoreClock,
@@ -120,6 +123,7 @@ impl RedisStore {
         let keys = Keys::new(&settings.prefix, settings.node.clone());
         Ok(Self {
             lease: settings.lease,
+            lifetime: settings.lifetime,
             servers: Arc::new(Servers::open(settings, keys.clone()).await?),
             keys,
             marks: Marks::new()?,
@@ -138,19 +142,24 @@ impl RedisStore {
         if self.closed.load(Ordering::SeqCst) { Err(StoreError::Closed) } else { Ok(token) }
     }
 
-    /// Makes a step of a session. `read` takes the answer apart; what it refuses has written nothing.
+    /// Makes a step of a session, for a writer that knows it in this line of copies. `read` takes the answer apart; what it
+    /// refuses has written nothing.
     async fn write<T>(
         &self,
         id: &SessionId,
+        known_in: Option<Arc<str>>,
         call: Call,
         read: impl FnOnce(Answer) -> Result<T, StoreError> + Send,
     ) -> Result<T, StoreError> {
-        self.step(call, |answer| Answer::read(answer, id, &self.keys).and_then(read)).await
+        let known = known_in.as_deref().map(|known_in| (id, known_in));
+        self.step(known, call, |answer| Answer::read(answer, id, &self.keys).and_then(read)).await
     }
 
-    /// Runs a script that writes. `read` takes the answer apart; what it refuses has written nothing.
+    /// Runs a script that writes, for a writer that knows a session in this line of copies. `read` takes the answer apart; what
+    /// it refuses has written nothing.
     async fn step<T>(
         &self,
+        known: Option<(&SessionId, &str)>,
         call: Call,
         read: impl FnOnce(Value) -> Result<T, StoreError> + Send,
     ) -> Result<T, StoreError> {
@@ -158,6 +167,12 @@ impl RedisStore {
         let mut route = self.servers.route(call.first_key());
         loop {
             let way = route.way().await?;
+            // Of this very connection: a server's line is another one only behind another connection.
+            if let Some((id, known_in)) = known
+                && way.lines().lineage().doubts(known_in)
+            {
+                return Err(StoreError::Doubted(id.clone()));
+            }
             let pending = way.lines().settler.begin();
             match call.run(&way).await {
                 Ok(answer) => return self.settled(answer, read, &way, pending).await,
@@ -208,8 +223,11 @@ impl RedisStore {
 #[async_trait]
 impl Store for RedisStore {
     async fn create(&self, new: NewSession) -> Result<(), StoreError> {
-        let call = Call::of(&CREATE, [self.keys.state(&new.id)]).arg(new.role).arg(new.user).number(new.created_ms);
-        self.write(&new.id, call, |answer| match answer.word() {
+        let id = new.id.clone();
+        // Nothing is known of the server while another one is looked for.
+        drop(self.servers.route(&self.keys.state(&id)).way().await?);
+        let call = self.create_call(new)?;
+        self.write(&id, None, call, |answer| match answer.word() {
             "ok" => Ok(()),
             _ => Err(answer.refusal(0, None)),
         })
@@ -223,7 +241,7 @@ impl Store for RedisStore {
 
     async fn claim(&self, id: &SessionId, from: Option<&Node>, fence: Fence) -> Result<SessionRow, StoreError> {
         let call = self.claim_call(id, from, fence);
-        let claimed = self.write(id, call, |mut answer| match answer.word() {
+        let claimed = self.write(id, None, call, |mut answer| match answer.word() {
             "ok" => answer::row(answer.next()?, id, &self.keys)?.ok_or_else(|| StoreError::NoSession(id.clone())),
             _ => Err(answer.refusal(0, None)),
         });
@@ -237,8 +255,12 @@ impl Store for RedisStore {
     async fn release(&self, id: &SessionId, fence: Fence) -> Result<(), StoreError> {
         let _call = self.enter()?;
         self.listed.leave(id, fence);
-        let call = Call::of(&RELEASE, [self.keys.state(id)]).arg(fence.to_string());
-        self.told(call, |answer| Answer::read(answer, id, &self.keys)).await.map(|_| ())
+        self.told(self.release_call(id, fence), |answer| match Answer::read(answer, id, &self.keys) {
+            // A session that is gone is nobody's.
+            Ok(_) | Err(StoreError::NoSession(_)) => Ok(()),
+            Err(error) => Err(error),
+        })
+        .await
     }
 
     async fn commit(&self, id: &SessionId, epoch: Epoch, commit: Commit) -> Result<Committed, StoreError> {
@@ -248,10 +270,10 @@ impl Store for RedisStore {
             Some(false) => "-".to_owned(),
             Some(true) => self.list(id, commit.fence).await?,
         };
-        let (count, after) = (commit.entries.len() as u64, commit.after);
+        let (count, after, known_in) = (commit.entries.len() as u64, commit.after, commit.known_in.clone());
         let call = self.commit_call(id, epoch, commit, &mark);
         let (head, expired, cleared) = self
-            .write(id, call, |mut answer| match answer.word() {
+            .write(id, known_in, call, |mut answer| match answer.word() {
                 "ok" => Ok((answer.next::<Seq>()?, answer.next::<u64>()?, answer.next::<String>()?)),
                 _ => Err(answer.refusal(epoch, after)),
             })
@@ -310,7 +332,7 @@ impl Store for RedisStore {
             };
             Ok((outcome, expired))
         };
-        let (outcome, expired) = self.write(id, call, read).await?;
+        let (outcome, expired) = self.write(id, None, call, read).await?;
         self.expired.fetch_add(expired, Ordering::Relaxed);
         Ok(outcome)
     }
@@ -342,12 +364,21 @@ impl Store for RedisStore {
     }
 
     async fn advance_epoch(&self, id: &SessionId, epoch: Epoch, leap: Leap) -> Result<Epoch, StoreError> {
-        let call = self.advance_call(id, epoch, leap);
-        self.write(id, call, |mut answer| match answer.word() {
+        let call = self.advance_call(id, epoch, &leap);
+        self.write(id, leap.known_in, call, |mut answer| match answer.word() {
             "ok" => answer.next(),
             _ => Err(answer.refusal(epoch, leap.after)),
         })
         .await
+    }
+
+    fn lifetime(&self) -> Lifetime {
+        self.lifetime
+    }
+
+    async fn touch(&self, id: &SessionId) -> Result<(), StoreError> {
+        let _call = self.enter()?;
+        self.told(self.touch_call(id), |answer| Answer::read(answer, id, &self.keys)).await.map(|_| ())
     }
 
     async fn interrupted(&self) -> Result<Vec<Interrupted>, StoreError> {

@@ -33,6 +33,7 @@ script!(ENQUEUE, "scripts/common.lua", "scripts/inbox.lua", "scripts/enqueue.lua
 script!(ADVANCE, "scripts/common.lua", "scripts/advance.lua");
 script!(CLAIM, "scripts/common.lua", "scripts/claim.lua");
 script!(RELEASE, "scripts/common.lua", "scripts/release.lua");
+script!(TOUCH, "scripts/common.lua", "scripts/touch.lua");
 script!(RENEW, "scripts/common.lua", "scripts/renew.lua");
 script!(RING, "scripts/common.lua", "scripts/ring.lua");
 script!(SETTLED, "scripts/common.lua", "scripts/settled.lua");

@@ -13,6 +13,7 @@ const CHAPTERS: std::ops::RangeInclusive<u32> = 2..=12;
 const UNSEEN: &[(&str, &str)] = &[
     ("§2.3", "what a sender may not write; the golden vectors hold our own"),
     ("§3.6", "a token is renewed after half of its lifetime; the end-to-end tests of tokens hold it"),
+    ("§11.6", "a session ends after at least a minute without a use; the end-to-end tests of expiry hold it"),
     ("§3.8", "which origins are foreign is the operator's to say; the end-to-end tests of security hold it"),
 ];
 

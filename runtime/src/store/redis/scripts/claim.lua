@@ -1,5 +1,6 @@
 -- Makes a process the owner of a session.
--- KEYS state. ARGV 1 the process, 2 the fence, 3 from whom it may be taken or '', then the fields of a row.
+-- KEYS those of a session. ARGV 1 the process, 2 the fence, 3 from whom it may be taken or '', 4 lifetime ms, 5 ms for which
+--      deliveries are kept, then the fields of a row.
 -- Answers ok and the row; or owned, and who has it.
 local state = KEYS[1]
 local wrong = stranger(state, 'hash')
@@ -8,4 +9,5 @@ local row, refused = position(state)
 if refused then return refused end
 if row.owner ~= '' and row.owner ~= ARGV[1] and row.owner ~= ARGV[3] then return {'owned', row.owner} end
 redis.call('HSET', state, 'owner', ARGV[1], 'fence', ARGV[2])
-return {'ok', redis.call('HMGET', state, unpack(ARGV, 4))}
+used(row, KEYS, ARGV[4], ARGV[5], false)
+return {'ok', redis.call('HMGET', state, unpack(ARGV, 6))}

@@ -3,15 +3,15 @@
 -- replies.
 -- ARGV 1 epoch, 2 now ms, 3 the head that the writer follows or '', 4 the mark of an unfinished reply: '' leaves it,
 --      '-' clears it, else it is set, 5 '1' when 6 is the new state, 7 entries kept, 8 deliveries kept, 9 ms for which
---      these are kept, 10 the fence of the writer's claim or '', 11 the session, 12 count of entries, the entries, then
---      `biz_id` and place of each delivery.
+--      these are kept, 10 the fence of the writer's claim or '', 11 the session, 12 lifetime ms, 13 count of entries, the
+--      entries, then `biz_id` and place of each delivery.
 -- Answers ok, the head, how many items expired, the mark that was cleared and is listed still or ''.
 --
 -- Most steps append one entry to a session that nothing waits for. So a key's type is not asked for where the first command
 -- on it tells, and comes before the first write or is it.
 local state, log, inbox, waits, due, done, aged, list = unpack(KEYS)
 local now, log_limit, done_limit, kept_ms = ARGV[2], tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
-local count, behind = tonumber(ARGV[12]), 12
+local count, behind = tonumber(ARGV[13]), 13
 local delivers = #ARGV > behind + count
 local wrong, late
 if delivers then
@@ -94,4 +94,5 @@ if ARGV[5] == '1' then
   changed[#changed + 1], changed[#changed + 2] = 'state', ARGV[6]
 end
 redis.call('HSET', state, unpack(changed))
+used(row, KEYS, ARGV[12], ARGV[9], delivers or (count > 0 and excess == count - log_limit))
 return {'ok', head, expired, cleared}

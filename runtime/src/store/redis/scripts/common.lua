@@ -4,8 +4,10 @@
 -- Sequence ids and expiries have 64 bits, Lua's numbers 53: they are strings of 20 digits, which compare as their
 -- numbers do.
 
--- The layout of all keys of a session, in its field `format`.
-local FORMAT = '1'
+-- The layout of all keys of a session, in its field `format`. 2 has owners, fences and lifetimes, of which a release that
+-- knows 1 alone takes no notice: so it must refuse what this one has written to.
+local FORMAT = '2'
+local EARLIER = '1'
 local LARGEST = '18446744073709551615'
 
 -- A number of 20 digits and a small one; nil beyond 64 bits.
@@ -49,9 +51,9 @@ local function position(state)
     if redis.call('EXISTS', state) == 1 then return nil, {'foreign', state, 'hash'} end
     return nil, {'missing'}
   end
-  if row[1] ~= FORMAT then return nil, {'format', row[1]} end
-  return {epoch = row[2], head = row[3], floor = row[4], running = row[5] or '', owner = row[6] or '',
-    fence = row[7] or ''}
+  if row[1] ~= FORMAT and row[1] ~= EARLIER then return nil, {'format', row[1]} end
+  return {format = row[1], epoch = row[2], head = row[3], floor = row[4], running = row[5] or '',
+    owner = row[6] or '', fence = row[7] or ''}
 end
 
 -- The refusal of a writer that does not know how the session stands; nil when it does. `fence` and `after` may be ''.
@@ -59,4 +61,35 @@ local function unknowing(row, fence, epoch, after)
   if row.fence ~= fence then return {'lost'} end
   if row.epoch ~= epoch then return {'fenced', row.epoch} end
   if after ~= '' and row.head ~= after then return {'moved', row.head} end
+end
+
+-- Ends every step of a session: it was used. `keys` are all of its keys in the order state, log, in, waits, due, done, aged;
+-- `life` is for how many ms they stay, '0' for ever; `kept` how long deliveries are remembered; `made` says whether the
+-- step may have made a key. An unfinished reply keeps its session for ever. The state ends first, and all at one moment.
+local function used(row, keys, life, kept, made)
+  local state = keys[1]
+  if row.format ~= FORMAT then redis.call('HSET', state, 'format', FORMAT) end
+  life = tonumber(life)
+  local memory = 2 * kept
+  local ends = life > 0 and redis.call('HEXISTS', state, 'running') == 0
+  local left = redis.call('PTTL', state)
+  if not ends then
+    if left >= 0 then
+      for at = 1, 5 do redis.call('PERSIST', keys[at]) end
+      if life > 0 and life < memory then
+        for at = 6, 7 do redis.call('PEXPIRE', keys[at], memory) end
+      end
+    end
+    return
+  end
+  -- Written down once in a while, as it costs more than it says.
+  local fresh = left <= life and left >= life - life / 64
+  if fresh and not made then return end
+  if not fresh then redis.call('PEXPIRE', state, life) end
+  local till = redis.call('PEXPIRETIME', state)
+  -- What was delivered goes on its own, before its session does where that lives longer.
+  for at = 2, life < memory and 7 or 5 do
+    local now = redis.call('PEXPIRETIME', keys[at])
+    if now ~= -2 and now ~= till then redis.call('PEXPIREAT', keys[at], string.format('%.0f', till)) end
+  end
 end

@@ -2,6 +2,7 @@
 
 use super::durable::Writer;
 use super::faults::{goes_on, recovers, until, was_never_written};
+use super::lifetimes::passing;
 use super::members::Nodes;
 use super::server::free_port;
 use super::wire::Wire;
@@ -17,11 +18,13 @@ async fn conforms_on_three_nodes() {
     let nodes = Nodes::start().await;
     let clock = Arc::new(AtomicU64::new(START_MS));
     let open = async || -> Arc<RedisStore> {
-        let clock = StoreClock::Manual(clock.clone());
-        Arc::new(RedisStore::open_with_clock(nodes.settings(Durability::AOF), clock).await.unwrap())
+        let (clock, lifetime) = (StoreClock::Manual(clock.clone()), Lifetime::of(conformance::lifetimes::LIFETIME));
+        let settings = RedisSettings { lifetime, ..nodes.settings(Durability::AOF) };
+        Arc::new(RedisStore::open_with_clock(settings, clock).await.unwrap())
     };
     let other: Arc<dyn Store> = open().await;
-    let subject = Subject { store: open().await, clock: clock.clone(), other: Some(other) };
+    let passing = Some(passing(&nodes.servers));
+    let subject = Subject { store: open().await, clock: clock.clone(), other: Some(other), passing };
     conformance::all(&subject).await;
     crate::store::jobs::all(&subject).await;
     conformance::closed(&subject).await;
@@ -46,7 +49,7 @@ fn agrees_with_the_model_on_three_nodes() {
             let settings = RedisSettings { prefix: prefix.clone(), ..nodes.settings(Durability::AOF) };
             Arc::new(RedisStore::open_with_clock(settings, StoreClock::Manual(clock)).await.unwrap())
         };
-        runtime.block_on(agree(true, open, steps));
+        runtime.block_on(agree(true, Lifetime::FOREVER, open, steps));
         Ok(())
     });
     outcome.unwrap();
@@ -68,10 +71,11 @@ async fn a_script_never_touches_two_slots() {
         let calls = [
             store.commit_call(&id, 1, everything, "mark"),
             store.enqueue_call(&id, item("a", 1)),
-            Call::of(&CREATE, [store.keys.state(&id)]),
-            store.advance_call(&id, 1, Leap::beyond(1, 7)),
+            store.create_call(NewSession { id: id.clone(), ..new_session() }).unwrap(),
+            store.touch_call(&id),
+            store.advance_call(&id, 1, &Leap::beyond(1, 7)),
             store.claim_call(&id, None, Fence::certain(1)),
-            Call::of(&RELEASE, [store.keys.state(&id)]),
+            store.release_call(&id, Fence::certain(1)),
             store.renewal(1, false),
             store.ring_call(store.node(), &Ring::Taken(id.clone())),
             running::struck_off(&store.keys, &id, "mark"),

@@ -3,7 +3,9 @@
 mod cluster;
 mod durable;
 mod faults;
+mod formats;
 mod jobs;
+mod lifetimes;
 mod listed;
 mod members;
 mod nodes;
@@ -14,7 +16,6 @@ mod switched;
 mod tls;
 mod wire;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::future;
@@ -37,12 +38,20 @@ fn settings(server: &Server, durability: Durability) -> RedisSettings {
 
 fn settings_at(url: &str, durability: Durability) -> RedisSettings {
     let (address, prefix) = (RedisAddress::parse(url).unwrap(), "test:".to_owned());
-    RedisSettings { address, prefix, durability, node: Node::begin("a").unwrap(), lease: LEASE }
+    let (node, lifetime) = (Node::begin("a").unwrap(), Lifetime::FOREVER);
+    RedisSettings { address, prefix, durability, node, lease: LEASE, lifetime }
 }
 
 async fn open(server: &Server, clock: &Arc<AtomicU64>) -> Arc<RedisStore> {
     let clock = StoreClock::Manual(clock.clone());
     Arc::new(RedisStore::open_with_clock(settings(server, Durability::AOF), clock).await.unwrap())
+}
+
+/// A store whose sessions end.
+async fn mortal(server: &Server, clock: &Arc<AtomicU64>) -> Arc<RedisStore> {
+    let lifetime = Lifetime::of(conformance::lifetimes::LIFETIME);
+    let settings = RedisSettings { lifetime, ..settings(server, Durability::AOF) };
+    Arc::new(RedisStore::open_with_clock(settings, StoreClock::Manual(clock.clone())).await.unwrap())
 }
 
 fn fault<T: fmt::Debug>(outcome: Result<T, StoreError>) -> RedisFault {
@@ -56,8 +65,9 @@ fn fault<T: fmt::Debug>(outcome: Result<T, StoreError>) -> RedisFault {
 async fn conforms() {
     let server = Server::start().await;
     let clock = Arc::new(AtomicU64::new(START_MS));
-    let other: Arc<dyn Store> = open(&server, &clock).await;
-    let subject = Subject { store: open(&server, &clock).await, clock, other: Some(other) };
+    let other: Arc<dyn Store> = mortal(&server, &clock).await;
+    let passing = Some(lifetimes::passing(std::slice::from_ref(&server)));
+    let subject = Subject { store: mortal(&server, &clock).await, clock, other: Some(other), passing };
     conformance::all(&subject).await;
     queue::all(&subject).await;
     conformance::closed(&subject).await;
@@ -103,7 +113,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let server = Server::start().await;
-            agree(true, async |clock| open(&server, &clock).await, steps).await;
+            agree(true, Lifetime::FOREVER, async |clock| open(&server, &clock).await, steps).await;
         });
     }
 

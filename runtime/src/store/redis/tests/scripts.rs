@@ -154,22 +154,6 @@ async fn one_step_lists_and_strikes_off() {
     assert!(!store.session(&id).await.unwrap().unwrap().running);
 }
 
-// Fails when a session of another release is read or written as if it were of this one.
-#[tokio::test]
-async fn sessions_of_another_format_are_refused() {
-    let (server, store, id) = store().await;
-    server.ask::<i64>(&["HSET", &store.keys.state(&id), "format", "2"]).await;
-    for refused in [
-        fault(store.session(&id).await),
-        fault(store.commit(&id, 1, entries(&["x"])).await),
-        fault(store.enqueue(&id, item("a", u64::MAX)).await),
-        fault(store.advance_epoch(&id, 1, Leap::beyond(1, 1)).await),
-        fault(store.read(&id, 0, 9).await),
-    ] {
-        assert!(refused.to_string().contains("format 2"), "{refused}");
-    }
-}
-
 // Fails when an entry that is there already is written over, or the step is made without it.
 #[tokio::test]
 async fn an_id_is_never_given_twice() {
@@ -225,6 +209,7 @@ fn every_command_of_the_scripts_is_looked_at() {
         include_str!("../scripts/settled.lua"),
         include_str!("../scripts/claim.lua"),
         include_str!("../scripts/release.lua"),
+        include_str!("../scripts/touch.lua"),
         include_str!("../scripts/renew.lua"),
         include_str!("../scripts/ring.lua"),
     ];

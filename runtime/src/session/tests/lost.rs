@@ -1,0 +1,114 @@
+//! A store that has gone over to a copy, which may lack what was acknowledged. Time is paused.
+
+use rolecall_wire::close;
+
+use super::super::lost::MAX_LOST;
+use super::*;
+
+/// A process on a store that another server serves soon.
+fn house() -> (House, Arc<MemoryStore>) {
+    let store = Arc::new(MemoryStore::new());
+    store.fail_over("first");
+    (House::on(store.clone(), &["Yes."], ROLE, true), store)
+}
+
+/// Reads up to the end of a reply, over what is skipped.
+async fn numbers(client: &mut Client) -> Vec<Seq> {
+    let mut numbers = Vec::new();
+    loop {
+        match timeout(PATIENCE, client.attachment.reader.next_batch(3)).await.expect("a message comes").unwrap() {
+            Batch::Skipped { .. } => {}
+            Batch::Messages(messages) => {
+                let is_over = messages.iter().any(|message| matches!(message.body, Body::Reply { .. }));
+                numbers.extend(messages.iter().map(|message| message.seq));
+                if is_over {
+                    return numbers;
+                }
+            }
+        }
+    }
+}
+
+async fn closed(client: &mut Client) -> u16 {
+    loop {
+        if let Control::Close { code, .. } = client.control().await {
+            return code;
+        }
+    }
+}
+
+// Fails when a session that is awake, or sleeps under its connection, goes on in a store that may have lost somebody's claim
+// and messages: it would give their numbers again. Or when one that is told so goes on with the same epoch.
+#[tokio::test(start_paused = true)]
+async fn a_session_in_memory_doubts_another_line_of_copies() {
+    for (naps, by_post) in [(false, false), (true, false), (false, true), (true, true)] {
+        let (house, store) = house();
+        house.permits.add_permits(99);
+        let id = house.session().await;
+        let mut client = house.attach(&id, 0).await;
+        client.send(1, "a", "Question?").await;
+        let heard = client.until_reply().await;
+        let head = heard.last().unwrap().seq;
+        tokio::time::sleep(if naps { A_WHILE } else { Duration::from_secs(1) }).await;
+        assert_eq!(house.sessions.0.is_awake(&id), !naps);
+        store.fail_over("second");
+        if by_post {
+            house.sessions.post(&id, message("b")).await.unwrap();
+        } else {
+            client.send(2, "b", "Still you?").await;
+        }
+        assert_eq!(closed(&mut client).await, close::TRY_LATER, "naps {naps}, by post {by_post}");
+        let row = store.session(&id).await.unwrap().unwrap();
+        assert_eq!((row.epoch, row.head), (1, head), "nothing was written");
+        // It comes back, knowing what it knew.
+        let back = house.sessions.attach(&id, &hello(head, 1), 0).await.unwrap();
+        assert_eq!((back.epoch, back.resume), (2, Resume::Resumed));
+        let mut client = Client::new(back);
+        client.send(2, "b", "Still you?").await;
+        let given = numbers(&mut client).await;
+        assert!(given.iter().all(|seq| *seq > head + MAX_LOST), "{given:?}");
+        drop(client);
+        house.end().await;
+    }
+}
+
+// Fails when a session that is awake lets a client in before it has looked where the store is now, or one that comes back
+// meets a refusal for it.
+#[tokio::test(start_paused = true)]
+async fn whoever_comes_is_let_in_behind_the_loss() {
+    let (house, store) = house();
+    house.permits.add_permits(99);
+    let id = house.session().await;
+    let mut client = house.attach(&id, 0).await;
+    client.send(1, "a", "Question?").await;
+    let head = client.until_reply().await.last().unwrap().seq;
+    drop(client);
+    store.fail_over("second");
+    // It has seen two messages more, which are lost.
+    let mut hello = hello(head + 2, 1);
+    hello.instance = 7;
+    let back = house.sessions.attach(&id, &hello, 1).await.unwrap();
+    assert_eq!((back.epoch, back.resume), (2, Resume::Regressed));
+    drop(back);
+    house.end().await;
+}
+
+// Fails when a session all of whose messages were lost gives their numbers again, or one that was created behind the loss
+// begins with an epoch of its own.
+#[tokio::test(start_paused = true)]
+async fn a_session_of_which_nothing_is_left_is_doubted() {
+    let (house, store) = house();
+    house.permits.add_permits(99);
+    let before = house.session().await;
+    store.fail_over("second");
+    let after = house.session().await;
+    for (id, epoch) in [(before, 2), (after, 1)] {
+        let mut client = house.attach(&id, 0).await;
+        assert_eq!(client.attachment.epoch, epoch);
+        client.send(1, "a", "Question?").await;
+        let given = numbers(&mut client).await;
+        assert_eq!(given[0], if epoch == 1 { 1 } else { MAX_LOST + 1 });
+        drop(client);
+    }
+    house.end().await;
+}
