@@ -1,6 +1,6 @@
 //! The examples and the documentation's commands do what they say.
 
-use std::fs::{self, Permissions};
+use std::fs::Permissions;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -59,8 +59,8 @@ async fn the_offline_example_shows_each_message_once() -> Result<()> {
 /// Runs the cluster's script on five ports, with a `redis-server` that does not start. Bounded: it ends with 124 else.
 async fn cluster(home: &Path, port: u16) -> Result<Output> {
     let fake = home.join("redis-server");
-    fs::write(&fake, "#!/bin/sh\necho 'it has no memory'\nexit 1\n")?;
-    fs::set_permissions(&fake, Permissions::from_mode(0o755))?;
+    std::fs::write(&fake, "#!/bin/sh\necho 'it has no memory'\nexit 1\n")?;
+    std::fs::set_permissions(&fake, Permissions::from_mode(0o755))?;
     let mut path = home.as_os_str().to_owned();
     path.push(":");
     path.push(std::env::var_os("PATH").unwrap_or_default());
