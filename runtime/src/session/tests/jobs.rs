@@ -39,7 +39,8 @@ impl House {
     }
 
     async fn run(&self, job: &Job) -> JobEnd {
-        let run = self.sessions.run_job(job, "t", &CancellationToken::new());
+        let cancel = CancellationToken::new();
+        let run = self.sessions.run_job(job, "t", &cancel);
         match timeout(PATIENCE, run).await.expect("the job ends").unwrap() {
             JobRun::Here(end) => end,
             JobRun::Elsewhere => panic!("there is nobody else"),

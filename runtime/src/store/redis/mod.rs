@@ -57,7 +57,6 @@ use self::running::Marks;
 use self::scripts::{CREATE, Call, RELEASE};
 use self::settling::Pending;
 pub use self::tls::RedisTls;
-use super::jobs::Jobs;
 use super::{
     Commit, Committed, DONE_KEPT_MS, DONE_LIMIT, Enqueued, Fence, INBOX_LIMIT, InboxItem, Interrupted, LOG_LIMIT, Leap,
     Lineage, LogEntry, NewSession, Node, Nodes, SessionRow, Store, StoreClock, StoreError,
@@ -341,7 +340,7 @@ impl Store for RedisStore {
         running::marked(&self.servers, &self.keys, self.clock.now_ms()).await
     }
 
-    fn jobs(&self) -> &dyn Jobs {
+    fn jobs(&self) -> &dyn super::jobs::Jobs {
         self
     }
 
