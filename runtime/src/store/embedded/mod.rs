@@ -280,7 +280,7 @@ fn open_tables(path: &Path, directory: &DataDirectory) -> Result<Tables, StoreEr
     let damaged = |detail: String| StoreError::corrupt(format!("the store in {}", path.display()), detail);
     journal::inspect(&database)?;
     match panic::catch_unwind(AssertUnwindSafe(|| Tables::open(&database))) {
-        Ok(Ok(tables)) => Ok(tables),
+        Ok(Ok(tables)) => directory.has_jobs().map(|()| tables),
         Ok(Err(fjall::Error::Io(error))) => {
             Err(cannot_use(path, format!("{error}; check the disk and the permissions")))
         }
