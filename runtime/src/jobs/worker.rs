@@ -1,5 +1,6 @@
 //! Who runs jobs: one task that takes what is due, and one for each job under way.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use super::backoff::{backoff, may_pass};
 use crate::clock;
 use crate::ids::random_digits;
 use crate::session::{JobEnd, JobRun, SessionError};
+use crate::shutdown::Shutdown;
 use crate::store::StoreError;
 use crate::store::jobs::{Job, JobClaim, JobFault, JobState, Priority, Settlement};
 
@@ -33,14 +35,22 @@ const TELLS: u32 = 5;
 /// Starts the tasks of a process.
 pub(super) fn begin(queue: &Arc<Inner>) {
     let shutdown = &queue.parts.shutdown;
-    let stop = shutdown.signal();
     if queue.settings.at_once > 0 {
-        let (taking, stop) = (Arc::clone(queue), stop.clone());
-        shutdown.spawn(async move { drop(stop.run_until_cancelled(Box::pin(taking.take())).await) });
+        shutdown.spawn(until_stop(shutdown, Arc::clone(queue).take()));
     }
-    let (handed, counting, stops) = (Arc::clone(queue), Arc::clone(queue), stop.clone());
-    shutdown.spawn(async move { drop(stops.run_until_cancelled(Box::pin(handed.hear())).await) });
-    shutdown.spawn(async move { drop(stop.run_until_cancelled(Box::pin(counting.count())).await) });
+    shutdown.spawn(until_stop(shutdown, Arc::clone(queue).hear()));
+    shutdown.spawn(until_stop(shutdown, Arc::clone(queue).count()));
+}
+
+/// A task that ends when the process stops.
+fn until_stop(
+    shutdown: &Shutdown,
+    task: impl Future<Output = ()> + Send + 'static,
+) -> impl Future<Output = ()> + Send + 'static {
+    let (stop, task) = (shutdown.signal(), Box::pin(task));
+    async move {
+        let _ = stop.run_until_cancelled(task).await;
+    }
 }
 
 impl Inner {

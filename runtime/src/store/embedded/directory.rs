@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! <data>/rolecall-store   marker: what this directory is, and its format
+//! <data>/rolecall-jobs    the database has a part for jobs, which directories of the first releases lack
 //! <data>/lock             held while a process uses the directory
 //! <data>/control          socket of that process, for `rolecall store`
 //! <data>/db/              the database
@@ -13,9 +14,12 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::tables::Tables;
-use super::walk::TABLES;
 use crate::store::StoreError;
 
+/// Parts of the database that every release had, beside the one that lists them.
+const FIRST: usize = 4;
+/// Says that the database has a part for jobs.
+const JOBS: &str = "rolecall-jobs";
 const MARKER: &str = "rolecall-store";
 const MARKER_BEGUN: &str = "lock.new";
 const LOCK: &str = "lock";
@@ -91,15 +95,43 @@ impl DataDirectory {
                 detail: format!("cannot be written ({error}); give the server's user write permission"),
             })?;
         }
-        let parts =
-            ["version".to_owned()].into_iter().chain((0..=TABLES.len()).map(|n| format!("keyspaces/{n}/current")));
-        match parts.map(|part| database.join(part)).find(|part| !part.is_file()) {
+        let parts = ["version".to_owned()].into_iter().chain((0..=FIRST).map(|n| format!("keyspaces/{n}/current")));
+        let missing = parts.map(|part| database.join(part)).find(|part| !part.is_file());
+        match missing.or_else(|| self.missing_jobs()) {
             None => Ok(()),
             Some(missing) => Err(StoreError::corrupt(
                 format!("the store in {}", self.path.display()),
                 format!("{} is missing", missing.display()),
             )),
         }
+    }
+
+    /// The jobs' part of the database, if it was there and is not any more. A start that ended while it made that part may have
+    /// used up a number.
+    fn missing_jobs(&self) -> Option<PathBuf> {
+        let parts = self.database().join("keyspaces");
+        let is_later = |name: &str| name.parse::<usize>().is_ok_and(|number| number > FIRST);
+        let found =
+            fs::read_dir(&parts).into_iter().flatten().flatten().any(|entry| {
+                entry.file_name().to_str().is_some_and(is_later) && entry.path().join("current").is_file()
+            });
+        let was_there = self.path.join(JOBS).exists();
+        (was_there && !found).then(|| parts.join(format!("{}/current", FIRST.saturating_add(1))))
+    }
+
+    /// Notes that the database has a part for jobs, which directories of the first releases lack: from here on it is
+    /// damage when that is missing.
+    pub(super) fn has_jobs(&self) -> Result<(), StoreError> {
+        let mark = self.path.join(JOBS);
+        if mark.exists() {
+            return Ok(());
+        }
+        let marked =
+            File::create(&mark).and_then(|file| file.sync_all()).and_then(|()| File::open(&self.path)?.sync_all());
+        marked.map_err(|error| StoreError::Directory {
+            path: self.path.display().to_string(),
+            detail: format!("cannot be written ({error}); give the server's user write permission and room"),
+        })
     }
 
     /// Takes a directory that is a store already, and makes nothing. `None` while another process has it.

@@ -97,6 +97,14 @@ async fn every_format_that_was_ever_written_is_read() {
         let new = NewJob { session, id: job, text, priority, expires_in: None, max_attempts: 1 };
         assert!(matches!(store.jobs().add(new, limits).await.unwrap(), Added::Fresh(_)));
         store.close().await;
+        drop(store);
+        let store = EmbeddedStore::open(&copied).unwrap();
+        assert!(store.jobs().job(&id, "first").await.unwrap().is_some());
+        store.close().await;
+        drop(store);
+        // From here on it is damage when their part is missing.
+        fs::remove_dir_all(copied.join("db/keyspaces/5")).unwrap();
+        assert!(matches!(EmbeddedStore::open(&copied), Err(StoreError::Corrupt { .. })));
     }
 }
 

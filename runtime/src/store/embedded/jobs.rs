@@ -62,7 +62,7 @@ pub(super) fn load(view: &View) -> Result<Queue, StoreError> {
         match read {
             Ok(job) => found.push(job),
             Err(error) => {
-                tracing::error!(key = %key.escape_ascii(), %error, "a job cannot be read, and is not answered")
+                tracing::error!(key = %key.escape_ascii(), %error, "a job cannot be read, and is not answered");
             }
         }
     }

@@ -341,7 +341,9 @@ impl fmt::Debug for EmbeddedStore {
 fn open_tables(path: &Path, directory: &DataDirectory) -> Result<Tables, StoreError> {
     let database = directory.database();
     journal::inspect(&database)?;
-    open_database(path, &database)
+    let tables = open_database(path, &database)?;
+    directory.has_jobs()?;
+    Ok(tables)
 }
 
 /// [`open_tables`], behind a look at the journals.

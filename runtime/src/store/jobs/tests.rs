@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::conformance::{LEASE, fault, new};
+use super::conformance::{LEASE, fault, id, new};
 use super::*;
 use crate::store::conformance::START_MS;
 use crate::store::{MemoryStore, Store, StoreClock};
@@ -99,7 +99,7 @@ pub(in crate::store) async fn agree<S: Store>(
     let clock = Arc::new(AtomicU64::new(START_MS));
     let model = MemoryStore::with_clock(StoreClock::Manual(clock.clone()));
     let mut store = open(&clock).await;
-    let sessions: Vec<SessionId> = (0..FEW).map(|_| super::conformance::id()).collect();
+    let sessions: Vec<SessionId> = (0..FEW).map(|_| id()).collect();
     let mut claims: Vec<Option<JobClaim>> = vec![None; FEW];
     for (n, step) in steps.iter().enumerate() {
         if let Step::Pass(ms) = step {
@@ -137,7 +137,7 @@ proptest! {
         runtime.block_on(async {
             let clock = Arc::new(AtomicU64::new(START_MS));
             let store = MemoryStore::with_clock(StoreClock::Manual(clock.clone()));
-            let sessions: Vec<SessionId> = (0..FEW).map(|_| super::conformance::id()).collect();
+            let sessions: Vec<SessionId> = (0..FEW).map(|_| id()).collect();
             let mut claims: Vec<Option<JobClaim>> = vec![None; FEW];
             for step in &steps {
                 if let Step::Pass(ms) = step {

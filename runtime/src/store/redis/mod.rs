@@ -61,7 +61,6 @@ use self::running::Marks;
 use self::scripts::Call;
 use self::settling::Pending;
 pub use self::tls::RedisTls;
-use super::jobs::Jobs;
 use super::{
     Commit, Committed, DONE_KEPT_MS, DONE_LIMIT, Enqueued, Fence, INBOX_LIMIT, InboxItem, Interrupted, LOG_LIMIT, Leap,
     Lifetime, Lineage, LogEntry, NewSession, Node, Nodes, SessionRow, Store, StoreClock, StoreError,
@@ -386,7 +385,7 @@ impl Store for RedisStore {
         running::marked(&self.servers, &self.keys, self.clock.now_ms()).await
     }
 
-    fn jobs(&self) -> &dyn Jobs {
+    fn jobs(&self) -> &dyn super::jobs::Jobs {
         self
     }
 
