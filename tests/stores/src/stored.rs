@@ -94,6 +94,7 @@ async fn redis(url: &str, durability: &str) -> Result<RedisStore> {
         durability: Durability::parse(durability).with_context(|| format!("no durability: {durability}"))?,
         node: Node::nameless()?,
         lease: Duration::from_secs(30),
+        lifetime: rolecall::store::Lifetime::FOREVER,
     };
     Ok(RedisStore::open(settings).await?)
 }
