@@ -7,7 +7,6 @@ use rolecall_tests::redis::Redis;
 use tempfile::TempDir;
 
 use super::committer::Committer;
-use super::disk::info;
 use super::spread::Spread;
 use super::{Scale, TEXT};
 use crate::table::Row;
@@ -25,23 +24,19 @@ pub(crate) struct Servers {
 }
 
 /// One that is measured.
-struct Contender<'a> {
+struct Contender {
     name: &'static str,
     subject: Subject,
-    server: Option<&'a Redis>,
+    server: Option<i32>,
     /// The name of what it is held against.
     base: Option<&'static str>,
 }
 
 /// Its rounds.
-struct Measured<'a> {
+struct Measured {
     name: String,
     base: Option<&'static str>,
-    part: Part,
-    server: Option<&'a Redis>,
     rounds: Vec<Round>,
-    /// Messages of a round for each time that the Redis server read from a connection.
-    shared: Vec<f64>,
 }
 
 impl Servers {
@@ -51,13 +46,13 @@ impl Servers {
         Ok(Self { disk, memory: Redis::with(&["--appendonly", "no"]).await?.quiet() })
     }
 
-    fn contenders(&self, home: &TempDir) -> Vec<Contender<'_>> {
-        let (disk, memory) = (Some(&self.disk), Some(&self.memory));
+    fn contenders(&self, home: &TempDir) -> Result<Vec<Contender>> {
+        let (disk, memory) = (Some(self.disk.pid()?), Some(self.memory.pid()?));
         let redis =
             |server: &Redis, durability: &str| Subject::Redis { url: server.url(), durability: durability.to_owned() };
         let raw = |server: &Redis, pipelined| Subject::Raw { url: server.url(), pipelined };
         let one = |name, subject, server, base| Contender { name, subject, server, base };
-        vec![
+        Ok(vec![
             one("memory store", Subject::Memory, None, None),
             one("embedded store", Subject::Embedded(home.path().join("store")), None, Some("memory store")),
             one("raw XADD, in memory", raw(&self.memory, true), memory, None),
@@ -66,19 +61,19 @@ impl Servers {
             one("raw XADD, fsync", raw(&self.disk, true), disk, None),
             one("raw XADD, fsync, one by one", raw(&self.disk, false), disk, Some("raw XADD, fsync")),
             one("Redis store, aof", redis(&self.disk, "aof"), disk, Some("raw XADD, fsync")),
-        ]
+        ])
     }
 }
 
 /// All of them, with so many sessions whose commits carry a state of so many bytes.
 pub(crate) async fn measure(servers: &Servers, sessions: usize, state: usize, scale: &Scale) -> Result<Vec<Row>> {
     let home = tempfile::tempdir()?;
-    let mut all = Vec::new();
-    for Contender { name, subject, server, base } in servers.contenders(&home) {
-        let part = part(subject, sessions, state, false, server)?;
-        all.push(Measured::new(name.to_owned(), base, part, server));
+    let mut parts = Vec::new();
+    for Contender { name, subject, server, base } in servers.contenders(&home)? {
+        let part = Part { subject, sessions, message: TEXT, state, turns: false, server };
+        parts.push((name.to_owned(), base, part));
     }
-    let measured = rounds(all, scale).await?;
+    let measured = rounds(parts, scale).await?;
     let mut rows = vec![Row::new("sessions that commit at the same time", sessions as f64, "")];
     for one in &measured {
         let base = measured.iter().find(|other| Some(other.name.as_str()) == one.base).zip(one.base);
@@ -91,7 +86,7 @@ pub(crate) async fn measure(servers: &Servers, sessions: usize, state: usize, sc
 pub(crate) async fn carried(servers: &Servers, state: usize, scale: &Scale) -> Result<Vec<Row>> {
     let home = tempfile::tempdir()?;
     let mut rows = vec![Row::new("what a commit carries: sessions", COMPARED as f64, "")];
-    let mut all = Vec::new();
+    let mut parts = Vec::new();
     for store in ["embedded store", "Redis store, memory", "Redis store, aof"] {
         for (carries, state, turns) in [
             ("a message alone", 0, false),
@@ -99,16 +94,17 @@ pub(crate) async fn carried(servers: &Servers, state: usize, scale: &Scale) -> R
             ("and 16 KiB of state", LONG, false),
             ("and a reply's mark", state, true),
         ] {
-            let found = servers.contenders(&home).into_iter().find(|contender| contender.name == store);
-            let Contender { mut subject, server, .. } = found.context("no such store")?;
-            if let Subject::Embedded(directory) = &mut subject {
+            let found = servers.contenders(&home)?.into_iter().find(|contender| contender.name == store);
+            let mut contender = found.context("no such store")?;
+            if let Subject::Embedded(directory) = &mut contender.subject {
                 directory.set_file_name(carries.replace(' ', "-"));
             }
-            let part = part(subject, COMPARED, state, turns, server)?;
-            all.push(Measured::new(format!("{store}: {carries}"), None, part, server));
+            let Contender { subject, server, .. } = contender;
+            let part = Part { subject, sessions: COMPARED, message: TEXT, state, turns, server };
+            parts.push((format!("{store}: {carries}"), None, part));
         }
     }
-    for four in rounds(all, scale).await?.chunks(4) {
+    for four in rounds(parts, scale).await?.chunks(4) {
         for one in four {
             let first = four.first().filter(|first| first.name != one.name);
             rows.extend(one.costs(first));
@@ -117,49 +113,29 @@ pub(crate) async fn carried(servers: &Servers, state: usize, scale: &Scale) -> R
     Ok(rows)
 }
 
-fn part(subject: Subject, sessions: usize, state: usize, turns: bool, server: Option<&Redis>) -> Result<Part> {
-    let server = server.map(Redis::pid).transpose()?;
-    Ok(Part { subject, sessions, message: TEXT, state, turns, server })
-}
-
 /// Warms every process up, then measures them in turns.
-async fn rounds<'a>(mut all: Vec<Measured<'a>>, scale: &Scale) -> Result<Vec<Measured<'a>>> {
-    let mut processes = Vec::new();
-    for measured in &all {
-        processes.push(Committer::start(&measured.part).await?);
+async fn rounds(parts: Vec<(String, Option<&'static str>, Part)>, scale: &Scale) -> Result<Vec<Measured>> {
+    let (mut processes, mut measured) = (Vec::new(), Vec::new());
+    for (name, base, part) in parts {
+        processes.push(Committer::start(&part).await?);
+        measured.push(Measured { name, base, rounds: Vec::new() });
     }
     for process in &mut processes {
         process.round(scale.warm_up).await?;
     }
     for _ in 0..scale.rounds {
-        for (process, measured) in processes.iter_mut().zip(&mut all) {
-            let before = measured.reads().await?;
+        for (process, measured) in processes.iter_mut().zip(&mut measured) {
             let round = process.round(scale.seconds).await.with_context(|| measured.name.clone())?;
-            if let Some((before, after)) = before.zip(measured.reads().await?) {
-                measured.shared.push(round.messages as f64 / (after - before).max(1.0));
-            }
             measured.rounds.push(round);
         }
     }
     for process in processes {
         process.close().await?;
     }
-    Ok(all)
+    Ok(measured)
 }
 
-impl<'a> Measured<'a> {
-    fn new(name: String, base: Option<&'static str>, part: Part, server: Option<&'a Redis>) -> Self {
-        Self { name, base, part, server, rounds: Vec::new(), shared: Vec::new() }
-    }
-
-    /// How often its Redis server has read from a connection.
-    async fn reads(&self) -> Result<Option<f64>> {
-        match self.server {
-            Some(server) => info(server, "total_reads_processed").await.map(Some),
-            None => Ok(None),
-        }
-    }
-
+impl Measured {
     fn each(&self, figure: impl Fn(&Round) -> f64) -> Spread {
         Spread::of(self.rounds.iter().map(figure))
     }
@@ -178,13 +154,14 @@ impl<'a> Measured<'a> {
             row("  from call to answer, p50".to_owned(), "µs", |round| round.p50),
             row("  the same, p99".to_owned(), "µs", |round| round.p99),
         ];
-        if self.server.is_some() {
-            let share = self.each(|round| 100.0 * round.server_cpu / (round.cpu + round.server_cpu).max(1e-9));
-            rows.push(Row::new("  of its CPU, redis-server's", share.median, "%").within(share));
-            let shared = Spread::of(self.shared.iter().copied());
-            rows.push(Row::new("  commits for each read by redis-server", shared.median, "").within(shared));
-        }
+        rows.extend(self.cpu_of_redis());
         rows
+    }
+
+    /// How much of the processor time is the server's.
+    fn cpu_of_redis(&self) -> Option<Row> {
+        let share = self.each(|round| 100.0 * round.server_cpu / (round.cpu + round.server_cpu).max(1e-9));
+        (share.high > 0.0).then(|| Row::new("  of its CPU, redis-server's", share.median, "%").within(share))
     }
 
     fn costs(&self, first: Option<&Self>) -> Vec<Row> {

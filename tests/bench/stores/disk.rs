@@ -51,7 +51,7 @@ pub(crate) async fn measure(state: usize, scale: &Scale) -> Result<Vec<Row>> {
 }
 
 /// A number that Redis tells about itself.
-pub(crate) async fn info(redis: &Redis, name: &str) -> Result<f64> {
+async fn info(redis: &Redis, name: &str) -> Result<f64> {
     let all = redis.ask(&["INFO", "everything"]).await?.concat();
     let value = all.lines().find_map(|line| line.trim().strip_prefix(name)?.strip_prefix(':'));
     value.and_then(|value| value.parse().ok()).with_context(|| format!("Redis says nothing of {name}"))
