@@ -104,11 +104,11 @@ async fn jobs_outlast_an_upstream_that_fails() -> Result<()> {
     check_log(to, &session, &[("flaky".to_owned(), text.clone()), ("dying".to_owned(), text)]).await?;
     // It waits for a client that was not there.
     let mut socket = person.attach().await?;
-    let mut replies = 0;
-    while replies < 2 {
+    let heard =
+        |person: &Person| person.ledger.shown().iter().filter(|message| message["body"]["kind"] == "reply").count();
+    while heard(&person) < 2 {
         let Arrival::Frame(frame) = socket.next().await? else { bail!("cut too early") };
         person.ledger.frame(&frame)?;
-        replies = person.ledger.shown().iter().filter(|message| message["body"]["kind"] == "reply").count();
     }
     let metrics = http::get(to, "/metrics").await?.text();
     ensure!(metrics.contains("jobs_dead_total{code=\"model_unavailable\"} 1"), "{metrics}");

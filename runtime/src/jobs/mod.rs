@@ -161,7 +161,7 @@ impl JobQueue {
         }
         match parts.store.jobs().add(new, settings.limits).await? {
             Added::Fresh(job) => {
-                parts.metrics.job(job.priority.name(), "queued");
+                parts.metrics.jobs().happened(job.priority.name(), "queued");
                 self.0.due.notify_one();
                 Ok(job)
             }
@@ -198,7 +198,7 @@ impl JobQueue {
         let Inner { parts, settings, .. } = &*self.0;
         match parts.store.jobs().retry(session, id, settings.limits).await? {
             Retried::Queued(job) => {
-                parts.metrics.job(job.priority.name(), "revived");
+                parts.metrics.jobs().happened(job.priority.name(), "revived");
                 self.0.due.notify_one();
                 Ok(job)
             }

@@ -109,11 +109,11 @@ impl Inner {
                 for priority in Priority::ALL {
                     for state in [JobState::Queued, JobState::Running, JobState::Retrying, JobState::Dead] {
                         let count = depth.counts.get(&(priority, state)).copied().unwrap_or_default();
-                        self.parts.metrics.job_depth(priority.name(), state.name(), count);
+                        self.parts.metrics.jobs().depth(priority.name(), state.name(), count);
                     }
                 }
                 let age_ms = depth.oldest_ms.map_or(0, |oldest| clock::unix_ms().saturating_sub(oldest));
-                self.parts.metrics.job_oldest(Duration::from_millis(age_ms).as_secs_f64());
+                self.parts.metrics.jobs().oldest(Duration::from_millis(age_ms).as_secs_f64());
             }
             sleep(COUNT).await;
         }
@@ -205,17 +205,17 @@ impl Inner {
         let Some(job) = after else { return };
         let priority = before.priority.name();
         if matches!(settlement, Settlement::Failed(..) | Settlement::Dead(_)) {
-            self.parts.metrics.job(priority, "failed");
+            self.parts.metrics.jobs().happened(priority, "failed");
         }
         match job.state {
             JobState::Retrying if matches!(settlement, Settlement::Failed(..)) => {
-                self.parts.metrics.job(priority, "retried");
+                self.parts.metrics.jobs().happened(priority, "retried");
             }
-            JobState::Done | JobState::Cancelled => self.parts.metrics.job(priority, job.state.name()),
+            JobState::Done | JobState::Cancelled => self.parts.metrics.jobs().happened(priority, job.state.name()),
             JobState::Dead => {
                 let code = job.error.as_ref().map_or("internal", |error| error.code.as_str());
-                self.parts.metrics.job(priority, "dead");
-                self.parts.metrics.job_dead(code);
+                self.parts.metrics.jobs().happened(priority, "dead");
+                self.parts.metrics.jobs().died(code);
                 tracing::warn!(session = %job.session, job = job.id, code, attempts = job.attempts, "a job is given up");
             }
             JobState::Retrying | JobState::Queued | JobState::Running | JobState::Expired => {}

@@ -9,6 +9,8 @@ use prometheus::{
 };
 use rolecall_plugin_host::Observer;
 
+use super::jobs::JobMetrics;
+
 /// Every metric of the process. Cloning shares them.
 #[derive(Debug, Clone)]
 pub struct Metrics(Arc<Inner>);
@@ -36,10 +38,7 @@ struct Inner {
     model_retries: IntCounterVec,
     model_in_flight: IntGaugeVec,
     model_waiting: IntGaugeVec,
-    jobs: IntCounterVec,
-    jobs_dead: IntCounterVec,
-    job_depth: IntGaugeVec,
-    job_oldest: Gauge,
+    jobs: JobMetrics,
     close: IntCounterVec,
     refused: IntCounterVec,
     forwarded: IntCounterVec,
@@ -63,10 +62,7 @@ impl Metrics {
         let inner = Inner {
             heartbeat_received: counters(r, "heartbeat_received_total", "Heartbeats", &["status", "service"])?,
             heartbeat_latency: histogram(r, "heartbeat_latency_seconds", "Round-trip time of heartbeats", LATENCY)?,
-            heartbeat_interval: register(
-                r,
-                Gauge::new("heartbeat_interval_seconds", "Interval last told to a client")?,
-            )?,
+            heartbeat_interval: register(r, Gauge::new("heartbeat_interval_seconds", "Interval told last")?)?,
             sessions: gauges(r, "sessions", "Sessions in memory, by state", &["state"])?,
             resume: counters(r, "resume_total", "Attachments, by outcome", &["outcome"])?,
             resume_gap: histogram(r, "resume_gap_messages", "Messages missed at a resume", COUNTS)?,
@@ -115,20 +111,7 @@ impl Metrics {
             )?,
             model_in_flight: gauges(r, "model_calls_in_flight", "Turns that a model is answering", &["route"])?,
             model_waiting: gauges(r, "model_calls_waiting", "Turns that wait for a place at a model", &["route"])?,
-            jobs: counters(
-                r,
-                "jobs_total",
-                "Jobs of the queue, by priority and what happened",
-                &["priority", "outcome"],
-            )?,
-            jobs_dead: counters(r, "jobs_dead_total", "Jobs given up, by the last error's code", &["code"])?,
-            job_depth: gauges(
-                r,
-                "jobs_queue_depth",
-                "Jobs in the queue, by priority and state",
-                &["priority", "state"],
-            )?,
-            job_oldest: register(r, Gauge::new("jobs_oldest_seconds", "Since when the oldest job waits or runs")?)?,
+            jobs: JobMetrics::new(r)?,
             close: counters(r, "close_total", "Connections closed, by code", &["code"])?,
             refused: counters(r, "refused_total", "Connections and requests kept out, by reason", &["reason"])?,
             forwarded: counters(r, "forwarded_total", "Requests passed on to others, by outcome", &["outcome"])?,
@@ -239,25 +222,10 @@ impl Metrics {
         (self.0.model_in_flight.with_label_values(&[route]), self.0.model_waiting.with_label_values(&[route]))
     }
 
-    /// A job was `queued`, `failed` in an attempt, `retried`, `done`, `cancelled`, given up as `dead`, or `revived`.
-    pub fn job(&self, priority: &str, outcome: &str) {
-        self.0.jobs.with_label_values(&[priority, outcome]).inc();
-    }
-
-    /// A job was given up with this code.
-    pub fn job_dead(&self, code: &str) {
-        self.0.jobs_dead.with_label_values(&[code]).inc();
-    }
-
-    /// So many jobs are in the queue, of all servers on the store.
-    pub fn job_depth(&self, priority: &str, state: &str, count: u64) {
-        let count = i64::try_from(count).unwrap_or(i64::MAX);
-        self.0.job_depth.with_label_values(&[priority, state]).set(count);
-    }
-
-    /// The oldest job that is neither done nor given up came this long ago; 0 where there is none.
-    pub fn job_oldest(&self, seconds: f64) {
-        self.0.job_oldest.set(seconds);
+    /// Those of the inference queue.
+    #[must_use]
+    pub fn jobs(&self) -> &JobMetrics {
+        &self.0.jobs
     }
 
     /// A connection closed. Peers choose their codes: those without a name count together.
@@ -320,7 +288,7 @@ fn as_f64(count: u64) -> f64 {
     count as f64
 }
 
-fn register<C: prometheus::core::Collector + Clone + 'static>(
+pub(super) fn register<C: prometheus::core::Collector + Clone + 'static>(
     registry: &Registry,
     metric: C,
 ) -> Result<C, prometheus::Error> {
@@ -328,11 +296,21 @@ fn register<C: prometheus::core::Collector + Clone + 'static>(
     Ok(metric)
 }
 
-fn counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
+pub(super) fn counters(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> Result<IntCounterVec, prometheus::Error> {
     register(registry, IntCounterVec::new(Opts::new(name, help), labels)?)
 }
 
-fn gauges(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, prometheus::Error> {
+pub(super) fn gauges(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> Result<IntGaugeVec, prometheus::Error> {
     register(registry, IntGaugeVec::new(Opts::new(name, help), labels)?)
 }
 

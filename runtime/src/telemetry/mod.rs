@@ -1,9 +1,11 @@
 //! What operators see: metrics, logs through `tracing`, and traces of replies on which rules acted.
 
+mod jobs;
 mod logs;
 mod metrics;
 pub mod traces;
 
+pub use jobs::JobMetrics;
 pub use logs::init;
 pub use metrics::{Metrics, Raised};
 pub use traces::Traces;
