@@ -104,8 +104,9 @@ mod tests {
             blake3::Hasher::new().finalize_xof().fill(&mut noise);
             let commit = Commit { entries: vec![noise.into()], ..Commit::default() };
             store.commit(&new.id, 1, commit).await.unwrap();
-            store.close().await;
+            // As the machine's end finds it: a store that is closed writes a last step.
             let mut journal = fs::read(path.join("db/0.jnl")).unwrap();
+            store.close().await;
             let to = Self::written(&journal);
             // Of the room that is set aside behind it.
             journal.truncate(to + 3 * PAGE);

@@ -6,7 +6,7 @@
 local commands = {
   {'DEL'}, {'EXISTS'}, {'GET'}, {'HDEL', 'f'}, {'HEXISTS', 'f'}, {'HGET', 'f'}, {'HGETALL'},
   {'HINCRBY', 'f', '1'}, {'HLEN'}, {'HMGET', 'f'}, {'HSCAN', '0'}, {'HSET', 'f', 'v'},
-  {'LLEN'}, {'LPOP', '1'}, {'LPOS', 'v'}, {'PERSIST'}, {'PEXPIRE', '1'}, {'PEXPIREAT', '1'}, {'PEXPIRETIME'}, {'PTTL'},
+  {'LLEN'}, {'LPOP', '1'}, {'LPOS', 'v'}, {'MGET'}, {'PERSIST'}, {'PEXPIRE', '1'}, {'PEXPIREAT', '1'}, {'PEXPIRETIME'}, {'PTTL'},
   {'RPUSH', 'v'}, {'SET', 'v'}, {'TYPE'},
   {'XADD', '*', 'f', 'v'}, {'XDEL', '1'}, {'XLEN'}, {'XRANGE', '-', '+'}, {'XTRIM', 'MAXLEN', '1'},
   {'ZADD', '1', 'm'}, {'ZCARD'}, {'ZLEXCOUNT', '-', '+'}, {'ZRANGE', '0', '0'}, {'ZRANGEBYLEX', '-', '+'}, {'ZREM', 'm'},

@@ -27,6 +27,9 @@ async fn conforms_on_three_nodes() {
     let subject = Subject { store: open().await, clock: clock.clone(), other: Some(other), passing };
     conformance::all(&subject).await;
     crate::store::jobs::all(&subject).await;
+    for _ in 0..100 {
+        subject.store.create(new_session()).await.unwrap();
+    }
     conformance::closed(&subject).await;
     // Each node has its part.
     for server in &nodes.servers {

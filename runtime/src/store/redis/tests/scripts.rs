@@ -212,6 +212,14 @@ fn every_command_of_the_scripts_is_looked_at() {
         include_str!("../scripts/touch.lua"),
         include_str!("../scripts/renew.lua"),
         include_str!("../scripts/ring.lua"),
+        include_str!("../scripts/jobs/common.lua"),
+        include_str!("../scripts/jobs/add.lua"),
+        include_str!("../scripts/jobs/take.lua"),
+        include_str!("../scripts/jobs/look.lua"),
+        include_str!("../scripts/jobs/renew.lua"),
+        include_str!("../scripts/jobs/settle.lua"),
+        include_str!("../scripts/jobs/cancel.lua"),
+        include_str!("../scripts/jobs/retry.lua"),
     ];
     let rights = include_str!("../scripts/rights.lua");
     let mut commands = std::collections::BTreeSet::new();
@@ -225,6 +233,8 @@ fn every_command_of_the_scripts_is_looked_at() {
         include_str!("../nodes.rs"),
         include_str!("../reads.rs"),
         include_str!("../running.rs"),
+        include_str!("../listed.rs"),
+        include_str!("../jobs.rs"),
     ];
     let before = commands.len();
     for call in sent.iter().flat_map(|source| source.split("redis::cmd(\"").skip(1)) {
