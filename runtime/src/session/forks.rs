@@ -13,16 +13,26 @@ pub(super) struct Fork {
     epoch: Epoch,
     #[prost(uint64, tag = "2")]
     first: Seq,
-    /// The last id that is known to be the same in both; 0 where that is the one before the first.
+    /// The last id that is known to be the same in both, where the epoch began behind a gap.
     #[prost(uint64, tag = "3")]
     ended: Seq,
+    /// Whether it did. What an earlier release wrote says so by `ended` alone, which is 0 without a gap.
+    #[prost(bool, tag = "4")]
+    gap: bool,
+}
+
+impl Fork {
+    /// Whether a client of an earlier epoch with everything up to there has what lies in the gap.
+    const fn has_lost(&self, last_seq: Seq) -> bool {
+        (self.gap || self.ended != 0) && self.ended < last_seq && last_seq < self.first
+    }
 }
 
 impl Saved {
     /// Remembers that an epoch begins with this sequence id.
     pub(super) fn begin_epoch(&mut self, epoch: Epoch, first: Seq) {
         self.forks.retain(|fork| fork.epoch < epoch);
-        self.forks.push(Fork { epoch, first, ended: 0 });
+        self.forks.push(Fork { epoch, first, ended: 0, gap: false });
         drop_front(&mut self.forks, FORKS);
     }
 
@@ -30,7 +40,7 @@ impl Saved {
     pub(super) fn begin_epoch_behind(&mut self, epoch: Epoch, first: Seq, ended: Seq) {
         self.begin_epoch(epoch, first);
         if let Some(fork) = self.forks.last_mut() {
-            fork.ended = ended;
+            (fork.ended, fork.gap) = (ended, true);
         }
     }
 
@@ -38,7 +48,7 @@ impl Saved {
     /// else has.
     pub(super) fn lost(&self, current: Epoch, epoch: Epoch, last_seq: Seq) -> bool {
         let later = self.forks.iter().find(|fork| epoch != 0 && fork.epoch > epoch && fork.epoch <= current);
-        later.is_some_and(|fork| fork.ended != 0 && fork.ended < last_seq && last_seq < fork.first)
+        later.is_some_and(|fork| fork.has_lost(last_seq))
     }
 
     /// The first sequence id that means something else now than it did to a client which has
@@ -96,6 +106,9 @@ mod tests {
             assert_eq!(saved.lost(3, epoch, last_seq), lost, "{last_seq} of {epoch}");
         }
         assert!(!saved.lost(1, 1, 8), "an epoch that never came to be");
+        let mut everything = Saved::default();
+        everything.begin_epoch_behind(2, 1_001, 0);
+        assert!(everything.lost(2, 1, 1) && !everything.lost(2, 1, 0) && !everything.lost(2, 1, 1_001));
         assert_eq!(saved.forked(3, 1, 1_001), Some(1_001));
         assert_eq!(saved.forked(3, 1, 1_000), None);
     }

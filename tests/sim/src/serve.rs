@@ -111,6 +111,8 @@ impl World {
             return self.refuse(at, 503, close::TRY_LATER);
         }
         let hello = connection.hello.clone();
+        // Whoever lets a client in has read the session first.
+        self.leave_a_gap();
         match self.store.place(&hello) {
             Place::Here => {}
             Place::Forked(_) => return self.refuse(at, 410, close::SESSION_GONE),
@@ -157,6 +159,13 @@ impl World {
         }
     }
 
+    /// Begins an epoch behind what may be lost, where the store went over to a copy since the session was read last.
+    fn leave_a_gap(&mut self) {
+        if self.store.leave_a_gap() {
+            self.counts.add(Count::Gap);
+        }
+    }
+
     /// The node's actor, loaded if another node or none owns the session.
     pub(crate) fn own(&mut self, node: usize) {
         let current = self.nodes.get(node).and_then(|node| node.actor.as_ref());
@@ -169,9 +178,7 @@ impl World {
         }
         let doubted = current.is_some_and(|actor| actor.fence == self.store.fence);
         self.end_actor(node, if doubted { close::TRY_LATER } else { close::REPLACED });
-        if self.store.leave_a_gap() {
-            self.counts.add(Count::Gap);
-        }
+        self.leave_a_gap();
         let latency = 1 + self.latency();
         for (index, other) in self.nodes.iter_mut().enumerate() {
             if index != node && other.actor.is_some() {

@@ -81,7 +81,7 @@ async fn every_format_that_was_ever_written_is_read() {
     write_fixture(&now).await;
     let expected = read(&now).await;
     assert!(expected.contains("head: 7") && expected.contains("Delivered(2)"), "{expected}");
-    for format in [2] {
+    for format in [2, 3] {
         let copied = home.path().join(format!("format-{format}"));
         copy(&fixture(format), &copied);
         assert_eq!(read(&copied).await, expected, "format {format}");

@@ -27,6 +27,7 @@ async fn conforms_on_three_nodes() {
     let subject = Subject { store: open().await, clock: clock.clone(), other: Some(other), passing };
     conformance::all(&subject).await;
     crate::store::jobs::all(&subject).await;
+    // What was checked has ended, mostly.
     for _ in 0..100 {
         subject.store.create(new_session()).await.unwrap();
     }
