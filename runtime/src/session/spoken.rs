@@ -41,9 +41,10 @@ impl Saved {
         is_due
     }
 
-    /// The last entry whose part in the running reply is saved.
+    /// The last entry whose part in the running reply is saved. None of a job's is: it is in no log before it is whole, and made
+    /// anew when it is interrupted.
     fn said_upto(&self) -> Option<Seq> {
-        let running = self.running.as_ref()?;
+        let running = self.running.as_ref().filter(|running| running.job.is_none())?;
         Some(self.spoken.as_ref().map_or(running.seq, |spoken| spoken.upto))
     }
 }

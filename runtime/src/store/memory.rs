@@ -2,19 +2,20 @@
 
 #[cfg(test)]
 mod played;
+mod session;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use parking_lot::Mutex;
 
+use self::session::Session;
 use super::jobs::{Jobs, Queue};
 use super::{
-    Age, Commit, Committed, DONE_KEPT_MS, DONE_LIMIT, Enqueued, Fence, Hold, INBOX_LIMIT, InboxItem, Interrupted,
-    LOG_LIMIT, Leap, Lifetime, LogEntry, Moment, NewSession, Node, SessionRow, Store, StoreClock, StoreError,
+    Age, Commit, Committed, Enqueued, Fence, Hold, InboxItem, Interrupted, Leap, Lifetime, LogEntry, Moment,
+    NewSession, Node, SessionRow, Store, StoreClock, StoreError,
 };
 #[cfg(test)]
 use super::{Nodes, neighbours::Neighbours};
@@ -44,24 +45,6 @@ struct Inner {
     /// The line of copies that the store plays to be in.
     #[cfg(test)]
     lineage: super::Lineage,
-}
-
-#[derive(Debug)]
-struct Session {
-    created: NewSession,
-    epoch: Epoch,
-    head: Seq,
-    floor: Seq,
-    state: Bytes,
-    running: bool,
-    hold: Option<Hold>,
-    /// How old the store was when it was used last, ms.
-    used_ms: u64,
-    born_in: Arc<str>,
-    log: BTreeMap<Seq, Bytes>,
-    inbox: Vec<InboxItem>,
-    done: HashMap<String, (Seq, u64)>,
-    done_order: BTreeSet<(u64, String)>,
 }
 
 impl MemoryStore {
@@ -295,125 +278,4 @@ impl Store for MemoryStore {
     async fn close(&self) {
         self.inner.lock().closed = true;
     }
-}
-
-impl Session {
-    fn new(created: NewSession) -> Self {
-        Self {
-            created,
-            epoch: 1,
-            head: 0,
-            floor: 0,
-            state: Bytes::new(),
-            running: false,
-            hold: None,
-            used_ms: 0,
-            born_in: "".into(),
-            log: BTreeMap::new(),
-            inbox: Vec::new(),
-            done: HashMap::new(),
-            done_order: BTreeSet::new(),
-        }
-    }
-
-    fn row(&self) -> SessionRow {
-        SessionRow {
-            created: self.created.clone(),
-            epoch: self.epoch,
-            head: self.head,
-            floor: self.floor,
-            state: self.state.clone(),
-            running: self.running,
-            hold: self.hold.clone(),
-            born_in: self.born_in.clone(),
-        }
-    }
-
-    /// Notes a use, if it is worth it.
-    fn touch(&mut self, at: Moment) {
-        if at.lifetime.is_worth_noting(self.used_ms, at.age_ms) {
-            self.used_ms = at.age_ms;
-        }
-    }
-
-    /// Refuses a writer that does not know how the session stands.
-    fn admit(&self, fence: Option<Fence>, expected: Epoch, after: Option<Seq>) -> Result<(), StoreError> {
-        let (id, actual) = (self.created.id.clone(), self.epoch);
-        if fence != self.hold.as_ref().map(|hold| hold.fence) {
-            return Err(StoreError::Lost(id));
-        }
-        if expected != actual {
-            return Err(StoreError::Fenced { id, expected, actual });
-        }
-        match after.filter(|after| *after != self.head) {
-            Some(expected) => Err(StoreError::Moved { id, expected, actual: self.head }),
-            None => Ok(()),
-        }
-    }
-
-    fn commit(&mut self, commit: Commit, now_ms: u64) -> Result<Committed, StoreError> {
-        let first = self.head.checked_add(1).ok_or_else(|| StoreError::exhausted(&self.created.id))?;
-        let count = commit.entries.len() as u64;
-        let head = self.head.checked_add(count).ok_or_else(|| StoreError::exhausted(&self.created.id))?;
-        self.log.extend((first..=head).zip(commit.entries));
-        self.head = head;
-        while self.log.len() as u64 > LOG_LIMIT
-            && let Some((dropped, _)) = self.log.pop_first()
-        {
-            self.floor = dropped;
-        }
-        for delivered in commit.delivered {
-            self.inbox.retain(|item| item.biz_id != delivered.biz_id);
-            let seq = first.saturating_add(delivered.entry as u64).min(head);
-            self.mark_done(delivered.biz_id, seq, now_ms);
-        }
-        if let Some(state) = commit.state {
-            self.state = state;
-        }
-        if let Some(running) = commit.running {
-            self.running = running;
-        }
-        Ok(Committed { first, head })
-    }
-
-    fn mark_done(&mut self, biz_id: String, seq: Seq, now_ms: u64) {
-        if let Some((_, at_ms)) = self.done.insert(biz_id.clone(), (seq, now_ms)) {
-            self.done_order.remove(&(at_ms, biz_id.clone()));
-        }
-        self.done_order.insert((now_ms, biz_id));
-        while let Some((at_ms, oldest)) = self.done_order.first() {
-            let overdue = !is_remembered(*at_ms, now_ms) || self.done_order.len() > DONE_LIMIT;
-            if !overdue {
-                break;
-            }
-            self.done.remove(oldest);
-            self.done_order.pop_first();
-        }
-    }
-
-    /// Drops what waited too long. Returns how many items.
-    fn expire(&mut self, now_ms: u64) -> u64 {
-        let before = self.inbox.len();
-        self.inbox.retain(|waiting| waiting.expires_ms > now_ms);
-        before.saturating_sub(self.inbox.len()) as u64
-    }
-
-    fn enqueue(&mut self, item: InboxItem, now_ms: u64) -> Result<Enqueued, StoreError> {
-        match self.done.get(&item.biz_id) {
-            Some((seq, at_ms)) if is_remembered(*at_ms, now_ms) => return Ok(Enqueued::Delivered(*seq)),
-            _ => {}
-        }
-        if self.inbox.iter().any(|waiting| waiting.biz_id == item.biz_id) {
-            return Ok(Enqueued::Waiting);
-        }
-        if self.inbox.len() >= INBOX_LIMIT {
-            return Err(StoreError::InboxFull(self.created.id.clone()));
-        }
-        self.inbox.push(item);
-        Ok(Enqueued::Fresh)
-    }
-}
-
-fn is_remembered(at_ms: u64, now_ms: u64) -> bool {
-    now_ms.saturating_sub(at_ms) <= DONE_KEPT_MS
 }

@@ -20,8 +20,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::future;
 use proptest::prelude::*;
+use redis::Value;
 
 use self::server::Server;
+use super::scripts::Call;
 use super::*;
 use crate::store::Delivered;
 use crate::store::conformance::{self, START_MS, Subject, entries, new_session};
