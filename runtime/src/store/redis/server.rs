@@ -134,10 +134,9 @@ fn fields(text: &str) -> impl Iterator<Item = (String, String)> + '_ {
 
 fn judge(facts: &Facts, name: &str, wanted: Wanted) -> Result<Found, RedisFault> {
     let Wanted { durability: wanted, is_member, is_alone } = wanted;
-    let unsuitable = |detail: String, remedy: &str| RedisFault::Unsuitable {
-        server: name.to_owned(),
-        detail,
-        remedy: remedy.to_owned(),
+    let unsuitable = |detail: String, remedy: &str| {
+        let (server, remedy) = (name.to_owned(), remedy.to_owned());
+        RedisFault::Unsuitable { server, detail, remedy }
     };
     let info = |key: &str| facts.info.get(key).map_or("", String::as_str);
     let setting = |key: &str| facts.settings.as_ref().and_then(|settings| settings.get(key)).map(String::as_str);
@@ -195,14 +194,15 @@ fn judge(facts: &Facts, name: &str, wanted: Wanted) -> Result<Found, RedisFault>
         ));
     }
     let (run_id, shows_settings) = (info("run_id").to_owned(), facts.settings.is_some());
-    let lineage = Lineage {
-        id: info("master_replid").to_owned(),
-        // Zeros where there was none before. The name itself changes with the first replica, too.
-        took_over: info("master_replid2").contains(|digit| digit != '0'),
-        outlives_restarts: wanted.aof && is_alone,
-        is_copy: false,
-    };
+    let lineage = Lineage { outlives_restarts: wanted.aof && is_alone, ..lineage(info) };
     Ok(Found { server: name.to_owned(), run_id, lineage, wait, relies_on_appendfsync, shows_settings, warnings })
+}
+
+/// The line of copies that its data is in.
+fn lineage<'a>(info: impl Fn(&str) -> &'a str) -> Lineage {
+    // Zeros where there was none before. The name itself changes with the first replica, too.
+    let took_over = info("master_replid2").contains(|digit| digit != '0');
+    Lineage { id: info("master_replid").to_owned(), took_over, ..Lineage::default() }
 }
 
 /// The policy by which it throws keys away when memory runs out.
