@@ -77,10 +77,12 @@ impl Sessions {
     /// Tells whoever makes the reply; where nobody does, this process goes on with it, to end it.
     async fn tell_of_cancel(&self, id: &SessionId, row: &SessionRow, turn: u64) -> Result<(), SessionError> {
         let owner = row.hold.as_ref().map(|hold| &hold.owner).filter(|owner| *owner != self.0.store.node());
-        if let (Some(owner), Some(nodes)) = (owner, self.0.store.nodes())
-            && nodes.ring(owner, &Ring::Cancel(id.clone(), turn)).await?
-        {
-            return Ok(());
+        if let (Some(owner), Some(nodes)) = (owner, self.0.store.nodes()) {
+            let hears = nodes.ring(owner, &Ring::Cancel(id.clone(), turn)).await?;
+            // Where the store was away from everybody, the owner may renew its lease a moment later: it is told then.
+            if hears || !(self.0.is_predecessor(owner) || self.0.may_judge(nodes)) {
+                return Ok(());
+            }
         }
         match self.0.adopted(id, owner).await {
             // Another one was quicker, and is told the next time.

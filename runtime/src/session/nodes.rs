@@ -247,10 +247,7 @@ impl Deps {
             return false;
         }
         let (Some(owner), Some(nodes)) = (&interrupted.owner, self.store.nodes()) else { return true };
-        let node = self.store.node();
-        // What an earlier process of this node has: two of them would have one lease, and it is this one's.
-        let predecessor = owner.name() == node.name() && self.standing.held_since_ms.lock().is_some();
-        if owner == node || predecessor {
+        if owner == self.store.node() || self.is_predecessor(owner) {
             return true;
         }
         if !self.may_judge(nodes) {
@@ -264,6 +261,11 @@ impl Deps {
             living.insert(owner.clone(), lives);
         }
         !living.get(owner).copied().unwrap_or_default()
+    }
+
+    /// Whether it is an earlier process of this node: two of them would have one lease, and it is this one's.
+    pub(super) fn is_predecessor(&self, owner: &Node) -> bool {
+        owner.name() == self.store.node().name() && self.standing.held_since_ms.lock().is_some()
     }
 
     /// Whether it says something about another process that it has no lease. Where this one's had lapsed too, the store was

@@ -327,3 +327,36 @@ async fn a_reply_is_stopped_from_anywhere() {
     one.end().await;
     other.end().await;
 }
+
+// Fails when a reply is taken from an owner that lives, to stop it, because the store was away from everybody and the owner has
+// not renewed its lease yet: its client would have to move.
+#[tokio::test(start_paused = true)]
+async fn a_stop_takes_no_session_from_the_living() {
+    let (one, other, neighbours) = two().await;
+    other.sessions.begin().await.unwrap();
+    let id = one.session().await;
+    let mut client = one.come(&id, numbered(7, 1, 0)).await;
+    client.send(1, "a", "Question?").await;
+    one.permits.add_permits(1);
+    client.next().await;
+    for house in [&one, &other] {
+        neighbours.lapse(house.store.node());
+    }
+    let nodes = other.store.nodes().unwrap();
+    while !nodes.lives(other.store.node()).await.unwrap() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let comes_back = async {
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        one.sessions.begin().await.unwrap();
+    };
+    let (cancelled, ()) = tokio::join!(other.sessions.cancel(&id, None), comes_back);
+    assert_eq!(cancelled.unwrap(), Cancelled::Ended(1));
+    assert_eq!(one.owner(&id).await.as_ref(), Some(one.store.node()));
+    let said = client.until_reply().await;
+    let Some(Message { body: Body::Reply { outcome, .. }, .. }) = said.last() else { panic!("{said:?}") };
+    assert_eq!(*outcome, rolecall_wire::frame::Outcome::Cancelled);
+    drop(client);
+    one.end().await;
+    other.end().await;
+}

@@ -63,6 +63,13 @@ local function unknowing(row, fence, epoch, after)
   if after ~= '' and row.head ~= after then return {'moved', row.head} end
 end
 
+-- What was delivered may have had the session's end, where that was nearer than what is promised. Where the session has
+-- a later one now, it is remembered for as long as if it had been delivered now: nobody knows any more when it was.
+local function remembers(keys, left, memory)
+  if left < 0 or left >= memory then return end
+  for at = 6, 7 do redis.call('PEXPIRE', keys[at], memory) end
+end
+
 -- Ends every step of a session: it was used. `keys` are all of its keys in the order state, log, in, waits, due, done, aged;
 -- `life` is for how many ms they stay, '0' for ever; `kept` how long deliveries are remembered; `made` says whether the
 -- step may have made a key. An unfinished reply keeps its session for ever. The state ends first, and all at one moment.
@@ -76,16 +83,17 @@ local function used(row, keys, life, kept, made)
   if not ends then
     if left >= 0 then
       for at = 1, 5 do redis.call('PERSIST', keys[at]) end
-      if life > 0 and life < memory then
-        for at = 6, 7 do redis.call('PEXPIRE', keys[at], memory) end
-      end
     end
+    remembers(keys, left, memory)
     return
   end
   -- Written down once in a while, as it costs more than it says.
   local fresh = left <= life and left >= life - life / 64
   if fresh and not made then return end
-  if not fresh then redis.call('PEXPIRE', state, life) end
+  if not fresh then
+    redis.call('PEXPIRE', state, life)
+    if life >= memory then remembers(keys, left, memory) end
+  end
   local till = redis.call('PEXPIRETIME', state)
   -- What was delivered goes on its own, before its session does where that lives longer.
   for at = 2, life < memory and 7 or 5 do

@@ -105,13 +105,42 @@ async fn every_key_of_a_session_ends() {
     let (mortal, immortal) = (of(Lifetime::of(LIFETIME)).await, of(Lifetime::FOREVER).await);
     let id = full(&mortal).await;
     immortal.touch(&id).await.unwrap();
-    let ends_of = async || -> Vec<i64> {
-        let ends = ends(&server, &mortal, &id).await.into_iter();
-        ends.filter(|(key, _)| key != "done" && key != "aged").map(|(_, end)| end).collect()
-    };
-    assert!(ends_of().await.iter().all(|end| *end == -1));
+    let ends_of = async || ends(&server, &mortal, &id).await;
+    assert!(ends_of().await.iter().all(|(key, end)| (*end == -1) == (key != "done" && key != "aged")));
     mortal.touch(&id).await.unwrap();
-    assert!(ends_of().await.iter().all(|end| *end > 0));
+    assert!(ends_of().await.iter().all(|(_, end)| *end > 0));
+}
+
+// Fails when what was delivered keeps the near end that its session had under a short lifetime: it would be delivered again
+// within the time for which that is promised not to happen. Or when it never ends.
+#[tokio::test]
+async fn a_longer_lifetime_forgets_no_delivery() {
+    let server = Server::start().await;
+    let clock = Arc::new(AtomicU64::new(START_MS));
+    let of = async |lifetime| {
+        let settings = RedisSettings { lifetime, ..settings(&server, Durability::AOF) };
+        RedisStore::open_with_clock(settings, StoreClock::Manual(clock.clone())).await.unwrap()
+    };
+    let pass = passing(std::slice::from_ref(&server));
+    let hour_ms = 3_600_000;
+    let brief = of(Lifetime::of(Duration::from_millis(hour_ms))).await;
+    let running = Commit { running: Some(true), ..Commit::default() };
+    for (longer, runs) in [(Lifetime::FOREVER, false), (Lifetime::of(LIFETIME), false), (Lifetime::of(LIFETIME), true)]
+    {
+        let store = of(longer).await;
+        let id = full(&brief).await;
+        if runs {
+            store.commit(&id, 1, running.clone()).await.unwrap();
+        } else {
+            store.touch(&id).await.unwrap();
+        }
+        let kept = ends(&server, &store, &id).await;
+        let kept: Vec<_> = kept.iter().filter(|(key, _)| key == "done" || key == "aged").collect();
+        assert!(kept.len() == 2 && kept.iter().all(|(_, end)| *end > 0), "{kept:?}");
+        pass(2 * hour_ms).await;
+        let again = store.enqueue(&id, item("done", u64::MAX)).await.unwrap();
+        assert!(matches!(again, Enqueued::Delivered(_)), "{longer:?} {runs}: {again:?}");
+    }
 }
 
 // Fails when what a server with real time lets go is seen in part, or a use that comes in time does not keep it.

@@ -25,6 +25,19 @@ async fn until_listed(nodes: &Nodes, node: usize, (key, id): (&str, &SessionId),
     panic!("{id} stays listed as {found:?}");
 }
 
+/// Waits until the session's owner, which renews its lease, has listed it again.
+async fn until_listed_again(nodes: &Nodes, node: usize, (key, id): (&str, &SessionId), owner: &RedisStore) {
+    for _ in 0..600 {
+        // An answer that a failover lost comes the next time.
+        let _lease = owner.renew(false).await;
+        if nodes.servers[node].ask::<Option<String>>(&["HGET", key, id.as_str()]).await.is_some() {
+            return;
+        }
+        tokio::time::sleep(PATIENCE / 600).await;
+    }
+    panic!("{id} is listed no more");
+}
+
 // Fails when a listing that is lost with the server that had it is never made again although the session's owner lives: the
 // owner's end would leave a reply that nobody finds.
 #[tokio::test(flavor = "multi_thread")]
@@ -52,16 +65,7 @@ async fn a_listing_that_a_failover_lost_is_made_again() {
         nodes.servers[4].ask::<i64>(&["HDEL", key, id.as_str()]).await;
     }
     for (key, id) in &listings {
-        let mut found = None;
-        for _ in 0..600 {
-            let _lease = store.renew(false).await;
-            found = nodes.servers[4].ask::<Option<String>>(&["HGET", key, id.as_str()]).await;
-            if found.is_some() {
-                break;
-            }
-            tokio::time::sleep(PATIENCE / 600).await;
-        }
-        assert!(found.is_some(), "{id} is listed no more");
+        until_listed_again(&nodes, 4, (key, id), &store).await;
     }
     let mut unfinished: Vec<SessionId> = listings.iter().map(|(_, id)| id.clone()).collect();
     unfinished.sort();
@@ -92,4 +96,36 @@ async fn a_step_does_not_wait_until_it_is_struck_off() {
     nodes.servers[1].freeze(false);
     assert_eq!(ended.unwrap().head, 2);
     until_listed(&nodes, 1, (&key, &new.id), |mark| mark.is_none()).await;
+}
+
+// Fails when one part of the list that takes nothing keeps all others from being listed again, or is not tried again itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_part_keeps_no_other_from_being_listed_again() {
+    let nodes = Nodes::with(3, 1, &[]).await;
+    let store = nodes.open(Durability::MEMORY).await;
+    let good = listed_elsewhere(&nodes, &store.keys);
+    let (fence, part_of) = (Fence::certain(1), |new: &NewSession| store.keys.running_of(&new.id));
+    let bad =
+        std::iter::repeat_with(|| listed_elsewhere(&nodes, &store.keys)).find(|new| part_of(new) != part_of(&good));
+    let bad = bad.unwrap();
+    // So many that whoever goes through all of them meets one of the bad before the good.
+    let alike =
+        std::iter::repeat_with(|| listed_elsewhere(&nodes, &store.keys)).filter(|new| part_of(new) == part_of(&bad));
+    for new in [good.clone(), bad.clone()].into_iter().chain(alike.take(30)) {
+        store.create(new.clone()).await.unwrap();
+        store.claim(&new.id, None, fence).await.unwrap();
+        let begin = Commit { fence: Some(fence), running: Some(true), ..Commit::default() };
+        store.commit(&new.id, 1, begin).await.unwrap();
+    }
+    nodes.servers[4].ask::<()>(&["CLUSTER", "FAILOVER"]).await;
+    nodes.until(4, &["INFO", "replication"], |info| info.contains("role:master")).await;
+    let (good, bad) = ((part_of(&good), good.id), (part_of(&bad), bad.id));
+    for (key, id) in [&good, &bad] {
+        until_listed(&nodes, 4, (key, id), |mark| mark.is_some()).await;
+        nodes.servers[4].ask::<i64>(&["DEL", key]).await;
+    }
+    nodes.servers[4].ask::<()>(&["SET", &bad.0, "no list"]).await;
+    until_listed_again(&nodes, 4, (&good.0, &good.1), &store).await;
+    nodes.servers[4].ask::<i64>(&["DEL", &bad.0]).await;
+    until_listed_again(&nodes, 4, (&bad.0, &bad.1), &store).await;
 }
