@@ -8,6 +8,10 @@ const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(5 * 60);
 /// The longest that whoever refused may ask for.
 const ASKED: Duration = Duration::from_secs(15 * 60);
+/// How much longer the pause becomes with each job that finds no room.
+const EACH: Duration = Duration::from_millis(50);
+/// The longest pause of a job that finds no room.
+const CROWDED: Duration = Duration::from_secs(10);
 
 /// How long to wait after so many attempts: anything up to a bound that doubles (full jitter), so that jobs which failed
 /// together do not come back together. What whoever refused asked for comes before it. `draw` is a random number.
@@ -16,6 +20,12 @@ pub(super) fn backoff(attempts: u32, asked: Option<Duration>, draw: u64) -> Dura
     let bound_ms = u64::try_from(bound.as_millis()).unwrap_or(u64::MAX);
     let jitter_ms = (u128::from(draw) * u128::from(bound_ms.saturating_add(1))) >> 64;
     asked.unwrap_or_default().min(ASKED).saturating_add(Duration::from_millis(u64::try_from(jitter_ms).unwrap_or(0)))
+}
+
+/// How long a job waits that found no room with its model, after so many in a row that found none: many are not to be taken
+/// and put back all the time, and a few are to be there soon when there is room.
+pub(super) fn crowded(in_a_row: u32) -> Duration {
+    EACH.saturating_mul(in_a_row).clamp(FIRST, CROWDED)
 }
 
 /// Whether time may mend what an attempt failed with. What the request, the contract or the configuration is at fault for
@@ -54,6 +64,14 @@ mod tests {
         assert_eq!(backoff(1, asked, 0), Duration::from_secs(30));
         assert_eq!(backoff(1, asked, u64::MAX), Duration::from_secs(31));
         assert_eq!(backoff(1, Some(Duration::from_secs(86_400)), 0), ASKED);
+    }
+
+    // Fails when many jobs of a model without room are taken and put back all the time, or a few sleep long.
+    #[test]
+    fn many_that_find_no_room_come_back_later() {
+        assert_eq!([0, 1, 20].map(crowded), [FIRST; 3]);
+        assert_eq!(crowded(100), Duration::from_secs(5));
+        assert_eq!([200, u32::MAX].map(crowded), [CROWDED; 2]);
     }
 
     // Fails when a request that is wrong is repeated, or an outage kills a job at its first attempt.

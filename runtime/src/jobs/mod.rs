@@ -70,6 +70,8 @@ struct Inner {
     settings: JobSettings,
     /// Places for jobs that run here.
     places: Arc<Semaphore>,
+    /// Jobs of each role, one after the other, that found no room with their model.
+    crowded: Mutex<HashMap<String, u32>>,
     /// Something may be due.
     due: Notify,
     /// What runs here, to be cancelled at once.
@@ -102,8 +104,7 @@ impl JobError {
     pub fn status(&self) -> u16 {
         match self {
             Self::Session(error) => error.status(),
-            Self::Store(StoreError::Corrupt { .. }) => 500,
-            Self::Store(_) => 503,
+            Self::Store(error) => SessionError::from(error.clone()).status(),
             Self::Full(_) => 429,
             Self::Unknown(_) => 404,
             Self::NotDead(_) => 409,
@@ -115,8 +116,7 @@ impl JobError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Session(error) => error.code(),
-            Self::Store(StoreError::Corrupt { .. }) => "store_corrupt",
-            Self::Store(_) => "store_unavailable",
+            Self::Store(error) => SessionError::from(error.clone()).code(),
             Self::Full(_) => "queue_full",
             Self::Unknown(_) => "job_not_found",
             Self::NotDead(_) => "job_not_dead",
@@ -140,7 +140,14 @@ impl JobQueue {
     pub fn new(parts: Parts, settings: JobSettings) -> Self {
         // One that takes none from the queue still runs what others hand it, for sessions that it serves.
         let places = Arc::new(Semaphore::new(settings.at_once.clamp(1, Semaphore::MAX_PERMITS)));
-        Self(Arc::new(Inner { parts, settings, places, due: Notify::new(), running: Mutex::default() }))
+        Self(Arc::new(Inner {
+            parts,
+            settings,
+            places,
+            crowded: Mutex::default(),
+            due: Notify::new(),
+            running: Mutex::default(),
+        }))
     }
 
     /// Begins to run jobs, until the process stops.
@@ -159,6 +166,8 @@ impl JobQueue {
         if parts.contracts.get(&role).is_none() {
             return Err(SessionError::NoRole(role).into());
         }
+        // It is to be there when the job's turn comes.
+        parts.store.touch(&new.session).await?;
         match parts.store.jobs().add(new, settings.limits).await? {
             Added::Fresh(job) => {
                 parts.metrics.jobs().happened(job.priority.name(), "queued");
@@ -193,9 +202,10 @@ impl JobQueue {
     /// Puts a dead letter back into the queue.
     ///
     /// # Errors
-    /// When it is not known or not dead, the queue is full, or the store refuses.
+    /// When it or its session is not known, it is not dead, the queue is full, or the store refuses.
     pub async fn retry(&self, session: &SessionId, id: &str) -> Result<Job, JobError> {
         let Inner { parts, settings, .. } = &*self.0;
+        parts.store.touch(session).await?;
         match parts.store.jobs().retry(session, id, settings.limits).await? {
             Retried::Queued(job) => {
                 parts.metrics.jobs().happened(job.priority.name(), "revived");

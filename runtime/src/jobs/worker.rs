@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::Inner;
-use super::backoff::{backoff, may_pass};
+use super::backoff::{backoff, crowded, may_pass};
 use crate::clock;
 use crate::ids::random_digits;
 use crate::session::{JobEnd, JobRun, SessionError};
@@ -57,21 +57,25 @@ impl Inner {
     /// Takes what is due, one after the other, while there is room.
     async fn take(self: Arc<Self>) {
         loop {
+            // Whenever it waits, its place is for what others hand over.
             let Ok(place) = Arc::clone(&self.places).acquire_owned().await else { return };
             // One that hands its sessions over begins nothing new.
             if !self.parts.models.any_room() || !self.parts.sessions.is_open() {
+                drop(place);
                 sleep(ROOM).await;
                 continue;
             }
             match self.next().await {
                 Ok(Some((job, token))) => self.spawn(job, token, place),
                 Ok(None) => {
+                    drop(place);
                     tokio::select! {
                         () = self.due.notified() => {}
                         () = sleep(LOOK) => {}
                     }
                 }
                 Err(error) => {
+                    drop(place);
                     tracing::debug!(%error, "no job can be taken now");
                     sleep(BUSY).await;
                 }
@@ -137,13 +141,20 @@ impl Inner {
         }
         let key = (job.session.clone(), job.id.clone());
         self.running.lock().insert(key.clone(), cancel.clone());
-        let settlement = tokio::select! {
-            settlement = self.attempt(&job, &token, &cancel) => settlement,
-            () = self.keep(&claim, &cancel) => None,
+        let outcome = tokio::select! {
+            outcome = self.attempt(&job, &token, &cancel) => outcome,
+            () = self.keep(&claim, &cancel) => Outcome::Elsewhere,
         };
         self.running.lock().remove(&key);
-        if let Some(settlement) = settlement {
-            self.settle(&job, &claim, settlement).await;
+        match outcome {
+            Outcome::Told(settlement) => self.settle(&job, &claim, settlement).await,
+            Outcome::Unknown => {
+                // It stays running, and its next taker finds the running turn or its mark.
+                if let Err(error) = self.parts.store.jobs().extend(&claim, BUSY).await {
+                    tracing::debug!(%error, job = claim.id, "a job waits for its lease to end");
+                }
+            }
+            Outcome::Elsewhere => {}
         }
     }
 
@@ -160,23 +171,31 @@ impl Inner {
         }
     }
 
-    /// One attempt. `None` when somebody else makes it.
-    async fn attempt(&self, job: &Job, token: &str, cancel: &CancellationToken) -> Option<Settlement> {
+    /// One attempt.
+    async fn attempt(&self, job: &Job, token: &str, cancel: &CancellationToken) -> Outcome {
+        if job.interruptions > job.max_attempts {
+            return Outcome::Told(Settlement::Dead(interrupted(job.interruptions)));
+        }
         let role = match self.parts.sessions.position(&job.session).await {
             Ok(position) => position.role,
-            Err(error) => return Some(refused(&error)),
+            Err(error) => return Outcome::Told(refused(&error)),
         };
-        match self.parts.contracts.get(&role) {
-            Some(contract) if !self.parts.models.has_room(&contract) => return Some(Settlement::PutBack(BUSY)),
-            // The session says that its role is gone.
-            Some(_) | None => {}
+        // What may be under way needs no room of its own, and its session is to hear that it is cancelled.
+        if job.interruptions == 0
+            && !job.cancelling
+            && let Some(pause) = self.no_room(role)
+        {
+            // The place stays taken meanwhile: otherwise the next job of the same role is passed over at once.
+            sleep(ROOM).await;
+            return Outcome::Told(Settlement::PutBack(pause));
         }
         match self.parts.sessions.run_job(job, token, cancel).await {
-            Ok(JobRun::Elsewhere) => None,
-            Ok(JobRun::Here(JobEnd::Answered)) => Some(Settlement::Done),
-            Ok(JobRun::Here(JobEnd::Cancelled)) => Some(Settlement::Cancelled),
-            Ok(JobRun::Here(JobEnd::Busy)) => Some(Settlement::PutBack(BUSY)),
-            Ok(JobRun::Here(JobEnd::Failed { code, message, retry_after })) => Some(match code.as_str() {
+            Ok(JobRun::Elsewhere) => Outcome::Elsewhere,
+            Ok(JobRun::Unknown) => Outcome::Unknown,
+            Ok(JobRun::Here(JobEnd::Answered)) => Outcome::Told(Settlement::Done),
+            Ok(JobRun::Here(JobEnd::Cancelled)) => Outcome::Told(Settlement::Cancelled),
+            Ok(JobRun::Here(JobEnd::Busy)) => Outcome::Told(Settlement::PutBack(BUSY)),
+            Ok(JobRun::Here(JobEnd::Failed { code, message, retry_after })) => Outcome::Told(match code.as_str() {
                 // It was not asked.
                 "model_busy" => Settlement::PutBack(retry_after.unwrap_or(BUSY)),
                 passing if may_pass(passing) => {
@@ -186,11 +205,31 @@ impl Inner {
                 }
                 _ => Settlement::Dead(JobFault { code, message }),
             }),
-            Err(error) => Some(refused(&error)),
+            Err(error) => Outcome::Told(refused(&error)),
         }
     }
 
+    /// How long a job of this role waits when its model has no room now.
+    fn no_room(&self, role: String) -> Option<Duration> {
+        // The session says that its role is gone.
+        let contract = self.parts.contracts.get(&role)?;
+        if self.parts.models.has_room(&contract) {
+            self.crowded.lock().remove(&role);
+            return None;
+        }
+        let mut all = self.crowded.lock();
+        let count = all.entry(role).or_default();
+        *count = count.saturating_add(1);
+        Some(crowded(*count))
+    }
+
     async fn settle(&self, job: &Job, claim: &JobClaim, settlement: Settlement) {
+        // A session whose job waits is in use.
+        if matches!(settlement, Settlement::Failed(..) | Settlement::PutBack(_))
+            && let Err(error) = self.parts.store.touch(&job.session).await
+        {
+            tracing::debug!(%error, session = %job.session, "a use of a session cannot be noted now");
+        }
         for _ in 0..TELLS {
             match self.parts.store.jobs().settle(claim, settlement.clone()).await {
                 Ok(settled) => return self.settled(job, settled.as_ref(), &settlement),
@@ -228,15 +267,32 @@ impl Inner {
     }
 }
 
+/// How an attempt ended.
+enum Outcome {
+    /// With this.
+    Told(Settlement),
+    /// The session did not say: it may go on with it.
+    Unknown,
+    /// Somebody else makes it, and says.
+    Elsewhere,
+}
+
+/// Why a job is given up whose takers all went down.
+fn interrupted(times: u32) -> JobFault {
+    let message = format!(
+        "{times} times in a row, the server or the session went down before it said what came of it; see the servers' logs"
+    );
+    JobFault { code: "interrupted".to_owned(), message }
+}
+
 /// What becomes of a job whose session could not be asked.
 fn refused(error: &SessionError) -> Settlement {
-    let lasting = matches!(
-        error,
-        SessionError::NoSession(_) | SessionError::NoRole(_) | SessionError::Store(StoreError::Corrupt { .. })
-    );
-    if lasting {
+    if matches!(error, SessionError::NoSession(_) | SessionError::NoRole(_)) || error.is_lasting() {
         Settlement::Dead(JobFault { code: error.code().to_owned(), message: error.to_string() })
     } else {
         Settlement::PutBack(BUSY)
     }
 }
+
+#[cfg(test)]
+mod tests;

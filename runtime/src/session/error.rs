@@ -109,6 +109,12 @@ impl SessionError {
         }
     }
 
+    /// Whether it is in vain to try again, for what the store refused.
+    #[must_use]
+    pub fn is_lasting(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_lasting())
+    }
+
     /// A stable code.
     #[must_use]
     pub fn code(&self) -> &'static str {

@@ -52,6 +52,9 @@ pub enum JobRun {
     Here(JobEnd),
     /// Another process serves the session, and was told.
     Elsewhere,
+    /// The session took it, and left memory without saying what came of it: whoever goes on with the session goes on with
+    /// it.
+    Unknown,
 }
 
 /// A job as its session takes it.
@@ -97,8 +100,7 @@ impl Sessions {
     /// which is then reported. Dropping the future does not end the attempt.
     ///
     /// # Errors
-    /// When there is no such session, the store refuses, or the session could not be kept to the end; then it is not known
-    /// whether the job was answered, and it may be tried again.
+    /// When there is no such session, the store refuses, or the session is just leaving memory; it did not take the job then.
     pub async fn run_job(&self, job: &Job, token: &str, cancel: &CancellationToken) -> Result<JobRun, SessionError> {
         if self.0.served_elsewhere(&job.session, &job.id, token).await? {
             return Ok(JobRun::Elsewhere);
@@ -119,7 +121,7 @@ impl Sessions {
                     ended.await
                 }
             };
-            return outcome.map(JobRun::Here).map_err(|_| SessionError::Busy);
+            return Ok(outcome.map_or(JobRun::Unknown, JobRun::Here));
         }
         Err(SessionError::Busy)
     }

@@ -285,21 +285,13 @@ impl Deps {
             Err(error) => {
                 tracing::error!(session = %id, %error, "an unfinished reply cannot go on");
                 let mut hopeless = self.standing.hopeless.lock();
-                if is_hopeless(&error) && hopeless.len() < HOPELESS {
+                if error.is_lasting() && hopeless.len() < HOPELESS {
                     hopeless.insert(id);
                 }
             }
         }
         false
     }
-}
-
-/// Whether it is in vain to try again.
-fn is_hopeless(error: &SessionError) -> bool {
-    matches!(
-        error,
-        SessionError::Store(StoreError::Corrupt { .. } | StoreError::Newer { .. } | StoreError::Exhausted(_))
-    )
 }
 
 /// The time between two of so many sessions that are handed over. The last tenth of the time is left to those whose

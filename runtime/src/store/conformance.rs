@@ -28,7 +28,7 @@ pub(super) type Passing = Box<dyn Fn(u64) -> BoxFuture<'static, ()> + Send + Syn
 
 impl Subject {
     /// Lets time pass.
-    async fn pass(&self, ms: u64) {
+    pub(super) async fn pass(&self, ms: u64) {
         self.clock.fetch_add(ms, Ordering::SeqCst);
         if let Some(passing) = &self.passing {
             passing(ms).await;

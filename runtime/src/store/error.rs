@@ -136,6 +136,15 @@ impl StoreError {
         matches!(self, Self::Lost(_) | Self::Doubted(_) | Self::Moved { .. } | Self::Fenced { .. })
     }
 
+    /// Whether it is in vain to try again.
+    #[must_use]
+    pub fn is_lasting(&self) -> bool {
+        matches!(
+            self,
+            Self::Corrupt { .. } | Self::Newer { .. } | Self::Exhausted(_) | Self::Redis(RedisFault::Foreign { .. })
+        )
+    }
+
     /// A sequence that cannot count on.
     pub(super) fn exhausted(id: &SessionId) -> Self {
         Self::Exhausted(id.clone())
@@ -152,7 +161,7 @@ mod tests {
     use super::*;
 
     // Fails when somebody is told to restore a backup because a session moved or has no numbers left, when a remedy is one for
-    // another store, or a caller from outside is told what is in the store or whose it is.
+    // another store, when what no time mends is tried for ever, or a caller from outside is told what is in the store or whose it is.
     #[test]
     fn each_error_names_its_own_remedy() {
         let id = SessionId::random().unwrap();
@@ -170,6 +179,7 @@ mod tests {
         let damaged = StoreError::corrupt("what Redis holds of a session", "4711 is no number");
         assert!(damaged.to_string().contains("what Redis holds") && damaged.to_string().contains("from a backup"));
         let poisoned = StoreError::Poisoned("4711: no space on /secret".into());
+        assert!(damaged.is_lasting() && exhausted.is_lasting() && !poisoned.is_lasting());
         for error in [damaged, poisoned] {
             let told = error.outward();
             assert!(!told.contains("4711") && !told.contains("secret") && !told.contains("backup"), "{told}");

@@ -43,7 +43,7 @@ impl House {
         let run = self.sessions.run_job(job, "t", &cancel);
         match timeout(PATIENCE, run).await.expect("the job ends").unwrap() {
             JobRun::Here(end) => end,
-            JobRun::Elsewhere => panic!("there is nobody else"),
+            other => panic!("{other:?}"),
         }
     }
 }

@@ -127,6 +127,11 @@ impl Check<'_> {
             return record::decode_age(value).map(|_| None);
         }
         let (id, key) = Key::parse(table, key)?;
+        // A job may outlive its session.
+        if let Key::Job(job) = key {
+            self.checked.jobs = self.checked.jobs.saturating_add(1);
+            return Ok(Some(Stored::Job(super::jobs::decode(value, &id, &job)?)));
+        }
         let sum = self.sessions.entry(id.clone()).or_default();
         Ok(match key {
             Key::Created => {
@@ -172,10 +177,7 @@ impl Check<'_> {
                 sum.running = true;
                 None
             }
-            Key::Job(job) => {
-                self.checked.jobs = self.checked.jobs.saturating_add(1);
-                Some(Stored::Job(super::jobs::decode(value, &id, &job)?))
-            }
+            Key::Job(_) => None,
         })
     }
 

@@ -71,6 +71,39 @@ async fn time_counts_while_the_store_is_open() {
     store.close().await;
 }
 
+// Fails when a session's end deletes its jobs from the disk, where a restart misses them, or a check calls a healthy store
+// damaged for a job without a session.
+#[tokio::test]
+async fn jobs_outlive_their_session() {
+    use crate::store::jobs::{JobLimits, JobState, NewJob, Priority, Settlement};
+    let (directory, clock) = (tempfile::tempdir().unwrap(), clock());
+    let store = mortal(directory.path(), &clock);
+    let session = session(&store).await;
+    for name in ["a", "b"] {
+        let (session, id, text) = (session.clone(), name.to_owned(), "x".to_owned());
+        let new = NewJob { session, id, text, priority: Priority::High, expires_in: None, max_attempts: 2 };
+        store.jobs().add(new, JobLimits { all: 9, session: 9 }).await.unwrap();
+    }
+    clock.fetch_add(LIFETIME_MS, Ordering::SeqCst);
+    assert_eq!(store.expire().await.unwrap(), 1);
+    store.close().await;
+    drop(store);
+    let store = mortal(directory.path(), &clock);
+    assert!(!exists(&store, &session).await);
+    for (name, settlement, state) in
+        [("a", Settlement::Done, JobState::Done), ("b", Settlement::Cancelled, JobState::Cancelled)]
+    {
+        let job = store.jobs().take("t", LIFETIME).await.unwrap().expect(name);
+        store.jobs().settle(&job.claim("t"), settlement).await.unwrap();
+        assert_eq!(store.jobs().job(&session, name).await.unwrap().unwrap().state, state);
+    }
+    store.close().await;
+    drop(store);
+    let (mut told, source) = (Vec::new(), StoreSource::open(directory.path()).unwrap());
+    let checked = check(source, &mut |_| Ok(()), &mut |damage| told.push(damage.to_owned())).unwrap();
+    assert_eq!((checked.jobs, checked.sessions, told), (2, 0, Vec::new()));
+}
+
 // Fails when a process that is killed takes the store's age along: what it noted of sessions would lie in the future.
 #[tokio::test]
 async fn the_age_is_kept_with_what_is_written() {

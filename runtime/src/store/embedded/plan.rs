@@ -123,8 +123,8 @@ pub(super) fn touch(view: &View, id: &SessionId, at: Moment) -> Result<Changes, 
     Ok(changes)
 }
 
-/// Deletes a session that nobody has used for its lifetime, with everything of it. Says whether it does. One that no release
-/// has noted a use of counts as used now.
+/// Deletes a session that nobody has used for its lifetime, with everything of it but its jobs. Says whether it does. One that
+/// no release has noted a use of counts as used now.
 pub(super) fn end(view: &View, id: &SessionId, at: Moment) -> Result<(bool, Changes), StoreError> {
     let mut position = match view.position(id) {
         Ok(position) => position,
@@ -139,7 +139,7 @@ pub(super) fn end(view: &View, id: &SessionId, at: Moment) -> Result<(bool, Chan
         }
         return Ok((false, changes));
     }
-    for table in walk::TABLES {
+    for table in walk::OF_SESSION {
         for key in view.keys_of(table, id)? {
             changes.delete(table, key);
         }

@@ -10,6 +10,9 @@ use crate::store::StoreError;
 /// The tables in the order in which they are walked: what a session is comes before what it holds.
 pub(super) const TABLES: [Table; 5] = [Table::Sessions, Table::Log, Table::Inbox, Table::Running, Table::Jobs];
 
+/// Those whose records end with their session. A job outlives it: whoever posted it is told what became of it.
+pub(super) const OF_SESSION: [Table; 4] = [Table::Sessions, Table::Log, Table::Inbox, Table::Running];
+
 /// How far behind a place that cannot be read the walk goes on, in bytes of the key that it keeps: the next session
 /// whose id differs in its first four digits, then in fewer.
 const SKIPS: [usize; 4] = [6, 5, 4, 3];

@@ -1,5 +1,7 @@
 //! What [`Jobs`] promises, as one suite that every backend runs.
 
+mod losses;
+
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -31,6 +33,8 @@ pub(in crate::store) async fn all(subject: &Subject) {
     bounds_the_queue(subject).await;
     lists_dead_letters_in_pages(subject).await;
     forgets_what_ended(subject).await;
+    losses::keeps_jobs_of_a_session_that_ended(subject).await;
+    losses::leaves_what_may_be_under_way(subject).await;
     shares_the_queue_between_processes(subject).await;
 }
 
@@ -200,7 +204,9 @@ async fn tries_again_and_gives_up(subject: &Subject) {
     assert_eq!(take(subject, "t").await, None);
     let dead = jobs.dead(None, 9).await.unwrap();
     assert_eq!(dead.iter().map(|job| job.id.as_str()).collect::<Vec<_>>(), ["a"]);
-    assert_eq!(dead[0].text, new(&session, "a", Priority::Low).text, "it can be asked again");
+    assert_eq!(dead[0].text, "", "64 KiB each would fill a page");
+    let kept = jobs.job(&session, "a").await.unwrap().unwrap();
+    assert_eq!(kept.text, new(&session, "a", Priority::Low).text, "it can be asked again");
     assert_eq!(jobs.retry(&session, "b", ROOM).await.unwrap(), Retried::Unknown);
     let Retried::Queued(queued) = jobs.retry(&session, "a", ROOM).await.unwrap() else { panic!("it is dead") };
     assert_eq!((queued.state, queued.attempts, queued.error.clone()), (JobState::Queued, 0, None));
@@ -371,13 +377,15 @@ mod memory {
 
     use super::*;
     use crate::store::conformance::START_MS;
+    use crate::store::conformance::lifetimes::LIFETIME;
     use crate::store::neighbours::Neighbours;
-    use crate::store::{MemoryStore, Store, StoreClock};
+    use crate::store::{Lifetime, MemoryStore, Store, StoreClock};
 
     #[tokio::test]
     async fn conforms() {
         let clock = Arc::new(AtomicU64::new(START_MS));
-        let store = Arc::new(MemoryStore::with_clock(StoreClock::Manual(clock.clone())));
+        let store = MemoryStore::with_clock(StoreClock::Manual(clock.clone()));
+        let store = Arc::new(store.with_lifetime(Lifetime::of(LIFETIME)));
         let other: Arc<dyn Store> = Arc::new(store.beside(&Neighbours::new()));
         let subject = Subject { store, clock, other: Some(other), passing: None };
         all(&subject).await;

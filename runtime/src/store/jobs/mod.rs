@@ -64,7 +64,8 @@ pub trait Jobs: Send + Sync {
     /// A job, if it is known. One that is past its time and was not begun may still be shown as waiting.
     async fn job(&self, session: &SessionId, id: &str) -> Result<Option<Job>, StoreError>;
 
-    /// Takes what is to be tried now, under a lease of this token, which no other taker may have. First what lapsed.
+    /// Takes what is to be tried now, under a lease of this token, which no other taker may have. First what lapsed, which
+    /// counts its [interruptions](Job::interruptions).
     /// Jobs past their time that are met on the way expire. `None` when nothing is to be tried now.
     async fn take(&self, token: &str, lease: Duration) -> Result<Option<Job>, StoreError>;
 
@@ -80,7 +81,7 @@ pub trait Jobs: Send + Sync {
     /// Puts a dead letter back into the queue, with all its attempts before it.
     async fn retry(&self, session: &SessionId, id: &str, limits: JobLimits) -> Result<Retried, StoreError>;
 
-    /// Dead letters, oldest first, at most `limit`; behind the one that [`Job::place`] says.
+    /// Dead letters without their texts, oldest first, at most `limit`; behind the one that [`Job::place`] says.
     async fn dead(&self, behind: Option<&str>, limit: usize) -> Result<Vec<Job>, StoreError>;
 
     /// How many there are, and since when the oldest waits.

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::memory::millis;
 use super::{
     Added, DEAD_KEPT_MS, DEAD_LIMIT, Depth, ENDED_KEPT_MS, ENDED_LIMIT, Job, JobClaim, JobLimits, JobState, NewJob,
     Priority, Retried, SWEPT, Settlement, Waiting,
@@ -105,7 +106,6 @@ impl Queue {
         }
         self.arrivals = self.arrivals.saturating_add(1);
         let NewJob { session, id, text, priority, expires_in, max_attempts } = new;
-        let keeps_ms = expires_in.map(|keeps| u64::try_from(keeps.as_millis()).unwrap_or(u64::MAX));
         let job = Job {
             session,
             id,
@@ -113,10 +113,11 @@ impl Queue {
             priority,
             state: JobState::Queued,
             attempts: 0,
+            interruptions: 0,
             max_attempts,
             created_ms: now_ms,
             updated_ms: now_ms,
-            expires_ms: keeps_ms.map(|keeps| now_ms.saturating_add(keeps)),
+            expires_ms: expires_in.map(|keeps| now_ms.saturating_add(millis(keeps))),
             due_ms: now_ms.saturating_add(priority.patience_ms()),
             arrival: self.arrivals,
             not_before_ms: 0,
@@ -142,6 +143,8 @@ impl Queue {
             }
             if !lapsed {
                 (job.state, job.updated_ms) = (JobState::Running, now_ms);
+            } else if job.token.is_some() {
+                job.interruptions = job.interruptions.saturating_add(1);
             }
             (job.token, job.lease_ms) = (Some(token.to_owned()), Some(now_ms.saturating_add(lease_ms)));
             self.lines.entry(session.clone()).or_default().taken = Some(job.id.clone());
@@ -174,8 +177,16 @@ impl Queue {
 
     pub(in crate::store) fn settle(&mut self, claim: &JobClaim, how: Settlement, now_ms: u64) -> Option<Job> {
         let mut job = self.claimed(claim)?;
+        if let Settlement::PutBack(pause) = how
+            && job.interruptions > 0
+        {
+            (job.token, job.lease_ms) = (None, Some(now_ms.saturating_add(millis(pause))));
+            self.put(job.clone());
+            self.arrange(&job.session, now_ms);
+            return Some(job);
+        }
         self.lines.entry(job.session.clone()).or_default().taken = None;
-        let cancelling = job.cancelling;
+        job.interruptions = 0;
         let (state, pause) = match how {
             Settlement::Done => (JobState::Done, None),
             Settlement::Cancelled => (JobState::Cancelled, None),
@@ -194,16 +205,15 @@ impl Queue {
                 (if job.attempts == 0 { JobState::Queued } else { JobState::Retrying }, Some(pause))
             }
         };
-        if state == JobState::Done || (state.is_over() && !cancelling) {
+        if state == JobState::Done || (state.is_over() && !job.cancelling) {
             return Some(self.end(job, state, now_ms));
         }
-        if cancelling {
+        if job.cancelling {
             return Some(self.end(job, JobState::Cancelled, now_ms));
         }
-        let pause_ms = u64::try_from(pause.unwrap_or_default().as_millis()).unwrap_or(u64::MAX);
         (job.state, job.updated_ms) = (state, now_ms);
         (job.token, job.lease_ms) = (None, None);
-        job.not_before_ms = now_ms.saturating_add(pause_ms);
+        job.not_before_ms = now_ms.saturating_add(millis(pause.unwrap_or_default()));
         self.wait(job.clone(), now_ms);
         Some(job)
     }
@@ -246,7 +256,8 @@ impl Queue {
     pub(in crate::store) fn dead(&self, behind: Option<&str>, limit: usize) -> Vec<Job> {
         let behind = behind.unwrap_or_default().to_owned();
         let places = self.dead.range((std::ops::Bound::Excluded(behind), std::ops::Bound::Unbounded));
-        places.filter_map(|(_, key)| self.jobs.get(key).cloned()).take(limit).collect()
+        let textless = |job: &Job| Job { text: String::new(), ..job.clone() };
+        places.filter_map(|(_, key)| self.jobs.get(key).map(textless)).take(limit).collect()
     }
 
     pub(in crate::store) fn depth(&self) -> Depth {

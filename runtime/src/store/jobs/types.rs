@@ -144,6 +144,10 @@ pub struct Job {
     pub state: JobState,
     /// Attempts that ended with a failure.
     pub attempts: u32,
+    /// Takers since its last attempt ended that never said what came of it: while there are any, its session may be
+    /// answering it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub interruptions: u32,
     /// Attempts after which it is given up.
     pub max_attempts: u32,
     /// When it was posted, ms since the Unix epoch. With session and id, this tells it from all others.
@@ -252,7 +256,8 @@ pub enum Settlement {
     Failed(JobFault, Duration),
     /// An attempt failed, and another one would too: it is a dead letter.
     Dead(JobFault),
-    /// It was not tried: it waits again, for so long at least.
+    /// It was not tried: it waits again, for so long at least. One that an earlier taker may have begun stays running, and
+    /// cancelling if it was: its session alone knows.
     PutBack(Duration),
 }
 
@@ -272,6 +277,10 @@ impl fmt::Display for Waiting {
             Self::Session => "the session's queue",
         })
     }
+}
+
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 mod as_text {

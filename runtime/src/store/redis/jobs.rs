@@ -47,10 +47,14 @@ impl Words {
 
     /// A job: its JSON, and its text.
     fn job(&mut self) -> Result<Job, StoreError> {
+        let job = self.textless()?;
+        Ok(Job { text: self.next()?, ..job })
+    }
+
+    /// A job: its JSON alone.
+    fn textless(&mut self) -> Result<Job, StoreError> {
         let json: Vec<u8> = self.next()?;
-        let mut job: Job = serde_json::from_slice(&json).map_err(|error| damaged(&format!("a job: {error}")))?;
-        job.text = self.next()?;
-        Ok(job)
+        serde_json::from_slice(&json).map_err(|error| damaged(&format!("a job: {error}")))
     }
 
     fn waiting(&mut self) -> Result<Waiting, StoreError> {
@@ -107,6 +111,7 @@ impl Jobs for RedisStore {
             priority,
             state: JobState::Queued,
             attempts: 0,
+            interruptions: 0,
             max_attempts,
             created_ms: now_ms,
             updated_ms: now_ms,
@@ -196,7 +201,7 @@ impl Jobs for RedisStore {
         let mut words = self.looked(call).await?;
         let mut found = Vec::new();
         while words.rest.len() > 0 {
-            found.push(words.job()?);
+            found.push(words.textless()?);
         }
         Ok(found)
     }

@@ -3,6 +3,14 @@
 -- 6 the error as JSON, or ''. Answers held, the job and its text; or lost.
 local now, job, how = tonumber(ARGV[1]), claimed(ARGV[2], ARGV[3]), ARGV[4]
 if not job then return {'lost'} end
+-- An earlier taker may have begun it: it stays running, and nobody has it.
+if how == 'back' and job.interruptions then
+  job.token, job.lease_ms = nil, now + tonumber(ARGV[5])
+  save(job)
+  arrange(job.session, now)
+  return shown('held', job)
+end
+job.interruptions = nil
 redis.call('HDEL', TAKEN, job.session)
 if how == 'failed' or how == 'dead' then
   job.attempts = job.attempts + 1

@@ -31,6 +31,8 @@ for _ = 1, most do
     if not lapsed then
       enter(job, 'running')
       job.updated_ms = now
+    elseif job.token then
+      job.interruptions = (job.interruptions or 0) + 1
     end
     job.token, job.lease_ms = ARGV[2], now + tonumber(ARGV[3])
     redis.call('HSET', TAKEN, session, job.id)
