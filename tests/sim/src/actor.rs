@@ -60,8 +60,6 @@ struct Done {
 #[derive(Debug)]
 pub(crate) struct Actor {
     pub(crate) fence: u64,
-    /// The line of copies in which it knows the session.
-    pub(crate) line: u64,
     pub(crate) epoch: u32,
     /// The last committed sequence id.
     pub(crate) head: u64,
@@ -102,7 +100,6 @@ impl Actor {
         let client_seq = users.last().and_then(|entry| entry.client_seq).unwrap_or(0);
         let mut actor = Self {
             fence,
-            line: store.line,
             epoch: store.epoch(),
             head: store.head(),
             planned: store.head(),

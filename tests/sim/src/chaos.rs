@@ -4,14 +4,12 @@ use rolecall_wire::client::State;
 use rolecall_wire::close;
 use rolecall_wire::frame::ServerFrame;
 
-use crate::actor::Actor;
 use crate::connection::Down;
 use crate::count::Count;
 use crate::device::{Fate, Loss, Sent};
 use crate::odd;
 use crate::plan::{Fault, latency, network};
 use crate::property::Held;
-use crate::store::Knows;
 use crate::world::{Post, World};
 
 impl World {
@@ -259,13 +257,9 @@ impl World {
         }
     }
 
-    /// The store loses its tail. It knows, only a client can prove it, or the line of copies alone tells that it may be so.
+    /// The store loses its tail. It knows, or only a client can prove it.
     fn lose_tail(&mut self) {
-        let doubts = self.chance.one_in(2);
-        let few = self.chance.place(6) + 1;
-        // Mostly with the last claim, if it is not long ago: then an earlier owner finds its own again.
-        let whole = doubts && self.chance.one_in(2) && self.store.since_the_last_claim() < 12;
-        let records = if whole { self.store.since_the_last_claim() } else { few };
+        let records = self.chance.place(6) + 1;
         let kept = self.store.head_without(records);
         if self.store.records() == 0 || self.store.unproven {
             return;
@@ -276,18 +270,8 @@ impl World {
             None => false,
         };
         let silent = provable && self.chance.one_in(2);
-        // An epoch that is lost with its number may begin again: see the architecture's note on two failovers in a row.
-        let knows = match () {
-            () if doubts && !self.store.began_in(records) => Knows::Doubts,
-            () if silent => Knows::Nobody,
-            () => Knows::Itself,
-        };
-        self.counts.add(match knows {
-            Knows::Doubts => Count::LostDoubted,
-            Knows::Nobody => Count::LostSilent,
-            Knows::Itself => Count::LostTold,
-        });
-        self.store.lose(records, knows);
+        self.counts.add(if silent { Count::LostSilent } else { Count::LostTold });
+        self.store.lose(records, !silent);
         let attached = self.attachments.len() as u64;
         for device in &mut self.devices {
             let seen = device.last.max(device.told) > kept;
@@ -297,13 +281,7 @@ impl World {
             }
         }
         for node in 0..self.nodes.len() {
-            // One that finds its own fence and head does not notice anything.
-            let own = |actor: &Actor| (actor.fence, actor.head) == (self.store.fence, self.store.head());
-            let unaware =
-                knows == Knows::Doubts && self.nodes.get(node).is_some_and(|node| node.actor.as_ref().is_some_and(own));
-            if !unaware {
-                self.end_actor(node, close::TRY_LATER);
-            }
+            self.end_actor(node, close::TRY_LATER);
         }
     }
 

@@ -41,7 +41,7 @@ impl World {
         let Some(actor) = self.nodes.get_mut(index).and_then(|node| node.actor.as_mut()) else { return Ok(()) };
         let Some(committing) = &mut actor.committing else { return Ok(()) };
         committing.apply_at = None;
-        let Some(new) = self.store.commit(actor.fence, actor.head, actor.line, &committing.step.drafts) else {
+        let Some(new) = self.store.commit(actor.fence, actor.head, &committing.step.drafts) else {
             committing.fails = true;
             self.counts.add(Count::CommitFenced);
             return Ok(());

@@ -68,8 +68,6 @@ counts! {
     CommitFenced = "commits of a stale owner refused",
     LostTold = "fault: tail lost, store knows",
     LostSilent = "fault: tail lost, store does not know",
-    LostDoubted = "fault: tail lost with claims, store only doubts",
-    Gap = "epochs begun behind a gap",
     LogDropped = "fault: old messages dropped",
     WallClock = "fault: wall clock jumped",
     Moved = "moved to another connection",

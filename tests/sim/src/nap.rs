@@ -64,8 +64,7 @@ impl World {
             return;
         }
         let same = (actor.fence, actor.head, actor.epoch) == (self.store.fence, self.store.head(), self.store.epoch());
-        let known = actor.line == self.store.line;
-        if !same || !known || self.now < self.store.down_until {
+        if !same || self.now < self.store.down_until {
             self.counts.add(Count::NotWoken);
             return self.end_actor(index, close::TRY_LATER);
         }

@@ -111,8 +111,6 @@ impl World {
             return self.refuse(at, 503, close::TRY_LATER);
         }
         let hello = connection.hello.clone();
-        // Whoever lets a client in has read the session first.
-        self.leave_a_gap();
         match self.store.place(&hello) {
             Place::Here => {}
             Place::Forked(_) => return self.refuse(at, 410, close::SESSION_GONE),
@@ -159,13 +157,6 @@ impl World {
         }
     }
 
-    /// Begins an epoch behind what may be lost, where the store went over to a copy since the session was read last.
-    fn leave_a_gap(&mut self) {
-        if self.store.leave_a_gap() {
-            self.counts.add(Count::Gap);
-        }
-    }
-
     /// The node's actor, loaded if another node or none owns the session.
     pub(crate) fn own(&mut self, node: usize) {
         let current = self.nodes.get(node).and_then(|node| node.actor.as_ref());
@@ -173,12 +164,10 @@ impl World {
             self.wake(node);
         }
         let current = self.nodes.get(node).and_then(|node| node.actor.as_ref());
-        if current.is_some_and(|actor| actor.fence == self.store.fence && actor.line == self.store.line) {
+        if current.is_some_and(|actor| actor.fence == self.store.fence) {
             return;
         }
-        let doubted = current.is_some_and(|actor| actor.fence == self.store.fence);
-        self.end_actor(node, if doubted { close::TRY_LATER } else { close::REPLACED });
-        self.leave_a_gap();
+        self.end_actor(node, close::REPLACED);
         let latency = 1 + self.latency();
         for (index, other) in self.nodes.iter_mut().enumerate() {
             if index != node && other.actor.is_some() {

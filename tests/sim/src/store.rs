@@ -54,26 +54,6 @@ enum Record {
         epoch: u32,
         first: u64,
     },
-    /// A node became the owner.
-    Claim {
-        fence: u64,
-        node: usize,
-    },
-}
-
-/// So many numbers are left out where nobody knows what was lost: more than can be. A client that has some of it finds its place
-/// among them.
-pub(crate) const GAP: u64 = 1_000_000;
-
-/// What is known of a loss.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Knows {
-    /// The store knows of it, and begins an epoch at once.
-    Itself,
-    /// Nobody does until a client proves it.
-    Nobody,
-    /// The data is in another line of copies, so that there may be one.
-    Doubts,
 }
 
 /// Where a client stands that wants to attach.
@@ -98,14 +78,8 @@ pub(crate) struct Store {
     head: u64,
     /// The newest epoch there ever was, which a store that knows of its loss goes beyond.
     newest: u32,
-    /// Of the last claim; writes of others are refused. A tail that is lost may take claims along: then the one before counts again.
+    /// Counts owners; writes of earlier ones are refused.
     pub(crate) fence: u64,
-    /// Counts claims, those that were lost too: none is like another.
-    claims: u64,
-    /// The line of copies that the data is in.
-    pub(crate) line: u64,
-    /// The one in which nothing is doubted.
-    known_in: u64,
     /// The node that owns the session.
     pub(crate) owner: Option<usize>,
     pub(crate) down_until: u64,
@@ -130,9 +104,6 @@ impl Store {
             head: 0,
             newest: 1,
             fence: 0,
-            claims: 0,
-            line: 0,
-            known_in: 0,
             owner: None,
             down_until: 0,
             latest: None,
@@ -172,20 +143,14 @@ impl Store {
 
     /// Makes another node the owner.
     pub(crate) fn claim(&mut self, node: usize) -> u64 {
-        self.claims += 1;
-        self.fence = self.claims;
+        self.fence += 1;
         self.owner = Some(node);
-        self.journal.push(Record::Claim { fence: self.fence, node });
         self.fence
     }
 
-    /// Commits, if the writer is the owner, knows the head, and knows both in this line of copies: in another one they may be
-    /// what they were before a claim that was lost. What is committed is returned.
-    pub(crate) fn commit(&mut self, fence: u64, head: u64, line: u64, drafts: &[Draft]) -> Option<Vec<Entry>> {
+    /// Commits, if the writer is the owner and knows the head. What is committed is returned.
+    pub(crate) fn commit(&mut self, fence: u64, head: u64, drafts: &[Draft]) -> Option<Vec<Entry>> {
         if fence != self.fence || head != self.head {
-            return None;
-        }
-        if line != self.line {
             return None;
         }
         let mut entries = Vec::with_capacity(drafts.len());
@@ -253,44 +218,17 @@ impl Store {
         self.unproven = false;
     }
 
-    /// Who reads the session in another line of copies than it was written in begins an epoch behind all that may be lost. Says
-    /// whether that was so.
-    pub(crate) fn leave_a_gap(&mut self) -> bool {
-        if self.known_in == self.line {
-            return false;
-        }
-        self.known_in = self.line;
-        self.head += GAP;
-        self.begin(self.epoch.saturating_add(1));
-        true
-    }
-
-    /// How many records there are from the last claim on.
-    pub(crate) fn since_the_last_claim(&self) -> usize {
-        let place = self.journal.iter().rposition(|record| matches!(record, Record::Claim { .. }));
-        self.journal.len().saturating_sub(place.unwrap_or(0))
-    }
-
-    /// Whether an epoch began in the last records.
-    pub(crate) fn began_in(&self, records: usize) -> bool {
-        self.journal.iter().rev().take(records).any(|record| matches!(record, Record::Epoch { .. }))
-    }
-
     /// Loses the last records. A store that knows begins a new epoch at once.
-    pub(crate) fn lose(&mut self, records: usize, knows: Knows) {
+    pub(crate) fn lose(&mut self, records: usize, knows: bool) {
         let kept = self.journal.len().saturating_sub(records);
         let lost = self.journal.split_off(kept);
         self.lost
             .extend(lost.into_iter().filter_map(|r| if let Record::Entry(entry) = r { Some(entry) } else { None }));
         self.refold();
-        if knows == Knows::Doubts {
-            self.line += 1;
-            return;
-        }
         // Whoever owned it finds another head, or no lease.
-        self.claims += 1;
-        (self.fence, self.owner) = (self.claims, None);
-        if knows == Knows::Itself {
+        self.fence += 1;
+        self.owner = None;
+        if knows {
             self.begin(self.newest.saturating_add(1));
         } else {
             self.unproven = true;
@@ -306,15 +244,10 @@ impl Store {
     fn refold(&mut self) {
         self.epoch = 1;
         self.forks.clear();
-        (self.fence, self.owner) = (0, None);
         for record in &self.journal {
-            match record {
-                Record::Entry(_) => {}
-                Record::Epoch { epoch, first } => {
-                    self.epoch = *epoch;
-                    self.forks.push((*epoch, *first));
-                }
-                Record::Claim { fence, node } => (self.fence, self.owner) = (*fence, Some(*node)),
+            if let Record::Epoch { epoch, first } = record {
+                self.epoch = *epoch;
+                self.forks.push((*epoch, *first));
             }
         }
         self.head = self.journal.iter().fold(0, fold_head);
@@ -336,7 +269,6 @@ fn fold_head(head: u64, record: &Record) -> u64 {
     match record {
         Record::Entry(entry) => entry.message.seq,
         Record::Epoch { first, .. } => head.max(first.saturating_sub(1)),
-        Record::Claim { .. } => head,
     }
 }
 

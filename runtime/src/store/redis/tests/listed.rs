@@ -57,8 +57,7 @@ async fn a_listing_that_a_failover_lost_is_made_again() {
     store.claim(&adopted.id, Some(heir.node()), second).await.unwrap();
     store.renew(true).await.unwrap();
     let listings = [&begun, &adopted].map(|new| (store.keys.running_of(&new.id), new.id.clone()));
-    nodes.servers[4].ask::<()>(&["CLUSTER", "FAILOVER"]).await;
-    nodes.until(4, &["INFO", "replication"], |info| info.contains("role:master")).await;
+    nodes.fail_over(4).await;
     // What a copy that was behind would not have.
     for (key, id) in &listings {
         until_listed(&nodes, 4, (key, id), |mark| mark.is_some()).await;
@@ -117,8 +116,7 @@ async fn a_bad_part_keeps_no_other_from_being_listed_again() {
         let begin = Commit { fence: Some(fence), running: Some(true), ..Commit::default() };
         store.commit(&new.id, 1, begin).await.unwrap();
     }
-    nodes.servers[4].ask::<()>(&["CLUSTER", "FAILOVER"]).await;
-    nodes.until(4, &["INFO", "replication"], |info| info.contains("role:master")).await;
+    nodes.fail_over(4).await;
     let (good, bad) = ((part_of(&good), good.id), (part_of(&bad), bad.id));
     for (key, id) in [&good, &bad] {
         until_listed(&nodes, 4, (key, id), |mark| mark.is_some()).await;

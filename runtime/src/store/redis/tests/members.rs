@@ -1,6 +1,6 @@
 //! A cluster of a test's own.
 
-use super::server::free_port;
+use super::server::{PATIENCE, free_port};
 use super::*;
 use crate::store::redis::slots::{SLOTS, slot};
 
@@ -70,6 +70,21 @@ impl Nodes {
     /// Waits until a node answers something.
     pub(super) async fn until(&self, node: usize, words: &[&str], fits: impl Fn(&str) -> bool) {
         self.servers[node].until(words, fits).await;
+    }
+
+    /// Lets a replica take over. Redis gives an attempt up after some seconds, without a word.
+    pub(super) async fn fail_over(&self, replica: usize) {
+        for _ in 0..10 {
+            let _refused = self.servers[replica].try_ask::<()>(&["CLUSTER", "FAILOVER"]).await;
+            for _ in 0..60 {
+                let info: String = self.servers[replica].ask(&["INFO", "replication"]).await;
+                if info.contains("role:master") {
+                    return;
+                }
+                tokio::time::sleep(PATIENCE / 600).await;
+            }
+        }
+        panic!("the replica {replica} does not take over");
     }
 
     async fn agree(&self, fits: impl Fn(&str, usize) -> bool) {

@@ -116,17 +116,26 @@ impl Server {
         command.query_async(&mut self.connection().await).await
     }
 
-    /// Waits until it answers as it should.
+    /// Waits until it answers as it should. Who replaces a server cuts its connections.
     pub(super) async fn until(&self, words: &[&str], fits: impl Fn(&str) -> bool) {
-        let mut answer = String::new();
+        let client = redis::Client::open(self.url()).unwrap();
+        let mut told = String::new();
         for _ in 0..600 {
-            answer = self.ask::<String>(words).await;
-            if fits(&answer) {
-                return;
-            }
+            let answer = async {
+                let mut connection = client.get_multiplexed_async_connection().await?;
+                let mut command = redis::Cmd::new();
+                words.iter().for_each(|word| drop(command.arg(*word)));
+                command.query_async::<String>(&mut connection).await
+            };
+            told = match answer.await {
+                Ok(answer) if fits(&answer) => return,
+                Ok(answer) => answer,
+                Err(error) if error.is_io_error() => error.to_string(),
+                Err(error) => panic!("{words:?}: {error}"),
+            };
             tokio::time::sleep(PATIENCE / 600).await;
         }
-        panic!("the server on port {} never answers {words:?} as it should: {answer}", self.port);
+        panic!("the server on port {} never answers {words:?} as it should: {told}", self.port);
     }
 
     /// Kills it as `kill -9` does, and waits for its end.
