@@ -20,6 +20,14 @@ pub(super) struct Server {
     child: Option<Child>,
 }
 
+fn command(words: &[&str]) -> redis::Cmd {
+    let mut command = redis::Cmd::new();
+    for word in words {
+        command.arg(*word);
+    }
+    command
+}
+
 impl Server {
     /// Starts a server that has every write on its disk before it answers.
     pub(super) async fn start() -> Self {
@@ -109,11 +117,7 @@ impl Server {
 
     /// Sends a command that may be refused.
     pub(super) async fn try_ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> redis::RedisResult<T> {
-        let mut command = redis::Cmd::new();
-        for word in words {
-            command.arg(*word);
-        }
-        command.query_async(&mut self.connection().await).await
+        command(words).query_async(&mut self.connection().await).await
     }
 
     /// Waits until it answers as it should. Who replaces a server cuts its connections.
@@ -123,9 +127,7 @@ impl Server {
         for _ in 0..600 {
             let answer = async {
                 let mut connection = client.get_multiplexed_async_connection().await?;
-                let mut command = redis::Cmd::new();
-                words.iter().for_each(|word| drop(command.arg(*word)));
-                command.query_async::<String>(&mut connection).await
+                command(words).query_async::<String>(&mut connection).await
             };
             told = match answer.await {
                 Ok(answer) if fits(&answer) => return,
