@@ -202,8 +202,10 @@ async fn replies_survive_the_move_of_their_slots() -> Result<()> {
     }
     for (number, (person, _, id, _)) in talks.iter_mut().enumerate() {
         ends_once(person, server, id).await?;
+        // Where the connection is let go once more, the reply is made all the same.
         let mut socket = person.attach().await?;
-        person.ask(&mut socket, &story(200 + number)).await?;
+        let next = person.say(&mut socket, &story(200 + number)).await?;
+        ends_once(person, server, &next).await?;
     }
     Ok(())
 }
