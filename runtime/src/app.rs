@@ -159,7 +159,7 @@ impl App {
         findings.extend(contracts.try_policies(&plugins).await);
         findings.extend(contracts.list().iter().filter_map(|contract| models.missing_route(contract)));
         let store = open_store(&config).await?;
-        let forwarder = Forwarder::new(Arc::clone(&store), &config, metrics.clone())?;
+        let forwarder = Forwarder::new(Arc::clone(&store), &config, metrics.clone(), shutdown.signal())?;
         let tokens = open_tokens(&config)?;
         let (traces, writer) = Traces::below(&config.data);
         shutdown.spawn(writer.run(shutdown.signal()));

@@ -199,3 +199,29 @@ async fn a_server_that_stands_still_is_left() -> Result<()> {
     ensure!(status == 200 && batch["frames"][0]["type"] == "welcome", "{status} {batch}");
     cluster.check_logs()
 }
+
+// Fails when a server that stops waits for the answers of polls that it has passed on, which takes longer than it has: it
+// would end with an error; or when the connection, whose server goes on, is lost by that.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_stops_waits_for_no_other() -> Result<()> {
+    let upstream = Upstream::loopback().await?;
+    let mut cluster = cluster(&upstream, &[]).await?;
+    let nodes = addresses(&cluster)?;
+    let session = api::create(nodes[1], "storyteller").await?;
+    let id = open(nodes[0], &session, 0).await?;
+    let poll = format!("/v1/session/poll?connection={id}&wait_ms=25000");
+    let brief = poll.replace("25000", "100");
+    while !call(nodes[1], "GET", &brief, &session.token, None).await?.1["frames"].as_array().is_none_or(Vec::is_empty) {
+    }
+    let stopping = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        cluster.node_mut(1)?.stop().await
+    };
+    let (waited, stopped) = tokio::join!(call(nodes[1], "GET", &poll, &session.token, None), stopping);
+    stopped?;
+    let (status, answer) = waited?;
+    ensure!(status == 502 && answer["error"]["code"] == "server_unreachable", "{status} {answer}");
+    let (status, answer) = call(nodes[2], "GET", &brief, &session.token, None).await?;
+    ensure!(status == 200, "{status} {answer}");
+    cluster.check_logs()
+}

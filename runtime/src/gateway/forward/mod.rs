@@ -54,6 +54,8 @@ struct Inner {
     key: ContactKey,
     metrics: Metrics,
     known: Mutex<HashMap<Node, (Instant, Whereabouts)>>,
+    /// This process stops: it waits for no other one any more.
+    stop: CancellationToken,
 }
 
 /// In the extensions of a request that another server has passed on, which was proved.
@@ -61,11 +63,16 @@ struct Inner {
 pub(crate) struct PassedOn;
 
 impl Forwarder {
-    /// That of a process with these settings.
+    /// That of a process with these settings, until it stops.
     ///
     /// # Errors
     /// When the HTTP client cannot be built, as with a `node-ca` that is no certificate, or there is no randomness.
-    pub fn new(store: Arc<dyn Store>, config: &Config, metrics: Metrics) -> Result<Self, ForwardError> {
+    pub fn new(
+        store: Arc<dyn Store>,
+        config: &Config,
+        metrics: Metrics,
+        stop: CancellationToken,
+    ) -> Result<Self, ForwardError> {
         let key = ContactKey::random()?;
         let url = store.nodes().and_then(|_| config.advertised_url());
         let contact = url.map(|url| Contact { url, key: key.clone() });
@@ -76,7 +83,7 @@ impl Forwarder {
             );
         }
         let http = send::client(config)?;
-        Ok(Self(Arc::new(Inner { store, http, contact, key, metrics, known: Mutex::default() })))
+        Ok(Self(Arc::new(Inner { store, http, contact, key, metrics, known: Mutex::default(), stop })))
     }
 
     /// Tells the others where this process is, for as long as a lease lasts.

@@ -61,12 +61,18 @@ pub(super) fn client(config: &Config) -> Result<Client, ForwardError> {
 
 impl Forwarder {
     /// Passes a request on, and gives the other server's answer. Takes no longer than the request's patience, and, should the
-    /// other server die or stand still, little longer than its lease. Cancel-safe: who waits no longer ends it there too.
+    /// other server die or stand still, little longer than its lease; when this server stops, it ends at once. Cancel-safe: who
+    /// waits no longer ends it there too.
     ///
     /// # Errors
     /// See [`ForwardError`]. Whether the request was taken in is not known then; all that are passed on may be repeated.
     pub(crate) async fn pass_on(&self, to: &Node, onward: Onward) -> Result<Response, ForwardError> {
-        let outcome = self.try_to(to, onward).await;
+        let outcome = tokio::select! {
+            biased;
+            outcome = self.try_to(to, onward) => outcome,
+            // A poll waits for longer than a server has for its end.
+            () = self.0.stop.cancelled() => Err(ForwardError::Unreachable),
+        };
         self.0.metrics.forwarded(outcome.as_ref().map_or_else(ForwardError::code, |_| "answered"));
         if let Err(error @ (ForwardError::Stranger | ForwardError::Untold)) = &outcome {
             tracing::warn!(node = %to, %error, "a request cannot be passed on; is that server's node-url right?");
