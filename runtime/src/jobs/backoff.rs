@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::model::dice::Dice;
+
 /// The longest wait before the second attempt; it doubles.
 const FIRST: Duration = Duration::from_secs(1);
 /// The longest wait of our own.
@@ -13,13 +15,9 @@ const EACH: Duration = Duration::from_millis(50);
 /// The longest pause of a job that finds no room.
 const CROWDED: Duration = Duration::from_secs(10);
 
-/// How long to wait after so many attempts: anything up to a bound that doubles (full jitter), so that jobs which failed
-/// together do not come back together. What whoever refused asked for comes before it. `draw` is a random number.
-pub(super) fn backoff(attempts: u32, asked: Option<Duration>, draw: u64) -> Duration {
-    let bound = FIRST.saturating_mul(1 << attempts.saturating_sub(1).min(16)).min(LONGEST);
-    let bound_ms = u64::try_from(bound.as_millis()).unwrap_or(u64::MAX);
-    let jitter_ms = (u128::from(draw) * u128::from(bound_ms.saturating_add(1))) >> 64;
-    asked.unwrap_or_default().min(ASKED).saturating_add(Duration::from_millis(u64::try_from(jitter_ms).unwrap_or(0)))
+/// How long to wait after so many attempts: what whoever refused asked for, and then as the dice say.
+pub(super) fn backoff(attempts: u32, asked: Option<Duration>, dice: &mut Dice) -> Duration {
+    asked.unwrap_or_default().min(ASKED).saturating_add(dice.backoff(attempts, FIRST, LONGEST))
 }
 
 /// How long a job waits that found no room with its model, after so many in a row that found none: many are not to be taken
@@ -53,17 +51,18 @@ mod tests {
     // Fails when waits do not grow, have no end, are all alike, or a server that asks for time is not given it.
     #[test]
     fn waits_are_spread_below_a_bound_that_doubles() {
+        let mut dice = Dice::new(1);
         for (attempts, bound_ms) in
             [(1, 1_000), (2, 2_000), (4, 8_000), (9, 256_000), (10, 300_000), (u32::MAX, 300_000)]
         {
-            let wait = |draw| backoff(attempts, None, draw).as_millis();
-            assert_eq!((wait(0), wait(u64::MAX)), (0, bound_ms));
-            assert_eq!(wait(u64::MAX / 2), bound_ms / 2);
+            let waits: Vec<u128> = (0..1_000).map(|_| backoff(attempts, None, &mut dice).as_millis()).collect();
+            let (least, most) = (waits.iter().min().unwrap(), waits.iter().max().unwrap());
+            assert!(*least < bound_ms / 20 && (bound_ms * 19 / 20..=bound_ms).contains(most), "{least} to {most}");
         }
-        let asked = Some(Duration::from_secs(30));
-        assert_eq!(backoff(1, asked, 0), Duration::from_secs(30));
-        assert_eq!(backoff(1, asked, u64::MAX), Duration::from_secs(31));
-        assert_eq!(backoff(1, Some(Duration::from_secs(86_400)), 0), ASKED);
+        for (asked, least) in [(30, Duration::from_secs(30)), (86_400, ASKED)] {
+            let wait = backoff(1, Some(Duration::from_secs(asked)), &mut dice);
+            assert!((least..=least + FIRST).contains(&wait), "{wait:?}");
+        }
     }
 
     // Fails when many jobs of a model without room are taken and put back all the time, or a few sleep long.

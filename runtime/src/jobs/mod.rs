@@ -25,6 +25,7 @@ use crate::contracts::Contracts;
 use crate::enforce;
 use crate::ids::SessionId;
 use crate::model::Models;
+use crate::model::dice::{self, Dice};
 use crate::session::{SessionError, Sessions};
 use crate::shutdown::Shutdown;
 use crate::store::jobs::{Added, Job, JobLimits, NewJob, Retried, Waiting};
@@ -72,6 +73,8 @@ struct Inner {
     places: Arc<Semaphore>,
     /// Jobs of each role, one after the other, that found no room with their model.
     crowded: Mutex<HashMap<String, u32>>,
+    /// For waits.
+    dice: Mutex<Dice>,
     /// Something may be due.
     due: Notify,
     /// What runs here, to be cancelled at once.
@@ -145,6 +148,7 @@ impl JobQueue {
             settings,
             places,
             crowded: Mutex::default(),
+            dice: Mutex::new(Dice::new(dice::seed())),
             due: Notify::new(),
             running: Mutex::default(),
         }))

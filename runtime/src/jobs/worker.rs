@@ -85,7 +85,13 @@ impl Inner {
 
     async fn next(&self) -> Result<Option<(Job, String)>, StoreError> {
         self.parts.store.healthy()?;
-        let Ok(token) = random_digits() else { return Ok(None) };
+        let token = match random_digits() {
+            Ok(token) => token,
+            Err(error) => {
+                tracing::error!(%error, "no job can be taken: the system gives no randomness");
+                return Ok(None);
+            }
+        };
         Ok(self.parts.store.jobs().take(&token, self.lease()).await?.map(|job| (job, token)))
     }
 
@@ -94,8 +100,14 @@ impl Inner {
         let Some(mut handed) = self.parts.sessions.handed_jobs() else { return };
         while let Some(claim) = handed.recv().await {
             let JobClaim { session, id, token } = &claim;
-            let found = self.parts.store.jobs().job(session, id).await;
-            let Ok(Some(job)) = found else { continue };
+            let job = match self.parts.store.jobs().job(session, id).await {
+                Ok(Some(job)) => job,
+                Ok(None) => continue,
+                Err(error) => {
+                    tracing::debug!(%error, job = id, "a job that was handed over waits for its lease to end");
+                    continue;
+                }
+            };
             if job.state != JobState::Running || job.token.as_deref() != Some(token) {
                 continue;
             }
@@ -199,8 +211,7 @@ impl Inner {
                 // It was not asked.
                 "model_busy" => Settlement::PutBack(retry_after.unwrap_or(BUSY)),
                 passing if may_pass(passing) => {
-                    let draw = getrandom::u64().unwrap_or_else(|_| clock::unix_ms());
-                    let pause = backoff(job.attempts.saturating_add(1), retry_after, draw);
+                    let pause = backoff(job.attempts.saturating_add(1), retry_after, &mut self.dice.lock());
                     Settlement::Failed(JobFault { code, message }, pause)
                 }
                 _ => Settlement::Dead(JobFault { code, message }),

@@ -6,7 +6,7 @@
 //! or a model's stream, cancels the request behind it.
 
 mod call;
-mod dice;
+pub(crate) mod dice;
 mod error;
 mod health;
 mod openai;

@@ -57,14 +57,8 @@ impl Retries {
     /// that calls which failed together do not come back together. What the server asked for comes on
     /// top; `None` when that is longer than anybody waits.
     pub(super) fn wait(&self, limits: &CallLimits, tries: u32, error: &ModelError) -> Option<Duration> {
-        let bound = limits.backoff.saturating_mul(1 << tries.saturating_sub(1).min(16)).min(MAX_WAIT);
         let asked = error.retry_after().unwrap_or_default();
-        (asked <= MAX_WAIT).then(|| asked + self.up_to(bound))
-    }
-
-    fn up_to(&self, bound: Duration) -> Duration {
-        let micros = u64::try_from(bound.as_micros()).unwrap_or(u64::MAX - 1);
-        Duration::from_micros(self.state.lock().dice.below(micros + 1))
+        (asked <= MAX_WAIT).then(|| asked + self.state.lock().dice.backoff(tries, limits.backoff, MAX_WAIT))
     }
 }
 

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::call::CallLimits;
+use super::dice::seed;
 use super::health::Health;
 use super::places::{Places, Rations};
 use super::retries::Retries;
 use super::{Model, ModelError};
-use crate::clock;
 use crate::telemetry::Metrics;
 
 /// One model that turns are answered by, shared by all of them.
@@ -54,9 +54,4 @@ impl Upstream {
     pub(super) fn next(&self, error: &ModelError) -> Option<&Arc<Self>> {
         self.fallback.as_ref().filter(|_| error.retryable())
     }
-}
-
-/// Differs between processes, so that those that fail together do not come back together.
-fn seed() -> u64 {
-    getrandom::u64().unwrap_or_else(|_| clock::unix_ms())
 }
