@@ -105,27 +105,8 @@ impl Queue {
             return Added::Full(full);
         }
         self.arrivals = self.arrivals.saturating_add(1);
-        let NewJob { session, id, text, priority, expires_in, max_attempts } = new;
-        let job = Job {
-            session,
-            id,
-            text,
-            priority,
-            state: JobState::Queued,
-            attempts: 0,
-            interruptions: 0,
-            max_attempts,
-            created_ms: now_ms,
-            updated_ms: now_ms,
-            expires_ms: expires_in.map(|keeps| now_ms.saturating_add(millis(keeps))),
-            due_ms: now_ms.saturating_add(priority.patience_ms()),
-            arrival: self.arrivals,
-            not_before_ms: 0,
-            cancelling: false,
-            token: None,
-            lease_ms: None,
-            error: None,
-        };
+        let due_ms = now_ms.saturating_add(new.priority.patience_ms());
+        let job = Job { due_ms, arrival: self.arrivals, ..new.queued(now_ms) };
         self.wait(job.clone(), now_ms);
         Added::Fresh(job)
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::memory::millis;
 use crate::ids::SessionId;
 
 /// How urgent a job is.
@@ -125,6 +126,33 @@ pub struct NewJob {
     pub expires_in: Option<Duration>,
     /// Attempts after which it is given up, from 1.
     pub max_attempts: u32,
+}
+
+impl NewJob {
+    /// As it is kept, before it has its place among the others.
+    pub(in crate::store) fn queued(self, now_ms: u64) -> Job {
+        let Self { session, id, text, priority, expires_in, max_attempts } = self;
+        Job {
+            session,
+            id,
+            text,
+            priority,
+            state: JobState::Queued,
+            attempts: 0,
+            interruptions: 0,
+            max_attempts,
+            created_ms: now_ms,
+            updated_ms: now_ms,
+            expires_ms: expires_in.map(|keeps| now_ms.saturating_add(millis(keeps))),
+            due_ms: 0,
+            arrival: 0,
+            not_before_ms: 0,
+            cancelling: false,
+            token: None,
+            lease_ms: None,
+            error: None,
+        }
+    }
 }
 
 /// A job as it is kept.

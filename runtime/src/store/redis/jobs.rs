@@ -18,8 +18,8 @@ use crate::ids::SessionId;
 use crate::store::StoreError;
 use crate::store::jobs::memory::millis;
 use crate::store::jobs::{
-    Added, DEAD_KEPT_MS, DEAD_LIMIT, Depth, ENDED_KEPT_MS, ENDED_LIMIT, Job, JobClaim, JobFault, JobLimits, JobState,
-    Jobs, NewJob, Priority, Retried, SWEPT, Settlement, Waiting,
+    Added, DEAD_KEPT_MS, DEAD_LIMIT, Depth, ENDED_KEPT_MS, ENDED_LIMIT, Job, JobClaim, JobFault, JobLimits, Jobs,
+    NewJob, Priority, Retried, SWEPT, Settlement, Waiting,
 };
 
 /// A script's answer: a word, and what belongs to it.
@@ -103,27 +103,9 @@ impl RedisStore {
 impl Jobs for RedisStore {
     async fn add(&self, new: NewJob, limits: JobLimits) -> Result<Added, StoreError> {
         let now_ms = self.clock.now_ms();
-        let NewJob { session, id, text, priority, expires_in, max_attempts } = new;
-        let job = Job {
-            session,
-            id,
-            text: String::new(),
-            priority,
-            state: JobState::Queued,
-            attempts: 0,
-            interruptions: 0,
-            max_attempts,
-            created_ms: now_ms,
-            updated_ms: now_ms,
-            expires_ms: expires_in.map(|keeps| now_ms.saturating_add(millis(keeps))),
-            due_ms: 0,
-            arrival: 0,
-            not_before_ms: 0,
-            cancelling: false,
-            token: None,
-            lease_ms: None,
-            error: None,
-        };
+        // The text has a key of its own.
+        let mut job = new.queued(now_ms);
+        let text = std::mem::take(&mut job.text);
         let json = serde_json::to_vec(&job).map_err(|error| damaged(&error.to_string()))?;
         let call = Call::of(&jobs::ADD, self.keys.jobs())
             .number(now_ms)
