@@ -80,7 +80,7 @@ local expired = expire(inbox, waits, due, late or overdue(due, now))
 
 local cleared = ''
 if ARGV[4] == '-' and row.running ~= '' then
-  cleared = row.running
+  cleared, row.running = row.running, ''
   redis.call('HDEL', state, 'running')
   if list then
     -- As it was listed, and no later listing. What cannot be read is found by whoever looks.
@@ -88,7 +88,7 @@ if ARGV[4] == '-' and row.running ~= '' then
     cleared = ''
   end
 elseif marks then
-  changed[#changed + 1], changed[#changed + 2] = 'running', ARGV[4]
+  changed[#changed + 1], changed[#changed + 2], row.running = 'running', ARGV[4], ARGV[4]
 end
 if ARGV[5] == '1' then
   changed[#changed + 1], changed[#changed + 2] = 'state', ARGV[6]

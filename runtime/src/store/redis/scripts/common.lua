@@ -70,15 +70,15 @@ local function remembers(keys, left, memory)
   for at = 6, 7 do redis.call('PEXPIRE', keys[at], memory) end
 end
 
--- Ends every step of a session: it was used. `keys` are all of its keys in the order state, log, in, waits, due, done, aged;
--- `life` is for how many ms they stay, '0' for ever; `kept` how long deliveries are remembered; `made` says whether the
--- step may have made a key. An unfinished reply keeps its session for ever. The state ends first, and all at one moment.
+-- Ends every step of a session, whose `row` is as the step leaves it: it was used. `keys` are all of its keys in the order
+-- state, log, in, waits, due, done, aged; `life` is for how many ms they stay, '0' for ever; `kept` how long deliveries are
+-- remembered; `made` says whether the step may have made a key. An unfinished reply keeps its session for ever. The state ends first, and all at one moment.
 local function used(row, keys, life, kept, made)
   local state = keys[1]
   if row.format ~= FORMAT then redis.call('HSET', state, 'format', FORMAT) end
   life = tonumber(life)
   local memory = 2 * kept
-  local ends = life > 0 and redis.call('HEXISTS', state, 'running') == 0
+  local ends = life > 0 and row.running == ''
   local left = redis.call('PTTL', state)
   if not ends then
     if left >= 0 then

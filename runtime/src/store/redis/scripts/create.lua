@@ -11,5 +11,5 @@ if refused[1] ~= 'missing' then return refused end
 local zero = string.rep('0', 20)
 redis.call('HSET', state, 'format', FORMAT, 'role', ARGV[1], 'user', ARGV[2], 'created', ARGV[3],
   'epoch', '1', 'head', zero, 'floor', zero, 'state', '', 'line', ARGV[4])
-used({format = FORMAT}, KEYS, ARGV[5], ARGV[6], true)
+used({format = FORMAT, running = ''}, KEYS, ARGV[5], ARGV[6], true)
 return {'ok'}
