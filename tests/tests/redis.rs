@@ -189,17 +189,34 @@ async fn catches_up(redis: &Redis, heir: &Redis) -> Result<()> {
     Ok(())
 }
 
+/// A Redis with a replica that is to take over, and servers that count on no more than the first one's memory.
+struct Pair {
+    redis: Redis,
+    heir: Redis,
+    /// Where the servers look for it.
+    place: Place,
+    options: Options,
+}
+
+impl Pair {
+    async fn start(upstream: &Upstream) -> Result<Self> {
+        let redis = Redis::with(&["--repl-diskless-sync-delay", "0"]).await?;
+        let port = redis.address().port().to_string();
+        let heir = Redis::with(&["--replicaof", "127.0.0.1", &port]).await?;
+        let place = Place::of(redis.address()).await?;
+        let url = format!("redis://{}/0", place.address);
+        let options = Options::upstream(&upstream.url()).flag("--store", "redis").flag("--redis-url", &url);
+        Ok(Self { redis, heir, place, options: options.flag("--redis-durability", "memory") })
+    }
+}
+
 // Fails when a failover that drops what was acknowledged goes unnoticed: a number that a client has seen is given to
 // another message, or a client that has lost messages is told that it goes on.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failover_that_drops_messages_is_told_to_everybody() -> Result<()> {
-    let (mut redis, upstream) = (Redis::with(&["--repl-diskless-sync-delay", "0"]).await?, Upstream::loopback().await?);
-    let port = redis.address().port().to_string();
-    let heir = Redis::with(&["--replicaof", "127.0.0.1", &port]).await?;
-    let place = Place::of(redis.address()).await?;
-    let url = format!("redis://{}/0", place.address);
-    let options = Options::upstream(&upstream.url()).flag("--store", "redis").flag("--redis-url", &url);
-    let server = Server::start(options.flag("--redis-durability", "memory")).await?;
+    let upstream = Upstream::loopback().await?;
+    let Pair { mut redis, heir, place, options } = Pair::start(&upstream).await?;
+    let server = Server::start(options).await?;
     let (mut loser, mut keeper) =
         (Person::meet(server.address(), "storyteller").await?, Person::meet(server.address(), "storyteller").await?);
     for person in [&mut loser, &mut keeper] {
@@ -263,13 +280,9 @@ async fn a_failover_that_drops_messages_is_told_to_everybody() -> Result<()> {
 // other messages, because a failover lost the claim: it finds its own fence and its own head.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_claim_that_a_failover_loses_leaves_no_numbers_to_be_given_again() -> Result<()> {
-    let (mut redis, upstream) = (Redis::with(&["--repl-diskless-sync-delay", "0"]).await?, Upstream::loopback().await?);
-    let port = redis.address().port().to_string();
-    let heir = Redis::with(&["--replicaof", "127.0.0.1", &port]).await?;
-    let place = Place::of(redis.address()).await?;
-    let url = format!("redis://{}/0", place.address);
-    let options = Options::upstream(&upstream.url()).flag("--store", "redis").flag("--redis-url", &url);
-    let options = options.flag("--redis-durability", "memory").flag("--token-key", &"k".repeat(32));
+    let upstream = Upstream::loopback().await?;
+    let Pair { mut redis, heir, place, options } = Pair::start(&upstream).await?;
+    let options = options.flag("--token-key", &"k".repeat(32));
     let first = Server::start(options.clone().flag("--node-id", "first")).await?;
     let mut other = Server::start(options.flag("--node-id", "other")).await?;
     let mut person = Person::meet(first.address(), "storyteller").await?;

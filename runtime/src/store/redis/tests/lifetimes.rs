@@ -36,6 +36,13 @@ async fn ends(server: &Server, store: &RedisStore, id: &SessionId) -> Vec<(Strin
     found
 }
 
+/// A store that keeps sessions for so long.
+async fn keeping(server: &Server, lifetime: Lifetime) -> RedisStore {
+    let settings = RedisSettings { lifetime, ..settings(server, Durability::AOF) };
+    let clock = StoreClock::Manual(Arc::new(AtomicU64::new(START_MS)));
+    RedisStore::open_with_clock(settings, clock).await.unwrap()
+}
+
 /// A session with a key of each kind.
 async fn full(store: &RedisStore) -> SessionId {
     let new = new_session();
@@ -52,11 +59,7 @@ async fn full(store: &RedisStore) -> SessionId {
 #[tokio::test]
 async fn every_key_of_a_session_ends() {
     let server = Server::start().await;
-    let clock = Arc::new(AtomicU64::new(START_MS));
-    let of = async |lifetime| {
-        let settings = RedisSettings { lifetime, ..settings(&server, Durability::AOF) };
-        RedisStore::open_with_clock(settings, StoreClock::Manual(clock.clone())).await.unwrap()
-    };
+    let of = async |lifetime| keeping(&server, lifetime).await;
     let pass = passing(std::slice::from_ref(&server));
     // Longer, and shorter, than what was delivered is remembered.
     for lifetime in [LIFETIME, Duration::from_secs(3_600)] {
@@ -116,11 +119,7 @@ async fn every_key_of_a_session_ends() {
 #[tokio::test]
 async fn a_longer_lifetime_forgets_no_delivery() {
     let server = Server::start().await;
-    let clock = Arc::new(AtomicU64::new(START_MS));
-    let of = async |lifetime| {
-        let settings = RedisSettings { lifetime, ..settings(&server, Durability::AOF) };
-        RedisStore::open_with_clock(settings, StoreClock::Manual(clock.clone())).await.unwrap()
-    };
+    let of = async |lifetime| keeping(&server, lifetime).await;
     let pass = passing(std::slice::from_ref(&server));
     let hour_ms = 3_600_000;
     let brief = of(Lifetime::of(Duration::from_millis(hour_ms))).await;
