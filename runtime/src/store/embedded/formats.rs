@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicU64;
 use super::*;
 use crate::store::Delivered;
 use crate::store::conformance::{self, START_MS, entries, item};
-use crate::store::jobs::{Added, Depth, JobLimits, NewJob, Priority};
+use crate::store::jobs::{Added, JobFault, JobLimits, NewJob, Priority, Settlement};
 
 /// The session of a fixture.
 const SESSION: &str = "s_0123456789abcdefghjkmnpqrs";
@@ -26,6 +26,12 @@ async fn write_fixture(directory: &Path) {
     let delivered = vec![Delivered { biz_id: "订单-3".to_owned(), entry: 1 }];
     let running = Some(true);
     store.commit(&id, 1, Commit { delivered, running, ..entries(&["one", "two"]) }).await.unwrap();
+    for name in JOBS {
+        assert!(matches!(store.jobs().add(job(name), LIMITS).await.unwrap(), Added::Fresh(_)));
+    }
+    let dies = store.jobs().take("token", std::time::Duration::from_secs(60)).await.unwrap().unwrap();
+    let fault = JobFault { code: "contract_refused".to_owned(), message: "规则".to_owned() };
+    store.jobs().settle(&dies.claim("token"), Settlement::Dead(fault)).await.unwrap();
     store.close().await;
     drop(store);
     let tables = Tables::open(&directory.join("db")).unwrap();
@@ -38,6 +44,27 @@ async fn write_fixture(directory: &Path) {
     let last = Commit { state: Some("state".into()), running: Some(true), ..entries(&["seven"]) };
     store.commit(&id, 2, last).await.unwrap();
     store.close().await;
+}
+
+/// Jobs of a fixture: the first becomes a dead letter, the other one waits.
+const JOBS: [&str; 2] = ["dies", "等"];
+const LIMITS: JobLimits = JobLimits { all: 9, session: 9 };
+
+fn job(name: &str) -> NewJob {
+    let (session, id, text) = (SESSION.parse().unwrap(), name.to_owned(), format!("{name}?"));
+    NewJob { session, id, text, priority: Priority::Normal, expires_in: None, max_attempts: 3 }
+}
+
+/// Everything that is visible of the jobs.
+async fn read_jobs(directory: &Path) -> String {
+    let id: SessionId = SESSION.parse().unwrap();
+    let store = EmbeddedStore::open(directory).unwrap();
+    let mut seen = format!("{:?}", store.jobs().depth().await.unwrap().counts);
+    for name in JOBS {
+        seen.push_str(&format!("\n{:?}", store.jobs().job(&id, name).await.unwrap()));
+    }
+    store.close().await;
+    seen
 }
 
 /// Everything that is visible of the session.
@@ -81,6 +108,8 @@ async fn every_format_that_was_ever_written_is_read() {
     write_fixture(&now).await;
     let expected = read(&now).await;
     assert!(expected.contains("head: 7") && expected.contains("Delivered(2)"), "{expected}");
+    let jobs = read_jobs(&now).await;
+    assert!(jobs.contains("contract_refused") && jobs.contains("等?"), "{jobs}");
     for format in [2, 3] {
         let copied = home.path().join(format!("format-{format}"));
         copy(&fixture(format), &copied);
@@ -90,12 +119,13 @@ async fn every_format_that_was_ever_written_is_read() {
         let store = EmbeddedStore::open(&copied).unwrap();
         let id: SessionId = SESSION.parse().unwrap();
         assert_eq!(store.commit(&id, 2, entries(&["eight"])).await.unwrap().head, 8);
-        // Jobs came later than the format: there were none.
-        assert_eq!(store.jobs().depth().await.unwrap(), Depth::default());
-        let (session, job, text) = (id.clone(), "first".to_owned(), "x".to_owned());
-        let (priority, limits) = (Priority::Normal, JobLimits { all: 1, session: 1 });
-        let new = NewJob { session, id: job, text, priority, expires_in: None, max_attempts: 1 };
-        assert!(matches!(store.jobs().add(new, limits).await.unwrap(), Added::Fresh(_)));
+        store.close().await;
+        drop(store);
+        // Jobs came with format 3.
+        let there = if format < 3 { "{}\nNone\nNone" } else { &jobs };
+        assert_eq!(read_jobs(&copied).await, there, "format {format}");
+        let store = EmbeddedStore::open(&copied).unwrap();
+        assert!(matches!(store.jobs().add(job("first"), LIMITS).await.unwrap(), Added::Fresh(_)));
         store.close().await;
         drop(store);
         let store = EmbeddedStore::open(&copied).unwrap();

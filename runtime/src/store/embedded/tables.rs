@@ -93,7 +93,7 @@ impl Tables {
     }
 
     /// Opens a database, with all its tables: one that is missing is damage, not a reason for a new one. But for the jobs,
-    /// which releases before 0.2 did not have: there it is made.
+    /// which directories of format 2 lack: there it is made.
     pub(super) fn open(path: &Path) -> fjall::Result<Self> {
         let database = database(path)?;
         let missing = |table: &Table| *table != Table::Jobs && !database.keyspace_exists(table.name());
