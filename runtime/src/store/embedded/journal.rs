@@ -7,7 +7,7 @@
 //!
 //! When the machine fails within a write, a later page of it may be on the disk and an earlier one not. Nothing tells that
 //! from damage to a step that was acknowledged, so it is damage here. It is [`the last step`](Broken::is_last), which
-//! [`repair`](super::repair) drops when it is told to.
+//! [`repair`](super::repair()) drops when it is told to.
 //!
 //! ```text
 //! step:   1, items u32, number u64; items; 3, checksum u64, "FJL\x03"            (little endian)

@@ -33,7 +33,7 @@ struct Torn {
 impl StoreSource {
     /// Opens the store of a directory, or connects to the server that has it. Opening finishes what a killed server left
     /// unfinished, as the server's next start would; nothing is made where no store is. Of a store whose last step cannot
-    /// be read, everything before that is there, and nothing is changed: only [`repair`](super::repair) drops it.
+    /// be read, everything before that is there, and nothing is changed: only [`repair`](super::repair()) drops it.
     ///
     /// # Errors
     /// [`StoreError::Directory`] when there is no such directory, no store in it, or another process that does not
