@@ -1,5 +1,6 @@
 //! A Redis Cluster of real servers.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -97,10 +98,28 @@ impl RedisCluster {
                 ensure!(answer == "OK" || answer == "NOKEY", "{key} is not moved: {answer}");
             }
         }
-        for server in [to, from] {
+        // All are told, as `redis-cli` does, the new owner first.
+        let others = (0..self.masters).filter(|master| ![to, from].contains(master));
+        for server in [to, from].into_iter().chain(others) {
             self.ask(server, &["CLUSTER", "SETSLOT", &slot, "NODE", target]).await?;
         }
-        Ok(())
+        self.have_one_view().await
+    }
+
+    /// Waits until every server has the same nodes at the same epochs with the same slots. Before the next move: a server
+    /// that hears of a later epoch of the old owner first believes that one for ever, and takes the slot from the new one.
+    async fn have_one_view(&self) -> Result<()> {
+        let began = clock::now();
+        loop {
+            let told =
+                try_join_all((0..self.servers.len()).map(|number| self.ask(number, &["CLUSTER", "NODES"]))).await?;
+            let views: BTreeSet<Vec<String>> = told.iter().map(|told| view(&told.concat())).collect();
+            if views.len() == 1 {
+                return Ok(());
+            }
+            ensure!(began.elapsed() < PATIENCE, "the cluster has no one view: {views:?}");
+            tokio::time::sleep(LOOK).await;
+        }
     }
 
     /// Kills a server as `kill -9` does.
@@ -180,4 +199,16 @@ impl RedisCluster {
 /// The first slot of a master.
 fn bound(master: usize, masters: usize) -> usize {
     SLOTS * master / masters
+}
+
+/// Id, epoch and slots of each node of a `CLUSTER NODES`, whoever tells it.
+fn view(told: &str) -> Vec<String> {
+    let node = |line: &str| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let (id, epoch, slots) = (fields.first()?, fields.get(6)?, fields.get(8..).unwrap_or_default());
+        Some(format!("{id} {epoch} {}", slots.join(" ")))
+    };
+    let mut nodes: Vec<String> = told.lines().filter_map(node).collect();
+    nodes.sort();
+    nodes
 }
