@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod played;
+mod receipts;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use parking_lot::Mutex;
 use super::jobs::{Jobs, Queue};
 use super::{
     Age, Commit, Committed, DONE_KEPT_MS, DONE_LIMIT, Enqueued, Fence, Hold, INBOX_LIMIT, InboxItem, Interrupted,
-    LOG_LIMIT, Leap, Lifetime, LogEntry, Moment, NewSession, Node, SessionRow, Store, StoreClock, StoreError,
+    LOG_LIMIT, Leap, Lifetime, LogEntry, Moment, NewSession, Node, Receipt, SessionRow, Store, StoreClock, StoreError,
 };
 #[cfg(test)]
 use super::{Nodes, neighbours::Neighbours};
@@ -213,6 +214,11 @@ impl Store for MemoryStore {
         self.with(id, |session| {
             Ok(session.inbox.iter().filter(|item| item.expires_ms > now_ms).take(limit).cloned().collect())
         })
+    }
+
+    async fn receipt(&self, id: &SessionId, biz_id: &str) -> Result<(SessionRow, Receipt), StoreError> {
+        let now_ms = self.clock.now_ms();
+        self.with(id, |session| Ok((session.row(), session.receipt(biz_id, now_ms))))
     }
 
     fn take_expired(&self) -> u64 {
