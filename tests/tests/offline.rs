@@ -54,6 +54,28 @@ async fn post(server: &Server, person: &Person, message: &Value) -> Result<Strin
     Ok(answer.json()?["state"].as_str().context("no state")?.to_owned())
 }
 
+/// How a message stands, and its sequence id.
+async fn standing(server: &Server, person: &Person, id: &str) -> Result<(String, Option<u64>)> {
+    let path = format!("/v1/sessions/{}/messages/{id}", person.session.id);
+    let answer = http::get(server.address(), &path).await?.expect(200)?;
+    ensure!(answer["biz_id"] == id, "{answer}");
+    Ok((answer["state"].as_str().context("no state")?.to_owned(), answer["sequence_id"].as_u64()))
+}
+
+/// Acknowledges all that was shown, and waits until the server says so of a message.
+async fn acknowledge(server: &Server, person: &Person, socket: &mut Socket, id: &str) -> Result<()> {
+    let seq = person.ledger.last_seq();
+    socket.send(&json!({"type": "ack", "seq": seq})).await?;
+    for _ in 0..500 {
+        match standing(server, person, id).await? {
+            (state, at) if state == "acknowledged" && at.is_some_and(|at| at <= seq) => return Ok(()),
+            (state, _) => ensure!(state == "processed", "{state}"),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    anyhow::bail!("{id} was not acknowledged")
+}
+
 /// The messages delivered so far, each with its text and the ids that it stands for.
 fn deliveries(person: &Person) -> Vec<(String, Vec<String>)> {
     let delivered = person.ledger.shown().iter().filter(|message| message["body"]["kind"] == "delivery");
@@ -186,5 +208,44 @@ async fn the_contract_judges_what_was_posted() -> Result<()> {
     let shown = format!("{:?}", person.ledger.shown());
     ensure!(!shown.contains("password"), "refused at once: {refused}; shown: {shown}");
     ensure!(shown.contains("All is well."), "the good one is missing: {shown}");
+    person.settle().await
+}
+
+// Fails when a message is told to be further than it is, an acknowledgement is not told or not counted, or is forgotten by a
+// server that is killed after the session has changed; when a client that comes back does not make up for one that was.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_is_pending_then_processed_then_acknowledged() -> Result<()> {
+    let (mut server, _contracts) = server().await?;
+    let mut person = Person::meet(server.address(), "postbox").await?;
+    drop(person.attach().await?);
+    let missing = format!("/v1/sessions/{}/messages/a", person.session.id);
+    let missing = http::get(server.address(), &missing).await?;
+    ensure!((missing.status, &missing.json()?["error"]["code"]) == (404, &json!("message_not_found")));
+    post(&server, &person, &message("a", "support", 1, "Your order has shipped.")).await?;
+    ensure!(standing(&server, &person, "a").await? == ("pending".to_owned(), None));
+    server.kill()?;
+    server.restart().await?;
+    ensure!(standing(&server, &person, "a").await? == ("pending".to_owned(), None), "the restart forgot it");
+    let mut socket = collect(&mut person, 1).await?;
+    let first = Some(person.ledger.last_seq());
+    ensure!(standing(&server, &person, "a").await? == ("processed".to_owned(), first), "nobody has acknowledged it");
+    acknowledge(&server, &person, &mut socket, "a").await?;
+    let metrics = http::get(server.address(), "/metrics").await?.text();
+    let counted = "offline_messages_total{bucket=\"realtime\",outcome=\"acknowledged\"} 1\n";
+    ensure!(metrics.contains(counted), "{metrics}");
+    // What the user says changes the session, and the acknowledgement is saved along with it.
+    person.ask(&mut socket, "Thank you.").await?;
+    server.kill()?;
+    server.restart().await?;
+    ensure!(standing(&server, &person, "a").await? == ("acknowledged".to_owned(), first), "the restart forgot it");
+    post(&server, &person, &message("b", "support", 2, "Your order has arrived.")).await?;
+    let mut socket = collect(&mut person, 2).await?;
+    acknowledge(&server, &person, &mut socket, "b").await?;
+    let second = standing(&server, &person, "b").await?.1;
+    server.kill()?;
+    server.restart().await?;
+    ensure!(standing(&server, &person, "b").await?.1 == second);
+    let _socket = person.attach().await?;
+    ensure!(standing(&server, &person, "b").await? == ("acknowledged".to_owned(), second), "it came back with it");
     person.settle().await
 }

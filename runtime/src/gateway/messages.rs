@@ -1,4 +1,4 @@
-//! `POST /v1/sessions/{sid}/messages`: messages for people who may be away.
+//! `POST /v1/sessions/{sid}/messages`, `GET …/messages/{biz_id}`: messages for people who may be away.
 
 use std::sync::Arc;
 
@@ -14,8 +14,8 @@ use super::error::ApiError;
 use super::timestamp;
 use crate::app::App;
 use crate::clock;
-use crate::ids::{Seq, SessionId};
-use crate::session::Posted;
+use crate::ids::{BadSessionId, Seq, SessionId};
+use crate::session::{MessageStanding, Posted};
 
 /// The longest id, role and intent, in bytes.
 const MAX_NAME_BYTES: usize = 128;
@@ -51,9 +51,10 @@ enum Priority {
 }
 
 #[derive(Debug, Serialize)]
-struct PostResponse {
+struct MessageResponse {
     biz_id: String,
-    /// `queued` for a new message, `waiting` for one that was posted before, `delivered`.
+    /// Of a post `queued` for a new message, `waiting` for one that was posted before, `delivered`; later `pending`,
+    /// `processed`, `acknowledged`.
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     sequence_id: Option<Seq>,
@@ -69,9 +70,7 @@ pub(super) async fn post(
     Path(sid): Path<String>,
     JsonBody(request): JsonBody<PostRequest>,
 ) -> Result<Response, ApiError> {
-    let sid: SessionId = sid.parse().map_err(|error: crate::ids::BadSessionId| {
-        ApiError::new(StatusCode::NOT_FOUND, "session_not_found", error.to_string()).param("sid")
-    })?;
+    let sid = session(&sid)?;
     let message = request.into_message()?;
     let biz_id = message.biz_id.clone();
     let (status, state, sequence_id) = match app.sessions.post(&sid, message).await? {
@@ -79,7 +78,29 @@ pub(super) async fn post(
         Posted::Waiting => (StatusCode::ACCEPTED, "waiting", None),
         Posted::Delivered(seq) => (StatusCode::OK, "delivered", Some(seq)),
     };
-    Ok((status, Json(PostResponse { biz_id, state, sequence_id })).into_response())
+    Ok((status, Json(MessageResponse { biz_id, state, sequence_id })).into_response())
+}
+
+/// Says how a posted message stands.
+///
+/// # Errors
+/// 404 for one that is not known.
+pub(super) async fn get(
+    State(app): State<Arc<App>>,
+    Path((sid, biz_id)): Path<(String, String)>,
+) -> Result<Response, ApiError> {
+    let (state, sequence_id) = match app.sessions.standing(&session(&sid)?, &biz_id).await? {
+        MessageStanding::Pending => ("pending", None),
+        MessageStanding::Processed(seq) => ("processed", seq),
+        MessageStanding::Acknowledged(seq) => ("acknowledged", Some(seq)),
+    };
+    Ok(Json(MessageResponse { biz_id, state, sequence_id }).into_response())
+}
+
+fn session(sid: &str) -> Result<SessionId, ApiError> {
+    sid.parse().map_err(|error: BadSessionId| {
+        ApiError::new(StatusCode::NOT_FOUND, "session_not_found", error.to_string()).param("sid")
+    })
 }
 
 impl PostRequest {

@@ -58,6 +58,7 @@ pub(super) fn table() -> Vec<Route> {
         Route::get(Key, "/v1/models/{role}", models::one),
         Route::post(Key, "/v1/sessions", sessions::create),
         Route::post(Key, "/v1/sessions/{sid}/messages", messages::post),
+        Route::get(Key, "/v1/sessions/{sid}/messages/{biz_id}", messages::get),
         Route::post(Token, "/v1/sessions/{sid}/cancel", cancel::post),
         Route::post(Key, "/v1/sessions/{sid}/jobs", jobs::post),
         Route::get(Key, "/v1/sessions/{sid}/jobs/{job}", jobs::get),

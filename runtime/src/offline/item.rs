@@ -4,7 +4,7 @@ use crate::plugin::OfflineMessage;
 use crate::store::{InboxItem, StoreError};
 
 /// Bytes of an id, a role or an intent.
-const NAME_BYTES: usize = 128;
+pub(crate) const NAME_BYTES: usize = 128;
 /// Bytes of a text, as much as a frame's text may have.
 pub(super) const TEXT_BYTES: usize = rolecall_wire::limits::MAX_TEXT;
 /// Version of the encoding: the first byte.

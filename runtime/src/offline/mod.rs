@@ -33,6 +33,7 @@ use serde_json::{Map, Value};
 pub use age::bucket;
 pub use assembly::{Assembly, Count, Outgoing, Window};
 pub(crate) use courier::Courier;
+pub(crate) use item::NAME_BYTES;
 pub use item::{decode, encode, validate};
 
 use crate::plugin::{CallError, MergedGroup, OfflineMessage, PluginHost};

@@ -134,7 +134,15 @@ impl Actor {
 
     /// Says whether the actor goes on.
     async fn handle(&mut self, event: Event) -> Result<bool, StoreError> {
-        // Whatever happens, it is not idle.
+        let event = match event {
+            // Whoever asks for this again and again keeps no session in memory.
+            Event::Command(Command::Acknowledged(answer)) => {
+                let _ = answer.send((self.outbox.fence(), self.machine.lessons().acknowledged()));
+                return Ok(true);
+            }
+            other => other,
+        };
+        // Whatever else happens, it is not idle.
         self.idle = None;
         match event {
             Event::Stop => {
@@ -203,8 +211,8 @@ impl Actor {
                 }
                 Ok(())
             }
-            // The first is not handled here: it may end the actor.
-            Command::Release(_) | Command::Wake => Ok(()),
+            // The first two are not handled here.
+            Command::Release(_) | Command::Acknowledged(_) | Command::Wake => Ok(()),
         }
     }
 

@@ -12,6 +12,7 @@ use super::event::Command;
 use super::line::Listener;
 use super::registry::Deps;
 use super::state::ConnectionId;
+use super::watermark::Watermark;
 use crate::ids::{Epoch, Seq, SessionId};
 use crate::outbox::Reader;
 
@@ -52,8 +53,8 @@ impl Resume {
     }
 }
 
-/// What a session's connections have learned of their links (`PROTOCOL.md` §6), from one to the next. Cloning
-/// shares it. Most have learned nothing, and that takes no room.
+/// What a session's connections have learned of their links (`PROTOCOL.md` §6), from one to the next, and what their client has
+/// acknowledged. Cloning shares it. Most have learned nothing, and that takes no room.
 #[derive(Debug, Clone)]
 pub struct Lessons(Arc<Mutex<Known>>);
 
@@ -62,11 +63,13 @@ struct Known {
     learned: Option<Box<Learned>>,
     /// Whether a connection has learned it since the session was loaded.
     new: bool,
+    watermark: Watermark,
 }
 
 impl Lessons {
-    pub(super) fn new(learned: Learned) -> Self {
-        Self(Arc::new(Mutex::new(Known { learned: something(learned), new: false })))
+    pub(super) fn new(learned: Learned, acknowledged: Seq) -> Self {
+        let watermark = Watermark::at(acknowledged);
+        Self(Arc::new(Mutex::new(Known { learned: something(learned), new: false, watermark })))
     }
 
     /// What is known now.
@@ -81,6 +84,21 @@ impl Lessons {
         let learned = something(learned);
         known.new |= known.learned != learned;
         known.learned = learned;
+    }
+
+    /// Everything up to here was acknowledged.
+    pub(super) fn acknowledged(&self) -> Seq {
+        self.0.lock().watermark.upto()
+    }
+
+    /// An entry is about to be committed that says messages posted at these times, ms since the Unix epoch.
+    pub(super) fn say(&self, seq: Seq, posted_ms: impl IntoIterator<Item = u64>) {
+        self.0.lock().watermark.say(seq, posted_ms);
+    }
+
+    /// The client acknowledges everything up to here. Gives when the posted messages that this is new of were posted.
+    pub(super) fn acknowledge(&self, seq: Seq) -> Vec<u64> {
+        self.0.lock().watermark.raise(seq)
     }
 
     /// Whether a connection has learned something since the session was loaded.
@@ -128,6 +146,12 @@ impl Attachment {
     /// reconnecting.
     pub async fn submit(&self, frame: ClientFrame) {
         self.deps.hand_over(self.session(), Command::Frame(self.id, Box::new(frame))).await;
+    }
+
+    /// Notes that the client has everything up to this message, which must have been sent to it. Never waits and writes nothing:
+    /// it is saved with whatever the session changes next.
+    pub fn acknowledged(&self, seq: Seq) {
+        self.deps.acknowledged(&self.lessons, seq);
     }
 }
 

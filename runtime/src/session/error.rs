@@ -64,6 +64,12 @@ pub enum SessionError {
         /// The last turn's.
         last: u64,
     },
+    /// No message with this `biz_id` is known.
+    #[error(
+        "no message `{0}` is known in this session: it was never posted, expired before it could be delivered, or was \
+         delivered more than 24 hours ago (or 10000 messages ago); post it with POST /v1/sessions/{{sid}}/messages"
+    )]
+    NoMessage(String),
     /// The session is being moved or closed; the next attempt finds it.
     #[error("the session is busy; try again")]
     Busy,
@@ -97,7 +103,7 @@ impl SessionError {
     #[must_use]
     pub fn status(&self) -> u16 {
         match self {
-            Self::NoSession(_) | Self::NoRole(_) | Self::NoTurn { .. } => 404,
+            Self::NoSession(_) | Self::NoRole(_) | Self::NoTurn { .. } | Self::NoMessage(_) => 404,
             Self::Replayed { .. } => 401,
             Self::Superseded => 409,
             Self::Gone { .. } | Self::Forked { .. } | Self::Store(StoreError::Exhausted(_)) => 410,
@@ -127,6 +133,7 @@ impl SessionError {
             Self::Replayed { .. } => "token_replayed",
             Self::Superseded => "attempt_superseded",
             Self::NoTurn { .. } => "turn_not_found",
+            Self::NoMessage(_) => "message_not_found",
             Self::Busy => "session_busy",
             Self::Refused(refused) => refusal_code(refused),
             Self::BadMessage(_) => "message_malformed",

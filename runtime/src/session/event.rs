@@ -9,9 +9,9 @@ use super::jobs::{JobEnd, JobOrder};
 use super::places::Attempt;
 use super::state::ConnectionId;
 use super::turn::TurnEvent;
-use crate::ids::TokenGeneration;
+use crate::ids::{Seq, TokenGeneration};
 use crate::offline::Window;
-use crate::store::{Committed, StoreError};
+use crate::store::{Committed, Fence, StoreError};
 
 /// What others ask of a session's actor.
 #[derive(Debug)]
@@ -34,6 +34,8 @@ pub(super) enum Command {
     Job(Box<JobOrder>, oneshot::Sender<JobEnd>),
     /// It is to be cancelled, if it is being answered.
     CancelJob(String),
+    /// How far the client has acknowledged, and with which fence the session is held.
+    Acknowledged(oneshot::Sender<(Fence, Seq)>),
     /// Others may own the session by now, or messages wait that nobody told of.
     Look,
 }

@@ -23,6 +23,7 @@ mod nodes;
 mod ownership;
 mod place;
 mod places;
+mod receipts;
 mod registry;
 mod releases;
 mod saved;
@@ -31,6 +32,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 pub mod turn;
+mod watermark;
 
 use std::fmt;
 use std::sync::Arc;
@@ -52,6 +54,7 @@ pub use line::Listener;
 use nodes::Standing;
 use ownership::{Loads, Visitor};
 use places::Places;
+pub use receipts::MessageStanding;
 use registry::Deps;
 use releases::Releases;
 use saved::Saved;

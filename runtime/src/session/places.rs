@@ -10,9 +10,9 @@ use super::attach::{Control, Lessons};
 use super::event::Command;
 use super::line::Teller;
 use super::state::ConnectionId;
-use crate::ids::{Epoch, SessionId};
+use crate::ids::{Epoch, Seq, SessionId};
 use crate::outbox::Outbox;
-use crate::store::{Lineage, SessionRow};
+use crate::store::{Fence, Lineage, SessionRow};
 use crate::telemetry::Metrics;
 
 /// Counts the times that sessions fell asleep: by it, who has loaded one knows whether it slept on meanwhile.
@@ -155,6 +155,14 @@ impl Places {
         let asleep = self.left(before);
         self.shrink();
         asleep
+    }
+
+    /// How far the client of a session that sleeps has acknowledged, and with which fence the session is held.
+    pub(super) fn acknowledged_asleep(&self, id: &SessionId) -> Option<(Fence, Seq)> {
+        match self.by_id.get(id) {
+            Some(Place::Asleep(_, asleep)) => Some((asleep.outbox.fence(), asleep.lessons.acknowledged())),
+            Some(Place::Awake(_)) | None => None,
+        }
     }
 
     /// Tells the connection of a session that sleeps when to go. One that takes nothing finds out by itself.

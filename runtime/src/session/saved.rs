@@ -14,8 +14,7 @@ use crate::store::StoreError;
 
 /// Answers remembered, so that a repeated send gets its first answer.
 pub(super) const ANSWERS: usize = 256;
-/// Jobs remembered. The queue lets one job of a session be unsettled at a time, so one would do unless the queue itself
-/// lost what it was told.
+/// Jobs remembered. The queue lets a session have one that is unsettled, so one would do unless the queue forgot itself.
 const JOBS: usize = 16;
 /// Lines of dialogue kept for stateful roles: 20 turns.
 const HISTORY_LINES: usize = 40;
@@ -45,8 +44,7 @@ pub(super) struct Saved {
     /// The dialogue so far, oldest first.
     #[prost(message, repeated, tag = "6")]
     history: Vec<Said>,
-    /// Where the last epochs began, in order. Written before the store begins one, so that an entry
-    /// above the store's epoch is of one that never came to be.
+    /// Where the last epochs began, in order. Written before the store begins one: what is above its epoch never was.
     #[prost(message, repeated, tag = "7")]
     pub(super) forks: Vec<Fork>,
     /// What is remembered of the dialogue, as it encodes itself; nothing for roles that keep none.
@@ -58,10 +56,9 @@ pub(super) struct Saved {
     /// The highest generation of the tokens that connections were opened with.
     #[prost(uint32, tag = "10")]
     token_generation: TokenGeneration,
-    /// The last attempt to connect that was let in: of which run of a client, 0 where attempts are not numbered.
+    /// The last attempt to connect that was let in: of which run of a client (0 for unnumbered ones), and which one.
     #[prost(uint64, tag = "11")]
     instance: u64,
-    /// And which one.
     #[prost(uint32, tag = "12")]
     attempt: u32,
     /// The line of copies that the store's data was in when this was written; nothing where the store loses nothing.
@@ -73,6 +70,9 @@ pub(super) struct Saved {
     /// What the running reply had said when it was saved last; nothing while the log has all of it.
     #[prost(message, optional, tag = "17")]
     pub(super) spoken: Option<Spoken>,
+    /// Everything up to here was acknowledged, as far as was known when something else changed.
+    #[prost(uint64, tag = "18")]
+    pub(super) acknowledged: Seq,
 }
 
 /// The one part of it that reading the log needs; the rest is passed over.
@@ -291,7 +291,7 @@ impl Saved {
     }
 }
 
-fn decode<T: prost::Message + Default>(bytes: &[u8], id: &SessionId) -> Result<T, StoreError> {
+pub(super) fn decode<T: prost::Message + Default>(bytes: &[u8], id: &SessionId) -> Result<T, StoreError> {
     let damaged = |detail: String| StoreError::Corrupt { what: format!("the state of session {id}"), detail };
     match bytes.split_first() {
         None => Ok(T::default()),
@@ -313,7 +313,7 @@ mod tests {
     #[test]
     fn survives_the_store() {
         let id = SessionId::random().unwrap();
-        let mut saved = Saved { turn: 7, ..Saved::default() };
+        let mut saved = Saved { turn: 7, acknowledged: 9, ..Saved::default() };
         saved.running = Some(Waiting { turn: 7, seq: 12, text: "问".into(), job: None });
         let job = JobMark { id: "report".into(), created_ms: u64::MAX, cancelled: false };
         saved.queue.push(Waiting { turn: 8, seq: 13, text: "再问".into(), job: Some(job.clone()) });

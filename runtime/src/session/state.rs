@@ -107,7 +107,7 @@ pub(super) struct Machine {
 impl Machine {
     /// The state of a session whose last committed entry is `head`.
     pub(super) fn new(saved: Saved, head: Seq) -> Self {
-        let learned = Lessons::new(saved.learned());
+        let learned = Lessons::new(saved.learned(), saved.acknowledged);
         let (pending, said, keep) = (Pending::default(), ReplyText::default(), Keep::NOTHING);
         Self { saved, head, pending, said, keep, learned, pieces: Vec::new(), blamed: None }
     }
@@ -220,13 +220,14 @@ impl Machine {
     pub(super) fn deliver(&mut self, now_ms: u64, messages: Vec<Outgoing>) {
         for message in messages {
             let entry = self.pending.entries.len();
-            self.pending.counts.extend(message.counts);
+            self.pending.counts.extend(&message.counts);
             let parts = message.parts.iter().cloned();
             self.pending.delivered.extend(parts.map(|biz_id| Delivered { biz_id, entry }));
             let Some(text) = message.text else { continue };
             let delivery = Entry::delivery(now_ms, text, message.intent, message.parts);
             if delivery.fits() {
                 self.push(delivery);
+                self.learned.say(self.head, message.counts.iter().map(|count| count.created_ms));
             } else {
                 tracing::error!(bytes = delivery.len(), "a message for delivery is too long for a frame; given up");
             }
@@ -274,6 +275,7 @@ impl Machine {
         let pending = std::mem::take(&mut self.pending);
         let state = pending.changed.then(|| {
             self.saved.learn(&self.learned.get());
+            self.saved.acknowledged = self.learned.acknowledged();
             self.saved.encode_stored()
         });
         (pending, state)

@@ -3,6 +3,7 @@
 mod claims;
 pub(super) mod lifetimes;
 mod memory;
+mod receipts;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -60,6 +61,8 @@ pub(super) async fn all(subject: &Subject) {
     forgets_deliveries_after_a_day(subject).await;
     remembers_an_id_delivered_twice_at_once(subject).await;
     bounds_the_inbox(subject).await;
+    receipts::tells_what_became_of_a_message(subject).await;
+    receipts::tells_it_with_the_session(subject).await;
     knows_no_session_that_was_not_created(subject).await;
     serves_sessions_at_the_same_time(subject).await;
     lifetimes::ends_what_nobody_uses(subject).await;
@@ -366,6 +369,7 @@ async fn knows_no_session_that_was_not_created(subject: &Subject) {
     assert!(matches!(store.read(&id, 1, 1).await, Err(StoreError::NoSession(_))));
     assert!(matches!(store.enqueue(&id, item("x", 1)).await, Err(StoreError::NoSession(_))));
     assert!(matches!(store.inbox(&id, 1, 1).await, Err(StoreError::NoSession(_))));
+    assert!(matches!(store.receipt(&id, "x").await, Err(StoreError::NoSession(_))));
     assert!(matches!(store.advance_epoch(&id, 1, Leap::beyond(1, 1)).await, Err(StoreError::NoSession(_))));
 }
 

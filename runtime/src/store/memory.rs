@@ -15,7 +15,7 @@ use self::session::Session;
 use super::jobs::{Jobs, Queue};
 use super::{
     Age, Commit, Committed, Enqueued, Fence, Hold, InboxItem, Interrupted, Leap, Lifetime, LogEntry, Moment,
-    NewSession, Node, SessionRow, Store, StoreClock, StoreError,
+    NewSession, Node, Receipt, SessionRow, Store, StoreClock, StoreError,
 };
 #[cfg(test)]
 use super::{Nodes, neighbours::Neighbours};
@@ -196,6 +196,11 @@ impl Store for MemoryStore {
         self.with(id, |session| {
             Ok(session.inbox.iter().filter(|item| item.expires_ms > now_ms).take(limit).cloned().collect())
         })
+    }
+
+    async fn receipt(&self, id: &SessionId, biz_id: &str) -> Result<(SessionRow, Receipt), StoreError> {
+        let now_ms = self.clock.now_ms();
+        self.with(id, |session| Ok((session.row(), session.receipt(biz_id, now_ms))))
     }
 
     fn take_expired(&self) -> u64 {

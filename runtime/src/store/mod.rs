@@ -44,7 +44,7 @@ pub use memory::MemoryStore;
 pub use nodes::{HEARD_AT_ONCE, Lease, Nodes, Ring};
 pub use owner::{BadNode, Fence, Hold, Node, NodeError};
 pub use types::{
-    Commit, Committed, Delivered, Enqueued, InboxItem, Interrupted, Leap, LogEntry, NewSession, SessionRow,
+    Commit, Committed, Delivered, Enqueued, InboxItem, Interrupted, Leap, LogEntry, NewSession, Receipt, SessionRow,
 };
 
 use crate::ids::{Epoch, Seq, SessionId};
@@ -114,6 +114,11 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
 
     /// The waiting messages that have not expired at `now_ms`, in order of arrival, at most `limit`.
     async fn inbox(&self, id: &SessionId, now_ms: u64, limit: usize) -> Result<Vec<InboxItem>, StoreError>;
+
+    /// What became of a message, and its session, both as of one moment. Needs no claim, and changes nothing: what has expired
+    /// or is forgotten is unknown, dropped or not. Like every read it may show what its writer has not been told yet; what
+    /// it shows is durable on the embedded store, and on Redis as durable as [`Durability`] says once that writer is told.
+    async fn receipt(&self, id: &SessionId, biz_id: &str) -> Result<(SessionRow, Receipt), StoreError>;
 
     /// Messages that expired undelivered since this was last asked. They are dropped, and counted,
     /// by the next commit or enqueue of their session.

@@ -152,3 +152,20 @@ pub enum Enqueued {
     /// The same `biz_id` was delivered by this entry.
     Delivered(Seq),
 }
+
+/// What a store knows of a message that may have been enqueued.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Receipt {
+    /// Nothing: it was never enqueued, has expired, or was delivered so long ago that the id is forgotten
+    /// ([`DONE_KEPT_MS`](super::DONE_KEPT_MS), [`DONE_LIMIT`](super::DONE_LIMIT)).
+    Unknown,
+    /// It waits in the inbox.
+    Waiting,
+    /// A commit took it out of the inbox.
+    Delivered {
+        /// The entry that was named for it; one before it, or 0, where the commit appended none.
+        seq: Seq,
+        /// That entry, while the log keeps it.
+        entry: Option<Bytes>,
+    },
+}

@@ -174,7 +174,8 @@ impl Metrics {
         self.0.commit_to_ack.observe(seconds);
     }
 
-    /// An offline message of a timeliness bucket was `queued`, `duplicate`, `delivered`, `merged`, `expired` or `refused`.
+    /// An offline message of a timeliness bucket was `queued`, `duplicate`, `delivered`, `merged`, `expired` or `refused`; or
+    /// what said it was `acknowledged` by the client, of which the process knows that committed it.
     pub fn offline(&self, bucket: &str, outcome: &str) {
         self.0.offline.with_label_values(&[bucket, outcome]).inc();
     }

@@ -49,7 +49,7 @@ async fn every_described_route_is_served() {
     assert_eq!((served.status, served.json()), (StatusCode::OK, document()));
     for route in routes::table() {
         let path = route.path.replace("{role}", "clerk").replace("{sid}", "s_00000000000000000000000000");
-        let path = path.replace("{job}", "report-7");
+        let path = path.replace("{job}", "report-7").replace("{biz_id}", "b");
         let request = Request::builder().method(route.method).uri(&path).body(Body::empty()).unwrap();
         let answer = house.send(request).await;
         assert!(!answer.text.contains("no_such_endpoint"), "{path}: {}", answer.text);
@@ -150,6 +150,10 @@ async fn everything_else_is_as_described() {
     holds("PostMessage", &post);
     let path = format!("/v1/sessions/{}/messages", session["session_id"].as_str().unwrap());
     holds("Posted", &house.post(&path, &post).await.json());
+    let standing = house.get(&format!("{path}/b")).await.json();
+    holds("MessageStanding", &standing);
+    assert_eq!(standing, json!({"biz_id": "b", "state": "pending"}));
+    holds("Error", &house.get(&format!("{path}/nobody")).await.json());
     let post = json!({"job_id": "report:7", "text": "t", "priority": "low", "expires_in": 60, "max_attempts": 2});
     holds("PostJob", &post);
     let path = format!("/v1/sessions/{}/jobs", session["session_id"].as_str().unwrap());

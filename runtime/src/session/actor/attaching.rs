@@ -31,6 +31,9 @@ impl Actor {
         // had one would give it another, and the message would take effect twice.
         self.settle().await?;
         let resume = self.position(hello).await?;
+        if resume == Resume::Resumed {
+            self.deps.acknowledged(&self.machine.lessons(), hello.last_seq);
+        }
         // Durable before the client is let in: what it was told to forget must not open the session after a crash.
         self.machine.use_token(generation);
         self.latest = Attempt::of(hello);

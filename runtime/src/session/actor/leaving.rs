@@ -6,6 +6,7 @@ use std::time::Duration;
 use rolecall_wire::close;
 use tokio::time::sleep;
 
+use super::super::event::Command;
 use super::super::places::{Asleep, Attempt};
 use super::Actor;
 use crate::store::StoreError;
@@ -147,7 +148,10 @@ impl Actor {
     pub(super) async fn pass_on(&mut self) {
         self.mailbox.close();
         while let Some(command) = self.mailbox.recv().await {
-            self.deps.clone().pass_on(self.id.clone(), command).await;
+            // Whoever asks for this looks again, and wakes nothing.
+            if !matches!(command, Command::Acknowledged(_)) {
+                self.deps.clone().pass_on(self.id.clone(), command).await;
+            }
         }
     }
 }

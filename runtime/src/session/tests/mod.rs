@@ -9,6 +9,7 @@ mod machine;
 mod missed;
 mod nodes;
 mod offline;
+mod receipts;
 mod replies;
 
 use std::collections::VecDeque;

@@ -25,6 +25,7 @@ mod lifetimes;
 #[cfg(unix)]
 mod outlet;
 mod plan;
+mod receipts;
 mod record;
 mod repair;
 mod scratch;
@@ -61,7 +62,7 @@ use self::writer::{Operation, Poison, Queued, Writer};
 use super::jobs::{Jobs, Queue};
 use super::{
     Age, Commit, Committed, Enqueued, Fence, InboxItem, Interrupted, Leap, Lifetime, Lineage, LogEntry, Moment,
-    NewSession, Node, SessionRow, Store, StoreClock, StoreError,
+    NewSession, Node, Receipt, SessionRow, Store, StoreClock, StoreError,
 };
 use crate::ids::{Epoch, Seq, SessionId};
 
@@ -248,6 +249,12 @@ impl Store for EmbeddedStore {
             view.waiting(&id, now_ms).take(limit).collect()
         })
         .await
+    }
+
+    async fn receipt(&self, id: &SessionId, biz_id: &str) -> Result<(SessionRow, Receipt), StoreError> {
+        let (id, biz_id, now_ms) = (id.clone(), biz_id.to_owned(), self.clock.now_ms());
+        let (row, receipt) = self.view(move |view| receipts::receipt(view, &id, &biz_id, now_ms)).await?;
+        Ok((self.claims.seen(row), receipt))
     }
 
     fn take_expired(&self) -> u64 {

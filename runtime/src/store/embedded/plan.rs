@@ -283,7 +283,7 @@ fn expire(
     Ok(true)
 }
 
-fn is_remembered(at_ms: u64, now_ms: u64) -> bool {
+pub(super) fn is_remembered(at_ms: u64, now_ms: u64) -> bool {
     now_ms.saturating_sub(at_ms) <= DONE_KEPT_MS
 }
 

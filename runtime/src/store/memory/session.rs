@@ -8,7 +8,7 @@ use bytes::Bytes;
 use crate::ids::{Epoch, Seq};
 use crate::store::{
     Commit, Committed, DONE_KEPT_MS, DONE_LIMIT, Enqueued, Fence, Hold, INBOX_LIMIT, InboxItem, LOG_LIMIT, Moment,
-    NewSession, SessionRow, StoreError,
+    NewSession, Receipt, SessionRow, StoreError,
 };
 
 #[derive(Debug)]
@@ -143,6 +143,18 @@ impl Session {
         }
         self.inbox.push(item);
         Ok(Enqueued::Fresh)
+    }
+
+    /// What became of a message.
+    pub(super) fn receipt(&self, biz_id: &str, now_ms: u64) -> Receipt {
+        match self.done.get(biz_id) {
+            Some((seq, at_ms)) if is_remembered(*at_ms, now_ms) => {
+                return Receipt::Delivered { seq: *seq, entry: self.log.get(seq).cloned() };
+            }
+            _ => {}
+        }
+        let waits = self.inbox.iter().any(|item| item.biz_id == biz_id && item.expires_ms > now_ms);
+        if waits { Receipt::Waiting } else { Receipt::Unknown }
     }
 }
 

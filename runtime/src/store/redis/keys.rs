@@ -20,6 +20,12 @@
 //! share one, so one script may touch them all. Deliveries are a hash with an order beside it instead of keys that expire
 //! one by one, because their number is bounded per session, and because the writer's clock decides when they are forgotten.
 //!
+//! No consumer group reads `{sid}:in`. A group shares a stream among consumers, and remembers for each what it has taken and not
+//! settled; the one consumer of an inbox is whoever owns the session, and its claim says so (`scripts/claim.lua`). So the claim
+//! and its fence do what XREADGROUP and XAUTOCLAIM would: the owner reads, and what a dead one left waiting is the next
+//! owner's. What XACK would do is part of the step that says the messages (`scripts/commit.lua`): one script looks at fence and
+//! head, marks the ids as delivered, takes them out and appends. An acknowledgement beside it could be lost between the two.
+//!
 //! The end of all keys of a session is moved by each step that uses it (`scripts/common.lua`); an unfinished reply takes it away. The
 //! session's format is raised by the first write of a release with another one, so that an earlier release refuses it.
 //!

@@ -27,6 +27,7 @@ mod link;
 mod listed;
 mod nodes;
 mod reads;
+mod receipts;
 mod route;
 mod running;
 mod scripts;
@@ -61,7 +62,7 @@ use self::running::Marks;
 pub use self::tls::RedisTls;
 use super::{
     Commit, Committed, DONE_KEPT_MS, DONE_LIMIT, Enqueued, Fence, INBOX_LIMIT, InboxItem, Interrupted, LOG_LIMIT, Leap,
-    Lifetime, Lineage, LogEntry, NewSession, Node, Nodes, SessionRow, Store, StoreClock, StoreError,
+    Lifetime, Lineage, LogEntry, NewSession, Node, Nodes, Receipt, SessionRow, Store, StoreClock, StoreError,
 };
 use crate::ids::{Epoch, Seq, SessionId};
 
@@ -277,6 +278,11 @@ impl Store for RedisStore {
                 return Ok(found);
             }
         }
+    }
+
+    async fn receipt(&self, id: &SessionId, biz_id: &str) -> Result<(SessionRow, Receipt), StoreError> {
+        let _call = self.enter()?;
+        self.told(self.receipt_call(id, biz_id), |value| self.read_receipt(value, id)).await
     }
 
     fn take_expired(&self) -> u64 {

@@ -20,9 +20,12 @@ pub(super) struct Text {
 
 macro_rules! script {
     ($name:ident, $($part:literal),+) => {
+        script!($name: "#!lua\n", $($part),+);
+    };
+    ($name:ident: $first:literal, $($part:literal),+) => {
         pub(in crate::store::redis) static $name: Text = Text {
-            text: concat!("#!lua\n", $(include_str!($part)),+),
-            script: LazyLock::new(|| Script::new(concat!("#!lua\n", $(include_str!($part)),+))),
+            text: concat!($first, $(include_str!($part)),+),
+            script: LazyLock::new(|| Script::new(concat!($first, $(include_str!($part)),+))),
         };
     };
 }
@@ -30,6 +33,8 @@ macro_rules! script {
 script!(CREATE, "scripts/common.lua", "scripts/create.lua");
 script!(COMMIT, "scripts/common.lua", "scripts/inbox.lua", "scripts/commit.lua");
 script!(ENQUEUE, "scripts/common.lua", "scripts/inbox.lua", "scripts/enqueue.lua");
+// A server that takes no writes still answers it.
+script!(RECEIPT: "#!lua flags=no-writes\n", "scripts/common.lua", "scripts/receipt.lua");
 script!(ADVANCE, "scripts/common.lua", "scripts/advance.lua");
 script!(CLAIM, "scripts/common.lua", "scripts/claim.lua");
 script!(RELEASE, "scripts/common.lua", "scripts/release.lua");

@@ -77,6 +77,7 @@ async fn a_script_never_touches_two_slots() {
             store.enqueue_call(&id, item("a", 1)),
             store.create_call(NewSession { id: id.clone(), ..new_session() }).unwrap(),
             store.touch_call(&id),
+            store.receipt_call(&id, "a"),
             store.advance_call(&id, 1, &Leap::beyond(1, 7)),
             store.claim_call(&id, None, Fence::certain(1)),
             store.release_call(&id, Fence::certain(1)),

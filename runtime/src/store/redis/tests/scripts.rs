@@ -52,6 +52,16 @@ async fn a_server_that_forgot_the_scripts_gets_them_again() {
     }
 }
 
+// Fails when a server that takes no writes does not say what became of a message, or the script that looks may write.
+#[tokio::test]
+async fn a_full_server_still_tells_what_became_of_a_message() {
+    let (server, store, id) = store().await;
+    store.enqueue(&id, item("a", u64::MAX)).await.unwrap();
+    server.ask::<()>(&["CONFIG", "SET", "maxmemory", "1"]).await;
+    assert!(store.enqueue(&id, item("b", u64::MAX)).await.is_err());
+    assert_eq!(store.receipt(&id, "a").await.unwrap().1, Receipt::Waiting);
+}
+
 // Fails when a script meets a value that is not ours behind its first write, overwrites it, or does not name its key.
 #[tokio::test]
 async fn keys_of_others_are_left_alone() {
@@ -205,6 +215,7 @@ fn every_command_of_the_scripts_is_looked_at() {
         include_str!("../scripts/create.lua"),
         include_str!("../scripts/commit.lua"),
         include_str!("../scripts/enqueue.lua"),
+        include_str!("../scripts/receipt.lua"),
         include_str!("../scripts/advance.lua"),
         include_str!("../scripts/settled.lua"),
         include_str!("../scripts/claim.lua"),
