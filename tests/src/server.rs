@@ -93,6 +93,37 @@ impl Server {
         self.ready().await
     }
 
+    /// Starts the process again, and waits for nothing.
+    ///
+    /// # Errors
+    /// When it runs, or does not start.
+    pub fn launch(&mut self) -> Result<()> {
+        ensure!(self.child.is_none(), "the server still runs; stop it first");
+        self.spawn()
+    }
+
+    /// Whether the process runs, ready or not.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn is_running(&mut self) -> Result<bool> {
+        if self.child.as_mut().map(Child::try_wait).transpose()?.flatten().is_some() {
+            self.child = None;
+        }
+        Ok(self.child.is_some())
+    }
+
+    /// Waits until it is ready, and starts it first where it does not run.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub async fn up(&mut self) -> Result<()> {
+        if !self.is_running()? {
+            self.spawn()?;
+        }
+        self.ready().await
+    }
+
     /// Kills the process as `kill -9` does and waits for its end.
     ///
     /// # Errors

@@ -248,7 +248,7 @@ async fn a_failover_that_drops_messages_is_told_to_everybody() -> Result<()> {
         // Who still knows what is lost finds out with its next step, and lets go.
         match numbers(&mut socket, said + 1, &story(2)).await {
             Ok(given) => {
-                ensure!(welcome["epoch"] == 2, "{welcome}");
+                ensure!(welcome["epoch"].as_u64() > Some(1), "{welcome}");
                 break (socket, given);
             }
             Err(error) => ensure!(welcome["epoch"] == 1, "{error:#}: {welcome}"),
@@ -260,7 +260,7 @@ async fn a_failover_that_drops_messages_is_told_to_everybody() -> Result<()> {
     let place_of = stands(server.address(), &loser, seen).await?;
     ensure!(place_of["regressed"] == true && place_of["resumed"] == false, "{place_of}");
     let (_socket, welcome, told) = come_back(server.address(), &loser.hello()).await?;
-    ensure!(welcome["epoch"] == 2 && welcome["resume_from"] == seen + 1, "{welcome}");
+    ensure!(welcome["epoch"].as_u64() > Some(1) && welcome["resume_from"] == seen + 1, "{welcome}");
     let again: Vec<u64> =
         told.iter().filter(|frame| frame["type"] == "message").filter_map(|frame| frame["seq"].as_u64()).collect();
     ensure!(again == given, "{again:?}, not {given:?}");
@@ -320,7 +320,7 @@ async fn a_claim_that_a_failover_loses_leaves_no_numbers_to_be_given_again() -> 
         ensure!(!again, "what was seen up to {seen} is another message now: {frame}");
     }
     let (mut socket, welcome, told) = come_back(first.address(), &person.hello()).await?;
-    ensure!(welcome["epoch"] == 2 && welcome["resume_from"] == seen + 1, "{welcome}");
+    ensure!(welcome["epoch"].as_u64() > Some(1) && welcome["resume_from"] == seen + 1, "{welcome}");
     let said = welcome["client_seq"].as_u64().context("no client_seq")?;
     let mut given = numbers(&mut socket, said + 1, &story(2)).await?;
     given.extend(told.iter().filter(|frame| frame["type"] == "message").filter_map(|frame| frame["seq"].as_u64()));

@@ -295,7 +295,7 @@ async fn a_restored_older_copy_starts_a_new_epoch_and_reuses_no_sequence_id() ->
     let says = answer["regressed"] == true && answer["resumed"] == false;
     ensure!(says, "the client is ahead of the store, which nobody says: {answer}");
     let mut socket = person.attach().await?;
-    ensure!(person.welcome["epoch"] == 2, "no new epoch: {}", person.welcome);
+    ensure!(person.welcome["epoch"].as_u64() > Some(1), "no new epoch: {}", person.welcome);
     ensure!(person.welcome["next_seq"].as_u64() > Some(seen), "a reused sequence id: {}", person.welcome);
     // What the store forgot includes the client's second message, so its number is free again.
     let processed = person.welcome["client_seq"].as_u64().context("no client_seq")?;

@@ -13,6 +13,7 @@
 use std::sync::Arc;
 
 use super::error::SessionError;
+use super::forks;
 use super::registry::Deps;
 use super::saved::Saved;
 use crate::ids::Seq;
@@ -36,10 +37,12 @@ impl Deps {
         let first = head.saturating_add(1);
         tracing::warn!(session = %id, head = ended, "the store may have lost messages of a session; a new epoch begins behind them");
         // Remembered first: an epoch that begins without it would leave no way to tell its forks.
-        saved.begin_epoch_behind(row.epoch.saturating_add(1), first, ended);
+        let epoch = forks::draw_behind(row.epoch)?;
+        saved.begin_epoch(row.epoch, epoch, first, ended);
         self.save(row, saved, &known_in).await?;
         let (fence, after) = (row.fence(), Some(row.head));
-        let leap = Leap { fence, after, known_in: Some(known_in.clone()), ..Leap::beyond(row.epoch, first) };
+        let leap =
+            Leap { fence, after, known_in: Some(known_in.clone()), ..Leap::beyond(epoch.saturating_sub(1), first) };
         row.epoch = self.store.advance_epoch(&id, row.epoch, leap).await?;
         row.head = head;
         // Only now it is out of doubt.

@@ -1,11 +1,12 @@
 //! Which places a client may claim: one rule for connections and for those who only ask.
 
 use super::error::SessionError;
+use super::forks::MAX_STEP;
 use super::lost::MAX_LOST;
 use crate::ids::{Epoch, Seq};
 
-/// How many epochs a client may be ahead.
-const MAX_LOST_EPOCHS: Epoch = 16;
+/// How far a client's epoch may be ahead: sixteen epochs that were lost.
+const MAX_LOST_EPOCHS: Epoch = 16 * MAX_STEP;
 
 /// Refuses a place that no server can have given.
 ///

@@ -99,7 +99,7 @@ async fn run() -> Result<()> {
         seed,
     };
     let report = if nodes > 1 {
-        let nodes = Nodes { count: nodes, every: Duration::from_secs(2), down: Duration::from_secs(6) };
+        let nodes = Nodes { count: nodes, every: Duration::from_secs(5), down: Duration::from_secs(6) };
         storm.run_on(nodes, Some(most.min(clients.div_ceil(nodes.count)))).await?
     } else {
         storm.run_apart(most).await?

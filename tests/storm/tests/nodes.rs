@@ -18,7 +18,7 @@ async fn nothing_is_lost_over_dying_servers() -> Result<()> {
         timeout: Duration::from_secs(6),
         seed: 4,
     };
-    let nodes = Nodes { count: 3, every: Duration::from_millis(500), down: Duration::from_secs(4) };
+    let nodes = Nodes { count: 3, every: Duration::from_secs(4), down: Duration::from_secs(4) };
     let report = storm.run_on(nodes, None).await?;
     ensure!(report.account.is_clean(), "{report:?}");
     let happened = report.accidents;

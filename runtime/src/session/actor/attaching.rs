@@ -7,6 +7,7 @@ use rolecall_wire::frame::Hello;
 
 use super::super::attach::{Attachment, Resume};
 use super::super::error::SessionError;
+use super::super::forks;
 use super::super::line::line;
 use super::super::place;
 use super::super::places::{Attached, Attempt};
@@ -82,18 +83,17 @@ impl Actor {
         tracing::warn!(session = %self.id, head, client = hello.last_seq, "a client is ahead of the log: the store lost a tail, or the client gives a wrong place; a new epoch begins");
         // What is decided may hold new messages: the head is final behind their commit.
         self.settle().await?;
-        let head = self.outbox.head().max(hello.last_seq);
+        let (ended, epoch) = (self.outbox.head(), forks::draw_behind(self.epoch.max(hello.epoch))?);
+        let head = ended.max(hello.last_seq);
         let resume_at = head.saturating_add(1);
         // Remembered first: an epoch that begins without it would leave no way to tell its forks.
-        for epoch in self.epoch..=hello.epoch.max(self.epoch) {
-            self.machine.begin_epoch(epoch.saturating_add(1), resume_at);
-        }
+        self.machine.begin_epoch(self.epoch, epoch, resume_at, ended);
         self.settle().await?;
         // What it reads is of the epoch that ends.
         self.close_attached(close::REPLACED, "another connection of this session took over");
         let (fence, after) = (Some(self.outbox.fence()), Some(self.outbox.head()));
         let known_in = Some(self.outbox.known_in().clone());
-        let leap = Leap { fence, after, known_in, beyond: hello.epoch, resume_at };
+        let leap = Leap { fence, after, known_in, beyond: epoch.saturating_sub(1), resume_at };
         self.epoch = self.deps.store.advance_epoch(&self.id, self.epoch, leap).await?;
         self.outbox.skip_to(head);
         self.machine.skip_to(head);

@@ -44,9 +44,9 @@ impl Machine {
         self.saved.set_lineage(lineage);
     }
 
-    /// An epoch is about to begin with this sequence id.
-    pub(in crate::session) fn begin_epoch(&mut self, epoch: Epoch, first: Seq) {
-        self.saved.begin_epoch(epoch, first);
+    /// An epoch is about to begin behind the current one, with this sequence id; what is behind `ended` is lost.
+    pub(in crate::session) fn begin_epoch(&mut self, current: Epoch, epoch: Epoch, first: Seq, ended: Seq) {
+        self.saved.begin_epoch(current, epoch, first, ended);
         self.pending.changed = true;
     }
 

@@ -1,14 +1,30 @@
 //! What tests play with the store in memory: other processes, failovers, accidents.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::MemoryStore;
+use super::session::Session;
 use crate::ids::SessionId;
 use crate::store::neighbours::Neighbours;
 use crate::store::{Lineage, Node, StoreError};
 
+/// What a copy of the store had at a moment.
+pub(crate) struct Copy(HashMap<SessionId, Session>);
+
 impl MemoryStore {
+    /// What a copy has that gets nothing from now on.
+    pub(crate) fn copy(&self) -> Copy {
+        Copy(self.inner.lock().sessions.clone())
+    }
+
+    /// A copy takes over with what it has.
+    pub(crate) fn fail_over_with(&self, to: &str, copy: &Copy) {
+        self.inner.lock().sessions.clone_from(&copy.0);
+        self.fail_over(to);
+    }
+
     /// The same sessions as a further process has them that serves them too.
     pub(crate) fn beside(&self, neighbours: &Neighbours) -> Self {
         let node = Node::nameless().unwrap();

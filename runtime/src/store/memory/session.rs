@@ -12,6 +12,7 @@ use crate::store::{
 };
 
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Session {
     pub(super) created: NewSession,
     pub(super) epoch: Epoch,
