@@ -3,8 +3,6 @@
 --      claim or '', 5 the head that the writer follows or '', 6 lifetime ms, 7 ms for which deliveries are kept.
 -- Answers ok, the new epoch.
 local state = KEYS[1]
-local wrong = stranger(state, 'hash')
-if wrong then return wrong end
 local row, refused = position(state)
 if refused then return refused end
 local ignorance = unknowing(row, ARGV[4], ARGV[1], ARGV[5])

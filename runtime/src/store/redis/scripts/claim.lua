@@ -3,11 +3,13 @@
 --      deliveries are kept, then the fields of a row.
 -- Answers ok and the row; or owned, and who has it.
 local state = KEYS[1]
-local wrong = stranger(state, 'hash')
-if wrong then return wrong end
-local row, refused = position(state)
+local fields = {unpack(ARGV, 6)}
+local row, refused = position(state, unpack(fields))
 if refused then return refused end
 if row.owner ~= '' and row.owner ~= ARGV[1] and row.owner ~= ARGV[3] then return {'owned', row.owner} end
 redis.call('HSET', state, 'owner', ARGV[1], 'fence', ARGV[2])
 used(row, KEYS, ARGV[4], ARGV[5], false)
-return {'ok', redis.call('HMGET', state, unpack(ARGV, 6))}
+for at, field in ipairs(fields) do
+  if field == 'owner' then row.more[at] = ARGV[1] elseif field == 'fence' then row.more[at] = ARGV[2] end
+end
+return {'ok', row.more}

@@ -43,9 +43,9 @@ local function wronged(failed, key, kind)
   return stranger(key, kind) or failed
 end
 
--- A session's position; or nil and the refusal.
-local function position(state)
-  local row = redis.pcall('HMGET', state, 'format', 'epoch', 'head', 'floor', 'running', 'owner', 'fence')
+-- A session's position, with the values of more fields behind it; or nil and the refusal.
+local function position(state, ...)
+  local row = redis.pcall('HMGET', state, 'format', 'epoch', 'head', 'floor', 'running', 'owner', 'fence', ...)
   if row.err then return nil, wronged(row, state, 'hash') end
   if not row[1] then
     if redis.call('EXISTS', state) == 1 then return nil, {'foreign', state, 'hash'} end
@@ -53,7 +53,7 @@ local function position(state)
   end
   if row[1] ~= FORMAT and row[1] ~= EARLIER then return nil, {'format', row[1]} end
   return {format = row[1], epoch = row[2], head = row[3], floor = row[4], running = row[5] or '',
-    owner = row[6] or '', fence = row[7] or ''}
+    owner = row[6] or '', fence = row[7] or '', more = {unpack(row, 8)}}
 end
 
 -- The refusal of a writer that does not know how the session stands; nil when it does. `fence` and `after` may be ''.

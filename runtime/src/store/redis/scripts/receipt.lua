@@ -5,10 +5,9 @@
 local state, log, _, waits, _, done = unpack(KEYS)
 local wrong = stranger(log, 'stream', waits, 'hash', done, 'hash')
 if wrong then return wrong end
-local found, refused = position(state)
+local found, refused = position(state, unpack(ARGV, 4))
 if not found then return refused end
-local now, biz_id = ARGV[1], ARGV[2]
-local row = redis.call('HMGET', state, unpack(ARGV, 4))
+local now, biz_id, row = ARGV[1], ARGV[2], found.more
 local delivered = redis.call('HGET', done, biz_id)
 if delivered and now - string.sub(delivered, 21) <= tonumber(ARGV[3]) then
   local seq = string.sub(delivered, 1, 20)

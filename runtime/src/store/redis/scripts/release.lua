@@ -2,8 +2,6 @@
 -- KEYS those of a session. ARGV 1 the fence, 2 lifetime ms, 3 ms for which deliveries are kept.
 -- Answers ok.
 local state = KEYS[1]
-local wrong = stranger(state, 'hash')
-if wrong then return wrong end
 local row, refused = position(state)
 if refused then return refused end
 if row.fence == ARGV[1] then
