@@ -273,7 +273,7 @@ impl<L: Link> Driver<L> {
     }
 
     fn acked(&mut self, seq: Seq) {
-        self.attachment.acknowledged(seq);
+        self.attachment.acknowledge(seq);
         let now_ms = clock::unix_ms();
         while let Some((_, at_ms)) = self.unacked.pop_front_if(|(sent, _)| *sent <= seq) {
             self.metrics.commit_to_ack(seconds(now_ms.saturating_sub(at_ms)));

@@ -40,9 +40,7 @@ pub(super) async fn post(
     request: Request,
 ) -> Result<Response, ApiError> {
     let (head, body) = request.into_parts();
-    let id = sid
-        .parse::<SessionId>()
-        .map_err(|error| ApiError::new(StatusCode::NOT_FOUND, "session_not_found", error.to_string()).param("sid"));
+    let id = sid.parse::<SessionId>().map_err(ApiError::from);
     authorise(&app, &head.headers, id.as_ref().ok()).await?;
     let id = id?;
     let body = collected(body).await?;

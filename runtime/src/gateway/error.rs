@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::dialect::Dialect;
 use super::token::TokenError;
 use crate::contracts::{Contracts, RefusedRole};
+use crate::ids::BadSessionId;
 use crate::session::SessionError;
 use crate::store::StoreError;
 
@@ -169,6 +170,13 @@ impl IntoResponse for ApiError {
 
 fn seconds_value(seconds: u128) -> HeaderValue {
     HeaderValue::from(u64::try_from(seconds).unwrap_or(u64::MAX))
+}
+
+impl From<BadSessionId> for ApiError {
+    /// Of an id in a path: there is no session of this name.
+    fn from(error: BadSessionId) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "session_not_found", error.to_string()).param("sid")
+    }
 }
 
 impl From<TokenError> for ApiError {

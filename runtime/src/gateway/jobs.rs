@@ -13,7 +13,7 @@ use super::body::JsonBody;
 use super::error::ApiError;
 use super::query::Parameters;
 use crate::app::App;
-use crate::ids::{BadSessionId, SessionId};
+use crate::ids::SessionId;
 use crate::jobs::{JobError, MAX_ATTEMPTS};
 use crate::store::jobs::{Job, JobFault, JobState, NewJob, Priority};
 
@@ -97,7 +97,7 @@ pub(super) async fn post(
     Path(sid): Path<String>,
     JsonBody(request): JsonBody<PostRequest>,
 ) -> Result<Response, ApiError> {
-    let job = app.jobs.post(request.into_job(session(&sid)?)?).await?;
+    let job = app.jobs.post(request.into_job(sid.parse()?)?).await?;
     Ok((StatusCode::ACCEPTED, Json(JobResponse::from(job))).into_response())
 }
 
@@ -109,7 +109,7 @@ pub(super) async fn get(
     State(app): State<Arc<App>>,
     Path((sid, id)): Path<(String, String)>,
 ) -> Result<Response, ApiError> {
-    shown(app.jobs.job(&session(&sid)?, &id).await?)
+    shown(app.jobs.job(&sid.parse()?, &id).await?)
 }
 
 /// Puts a dead letter back into the queue.
@@ -120,7 +120,7 @@ pub(super) async fn retry(
     State(app): State<Arc<App>>,
     Path((sid, id)): Path<(String, String)>,
 ) -> Result<Response, ApiError> {
-    let job = app.jobs.retry(&session(&sid)?, &id).await?;
+    let job = app.jobs.retry(&sid.parse()?, &id).await?;
     Ok((StatusCode::ACCEPTED, Json(JobResponse::from(job))).into_response())
 }
 
@@ -132,7 +132,7 @@ pub(super) async fn cancel(
     State(app): State<Arc<App>>,
     Path((sid, id)): Path<(String, String)>,
 ) -> Result<Response, ApiError> {
-    shown(app.jobs.cancel(&session(&sid)?, &id).await?)
+    shown(app.jobs.cancel(&sid.parse()?, &id).await?)
 }
 
 /// A page of dead letters, oldest first.
@@ -155,12 +155,6 @@ pub(super) async fn list(State(app): State<Arc<App>>, query: Parameters) -> Resu
 
 fn shown(job: Job) -> Result<Response, ApiError> {
     Ok(Json(JobResponse::from(job)).into_response())
-}
-
-fn session(sid: &str) -> Result<SessionId, ApiError> {
-    sid.parse().map_err(|error: BadSessionId| {
-        ApiError::new(StatusCode::NOT_FOUND, "session_not_found", error.to_string()).param("sid")
-    })
 }
 
 impl PostRequest {

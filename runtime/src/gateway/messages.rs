@@ -14,7 +14,7 @@ use super::error::ApiError;
 use super::timestamp;
 use crate::app::App;
 use crate::clock;
-use crate::ids::{BadSessionId, Seq, SessionId};
+use crate::ids::{Seq, SessionId};
 use crate::session::{MessageStanding, Posted};
 
 /// The longest id, role and intent, in bytes.
@@ -70,7 +70,7 @@ pub(super) async fn post(
     Path(sid): Path<String>,
     JsonBody(request): JsonBody<PostRequest>,
 ) -> Result<Response, ApiError> {
-    let sid = session(&sid)?;
+    let sid: SessionId = sid.parse()?;
     let message = request.into_message()?;
     let biz_id = message.biz_id.clone();
     let (status, state, sequence_id) = match app.sessions.post(&sid, message).await? {
@@ -89,18 +89,12 @@ pub(super) async fn get(
     State(app): State<Arc<App>>,
     Path((sid, biz_id)): Path<(String, String)>,
 ) -> Result<Response, ApiError> {
-    let (state, sequence_id) = match app.sessions.standing(&session(&sid)?, &biz_id).await? {
+    let (state, sequence_id) = match app.sessions.standing(&sid.parse()?, &biz_id).await? {
         MessageStanding::Pending => ("pending", None),
         MessageStanding::Processed(seq) => ("processed", seq),
         MessageStanding::Acknowledged(seq) => ("acknowledged", Some(seq)),
     };
     Ok(Json(MessageResponse { biz_id, state, sequence_id }).into_response())
-}
-
-fn session(sid: &str) -> Result<SessionId, ApiError> {
-    sid.parse().map_err(|error: BadSessionId| {
-        ApiError::new(StatusCode::NOT_FOUND, "session_not_found", error.to_string()).param("sid")
-    })
 }
 
 impl PostRequest {

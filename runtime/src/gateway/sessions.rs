@@ -16,6 +16,7 @@ use super::peer::Peer;
 use super::query::Parameters;
 use crate::app::App;
 use crate::ids::{Epoch, Seq};
+use crate::session::Stand;
 
 /// The most messages of one page of `GET /v1/diff`.
 const MAX_PAGE: u64 = 1_000;
@@ -104,7 +105,7 @@ struct ReconnectResponse {
     next_sequence_id: Seq,
     /// Whether the client can go on without a hole: it has everything, or `missing` has the rest.
     resumed: bool,
-    /// Whether the client has messages that the store lost. Attaching starts a new epoch, or one has begun.
+    /// Whether the client has messages that the store lost. An epoch has begun since, or begins when it attaches.
     regressed: bool,
     /// The first message that the client has otherwise: the store lost it, and another has its number
     /// now. The client forgets what it has from there on.
@@ -128,11 +129,11 @@ pub(super) async fn reconnect(
     JsonBody(request): JsonBody<ReconnectRequest>,
 ) -> Result<Response, ApiError> {
     let claims = app.tokens.verify(&request.session_token)?;
-    let position = app.sessions.position(&claims.sid).await?;
+    let client = (request.epoch, request.last_sequence_id);
+    let (position, stand) = app.sessions.stand(&claims.sid, client).await?;
     position.admit(claims.generation)?;
     position.check(request.epoch, request.last_sequence_id)?;
-    let forked_at = app.sessions.forked(&claims.sid, request.epoch, request.last_sequence_id).await?;
-    let lost = app.sessions.lost(&claims.sid, request.epoch, request.last_sequence_id).await?;
+    let forked_at = if let Stand::Forked(first) = stand { Some(first) } else { None };
     let last = forked_at.map_or(request.last_sequence_id, |first| first.saturating_sub(1));
     let from = last.saturating_add(1).max(position.floor.saturating_add(1));
     let missing =
@@ -141,8 +142,8 @@ pub(super) async fn reconnect(
         session_id: claims.sid.to_string(),
         epoch: position.epoch,
         next_sequence_id: position.head.saturating_add(1),
-        resumed: forked_at.is_none() && !lost && last >= position.floor && last <= position.head,
-        regressed: lost || last > position.head,
+        resumed: stand == Stand::Here && last >= position.floor,
+        regressed: matches!(stand, Stand::Lost | Stand::Ahead),
         forked_at,
         missing,
     };

@@ -37,7 +37,7 @@ pub enum Resume {
     Fresh,
     /// It goes on where it was.
     Resumed,
-    /// It was ahead, because the store lost a tail: a new epoch began.
+    /// The store lost messages that it has: an epoch began, now or before it came.
     Regressed,
 }
 
@@ -150,8 +150,8 @@ impl Attachment {
 
     /// Notes that the client has everything up to this message, which must have been sent to it. Never waits and writes nothing:
     /// it is saved with whatever the session changes next.
-    pub fn acknowledged(&self, seq: Seq) {
-        self.deps.acknowledged(&self.lessons, seq);
+    pub fn acknowledge(&self, seq: Seq) {
+        self.deps.acknowledge(&self.lessons, seq);
     }
 }
 

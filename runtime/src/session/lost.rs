@@ -19,8 +19,8 @@ use super::saved::Saved;
 use crate::ids::Seq;
 use crate::store::{Commit, Leap, Lineage, SessionRow, StoreError};
 
-/// How far a client may be ahead of the log, and how many ids are left out where one may be. A store loses what it had not
-/// copied or synced, never this much.
+/// How many ids are left out where a client may be ahead of the log. A store loses what it had not copied or synced, never
+/// this much.
 pub(super) const MAX_LOST: Seq = 1_000_000;
 
 impl Deps {
@@ -37,7 +37,7 @@ impl Deps {
         let first = head.saturating_add(1);
         tracing::warn!(session = %id, head = ended, "the store may have lost messages of a session; a new epoch begins behind them");
         // Remembered first: an epoch that begins without it would leave no way to tell its forks.
-        let epoch = forks::draw_behind(row.epoch)?;
+        let epoch = forks::draw(&id, row.epoch, forks::MAX_STEP, 0)?;
         saved.begin_epoch(row.epoch, epoch, first, ended);
         self.save(row, saved, &known_in).await?;
         let (fence, after) = (row.fence(), Some(row.head));

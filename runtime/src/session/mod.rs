@@ -49,6 +49,7 @@ pub use attach::{Attachment, Control, Resume};
 pub use cancel::Cancelled;
 pub use error::SessionError;
 use event::Command;
+pub use forks::Stand;
 pub use jobs::{JobEnd, JobRun};
 pub use line::Listener;
 use nodes::Standing;
@@ -283,24 +284,17 @@ impl Sessions {
         Ok(Position { epoch: row.epoch, head: row.head, floor: row.floor, role: row.created.role, token_generation })
     }
 
-    /// The first sequence id that a client with everything up to `last_seq` of `epoch` has otherwise
-    /// than the log, because the store lost its messages and others have their numbers now.
+    /// The same, and how a client with everything up to `last_seq` of `epoch` stands to it; read at once.
     ///
     /// # Errors
     /// When there is no such session, or the store cannot be read.
-    pub async fn forked(&self, id: &SessionId, epoch: Epoch, last_seq: Seq) -> Result<Option<Seq>, SessionError> {
+    pub async fn stand(&self, id: &SessionId, client: (Epoch, Seq)) -> Result<(Position, Stand), SessionError> {
         let row = self.0.store.session(id).await?.ok_or_else(|| SessionError::NoSession(id.clone()))?;
-        Ok(Saved::decode_stored(&row.state, id)?.forked(row.epoch, epoch, last_seq))
-    }
-
-    /// Whether a client with everything up to `last_seq` of `epoch` has messages that the store lost, whose numbers nobody
-    /// else has.
-    ///
-    /// # Errors
-    /// When there is no such session, or the store cannot be read.
-    pub async fn lost(&self, id: &SessionId, epoch: Epoch, last_seq: Seq) -> Result<bool, SessionError> {
-        let row = self.0.store.session(id).await?.ok_or_else(|| SessionError::NoSession(id.clone()))?;
-        Ok(Saved::decode_stored(&row.state, id)?.lost(row.epoch, epoch, last_seq))
+        let saved = Saved::decode_stored(&row.state, id)?;
+        let (stand, token_generation) = (saved.stand((row.epoch, row.head), client), saved.token_generation());
+        let position =
+            Position { epoch: row.epoch, head: row.head, floor: row.floor, role: row.created.role, token_generation };
+        Ok((position, stand))
     }
 
     /// Committed messages from `from` on, in order, at most `limit`, and of at most 1 MiB of text unless

@@ -13,6 +13,7 @@ use rolecall_wire::frame::Hello;
 use tokio::time::sleep;
 
 use super::error::SessionError;
+use super::forks::Stand;
 use super::place;
 use super::places::{Attempt, Found};
 use super::registry::Deps;
@@ -45,10 +46,11 @@ impl Visitor<'_> {
         if Attempt::is_superseded(saved.latest(), self.hello) {
             return Err(SessionError::Superseded);
         }
-        place::check((self.hello.epoch, self.hello.last_seq), (row.epoch, row.head))?;
-        match saved.forked(row.epoch, self.hello.epoch, self.hello.last_seq) {
-            Some(first) => Err(SessionError::Forked { first, current: row.epoch }),
-            None => Ok(()),
+        let (log, client) = ((row.epoch, row.head), (self.hello.epoch, self.hello.last_seq));
+        place::check(client, log)?;
+        match saved.stand(log, client) {
+            Stand::Forked(first) => Err(SessionError::Forked { first, current: row.epoch }),
+            Stand::Here | Stand::Ahead | Stand::Lost => Ok(()),
         }
     }
 }

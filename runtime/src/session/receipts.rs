@@ -5,9 +5,11 @@
 //! one fence, since then nobody else has written to it between.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rolecall_wire::frame::Body;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use super::attach::Lessons;
 use super::error::SessionError;
@@ -21,12 +23,16 @@ use crate::offline::{self, NAME_BYTES};
 use crate::outbox;
 use crate::store::{Fence, LogEntry, Receipt};
 
+/// How long an actor may take to say how far its client is.
+const SOON: Duration = Duration::from_secs(1);
+
 /// How a posted message stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MessageStanding {
     /// It waits for a client.
     Pending,
-    /// It is in the log, with this sequence id; without one where the contract withheld it, and nothing was said.
+    /// It is in the log, with this sequence id; without one where the contract withheld it and nothing was said, and where the
+    /// log has dropped its place.
     Processed(Option<Seq>),
     /// The client has acknowledged that id.
     Acknowledged(Seq),
@@ -51,14 +57,19 @@ impl Sessions {
             Receipt::Waiting => return Ok(MessageStanding::Pending),
             Receipt::Delivered { seq, entry } => (seq, entry),
         };
-        let Some(bytes) = entry else { return Ok(MessageStanding::Processed((seq > 0).then_some(seq))) };
+        let Some(bytes) = entry else { return Ok(MessageStanding::Processed(None)) };
         let message = outbox::decode(&LogEntry { seq, bytes })?;
         let says_it = matches!(message.body, Body::Delivery { parts, .. } if parts.iter().any(|part| part == biz_id));
         if !says_it {
             return Ok(MessageStanding::Processed(None));
         }
         let saved = watermark::stored(&row.state, id)?;
-        let live = self.0.acknowledged_here(id).await.filter(|(fence, _)| row.fence() == Some(*fence));
+        // An actor that is busy answers later than anybody waits: what is saved is true, too.
+        let live = timeout(SOON, self.0.acknowledged_here(id))
+            .await
+            .ok()
+            .flatten()
+            .filter(|(fence, _)| row.fence() == Some(*fence));
         let upto = live.map_or(saved, |(_, upto)| upto.max(saved));
         Ok(if seq <= upto { MessageStanding::Acknowledged(seq) } else { MessageStanding::Processed(Some(seq)) })
     }
@@ -66,7 +77,7 @@ impl Sessions {
 
 impl Deps {
     /// Notes what a session's client acknowledges, and counts the posted messages among it.
-    pub(super) fn acknowledged(&self, lessons: &Lessons, seq: Seq) {
+    pub(super) fn acknowledge(&self, lessons: &Lessons, seq: Seq) {
         let now_ms = clock::unix_ms();
         for posted_ms in lessons.acknowledge(seq) {
             self.metrics.offline(offline::bucket(posted_ms, now_ms), "acknowledged");
@@ -77,7 +88,7 @@ impl Deps {
     /// nothing.
     async fn acknowledged_here(self: &Arc<Self>, id: &SessionId) -> Option<(Fence, Seq)> {
         for _ in 0..ATTEMPTS {
-            let found = {
+            let mailbox = {
                 let places = self.places.lock();
                 match places.find(id) {
                     Found::Awake(mailbox) => mailbox,
@@ -86,7 +97,7 @@ impl Deps {
                 }
             };
             let (answer, told) = oneshot::channel();
-            if found.send(Command::Acknowledged(answer)).await.is_ok()
+            if mailbox.send(Command::Acknowledged(answer)).await.is_ok()
                 && let Ok(told) = told.await
             {
                 return Some(told);

@@ -99,9 +99,7 @@ impl Accidents {
     }
 
     async fn end_all(&mut self, cluster: &mut Cluster) -> Result<()> {
-        // Redis first: no server starts without it.
-        self.open.sort_by_key(|(_, end)| matches!(end, End::Start(_) | End::GoOn(_)));
-        for (_, end) in std::mem::take(&mut self.open) {
+        for (_, end) in self.take_until(None) {
             self.mend(cluster, end).await?;
         }
         for node in 0..cluster.len() {
@@ -131,7 +129,6 @@ impl Accidents {
         if !matches!(kind, Kind::Stop) && self.redis_is_away() {
             return Ok(());
         }
-        self.first.next();
         match kind {
             Kind::Stop => {
                 let Some(node) = self.running(cluster)? else { return Ok(()) };
@@ -150,6 +147,7 @@ impl Accidents {
                 self.open(End::StartRedis, 4);
             }
         }
+        self.first.next();
         Ok(())
     }
 
@@ -160,10 +158,7 @@ impl Accidents {
     }
 
     async fn mend_until(&mut self, cluster: &mut Cluster, until: Instant) -> Result<()> {
-        let (due, open) = std::mem::take(&mut self.open).into_iter().partition(|(at, _)| *at <= until);
-        self.open = open;
-        let due: Vec<(Instant, End)> = due;
-        for (_, end) in due {
+        for (_, end) in self.take_until(Some(until)) {
             if matches!(end, End::Start(_)) && self.redis_is_away() {
                 self.open.push((clock::now() + LATER, end));
             } else {
@@ -171,6 +166,15 @@ impl Accidents {
             }
         }
         Ok(())
+    }
+
+    /// What ends by then, Redis first: no server starts without it.
+    fn take_until(&mut self, until: Option<Instant>) -> Vec<(Instant, End)> {
+        let is_due = |(at, _): &(Instant, End)| until.is_none_or(|until| *at <= until);
+        let (mut due, open): (Vec<_>, Vec<_>) = std::mem::take(&mut self.open).into_iter().partition(is_due);
+        self.open = open;
+        due.sort_by_key(|(_, end)| matches!(end, End::Start(_) | End::GoOn(_)));
+        due
     }
 
     async fn mend(&self, cluster: &mut Cluster, end: End) -> Result<()> {

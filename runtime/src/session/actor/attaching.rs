@@ -7,13 +7,13 @@ use rolecall_wire::frame::Hello;
 
 use super::super::attach::{Attachment, Resume};
 use super::super::error::SessionError;
-use super::super::forks;
+use super::super::forks::{self, MAX_PROVED_STEP, Stand};
 use super::super::line::line;
 use super::super::place;
 use super::super::places::{Attached, Attempt};
 use super::Actor;
 use crate::ids::TokenGeneration;
-use crate::store::Leap;
+use crate::store::{Leap, StoreError};
 
 impl Actor {
     pub(super) async fn attach(
@@ -32,8 +32,9 @@ impl Actor {
         // had one would give it another, and the message would take effect twice.
         self.settle().await?;
         let resume = self.position(hello).await?;
-        if resume == Resume::Resumed {
-            self.deps.acknowledged(&self.machine.lessons(), hello.last_seq);
+        // One that names no epoch may be of a lost branch.
+        if resume == Resume::Resumed && hello.epoch != 0 {
+            self.deps.acknowledge(&self.machine.lessons(), hello.last_seq);
         }
         // Durable before the client is let in: what it was told to forget must not open the session after a crash.
         self.machine.use_token(generation);
@@ -68,22 +69,46 @@ impl Actor {
 
     /// Finds the client's place, on a new footing if the store lost what the client has seen.
     async fn position(&mut self, hello: &Hello) -> Result<Resume, SessionError> {
-        let head = self.outbox.head();
-        place::check((hello.epoch, hello.last_seq), (self.epoch, head))?;
-        if let Some(first) = self.machine.forked(self.epoch, hello.epoch, hello.last_seq) {
-            return Err(SessionError::Forked { first, current: self.epoch });
+        let (place, head) = ((hello.epoch, hello.last_seq), self.outbox.head());
+        let possible = place::check(place, (self.epoch, head));
+        let stand = self.machine.stand((self.epoch, head), place);
+        if possible.is_err() || stand != Stand::Here {
+            self.assure().await?;
         }
-        if self.machine.lost(self.epoch, hello.epoch, hello.last_seq) {
-            tracing::warn!(session = %self.id, client = hello.last_seq, "a client has messages that the store lost; it is told that the epoch is another");
-            return Ok(Resume::Regressed);
+        possible?;
+        match stand {
+            Stand::Here if hello.last_seq == 0 => Ok(Resume::Fresh),
+            Stand::Here => Ok(Resume::Resumed),
+            Stand::Forked(first) => Err(SessionError::Forked { first, current: self.epoch }),
+            Stand::Lost => {
+                tracing::warn!(session = %self.id, client = hello.last_seq, "a client has messages that the store lost; it is told that the epoch is another");
+                Ok(Resume::Regressed)
+            }
+            Stand::Ahead => {
+                tracing::warn!(session = %self.id, head, client = hello.last_seq, "a client is ahead of the log: the store lost a tail, or the client gives a wrong place; a new epoch begins");
+                self.begin_epoch_behind(hello).await?;
+                Ok(Resume::Regressed)
+            }
         }
-        if hello.last_seq <= head && hello.epoch <= self.epoch {
-            return Ok(if hello.last_seq == 0 { Resume::Fresh } else { Resume::Resumed });
+    }
+
+    /// Fails where the session is not as this actor believes: whoever is refused for good, or told of a loss, is told so by the
+    /// one who knows.
+    async fn assure(&mut self) -> Result<(), StoreError> {
+        self.look().await?;
+        // Behind the read: it is not older than what was read.
+        if self.deps.store.lineage(&self.id)?.doubts(self.outbox.known_in()) {
+            return Err(StoreError::Doubted(self.id.clone()));
         }
-        tracing::warn!(session = %self.id, head, client = hello.last_seq, "a client is ahead of the log: the store lost a tail, or the client gives a wrong place; a new epoch begins");
+        Ok(())
+    }
+
+    /// Begins an epoch behind everything that a client has.
+    async fn begin_epoch_behind(&mut self, hello: &Hello) -> Result<(), SessionError> {
         // What is decided may hold new messages: the head is final behind their commit.
         self.settle().await?;
-        let (ended, epoch) = (self.outbox.head(), forks::draw_behind(self.epoch.max(hello.epoch))?);
+        let epoch = forks::draw(&self.id, self.epoch, MAX_PROVED_STEP, hello.epoch)?;
+        let ended = self.outbox.head();
         let head = ended.max(hello.last_seq);
         let resume_at = head.saturating_add(1);
         // Remembered first: an epoch that begins without it would leave no way to tell its forks.
@@ -97,6 +122,6 @@ impl Actor {
         self.epoch = self.deps.store.advance_epoch(&self.id, self.epoch, leap).await?;
         self.outbox.skip_to(head);
         self.machine.skip_to(head);
-        Ok(Resume::Regressed)
+        Ok(())
     }
 }

@@ -1,15 +1,16 @@
 //! What the session remembers of its connections and its log, as its owner asks and tells.
 
 use super::super::error::SessionError;
+use super::super::forks::Stand;
 use super::super::places::Attempt;
 use super::super::saved::admit;
 use super::Machine;
 use crate::ids::{Epoch, Seq, TokenGeneration};
 
 impl Machine {
-    /// The first sequence id that a client of an earlier epoch has otherwise than the log.
-    pub(in crate::session) fn forked(&self, current: Epoch, epoch: Epoch, last_seq: Seq) -> Option<Seq> {
-        self.saved.forked(current, epoch, last_seq)
+    /// How a client's place stands to the log's.
+    pub(in crate::session) fn stand(&self, log: (Epoch, Seq), client: (Epoch, Seq)) -> Stand {
+        self.saved.stand(log, client)
     }
 
     /// Refuses a token that was renewed, once the new one was used.
@@ -32,11 +33,6 @@ impl Machine {
     pub(in crate::session) fn let_in(&mut self, attempt: Option<Attempt>, at_once: bool) {
         self.saved.let_in(attempt);
         self.pending.changed |= at_once;
-    }
-
-    /// Whether a client has messages that the store lost, whose numbers nobody else has.
-    pub(in crate::session) fn lost(&self, current: Epoch, epoch: Epoch, last_seq: Seq) -> bool {
-        self.saved.lost(current, epoch, last_seq)
     }
 
     /// Notes where the session is known, for the next step: that is made only there.

@@ -4,6 +4,7 @@ use rolecall_wire::close;
 
 use super::super::lost::MAX_LOST;
 use super::*;
+use crate::store::Leap;
 
 /// A process on a store that another server serves soon.
 fn house() -> (House, Arc<MemoryStore>) {
@@ -113,35 +114,65 @@ async fn a_session_of_which_nothing_is_left_is_doubted() {
     house.end().await;
 }
 
-// Fails when an epoch that a second failover loses is begun again with its number: a client of it would go on, and take
-// other messages for its own.
+// Fails when an epoch that a second failover loses is begun again with its number, or a client of it goes on and takes other
+// messages for its own: whoever comes first then, and to which process.
 #[tokio::test(start_paused = true)]
 async fn an_epoch_that_is_lost_is_not_begun_again() {
-    let (house, store) = house();
-    house.permits.add_permits(99);
-    let id = house.session().await;
-    let mut client = house.attach(&id, 0).await;
-    client.send(1, "a", "Question?").await;
-    let head = client.until_reply().await.last().unwrap().seq;
-    drop(client);
-    let copy = store.copy();
-    let mut ends = Vec::new();
-    for to in ["second", "third"] {
-        store.fail_over_with(to, &copy);
+    for lost_comes_first in [false, true] {
+        let (house, store) = house();
+        house.permits.add_permits(99);
+        let id = house.session().await;
+        let mut client = house.attach(&id, 0).await;
+        client.send(1, "a", "Question?").await;
+        let head = client.until_reply().await.last().unwrap().seq;
+        drop(client);
+        let (copy, first) = (store.copy(), head + MAX_LOST + 1);
+        store.fail_over_with("second", &copy);
         let mut client = Client::new(house.sessions.attach(&id, &hello(head, 1), 0).await.unwrap());
-        client.send(2, to, "Which one is this?").await;
-        ends.push((client.attachment.epoch, *numbers(&mut client).await.last().unwrap()));
+        client.send(2, "second", "Which one is this?").await;
+        let (epoch, last) = (client.attachment.epoch, *numbers(&mut client).await.last().unwrap());
+        assert!(epoch > 1 && last > first, "{epoch} {last}");
+        drop(client);
+        house.end().await;
+        // The copy has the claim of a process that is gone.
+        store.fail_over_with("third", &copy);
+        store.forget_claims();
+        let house = House::on(store.clone(), &["Yes."], ROLE, true);
+        house.permits.add_permits(99);
+        if !lost_comes_first {
+            let mut client = Client::new(house.sessions.attach(&id, &hello(head, 1), 0).await.unwrap());
+            client.send(2, "third", "And this?").await;
+            assert_eq!(*numbers(&mut client).await.last().unwrap(), last, "the same ids, of another epoch");
+            assert_ne!(client.attachment.epoch, epoch);
+        }
+        let refused = house.sessions.attach(&id, &hello(last, epoch), 0).await.unwrap_err();
+        assert_eq!((refused.status(), refused.code()), (410, "epoch_forked"), "{lost_comes_first}");
+        assert_eq!(house.stand(&id, epoch, last).await, Stand::Forked(first));
+        assert_eq!((house.stand(&id, 1, head).await, house.stand(&id, 1, head + 1).await), (Stand::Here, Stand::Lost));
+        let current = house.sessions.position(&id).await.unwrap().epoch;
+        assert!(refused.to_string().contains(&format!("last_seq={} with epoch={current}", first - 1)), "{refused}");
+        let back = house.sessions.attach(&id, &hello(first - 1, current), 0).await.unwrap();
+        assert_eq!((back.epoch, back.resume), (current, Resume::Resumed));
+        drop(back);
+        house.end().await;
     }
-    let [(lost, last), (current, again)] = ends[..] else { panic!("{ends:?}") };
-    assert!(lost != current && last == again, "{ends:?}");
-    let refused = house.sessions.attach(&id, &hello(last, lost), 0).await.unwrap_err();
-    assert_eq!((refused.status(), refused.code()), (410, "epoch_forked"));
-    let first = head + MAX_LOST + 1;
-    assert!(refused.to_string().contains(&format!("last_seq={} with epoch={current}", first - 1)), "{refused}");
-    assert_eq!(house.sessions.forked(&id, lost, last).await.unwrap(), Some(first));
-    assert!(house.sessions.lost(&id, 1, head + 1).await.unwrap() && !house.sessions.lost(&id, 1, head).await.unwrap());
-    let back = house.sessions.attach(&id, &hello(first - 1, current), 0).await.unwrap();
-    assert_eq!((back.epoch, back.resume), (current, Resume::Resumed));
+}
+
+// Fails when a process that does not know of a failover yet sends a client of a later epoch away for good.
+#[tokio::test(start_paused = true)]
+async fn who_is_refused_is_refused_by_one_who_knows() {
+    let (house, store) = house();
+    let id = house.session().await;
+    let _awake = house.attach(&id, 0).await;
+    assert!(house.sessions.0.is_awake(&id));
+    // Elsewhere an epoch began, and a client of it comes here.
+    let row = store.session(&id).await.unwrap().unwrap();
+    store.fail_over("second");
+    let epoch = 77;
+    let leap = Leap { fence: row.fence(), ..Leap::beyond(epoch - 1, MAX_LOST + 1) };
+    assert_eq!(store.advance_epoch(&id, 1, leap).await.unwrap(), epoch);
+    let back = house.sessions.attach(&id, &hello(MAX_LOST, epoch), 0).await.unwrap();
+    assert_eq!(back.resume, Resume::Resumed, "{back:?}");
     drop(back);
     house.end().await;
 }

@@ -133,6 +133,10 @@ impl House {
         Client::new(self.sessions.attach(id, &hello(last_seq, 0), 0).await.unwrap())
     }
 
+    async fn stand(&self, id: &SessionId, epoch: Epoch, last_seq: Seq) -> Stand {
+        self.sessions.stand(id, (epoch, last_seq)).await.unwrap().1
+    }
+
     async fn log(&self, id: &SessionId) -> Vec<Message> {
         self.sessions.read(id, 1, usize::MAX).await.unwrap()
     }

@@ -30,8 +30,8 @@ async fn a_message_is_pending_then_processed_then_acknowledged() {
     let mut client = house.attach(&id, 0).await;
     assert_eq!(client.next().await.seq, 1);
     assert_eq!(house.standing(&id, "a").await, MessageStanding::Processed(Some(1)));
-    client.attachment.acknowledged(1);
-    client.attachment.acknowledged(1);
+    client.attachment.acknowledge(1);
+    client.attachment.acknowledge(1);
     assert_eq!((house.standing(&id, "a").await, house.acknowledged()), (MessageStanding::Acknowledged(1), 1));
     for _ in 0..A_WHILE.as_secs() {
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -61,7 +61,7 @@ async fn what_was_acknowledged_is_saved_with_the_next_change() {
     let mut client = house.attach(&id, 0).await;
     client.next().await;
     let before = house.store.session(&id).await.unwrap().unwrap().state;
-    client.attachment.acknowledged(1);
+    client.attachment.acknowledge(1);
     assert_eq!(house.standing(&id, "a").await, MessageStanding::Acknowledged(1));
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert_eq!(house.store.session(&id).await.unwrap().unwrap().state, before);
@@ -87,7 +87,7 @@ async fn what_was_withheld_is_nowhere() {
     house.sessions.post(&id, message("good")).await.unwrap();
     let mut client = house.attach(&id, 0).await;
     let said = client.next().await;
-    client.attachment.acknowledged(said.seq);
+    client.attachment.acknowledge(said.seq);
     assert_eq!(house.standing(&id, "bad").await, MessageStanding::Processed(None));
     assert_eq!(house.standing(&id, "good").await, MessageStanding::Acknowledged(said.seq));
     assert_eq!(house.acknowledged(), 1);
@@ -106,7 +106,7 @@ async fn a_former_owner_tells_nothing_of_its_own() {
     let mut client = other.attach(&id, 0).await;
     other.sessions.post(&id, message("a")).await.unwrap();
     assert_eq!(client.next().await.seq, 1);
-    former.attachment.acknowledged(1);
+    former.attachment.acknowledge(1);
     assert!(house.sessions.0.is_awake(&id), "it knows nothing of it yet");
     assert_eq!(house.standing(&id, "a").await, MessageStanding::Processed(Some(1)));
     drop(client);
