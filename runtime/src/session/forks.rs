@@ -81,7 +81,7 @@ pub(super) fn draw(id: &SessionId, behind: Epoch, most: Epoch, taken: Epoch) -> 
     let room = Epoch::MAX.saturating_sub(behind).min(most);
     let drawn = random.checked_rem(room).and_then(|step| behind.checked_add(step)?.checked_add(1));
     let free = drawn.and_then(|drawn| if drawn == taken { drawn.checked_add(1) } else { Some(drawn) });
-    free.ok_or_else(|| StoreError::exhausted(id).into())
+    free.ok_or_else(|| SessionError::Store(StoreError::exhausted(id)))
 }
 
 impl Saved {
@@ -229,10 +229,11 @@ mod tests {
     #[test]
     fn reads_epochs_of_earlier_releases() {
         let old = |epoch, first| Fork { epoch, first, ..Fork::default() };
-        let saved = Saved { forks: vec![old(2, 10), old(3, 20)], ..Saved::default() };
+        let (mut saved, mut behind) = (Saved::default(), Saved::default());
+        saved.forks = vec![old(2, 10), old(3, 20)];
         let stands = [(1, 9), (1, 10), (2, 19), (2, 20)].map(|place| saved.stand((3, HEAD), place));
         assert_eq!(stands, [Here, Forked(10), Here, Forked(20)]);
-        let behind = Saved { forks: vec![Fork { ended: 7, ..old(2, 1_000) }], ..Saved::default() };
+        behind.forks = vec![Fork { ended: 7, ..old(2, 1_000) }];
         assert_eq!([8, 7].map(|last_seq| behind.stand((2, HEAD), (1, last_seq))), [Lost, Here]);
     }
 

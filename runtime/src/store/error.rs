@@ -146,7 +146,7 @@ impl StoreError {
     }
 
     /// A sequence that cannot count on.
-    pub(super) fn exhausted(id: &SessionId) -> Self {
+    pub(crate) fn exhausted(id: &SessionId) -> Self {
         Self::Exhausted(id.clone())
     }
 

@@ -40,7 +40,7 @@ async fn a_returning_client_is_told_where_it_stands() {
     );
     let ahead = house.post("/v1/reconnect", &at(&token, 7)).await.json();
     assert_eq!((&ahead["resumed"], &ahead["regressed"]), (&json!(false), &json!(true)));
-    for (last, epoch) in [(99_999_999, 1), (0, 99)] {
+    for (last, epoch) in [(99_999_999, 1), (0, 99_999_999)] {
         let body = json!({"session_token": token, "last_sequence_id": last, "epoch": epoch});
         house.post("/v1/reconnect", &body).await.refused(400, "last_seq_impossible");
     }

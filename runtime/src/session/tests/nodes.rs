@@ -147,7 +147,7 @@ async fn what_is_refused_disturbs_nobody() {
     for (hello, generation, code) in [
         (numbered(7, 4, 0), 3, "attempt_superseded"),
         (numbered(7, 6, 0), 2, "token_replayed"),
-        (numbered(7, 6, 9_000_000), 3, "last_seq_impossible"),
+        (numbered(7, 6, 90_000_000), 3, "last_seq_impossible"),
     ] {
         assert_eq!(other.sessions.attach(&id, &hello, generation).await.unwrap_err().code(), code);
     }

@@ -45,7 +45,14 @@ async fn a_message_is_pending_then_processed_then_acknowledged() {
     // Nothing changed since: the next process does not know before the client says so.
     let next = House::on(house.store.clone(), &["Yes."], ROLE, true);
     assert_eq!(next.standing(&id, "a").await, MessageStanding::Processed(Some(1)));
-    let _client = next.attach(&id, 1).await;
+    let client = next.attach(&id, 1).await;
+    assert_eq!(
+        next.standing(&id, "a").await,
+        MessageStanding::Processed(Some(1)),
+        "one that names no epoch tells nothing"
+    );
+    drop(client);
+    let _client = next.sessions.attach(&id, &hello(1, 1), 0).await.unwrap();
     assert_eq!(next.standing(&id, "a").await, MessageStanding::Acknowledged(1));
     next.end().await;
 }

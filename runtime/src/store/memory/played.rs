@@ -59,7 +59,7 @@ impl MemoryStore {
     }
 
     /// Ends all claims, as the end of its process does for a store that has them in memory.
-    pub(crate) fn forget_claims(&self) {
+    pub(in crate::store) fn forget_claims(&self) {
         self.inner.lock().sessions.values_mut().for_each(|session| session.hold = None);
     }
 }
