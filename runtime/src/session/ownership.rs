@@ -21,6 +21,9 @@ use super::saved::{Saved, admit};
 use crate::ids::{SessionId, TokenGeneration};
 use crate::store::{Fence, Node, Nodes, Ring, SessionRow, StoreError};
 
+/// How long an owner is given that lets go by itself, since the client has just left it: to ask costs Redis more than to look
+/// again.
+const LEAVING: Duration = Duration::from_millis(15);
 /// How long an owner that lives may take to let go, once it has heard that it is to.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How long it may take to hear that. Longer, and it is dead, or stands still.
@@ -100,6 +103,11 @@ impl Deps {
         visitor: Visitor<'_>,
     ) -> Result<Owned, SessionError> {
         self.look(id, visitor).await?;
+        sleep(LEAVING).await;
+        match self.claim(id, None).await {
+            Err(SessionError::Store(StoreError::Owned { owner: now, .. })) if now == *owner => {}
+            outcome => return outcome,
+        }
         let Hello { instance, attempt, .. } = visitor.hello;
         let release = Ring::Release(id.clone(), *instance, *attempt);
         // One that cannot be told, as where its node of a cluster is away, finds out by its fence.

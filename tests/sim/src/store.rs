@@ -4,6 +4,7 @@
 //! thinks of another head, and gives its entries the next sequence ids. The journal can lose its tail,
 //! as a failover to an asynchronous replica does.
 
+use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
 
 use rolecall_wire::frame::{Body, Hello, Message};
@@ -11,6 +12,9 @@ use rolecall_wire::heartbeat::Learned;
 use rustc_hash::FxHasher;
 
 use crate::property::{Held, hold};
+
+/// The first epoch.
+const FIRST: u32 = 1;
 
 /// What is to be committed.
 #[derive(Debug, Clone)]
@@ -49,11 +53,18 @@ impl Entry {
 #[derive(Debug)]
 enum Record {
     Entry(Entry),
-    /// An epoch begins with this sequence id.
-    Epoch {
-        epoch: u32,
-        first: u64,
-    },
+    Epoch(Fork),
+}
+
+/// An epoch begins, behind another one.
+#[derive(Debug, Clone, Copy)]
+struct Fork {
+    before: u32,
+    epoch: u32,
+    /// With this sequence id.
+    first: u64,
+    /// What is behind this is lost.
+    ended: u64,
 }
 
 /// Where a client stands that wants to attach.
@@ -73,11 +84,11 @@ pub(crate) struct Store {
     journal: Vec<Record>,
     /// Entries in order, without those that were dropped as old: what can be read.
     log: Vec<Entry>,
-    forks: Vec<(u32, u64)>,
+    forks: Vec<Fork>,
     epoch: u32,
     head: u64,
-    /// The newest epoch there ever was, which a store that knows of its loss goes beyond.
-    newest: u32,
+    /// The epochs that there ever were. Servers draw their numbers: what is lost has none that is given again.
+    ever: BTreeSet<u32>,
     /// Counts owners; writes of earlier ones are refused.
     pub(crate) fence: u64,
     /// The node that owns the session.
@@ -100,9 +111,9 @@ impl Store {
             journal: Vec::new(),
             log: Vec::new(),
             forks: Vec::new(),
-            epoch: 1,
+            epoch: FIRST,
             head: 0,
-            newest: 1,
+            ever: BTreeSet::from([FIRST]),
             fence: 0,
             owner: None,
             down_until: 0,
@@ -184,37 +195,53 @@ impl Store {
         Ok(())
     }
 
-    /// Where a client stands.
+    /// Where a client stands, by the rules of the server's own record of epochs.
     pub(crate) fn place(&self, hello: &Hello) -> Place {
-        if let Some(first) = self.forked(hello.epoch, hello.last_seq) {
-            return Place::Forked(first);
+        let (epoch, last_seq) = (hello.epoch, hello.last_seq);
+        let missed = self.missed(epoch);
+        let Some(missed) = missed.or((last_seq > self.head).then_some(&[])) else {
+            return if last_seq > 0 { Place::Forked(1) } else { Place::Here };
+        };
+        match missed.first() {
+            Some(fork) if last_seq >= fork.first => Place::Forked(fork.first),
+            Some(fork) if last_seq > fork.ended => Place::Here,
+            _ if last_seq > self.head => Place::Ahead,
+            _ => Place::Here,
         }
-        if hello.last_seq <= self.head && hello.epoch <= self.epoch { Place::Here } else { Place::Ahead }
     }
 
-    fn forked(&self, epoch: u32, last_seq: u64) -> Option<u64> {
-        if epoch == 0 || epoch >= self.epoch || last_seq == 0 {
-            return None;
+    /// The epochs that a client may not have gone along with; `None` where none is left of which it could be told.
+    fn missed(&self, epoch: u32) -> Option<&[Fork]> {
+        if epoch == 0 || epoch == self.epoch {
+            return Some(&[]);
         }
-        let later = self.forks.iter().filter(|(begun, _)| *begun > epoch).map(|(_, first)| *first);
-        later.min().filter(|first| last_seq >= *first)
+        if self.forks.first().is_some_and(|fork| fork.before == epoch) {
+            return Some(&self.forks);
+        }
+        match self.forks.iter().position(|fork| fork.epoch == epoch) {
+            Some(place) => self.forks.get(place + 1..),
+            // Of a branch that is lost: it may have parted before any of these.
+            None => (!self.forks.is_empty()).then_some(&self.forks),
+        }
     }
 
     /// Goes on behind what a client has, in a new epoch.
     pub(crate) fn advance(&mut self, hello: &Hello) {
+        let ended = self.head;
         self.head = self.head.max(hello.last_seq);
-        let last = self.epoch.max(hello.epoch).saturating_add(1);
-        self.begin(last);
+        self.begin(ended);
     }
 
-    fn begin(&mut self, last: u32) {
-        let first = self.head + 1;
-        for epoch in self.epoch.saturating_add(1)..=last {
-            self.journal.push(Record::Epoch { epoch, first });
-            self.forks.push((epoch, first));
+    fn begin(&mut self, ended: u64) {
+        // Lower ones than were lost, too: numbers of branches have no order.
+        let mut epoch = self.epoch + 1 + u32::try_from(self.ever.len() * 5 % 7).unwrap_or(0);
+        while !self.ever.insert(epoch) {
+            epoch += 1;
         }
-        self.epoch = last;
-        self.newest = self.newest.max(last);
+        let fork = Fork { before: self.epoch, epoch, first: self.head + 1, ended };
+        self.journal.push(Record::Epoch(fork));
+        self.forks.push(fork);
+        self.epoch = epoch;
         self.unproven = false;
     }
 
@@ -229,7 +256,7 @@ impl Store {
         self.fence += 1;
         self.owner = None;
         if knows {
-            self.begin(self.newest.saturating_add(1));
+            self.begin(self.head);
         } else {
             self.unproven = true;
         }
@@ -242,14 +269,9 @@ impl Store {
     }
 
     fn refold(&mut self) {
-        self.epoch = 1;
-        self.forks.clear();
-        for record in &self.journal {
-            if let Record::Epoch { epoch, first } = record {
-                self.epoch = *epoch;
-                self.forks.push((*epoch, *first));
-            }
-        }
+        let fork = |record: &Record| if let Record::Epoch(fork) = record { Some(*fork) } else { None };
+        self.forks = self.journal.iter().filter_map(fork).collect();
+        self.epoch = self.forks.last().map_or(FIRST, |fork| fork.epoch);
         self.head = self.journal.iter().fold(0, fold_head);
         let head = self.head;
         self.log.retain(|entry| entry.message.seq <= head);
@@ -268,7 +290,7 @@ impl Store {
 fn fold_head(head: u64, record: &Record) -> u64 {
     match record {
         Record::Entry(entry) => entry.message.seq,
-        Record::Epoch { first, .. } => head.max(first.saturating_sub(1)),
+        Record::Epoch(fork) => head.max(fork.first.saturating_sub(1)),
     }
 }
 

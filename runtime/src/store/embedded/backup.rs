@@ -7,7 +7,7 @@ use super::directory::DataDirectory;
 use super::source::{StoreSource, pieces_of};
 use super::tables::{Table, Tables};
 use super::walk::Piece;
-use super::{cannot_use, copies};
+use super::{cannot_use, copies, seal};
 use crate::store::StoreError;
 
 /// Bytes written in one step.
@@ -81,6 +81,7 @@ fn copy(source: StoreSource, to: &Path) -> Result<Copied, StoreError> {
     }
     drop(tables);
     copies::name(to)?;
+    seal::put(to, read.copied.records)?;
     directory.finish()?;
     Ok(read.copied)
 }

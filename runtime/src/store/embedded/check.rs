@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::keys::Key;
 use super::record::{self, Mark, Position};
+use super::seal;
 use super::source::StoreSource;
 use super::tables::{AGE_KEY, Table};
 use super::walk::Piece;
@@ -69,7 +70,7 @@ pub fn check(
     damage: &mut dyn FnMut(&str),
 ) -> Result<Checked, StoreError> {
     let mut check = Check { checked: Checked::default(), sessions: BTreeMap::new(), damage };
-    let mut torn = false;
+    let (directory, mut torn) = (source.directory().to_owned(), false);
     source.pieces(&mut |piece| match piece {
         Piece::Record { table, key, value } => {
             check.checked.records = check.checked.records.saturating_add(1);
@@ -91,6 +92,9 @@ pub fn check(
     // Where records could not be read, that they are missing is told already.
     if !torn {
         check.compare();
+        if let Some(detail) = seal::broken(&directory, check.checked.records)? {
+            check.tell(&detail);
+        }
     }
     Ok(check.checked)
 }

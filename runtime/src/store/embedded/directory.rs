@@ -48,8 +48,10 @@ impl DataDirectory {
                 return Err(refuse("is a file; name a directory, or one that does not exist yet".to_owned()));
             }
             Ok(_) => refuse_strangers(path)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => fs::create_dir_all(path)
-                .map_err(|error| refuse(format!("cannot be made ({error}); make it, or name another one")))?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                make(path)
+                    .map_err(|error| refuse(format!("cannot be made ({error}); make it, or name another one")))?;
+            }
             Err(error) => return Err(refuse(format!("cannot be read ({error}); check its permissions"))),
         }
         let lock = lock(path)?.ok_or_else(|| {
@@ -172,6 +174,15 @@ impl DataDirectory {
     pub(super) fn database(&self) -> PathBuf {
         self.path.join(DATABASE)
     }
+}
+
+/// Makes a directory that only the server's user reads: conversations are in it.
+fn make(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
 }
 
 /// Locks a directory for this process; `None` while another one has it.

@@ -29,6 +29,7 @@ mod receipts;
 mod record;
 mod repair;
 mod scratch;
+mod seal;
 mod source;
 mod tables;
 #[cfg(test)]
@@ -130,6 +131,7 @@ impl EmbeddedStore {
         let directory = DataDirectory::acquire(path)?;
         let lineage = copies::lineage(path)?;
         let tables = Arc::new(open_tables(path, &directory)?);
+        seal::open(path, &tables)?;
         let noted_ms = tables.view().age()?;
         let age = Arc::new(Age::from(clock.clone(), noted_ms));
         let (poison, expired) = (Poison::default(), Arc::new(AtomicU64::new(0)));

@@ -1,6 +1,6 @@
 //! The store of a data directory as commands read it: opened, or asked of the server that has it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::directory::DataDirectory;
 use super::journal::{self, Broken};
@@ -11,7 +11,10 @@ use super::{Shared, cannot_use, open_database, open_tables};
 use crate::store::StoreError;
 
 /// Where the records come from.
-pub struct StoreSource(Kind);
+pub struct StoreSource {
+    kind: Kind,
+    directory: PathBuf,
+}
 
 enum Kind {
     /// Nobody has the directory: it is this process's until the source is dropped.
@@ -20,7 +23,7 @@ enum Kind {
     Torn(Box<Torn>),
     /// A server has it.
     #[cfg(unix)]
-    Asked(std::os::unix::net::UnixStream, String),
+    Asked(std::os::unix::net::UnixStream),
 }
 
 struct Torn {
@@ -45,7 +48,8 @@ impl StoreSource {
                     return Self::before(store, directory, &broken);
                 }
                 let tables = std::sync::Arc::new(open_tables(store, &directory)?);
-                Ok(Self(Kind::Opened(Box::new(Shared { tables, _directory: directory }))))
+                let opened = Kind::Opened(Box::new(Shared { tables, _directory: directory }));
+                Ok(Self { kind: opened, directory: store.to_owned() })
             }
             None => Self::ask(store),
         }
@@ -55,7 +59,8 @@ impl StoreSource {
         let scratch = Scratch::up_to(store, &directory.database(), broken)?;
         let tables = std::sync::Arc::new(open_database(store, &scratch.database())?);
         let (damage, shared) = (broken.told().to_string(), Shared { tables, _directory: directory });
-        Ok(Self(Kind::Torn(Box::new(Torn { damage, shared, _scratch: scratch }))))
+        let torn = Kind::Torn(Box::new(Torn { damage, shared, _scratch: scratch }));
+        Ok(Self { kind: torn, directory: store.to_owned() })
     }
 
     #[cfg(unix)]
@@ -66,7 +71,7 @@ impl StoreSource {
                 format!("is in use by another process, which cannot be asked for its records ({error}); stop it, or run this as its user"),
             )
         })?;
-        Ok(Self(Kind::Asked(stream, store.display().to_string())))
+        Ok(Self { kind: Kind::Asked(stream), directory: store.to_owned() })
     }
 
     #[cfg(not(unix))]
@@ -74,27 +79,30 @@ impl StoreSource {
         Err(cannot_use(store, "is in use by another process; stop it first".to_owned()))
     }
 
+    /// The store's directory.
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// Whether a running server answers.
     #[must_use]
     pub fn is_live(&self) -> bool {
-        !matches!(self.0, Kind::Opened(_) | Kind::Torn(_))
+        !matches!(self.kind, Kind::Opened(_) | Kind::Torn(_))
     }
 
     /// Hands over every record as of one moment, and every place that cannot be read.
     pub(super) fn pieces(self, sink: &mut dyn FnMut(Piece<'_>) -> Result<(), StoreError>) -> Result<(), StoreError> {
-        match self.0 {
+        match self.kind {
             Kind::Opened(shared) => pieces_of(&shared.tables, sink),
             Kind::Torn(torn) => {
                 sink(Piece::Damage(torn.damage.clone()))?;
                 pieces_of(&torn.shared.tables, sink)
             }
             #[cfg(unix)]
-            Kind::Asked(stream, path) => {
-                super::control::receive(&stream, sink).map_err(|error| StoreError::Directory {
-                    path,
-                    detail: format!("the server that has it broke off ({error}); see its log, and repeat the command"),
-                })?
-            }
+            Kind::Asked(stream) => super::control::receive(&stream, sink).map_err(|error| StoreError::Directory {
+                path: self.directory.display().to_string(),
+                detail: format!("the server that has it broke off ({error}); see its log, and repeat the command"),
+            })?,
         }
     }
 }

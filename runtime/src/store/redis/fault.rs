@@ -213,6 +213,18 @@ impl RedisFault {
         )
     }
 
+    /// Whether it may pass without anybody seeing to it, as what a server that is there again refuses does not.
+    pub(super) fn passes(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable { .. }
+                | Self::Undecided { .. }
+                | Self::Loading { .. }
+                | Self::ReadOnly { .. }
+                | Self::ClusterDown { .. }
+        )
+    }
+
     /// Whether writes will fail until somebody sees to the server.
     pub(super) fn lasts(&self) -> bool {
         matches!(self, Self::Full { .. } | Self::Disk { .. } | Self::NotDurable { .. } | Self::Unsuitable { .. })

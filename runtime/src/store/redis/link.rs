@@ -315,7 +315,7 @@ impl Shared {
     }
 
     async fn reconnect(&self, before: Option<&Trace>) {
-        let (mut pause, longest) = BACKOFF;
+        let ((mut pause, longest), mut told) = (BACKOFF, None);
         loop {
             let fault = match self.connect(before).await {
                 Ok(lines) => {
@@ -325,7 +325,12 @@ impl Shared {
                 }
                 Err(fault) => fault,
             };
-            tracing::debug!(%fault, "no connection to Redis yet");
+            let kind = std::mem::discriminant(&fault);
+            if told.replace(kind) != Some(kind) && !fault.passes() {
+                tracing::error!(%fault, "no connection to Redis yet");
+            } else {
+                tracing::debug!(%fault, "no connection to Redis yet");
+            }
             self.replace(State::Down(fault));
             time::sleep(pause).await;
             pause = pause.saturating_mul(2).min(longest);
