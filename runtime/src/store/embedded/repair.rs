@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::directory::DataDirectory;
-use super::{cannot_use, copies, journal, open_tables, scratch};
+use super::{cannot_use, copies, journal, open_tables, scratch, seal};
 use crate::store::StoreError;
 
 /// What was dropped.
@@ -30,7 +30,7 @@ pub struct Dropped {
 /// dropped is kept in a file beside it, and the store opens. Killed in the middle, it can be repeated.
 ///
 /// # Errors
-/// [`StoreError::Directory`] when there is no store, a process has it, or it cannot be written; [`StoreError::Corrupt`] when
+/// [`StoreError::Directory`] when there is no store, a process has it, it is a backup, or it cannot be written; [`StoreError::Corrupt`] when
 /// steps behind the damage can be read, which would be lost with it: nothing is changed then.
 pub fn repair(store: &Path) -> Result<Option<Dropped>, StoreError> {
     let in_use = || cannot_use(store, "is in use by another process; stop the server first".to_owned());
@@ -40,6 +40,7 @@ pub fn repair(store: &Path) -> Result<Option<Dropped>, StoreError> {
     if !broken.is_last {
         return Err(broken.told());
     }
+    seal::refuse(store)?;
     let unwritable = |error: io::Error| cannot_use(store, format!("cannot be written ({error}); nothing was dropped"));
     let name = broken.journal.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let kept = store.join(format!("dropped-{name}-{}", broken.at));

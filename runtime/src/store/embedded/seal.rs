@@ -46,6 +46,21 @@ pub(super) fn broken(directory: &Path, found: u64) -> Result<Option<String>, Sto
     })
 }
 
+/// Refuses to drop anything of a backup: nothing in it is a write that was cut off when a machine failed.
+///
+/// # Errors
+/// [`StoreError::Directory`] for a backup that no server has taken into use.
+pub(super) fn refuse(directory: &Path) -> Result<(), StoreError> {
+    match read(directory)? {
+        None => Ok(()),
+        Some(_) => Err(cannot_use(
+            directory,
+            "is a backup that no server has written to: what cannot be read in it was whole once; copy it anew, or use another one"
+                .to_owned(),
+        )),
+    }
+}
+
 /// Takes a store into use: a backup is counted first, once, and is none from then on.
 ///
 /// # Errors
@@ -84,7 +99,7 @@ mod tests {
     use super::super::*;
     use super::*;
     use crate::store::conformance::{entries, new_session};
-    use crate::store::{StoreSource, backup, check};
+    use crate::store::{StoreSource, backup, check, repair};
 
     fn damages(store: &Path) -> Vec<String> {
         let mut damages = Vec::new();
@@ -119,6 +134,10 @@ mod tests {
             matches!(&refused, StoreError::Corrupt { detail, .. } if detail.contains("copy the backup anew")),
             "{refused}"
         );
+        let broken = bytes.iter().rposition(|byte| *byte != 0).unwrap() - 40;
+        let flipped = bytes.iter().enumerate().map(|(at, byte)| if at == broken { byte ^ 1 } else { *byte });
+        fs::write(&journal, flipped.collect::<Vec<u8>>()).unwrap();
+        assert!(repair(&cut).unwrap_err().to_string().contains("copy it anew"), "all of it would be dropped");
         let store = EmbeddedStore::open(&copied).unwrap();
         store.create(new_session()).await.unwrap();
         store.close().await;
