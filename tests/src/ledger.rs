@@ -39,12 +39,17 @@ impl Ledger {
     /// Notes where the server says that it goes on.
     ///
     /// # Errors
-    /// When it skips or repeats something.
+    /// When it skips or repeats something, or an epoch comes again that was left: their numbers have no order, and none is given twice.
     pub fn welcome(&mut self, welcome: &Value) -> Result<()> {
         let epoch = welcome["epoch"].as_u64().with_context(|| format!("no epoch in {welcome}"))?;
         let from = welcome["resume_from"].as_u64().with_context(|| format!("no resume_from in {welcome}"))?;
         ensure!(from == self.last_seq() + 1, "last shown {}, but {welcome}", self.last_seq());
         if epoch != self.epoch() {
+            ensure!(
+                self.epochs.iter().all(|(left, _)| *left != epoch),
+                "an epoch came again: {welcome} after {:?}",
+                self.epochs
+            );
             self.epochs.push((epoch, from));
         }
         Ok(())

@@ -88,8 +88,7 @@ impl Server {
     /// # Errors
     /// When it does not become ready.
     pub async fn restart(&mut self) -> Result<()> {
-        ensure!(self.child.is_none(), "the server still runs; stop it first");
-        self.spawn()?;
+        self.launch()?;
         self.ready().await
     }
 

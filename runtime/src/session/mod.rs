@@ -69,7 +69,7 @@ use crate::offline::{self, Assembly, Merger};
 use crate::outbox;
 use crate::plugin::{OfflineMessage, PluginHost};
 use crate::shutdown::Shutdown;
-use crate::store::{Enqueued, NewSession, Ring, Store, StoreError};
+use crate::store::{Enqueued, NewSession, Ring, SessionRow, Store, StoreError};
 use crate::telemetry::Metrics;
 
 /// Replies made at once; further turns wait for their slot.
@@ -114,6 +114,10 @@ pub struct Position {
 }
 
 impl Position {
+    fn of(row: SessionRow, token_generation: TokenGeneration) -> Self {
+        Self { epoch: row.epoch, head: row.head, floor: row.floor, role: row.created.role, token_generation }
+    }
+
     /// Refuses a token that was renewed, once the new one was used.
     ///
     /// # Errors
@@ -281,7 +285,7 @@ impl Sessions {
     pub async fn position(&self, id: &SessionId) -> Result<Position, SessionError> {
         let row = self.0.store.session(id).await?.ok_or_else(|| SessionError::NoSession(id.clone()))?;
         let token_generation = Saved::stored_generation(&row.state, id)?;
-        Ok(Position { epoch: row.epoch, head: row.head, floor: row.floor, role: row.created.role, token_generation })
+        Ok(Position::of(row, token_generation))
     }
 
     /// The same, and how a client with everything up to `last_seq` of `epoch` stands to it; read at once.
@@ -291,10 +295,8 @@ impl Sessions {
     pub async fn stand(&self, id: &SessionId, client: (Epoch, Seq)) -> Result<(Position, Stand), SessionError> {
         let row = self.0.store.session(id).await?.ok_or_else(|| SessionError::NoSession(id.clone()))?;
         let saved = Saved::decode_stored(&row.state, id)?;
-        let (stand, token_generation) = (saved.stand((row.epoch, row.head), client), saved.token_generation());
-        let position =
-            Position { epoch: row.epoch, head: row.head, floor: row.floor, role: row.created.role, token_generation };
-        Ok((position, stand))
+        let stand = saved.stand((row.epoch, row.head), client);
+        Ok((Position::of(row, saved.token_generation()), stand))
     }
 
     /// Committed messages from `from` on, in order, at most `limit`, and of at most 1 MiB of text unless

@@ -13,6 +13,16 @@ fn house() -> (House, Arc<MemoryStore>) {
     (House::on(store.clone(), &["Yes."], ROLE, true), store)
 }
 
+/// A session of one turn, its client, and the end of its log.
+async fn talked(house: &House) -> (SessionId, Client, Seq) {
+    house.permits.add_permits(99);
+    let id = house.session().await;
+    let mut client = house.attach(&id, 0).await;
+    client.send(1, "a", "Question?").await;
+    let head = client.until_reply().await.last().unwrap().seq;
+    (id, client, head)
+}
+
 /// Reads up to the end of a reply, over what is skipped.
 async fn numbers(client: &mut Client) -> Vec<Seq> {
     let mut numbers = Vec::new();
@@ -44,12 +54,7 @@ async fn closed(client: &mut Client) -> u16 {
 async fn a_session_in_memory_doubts_another_line_of_copies() {
     for (naps, by_post) in [(false, false), (true, false), (false, true), (true, true)] {
         let (house, store) = house();
-        house.permits.add_permits(99);
-        let id = house.session().await;
-        let mut client = house.attach(&id, 0).await;
-        client.send(1, "a", "Question?").await;
-        let heard = client.until_reply().await;
-        let head = heard.last().unwrap().seq;
+        let (id, mut client, head) = talked(&house).await;
         tokio::time::sleep(if naps { A_WHILE } else { Duration::from_secs(1) }).await;
         assert_eq!(house.sessions.0.is_awake(&id), !naps);
         store.fail_over("second");
@@ -78,11 +83,7 @@ async fn a_session_in_memory_doubts_another_line_of_copies() {
 #[tokio::test(start_paused = true)]
 async fn whoever_comes_is_let_in_behind_the_loss() {
     let (house, store) = house();
-    house.permits.add_permits(99);
-    let id = house.session().await;
-    let mut client = house.attach(&id, 0).await;
-    client.send(1, "a", "Question?").await;
-    let head = client.until_reply().await.last().unwrap().seq;
+    let (id, client, head) = talked(&house).await;
     drop(client);
     store.fail_over("second");
     // It has seen two messages more, which are lost.
@@ -120,11 +121,7 @@ async fn a_session_of_which_nothing_is_left_is_doubted() {
 async fn an_epoch_that_is_lost_is_not_begun_again() {
     for lost_comes_first in [false, true] {
         let (house, store) = house();
-        house.permits.add_permits(99);
-        let id = house.session().await;
-        let mut client = house.attach(&id, 0).await;
-        client.send(1, "a", "Question?").await;
-        let head = client.until_reply().await.last().unwrap().seq;
+        let (id, client, head) = talked(&house).await;
         drop(client);
         // It leaves memory.
         tokio::time::sleep(A_WHILE * 5).await;

@@ -78,7 +78,9 @@ pub(super) fn open(directory: &Path, tables: &Arc<Tables>) -> Result<(), StoreEr
         return Err(StoreError::corrupt(format!("the store in {}", directory.display()), detail));
     }
     tracing::info!(path = %directory.display(), records = found, "this is a backup, and whole; each session begins an epoch before it goes on");
-    fs::remove_file(directory.join(FILE)).map_err(|error| {
+    // On the disk before anything is added: a seal that came back after a failure of the machine would hold that against it.
+    let removed = fs::remove_file(directory.join(FILE)).and_then(|()| File::open(directory)?.sync_all());
+    removed.map_err(|error| {
         cannot_use(directory, format!("cannot be written ({error}); give the server's user write permission"))
     })
 }
