@@ -6,6 +6,7 @@
 //! mistakes is corrected once. This is the only module that reads the environment.
 
 mod allowance;
+mod contradictions;
 mod error;
 mod file;
 mod flags;

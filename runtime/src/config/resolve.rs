@@ -60,8 +60,9 @@ impl Sources {
     /// Everything that is wrong, each with its place and remedy; also settings that do not go
     /// together.
     pub fn resolve(&self) -> Result<Resolved, ConfigErrors> {
-        let resolved = self.read()?;
+        let mut resolved = self.read()?;
         let contradictions = resolved.config.contradictions();
+        resolved.warnings.extend(resolved.config.doubts(&resolved.shown));
         if contradictions.is_empty() { Ok(resolved) } else { Err(ConfigErrors(contradictions)) }
     }
 

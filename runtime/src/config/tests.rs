@@ -122,6 +122,27 @@ fn unknown_keys_are_errors_with_a_suggestion() {
     assert!(text.contains("rolecall.toml:4: there is no setting `xyzzy`; see"), "{text}");
 }
 
+// Fails when a setting that says nothing, cannot be reached or takes a server's clients from it goes without a word; or when
+// defaults, or what goes together, are complained of.
+#[test]
+fn what_looks_like_a_mistake_is_told() {
+    let key = "0123456789abcdef0123456789abcdef";
+    type Row<'a> = (&'a [&'a str], &'a [&'a str]);
+    let table: [Row; 6] = [
+        (&[], &[]),
+        (&["--redis-url", "redis://127.0.0.1:7000/0", "--node-id", "a"], &["`redis-url`, `node-id` say nothing"]),
+        (&["--store", "redis"], &["a key of its own"]),
+        (&["--store", "redis", "--node-id", "a", "--token-key", key], &[]),
+        (&["--session-ttl", "20m"], &["(20 min)"]),
+        (&["--jobs-limit", "5", "--jobs-per-session", "6"], &["jobs-per-session = 6"]),
+    ];
+    for (flags, told) in table {
+        let warnings = resolve(None, &[], flags).unwrap().warnings;
+        assert_eq!(warnings.len(), told.len(), "{flags:?}: {warnings:?}");
+        assert!(warnings.iter().zip(told).all(|(warning, told)| warning.contains(told)), "{flags:?}: {warnings:?}");
+    }
+}
+
 // Fails when container platforms' own variables stop the server, or a misspelt one goes unnoticed.
 #[test]
 fn unknown_variables_are_warnings() {

@@ -80,6 +80,11 @@ async fn read(body: Body) -> Result<Vec<u8>, ApiError> {
 
 /// Parses a body; the message names line and column, and of a wrong type the field.
 pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    // Fields without their names, in the order of a type here, would be taken for it.
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        let message = "the body does not have the expected shape: found an array, expected an object";
+        return Err(ApiError::invalid("invalid_body", message));
+    }
     serde_json::from_slice(bytes).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => misshapen::<T>(bytes, &error),
         _ => ApiError::invalid("invalid_json", format!("the body is not JSON: {error}")),

@@ -50,7 +50,17 @@ impl ApiError {
         self
     }
 
-    /// Says when to come back. A status 429 that does not know says after a second.
+    /// Whether it is worth coming back.
+    fn passes(&self) -> bool {
+        match self.status {
+            StatusCode::TOO_MANY_REQUESTS => true,
+            StatusCode::SERVICE_UNAVAILABLE => self.code != CONTRACT_REJECTED,
+            _ => false,
+        }
+    }
+
+    /// Says when to come back. A status 429 or 503 that does not know says after a second, unless only a change of the
+    /// contract helps.
     #[must_use]
     pub fn retry_after(mut self, after: Option<Duration>) -> Self {
         self.retry_after = after;
@@ -101,7 +111,7 @@ impl ApiError {
         if self.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        let soon = (self.status == StatusCode::TOO_MANY_REQUESTS).then_some(Duration::from_secs(1));
+        let soon = self.passes().then_some(Duration::from_secs(1));
         if let Some(after) = self.retry_after.or(soon) {
             // Whole seconds, rather late than early.
             let seconds = after.as_millis().div_ceil(1_000);

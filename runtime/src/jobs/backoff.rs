@@ -10,6 +10,8 @@ const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(5 * 60);
 /// The longest that whoever refused may ask for.
 const ASKED: Duration = Duration::from_secs(15 * 60);
+/// The longest pause between two attempts.
+pub(crate) const LONGEST_PAUSE: Duration = ASKED.saturating_add(LONGEST);
 /// How much longer the pause becomes with each job that finds no room.
 const EACH: Duration = Duration::from_millis(50);
 /// The longest pause of a job that finds no room.

@@ -17,6 +17,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use backoff::LONGEST_PAUSE;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -28,7 +29,7 @@ use crate::model::Models;
 use crate::model::dice::{self, Dice};
 use crate::session::{SessionError, Sessions};
 use crate::shutdown::Shutdown;
-use crate::store::jobs::{Added, Job, JobLimits, NewJob, Retried, Waiting};
+use crate::store::jobs::{Added, Cancelled, Job, JobLimits, NewJob, Retried, Waiting};
 use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
 
@@ -227,8 +228,14 @@ impl JobQueue {
     /// # Errors
     /// When it is not known, or the store refuses.
     pub async fn cancel(&self, session: &SessionId, id: &str) -> Result<Job, JobError> {
-        let job = self.0.parts.store.jobs().cancel(session, id).await?;
-        let job = job.ok_or_else(|| JobError::Unknown(id.to_owned()))?;
+        let job = match self.0.parts.store.jobs().cancel(session, id).await? {
+            Cancelled::Unknown => return Err(JobError::Unknown(id.to_owned())),
+            Cancelled::NotWaiting(job) => job,
+            Cancelled::Ended(job) => {
+                self.0.parts.metrics.jobs().happened(job.priority.name(), "cancelled");
+                job
+            }
+        };
         // Where another process runs it, that one hears of it with its next renewal.
         if let Some(cancel) = self.0.running.lock().get(&(session.clone(), id.to_owned())) {
             cancel.cancel();

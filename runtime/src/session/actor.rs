@@ -51,6 +51,8 @@ pub(super) struct Actor {
     idle: Option<Pin<Box<Sleep>>>,
     /// The session sleeps: its hold goes on without an actor.
     keeps_hold: bool,
+    /// Nothing has happened yet since the session was claimed, or read.
+    is_fresh: bool,
 }
 
 /// A commit under way.
@@ -93,6 +95,7 @@ impl Actor {
             courier: Courier::default(),
             idle: None,
             keeps_hold: false,
+            is_fresh: true,
         };
         if let Some(asleep) = asleep {
             actor.resume(*asleep);
@@ -106,7 +109,9 @@ impl Actor {
         let outcome = loop {
             self.flush();
             let event = self.next().await;
-            match self.handle(event).await {
+            let handled = self.handle(event).await;
+            self.is_fresh = false;
+            match handled {
                 Ok(true) => {}
                 Ok(false) => break Ok(()),
                 Err(error) => break Err(error),

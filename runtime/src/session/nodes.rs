@@ -147,7 +147,7 @@ impl Deps {
                         return self.release(id, fence).await;
                     }
                     if stays {
-                        return;
+                        return self.hand_over(id, Command::Release(to)).await;
                     }
                 }
                 Found::Nowhere => {

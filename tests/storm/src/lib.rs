@@ -10,6 +10,7 @@
 
 mod absence;
 mod accidents;
+mod calls;
 pub mod crowd;
 mod front;
 mod ledger;

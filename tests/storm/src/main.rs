@@ -140,12 +140,15 @@ async fn roll(args: &Args, most: usize) -> Result<()> {
     )?;
     writeln!(
         out,
-        "Redis commands, those in scripts included: {:.0}/s before, {:.0}/s in the worst second, {:.2} times as many; {:.0} a move",
+        "Redis commands, those in scripts included: {:.0}/s before, {:.0}/s after, {:.0}/s in the worst second, {:.2} times as many as before; {:.0} a move",
         rolled.steady,
+        rolled.after,
         rolled.peak,
         rolled.ratio(),
         rolled.commands_per_move()
     )?;
+    let each: Vec<String> = rolled.each_move.iter().map(|(name, calls)| format!("{name} {calls:.1}")).collect();
+    writeln!(out, "of these: {}", each.join(", "))?;
     say_account(&mut out, &rolled.account)?;
     ensure!(rolled.account.is_clean(), "the ledger does not balance");
     ensure!(rolled.back == args.clients, "not everybody is back");

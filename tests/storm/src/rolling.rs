@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::absence::percentile;
+use crate::calls::{Calls, Ran};
 use crate::crowd::{Between, Crowd, Outcome};
 use crate::ledger::Account;
 use crate::load::{Load, PEAK_MS, mean, peak};
@@ -55,8 +56,12 @@ pub struct Rolled {
     pub restarts: Vec<Restart>,
     /// Redis commands per second before the first restart, those in scripts included: over all that time.
     pub steady: f64,
-    /// The same of the worst second since.
+    /// The same over as much time after the last: what there was to do anyway has not changed where it is about as much.
+    pub after: f64,
+    /// The same of the worst second in between.
     pub peak: f64,
+    /// How often each command ran for each client's move, besides what there was to do anyway; the most frequent first.
+    pub each_move: Vec<(String, f64)>,
 }
 
 /// One server's restart.
@@ -167,24 +172,33 @@ impl Rolling {
         // Who has just come is not at rest yet.
         sleep(self.settle).await;
         let (mut load, mut rolled) = (Load::new(), Rolled::default());
+        let before = Calls::count(&cluster.redis).await?;
         load.watch(&cluster.redis, self.steady).await?;
         rolled.steady = mean(load.since(0));
-        let from = load.mark();
+        let anyway = before.until(&Calls::count(&cluster.redis).await?);
+        let (from, mut ran) = (load.mark(), Ran::default());
         for node in 0..self.nodes {
             let (mark, began) = (load.mark(), clock::now());
             let clients = clients_of(cluster, node).await?;
+            let before = Calls::count(&cluster.redis).await?;
             let (server, redis) = cluster.node_and_redis(node)?;
             load.watch_until(redis, server.stop()).await?;
             let leaving_s = began.elapsed().as_secs_f64();
             load.watch_until(redis, server.restart()).await?;
             load.watch_until(&cluster.redis, self.everybody(cluster)).await?;
             let whole_s = began.elapsed().as_secs_f64();
+            ran.add(before.until(&Calls::count(&cluster.redis).await?));
             let looks = load.since(mark);
             let (mean, peak) = (mean(looks), peak(looks, PEAK_MS));
             rolled.restarts.push(Restart { clients, leaving_s, whole_s, mean, peak });
             load.watch(&cluster.redis, self.settle).await?;
         }
         rolled.peak = peak(load.since(from), PEAK_MS);
+        let mark = load.mark();
+        load.watch(&cluster.redis, self.steady).await?;
+        rolled.after = mean(load.since(mark));
+        let moves = rolled.restarts.iter().map(|restart| restart.clients).sum();
+        rolled.each_move = ran.for_each(moves, &anyway);
         Ok(rolled)
     }
 

@@ -81,11 +81,19 @@ impl User {
         Ok(heard)
     }
 
+    /// Between two things that are said: uniform, with the mean that the storm has.
+    ///
+    /// Of the first one only the rest is left, which is distributed as the lesser of two. So many users say as much in the
+    /// beginning as ever after; with a whole pause first they would say more and more, for two of its means.
+    fn pause(&mut self) -> Duration {
+        self.storm.pause.mul_f64(self.dice.below(2_000) as f64 / 1_000.0)
+    }
+
     /// Says one thing after the other, each with a text of its own; gives back what was accepted, and as what.
     async fn talk(&mut self) -> Result<Vec<(u64, String)>> {
         let mut said = Vec::new();
         for turn in 0.. {
-            let pause = self.storm.pause.mul_f64(self.dice.below(2_000) as f64 / 1_000.0);
+            let pause = if turn == 0 { self.pause().min(self.pause()) } else { self.pause() };
             let calm = timeout(pause, self.calm.wait_for(|calm| *calm)).await.is_ok();
             if calm {
                 break;

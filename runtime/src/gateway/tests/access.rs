@@ -98,8 +98,11 @@ async fn wrong_requests_are_named() {
     assert!(broken.contains("line 2"), "{broken}");
     let wrong = house.send(post("/v1/sessions", "{\"role\": 7}")).await.refused(400, "invalid_body");
     assert!(wrong.contains("`role`: found integer `7`, expected a string (line 1 "), "{wrong}");
-    let list = house.send(post("/v1/chat/completions", "[]")).await.refused(400, "invalid_body");
-    assert!(list.contains("found an array, expected an object"), "{list}");
+    // Also where its fields, in their order, would do.
+    for (path, body) in [("/v1/chat/completions", "[]"), ("/v1/sessions", " [\"clerk\", null]")] {
+        let list = house.send(post(path, body)).await.refused(400, "invalid_body");
+        assert!(list.contains("found an array, expected an object"), "{list}");
+    }
     let unknown = house.post("/v1/sessions", &json!({"role": "clerk", "rol": 1})).await.refused(400, "invalid_body");
     assert!(unknown.contains("rol"), "{unknown}");
     let huge = format!("{{\"role\": \"{}\"}}", "x".repeat(crate::gateway::MAX_BODY_BYTES));

@@ -31,6 +31,10 @@ impl Actor {
         // The number of a message whose commit is under way is in no replay yet: a client that starts from before it
         // had one would give it another, and the message would take effect twice.
         self.settle().await?;
+        // Letting in writes nothing, so it would not show that another process has the session.
+        if !self.is_fresh && self.deps.store.nodes().is_some() {
+            self.assure().await?;
+        }
         let resume = self.position(hello).await?;
         // One that names no epoch may be of a lost branch.
         if resume == Resume::Resumed && hello.epoch != 0 {
@@ -39,7 +43,7 @@ impl Actor {
         // Durable before the client is let in: what it was told to forget must not open the session after a crash.
         self.machine.use_token(generation);
         self.latest = Attempt::of(hello);
-        self.machine.let_in(self.latest, self.deps.store.nodes().is_some());
+        self.machine.let_in(self.latest);
         self.settle().await?;
         // Whoever is replaced is told why, so that it does not come back and take over in turn.
         self.close_attached(close::REPLACED, "another connection of this session took over");

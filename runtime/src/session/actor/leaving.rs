@@ -86,6 +86,7 @@ impl Actor {
     pub(super) fn resume(&mut self, asleep: Asleep) {
         let Asleep { epoch: _, outbox, attached, latest, lessons } = asleep;
         self.machine.resume(lessons);
+        self.machine.let_in(latest);
         (self.outbox, self.attached, self.latest) = (outbox, Some(attached), latest);
         let metrics = &self.deps.metrics;
         metrics.session_left("asleep");
@@ -111,9 +112,12 @@ impl Actor {
     }
 
     /// Another process is to serve the session. What was decided is committed, and told to the connection, before that one
-    /// is let go; an unfinished reply keeps its mark. Says whether the actor ends.
+    /// is let go; an unfinished reply keeps its mark. An attempt that its client gave up gets nothing, and finds in the store
+    /// why. Says whether the actor ends.
     pub(super) async fn hand_over(&mut self, to: Attempt) -> Result<bool, StoreError> {
-        if self.latest.is_some_and(|latest| to.is_before(latest)) {
+        if let Some(latest) = self.latest.filter(|latest| to.is_before(*latest)) {
+            self.machine.tell_latest(latest);
+            self.settle().await?;
             return Ok(false);
         }
         self.stop().await?;

@@ -28,11 +28,15 @@ impl Machine {
         self.saved.latest()
     }
 
-    /// A connection is let in. It is saved with whatever changes next, or at once where another process may serve the
-    /// session then.
-    pub(in crate::session) fn let_in(&mut self, attempt: Option<Attempt>, at_once: bool) {
+    /// A connection is let in. It is saved with whatever changes next: while it lives, whoever asks is told by its process.
+    pub(in crate::session) fn let_in(&mut self, attempt: Option<Attempt>) {
         self.saved.let_in(attempt);
-        self.pending.changed |= at_once;
+    }
+
+    /// Another process asks for the session on behalf of an attempt that began before this one: it reads that in the store.
+    pub(in crate::session) fn tell_latest(&mut self, latest: Attempt) {
+        self.saved.let_in(Some(latest));
+        self.pending.changed = true;
     }
 
     /// Notes where the session is known, for the next step: that is made only there.

@@ -136,6 +136,39 @@ async fn another_device_replaces_over_processes() {
     other.end().await;
 }
 
+// Fails when an attempt that its client gave up takes the session from the process that serves a later one, which wrote
+// nothing down as it let that in, be it that the session sleeps; or when each such attempt is asked about anew.
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_was_given_up_takes_nothing_elsewhere() {
+    let (one, other, _) = two().await;
+    one.sessions.begin().await.unwrap();
+    for asleep in [false, true] {
+        let id = one.session().await;
+        let mut client = one.come(&id, numbered(7, 5, 0)).await;
+        let state = async || one.store.session(&id).await.unwrap().unwrap().state;
+        assert!(state().await.is_empty(), "to let in costs no commit");
+        if asleep {
+            tokio::time::sleep(A_WHILE).await;
+        }
+        assert_eq!(one.sessions.0.is_awake(&id), !asleep);
+        for is_known in [false, true] {
+            let began = tokio::time::Instant::now();
+            let late = other.sessions.attach(&id, &numbered(7, 4, 0), 0).await.unwrap_err();
+            assert_eq!((late.code(), late.status()), ("attempt_superseded", 409));
+            assert_eq!(began.elapsed().is_zero(), is_known);
+        }
+        assert_eq!(one.owner(&id).await.as_ref(), Some(one.store.node()));
+        // What is said now is said to it, and the later attempt is known still.
+        client.send(1, "a", "Still here?").await;
+        one.permits.add_permits(9);
+        check_dense(&client.until_reply().await);
+        assert_eq!(other.sessions.attach(&id, &numbered(7, 4, 0), 0).await.unwrap_err().status(), 409);
+        drop(client);
+    }
+    one.end().await;
+    other.end().await;
+}
+
 // Fails when an attempt that its client gave up, a token that was renewed or a place that nobody has takes the session from
 // the process that serves its client.
 #[tokio::test(start_paused = true)]

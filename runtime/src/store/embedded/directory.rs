@@ -13,6 +13,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use super::journal;
 use super::tables::Tables;
 use crate::store::StoreError;
 
@@ -99,7 +100,7 @@ impl DataDirectory {
         }
         let parts = ["version".to_owned()].into_iter().chain((0..=FIRST).map(|n| format!("keyspaces/{n}/current")));
         let missing = parts.map(|part| database.join(part)).find(|part| !part.is_file());
-        match missing.or_else(|| self.missing_jobs()) {
+        match missing.or_else(|| self.missing_jobs()).or_else(|| journal::missing(&database)) {
             None => Ok(()),
             Some(missing) => Err(StoreError::corrupt(
                 format!("the store in {}", self.path.display()),

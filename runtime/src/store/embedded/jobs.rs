@@ -16,7 +16,7 @@ use super::writer::{JobStep, Operation};
 use crate::ids::SessionId;
 use crate::store::StoreError;
 use crate::store::jobs::memory::millis;
-use crate::store::jobs::{Added, Depth, Job, JobClaim, JobLimits, Jobs, NewJob, Queue, Retried, Settlement};
+use crate::store::jobs::{Added, Cancelled, Depth, Job, JobClaim, JobLimits, Jobs, NewJob, Queue, Retried, Settlement};
 
 /// The format of a record: its first byte. JSON follows.
 const FORMAT: u8 = 1;
@@ -129,7 +129,7 @@ impl Jobs for EmbeddedStore {
         self.step(move |queue, now_ms| queue.settle(&claim, settlement, now_ms)).await
     }
 
-    async fn cancel(&self, session: &SessionId, id: &str) -> Result<Option<Job>, StoreError> {
+    async fn cancel(&self, session: &SessionId, id: &str) -> Result<Cancelled, StoreError> {
         let (session, id) = (session.clone(), id.to_owned());
         self.step(move |queue, now_ms| queue.cancel(&session, &id, now_ms)).await
     }

@@ -239,15 +239,18 @@ async fn cancels_what_waits_and_what_runs(subject: &Subject) {
     for name in ["waits", "runs", "wins"] {
         add(subject, &session, name, Priority::Normal).await;
     }
-    let cancelled = jobs.cancel(&session, "waits").await.unwrap().unwrap();
+    let Cancelled::Ended(cancelled) = jobs.cancel(&session, "waits").await.unwrap() else { panic!("it waited") };
     assert_eq!((cancelled.state, cancelled.text.as_str()), (JobState::Cancelled, ""));
-    assert_eq!(jobs.cancel(&session, "waits").await.unwrap().unwrap(), cancelled);
-    assert_eq!(jobs.cancel(&session, "unknown").await.unwrap(), None);
+    assert_eq!(jobs.cancel(&session, "waits").await.unwrap(), Cancelled::NotWaiting(cancelled));
+    assert_eq!(jobs.cancel(&session, "unknown").await.unwrap(), Cancelled::Unknown);
     let runs = take(subject, "a").await.unwrap();
     assert_eq!(runs.id, "runs");
     for _ in 0..2 {
-        let told = jobs.cancel(&session, "runs").await.unwrap().unwrap();
-        assert_eq!((told.state, told.cancelling), (JobState::Running, true));
+        let told = jobs.cancel(&session, "runs").await.unwrap();
+        assert!(
+            matches!(told, Cancelled::NotWaiting(Job { state: JobState::Running, cancelling: true, .. })),
+            "{told:?}"
+        );
     }
     assert!(jobs.extend(&runs.claim("a"), LEASE).await.unwrap().unwrap().cancelling);
     let settled = settle(subject, &runs, Settlement::Failed(fault("x"), Duration::ZERO)).await;
@@ -255,7 +258,8 @@ async fn cancels_what_waits_and_what_runs(subject: &Subject) {
     let wins = take(subject, "b").await.unwrap();
     jobs.cancel(&session, "wins").await.unwrap();
     assert_eq!(settle(subject, &wins, Settlement::Done).await.state, JobState::Done, "the reply was quicker");
-    assert_eq!(jobs.cancel(&session, "wins").await.unwrap().unwrap().state, JobState::Done);
+    let stays = jobs.cancel(&session, "wins").await.unwrap();
+    assert!(matches!(stays, Cancelled::NotWaiting(Job { state: JobState::Done, .. })), "{stays:?}");
     finish(subject).await;
 }
 

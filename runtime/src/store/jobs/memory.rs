@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{Added, Depth, Job, JobClaim, JobLimits, Jobs, NewJob, Queue, Retried, Settlement};
+use super::{Added, Cancelled, Depth, Job, JobClaim, JobLimits, Jobs, NewJob, Queue, Retried, Settlement};
 use crate::ids::SessionId;
 use crate::store::{MemoryStore, StoreError};
 
@@ -46,7 +46,7 @@ impl Jobs for MemoryStore {
         self.queue(|queue, now_ms| queue.settle(claim, settlement, now_ms))
     }
 
-    async fn cancel(&self, session: &SessionId, id: &str) -> Result<Option<Job>, StoreError> {
+    async fn cancel(&self, session: &SessionId, id: &str) -> Result<Cancelled, StoreError> {
         self.queue(|queue, now_ms| queue.cancel(session, id, now_ms))
     }
 

@@ -31,7 +31,8 @@ use async_trait::async_trait;
 pub(in crate::store) use conformance::{all, closed};
 pub(super) use queue::Queue;
 pub use types::{
-    Added, Depth, Job, JobClaim, JobFault, JobLimits, JobState, NewJob, Priority, Retried, Settlement, Waiting,
+    Added, Cancelled, Depth, Job, JobClaim, JobFault, JobLimits, JobState, NewJob, Priority, Retried, Settlement,
+    Waiting,
 };
 
 use super::StoreError;
@@ -76,7 +77,7 @@ pub trait Jobs: Send + Sync {
     async fn settle(&self, claim: &JobClaim, settlement: Settlement) -> Result<Option<Job>, StoreError>;
 
     /// Ends a job that waits; of one that runs, notes that it is to be cancelled. One that has ended stays as it is.
-    async fn cancel(&self, session: &SessionId, id: &str) -> Result<Option<Job>, StoreError>;
+    async fn cancel(&self, session: &SessionId, id: &str) -> Result<Cancelled, StoreError>;
 
     /// Puts a dead letter back into the queue, with all its attempts before it.
     async fn retry(&self, session: &SessionId, id: &str, limits: JobLimits) -> Result<Retried, StoreError>;

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::memory::millis;
 use super::{
-    Added, DEAD_KEPT_MS, DEAD_LIMIT, Depth, ENDED_KEPT_MS, ENDED_LIMIT, Job, JobClaim, JobLimits, JobState, NewJob,
-    Priority, Retried, SWEPT, Settlement, Waiting,
+    Added, Cancelled, DEAD_KEPT_MS, DEAD_LIMIT, Depth, ENDED_KEPT_MS, ENDED_LIMIT, Job, JobClaim, JobLimits, JobState,
+    NewJob, Priority, Retried, SWEPT, Settlement, Waiting,
 };
 use crate::ids::SessionId;
 
@@ -199,20 +199,20 @@ impl Queue {
         Some(job)
     }
 
-    pub(in crate::store) fn cancel(&mut self, session: &SessionId, id: &str, now_ms: u64) -> Option<Job> {
-        let mut job = self.job(session, id)?;
+    pub(in crate::store) fn cancel(&mut self, session: &SessionId, id: &str, now_ms: u64) -> Cancelled {
+        let Some(mut job) = self.job(session, id) else { return Cancelled::Unknown };
         match job.state {
             JobState::Queued | JobState::Retrying => {
                 let line = self.lines.entry(session.clone()).or_default();
                 line.waiting.remove(&(job.due_ms, job.arrival));
-                Some(self.end(job, JobState::Cancelled, now_ms))
+                Cancelled::Ended(self.end(job, JobState::Cancelled, now_ms))
             }
             JobState::Running if !job.cancelling => {
                 job.cancelling = true;
                 self.put(job.clone());
-                Some(job)
+                Cancelled::NotWaiting(job)
             }
-            _ => Some(job),
+            _ => Cancelled::NotWaiting(job),
         }
     }
 

@@ -272,6 +272,17 @@ pub enum Retried {
     Unknown,
 }
 
+/// The outcome of a cancellation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cancelled {
+    /// It waited, and is over now.
+    Ended(Job),
+    /// It runs and is told so, or was over before; it stands like this.
+    NotWaiting(Job),
+    /// It is not known.
+    Unknown,
+}
+
 /// What became of a job that was taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settlement {

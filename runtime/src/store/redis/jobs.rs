@@ -18,8 +18,8 @@ use crate::ids::SessionId;
 use crate::store::StoreError;
 use crate::store::jobs::memory::millis;
 use crate::store::jobs::{
-    Added, DEAD_KEPT_MS, DEAD_LIMIT, Depth, ENDED_KEPT_MS, ENDED_LIMIT, Job, JobClaim, JobFault, JobLimits, Jobs,
-    NewJob, Priority, Retried, SWEPT, Settlement, Waiting,
+    Added, Cancelled, DEAD_KEPT_MS, DEAD_LIMIT, Depth, ENDED_KEPT_MS, ENDED_LIMIT, Job, JobClaim, JobFault, JobLimits,
+    Jobs, NewJob, Priority, Retried, SWEPT, Settlement, Waiting,
 };
 
 /// A script's answer: a word, and what belongs to it.
@@ -158,9 +158,18 @@ impl Jobs for RedisStore {
         self.step(None, call.arg(how).number(millis(pause)).arg(error), |answer| Words::read(answer)?.held()).await
     }
 
-    async fn cancel(&self, session: &SessionId, id: &str) -> Result<Option<Job>, StoreError> {
+    async fn cancel(&self, session: &SessionId, id: &str) -> Result<Cancelled, StoreError> {
         let call = self.jobs_call(&jobs::CANCEL).arg(key(session, id));
-        self.step(None, call, |answer| Words::read(answer)?.held()).await
+        self.step(None, call, |answer| {
+            let mut words = Words::read(answer)?;
+            match words.word.as_str() {
+                "ended" => words.job().map(Cancelled::Ended),
+                "held" => words.job().map(Cancelled::NotWaiting),
+                "lost" => Ok(Cancelled::Unknown),
+                _ => Err(words.unexpected()),
+            }
+        })
+        .await
     }
 
     async fn retry(&self, session: &SessionId, id: &str, limits: JobLimits) -> Result<Retried, StoreError> {
