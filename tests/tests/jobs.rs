@@ -50,7 +50,8 @@ fn story(name: &str) -> (String, String) {
     (directive(&[Script { pieces, gap_ms: 40, ..Script::default() }]), text)
 }
 
-/// Requires that a session's log has each of these jobs once: what was asked, its pieces, and one complete reply.
+/// Requires that a session's log has each of these jobs once: what was asked, its pieces, and one complete reply, which the
+/// job names.
 async fn check_log(to: SocketAddr, session: &Session, jobs: &[(String, String)]) -> Result<()> {
     let log = api::diff(to, &session.token, 1).await?;
     for (id, text) in jobs {
@@ -63,6 +64,8 @@ async fn check_log(to: SocketAddr, session: &Session, jobs: &[(String, String)])
         let replies = of_turn("reply");
         ensure!(replies.len() == 1, "{id} has {} replies", replies.len());
         ensure!(replies[0]["body"]["outcome"] == "complete" && replies[0]["body"]["text"] == *text, "{}", replies[0]);
+        let done = job(to, session, id).await?;
+        ensure!(done["reply_seq"] == replies[0]["seq"], "{done}: its reply is {}", replies[0]);
         let said: String = of_turn("delta").iter().filter_map(|delta| delta["body"]["text"].as_str()).collect();
         ensure!(said == *text, "{id} was said as {said}");
     }

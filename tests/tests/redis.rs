@@ -71,8 +71,8 @@ async fn a_session_on_redis_survives_a_kill_in_the_middle_of_a_reply() -> Result
     person.settle().await
 }
 
-// Fails when a lost Redis takes rolecall with it, is not told by /readyz, or is not found again; when what was shown
-// before is lost or comes twice behind it.
+// Fails when a lost Redis takes rolecall with it, is not told by /readyz and the metrics, or is not found again; when what was
+// shown before is lost or comes twice behind it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redis_that_is_killed_comes_back_without_a_trace() -> Result<()> {
     let (mut redis, upstream) = (Redis::start().await?, Upstream::loopback().await?);
@@ -90,6 +90,13 @@ async fn a_redis_that_is_killed_comes_back_without_a_trace() -> Result<()> {
         is_ready(&server, true).await?;
         go_on(&mut person, &id, &text).await.with_context(|| format!("round {round}"))?;
     }
+    let metrics = http::get(server.address(), "/metrics").await?.text();
+    let count = |name: &str| {
+        let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<u64>().ok());
+        value.with_context(|| format!("no {name} in {metrics}"))
+    };
+    ensure!(count("store_commit_failures_total{reason=\"redis\"}")? >= 3, "{metrics}");
+    ensure!(count("store_commit_seconds_count")? > 30, "{metrics}");
     person.settle().await
 }
 
@@ -97,11 +104,12 @@ async fn is_ready(server: &Server, wanted: bool) -> Result<()> {
     let started = clock::now();
     loop {
         let answer = http::get(server.address(), "/readyz").await?;
-        if (answer.status == 200) == wanted {
+        let metrics = http::get(server.address(), "/metrics").await?.text();
+        if (answer.status == 200) == wanted && metrics.contains(&format!("\nstore_up {}\n", u8::from(wanted))) {
             ensure!(!answer.text().contains("redis://"), "callers learn where the store is: {}", answer.text());
             return Ok(());
         }
-        ensure!(started.elapsed() < PATIENCE, "/readyz stays {}: {}", answer.status, answer.text());
+        ensure!(started.elapsed() < PATIENCE, "/readyz stays {}: {}; {metrics}", answer.status, answer.text());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

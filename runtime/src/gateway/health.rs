@@ -87,6 +87,7 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Api
     for _ in 0..app.store.take_expired() {
         app.metrics.offline("batch", "expired");
     }
+    app.metrics.store().is_up(app.store.healthy().is_ok());
     let text = app
         .metrics
         .render()

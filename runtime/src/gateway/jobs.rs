@@ -13,7 +13,7 @@ use super::body::JsonBody;
 use super::error::ApiError;
 use super::query::Parameters;
 use crate::app::App;
-use crate::ids::SessionId;
+use crate::ids::{Seq, SessionId};
 use crate::jobs::{JobError, MAX_ATTEMPTS};
 use crate::store::jobs::{Job, JobFault, JobState, NewJob, Priority};
 
@@ -60,6 +60,8 @@ struct JobResponse {
     expires_ms: Option<u64>,
     /// Whether it runs and is to be cancelled.
     cancelling: bool,
+    /// Where the end of its reply, which holds the whole text, is in the session's log.
+    reply_seq: Option<Seq>,
 }
 
 #[derive(Debug, Serialize)]
@@ -84,6 +86,7 @@ impl From<Job> for JobResponse {
             next_attempt_ms: (job.state == JobState::Retrying).then_some(job.not_before_ms),
             expires_ms: job.expires_ms,
             cancelling: job.cancelling,
+            reply_seq: job.reply,
         }
     }
 }

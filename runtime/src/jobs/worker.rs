@@ -204,7 +204,7 @@ impl Inner {
         match self.parts.sessions.run_job(job, token, cancel).await {
             Ok(JobRun::Elsewhere) => Outcome::Elsewhere,
             Ok(JobRun::Unknown) => Outcome::Unknown,
-            Ok(JobRun::Here(JobEnd::Answered)) => Outcome::Told(Settlement::Done),
+            Ok(JobRun::Here(JobEnd::Answered(reply))) => Outcome::Told(Settlement::Done(reply)),
             Ok(JobRun::Here(JobEnd::Cancelled)) => Outcome::Told(Settlement::Cancelled),
             Ok(JobRun::Here(JobEnd::Busy)) => Outcome::Told(Settlement::PutBack(BUSY)),
             Ok(JobRun::Here(JobEnd::Failed { code, message, retry_after })) => Outcome::Told(match code.as_str() {

@@ -259,7 +259,13 @@ impl Actor {
         let delivers = !pending.delivered.is_empty();
         let step = Step { entries: pending.entries, delivered: pending.delivered, state, running: pending.running };
         let (outbox, epoch) = (self.outbox.clone(), self.epoch);
-        let commit = Box::pin(async move { outbox.commit(epoch, step).await });
+        let metrics = self.deps.metrics.clone();
+        let commit = Box::pin(async move {
+            let began = clock::now();
+            let committed = outbox.commit(epoch, step).await;
+            metrics.store().committed(began.elapsed(), committed.as_ref().err());
+            committed
+        });
         let (answers, counts, jobs) = (pending.answers, pending.counts, pending.jobs);
         self.in_flight = Some(InFlight { commit, answers, delivers, counts, jobs });
     }

@@ -15,7 +15,7 @@ use super::Sessions;
 use super::error::SessionError;
 use super::event::Command;
 use super::registry::Deps;
-use crate::ids::SessionId;
+use crate::ids::{Seq, SessionId};
 use crate::store::jobs::{Job, JobClaim};
 use crate::store::{Ring, StoreError};
 
@@ -28,8 +28,8 @@ const ATTEMPTS: usize = 3;
 /// What came of a job in its session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JobEnd {
-    /// Its reply is committed, now or before.
-    Answered,
+    /// Its reply is committed, now or before: its end is here in the log, where that is known.
+    Answered(Option<Seq>),
     /// It was cancelled, and has none.
     Cancelled,
     /// The attempt failed, and left nothing behind.

@@ -14,6 +14,7 @@ mod error;
 mod event;
 mod forks;
 mod generation;
+mod job_mark;
 mod jobs;
 mod keeping;
 mod line;
@@ -69,7 +70,7 @@ use crate::offline::{self, Assembly, Merger};
 use crate::outbox;
 use crate::plugin::{OfflineMessage, PluginHost};
 use crate::shutdown::Shutdown;
-use crate::store::{Enqueued, NewSession, Ring, SessionRow, Store, StoreError};
+use crate::store::{Enqueued, NewSession, Receipt, Ring, SessionRow, Store, StoreError};
 use crate::telemetry::Metrics;
 
 /// Replies made at once; further turns wait for their slot.
@@ -325,7 +326,8 @@ impl Sessions {
         Ok(messages)
     }
 
-    /// Takes a message for a user who may be away. Posting a `biz_id` again has no effect.
+    /// Takes a message for a user who may be away. Posting a `biz_id` again has no effect, whatever it says this time, and
+    /// whatever the contract has become.
     ///
     /// # Errors
     /// When the message is malformed, breaks a contract under which it would be said as it is, there
@@ -334,7 +336,12 @@ impl Sessions {
         offline::validate(&message).map_err(SessionError::BadMessage)?;
         let role = self.position(id).await?.role;
         let contract = self.0.contracts.get(&role).ok_or_else(|| SessionError::NoRole(role.clone()))?;
-        self.judge(&contract, &message).await?;
+        if let Err(refused) = self.judge(&contract, &message).await
+            && self.0.store.receipt(id, &message.biz_id).await?.1 == Receipt::Unknown
+        {
+            self.0.metrics.offline(offline::bucket(message.created_at_ms, clock::unix_ms()), "refused");
+            return Err(refused);
+        }
         let now_ms = clock::unix_ms();
         let keep = contract.delivery.expire.unwrap_or(DEFAULT_EXPIRE);
         let expires_ms = now_ms.saturating_add(u64::try_from(keep.as_millis()).unwrap_or(u64::MAX));
@@ -371,10 +378,9 @@ impl Sessions {
             return Ok(());
         }
         let admitted = self.0.turns.admit_delivery(contract, &message.text).await;
-        admitted.map(|_| ()).map_err(|hits| {
-            self.0.metrics.offline(offline::bucket(message.created_at_ms, clock::unix_ms()), "refused");
-            SessionError::Violation { role: contract.name.clone(), hits: enforce::outward(hits) }
-        })
+        admitted
+            .map(|_| ())
+            .map_err(|hits| SessionError::Violation { role: contract.name.clone(), hits: enforce::outward(hits) })
     }
 }
 

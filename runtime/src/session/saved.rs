@@ -5,6 +5,7 @@ use rolecall_wire::heartbeat::Learned;
 
 use super::error::SessionError;
 use super::forks::Fork;
+use super::job_mark::JobMark;
 use super::places::Attempt;
 use super::spoken::Spoken;
 use super::turn::{Line, Speaker};
@@ -14,8 +15,6 @@ use crate::store::StoreError;
 
 /// Answers remembered, so that a repeated send gets its first answer.
 pub(super) const ANSWERS: usize = 256;
-/// Jobs remembered. The queue lets a session have one that is unsettled, so one would do unless the queue forgot itself.
-const JOBS: usize = 16;
 /// Lines of dialogue kept for stateful roles: 20 turns.
 const HISTORY_LINES: usize = 40;
 /// Bytes of dialogue kept; the oldest lines go first.
@@ -66,7 +65,7 @@ pub(super) struct Saved {
     lineage: String,
     /// The last jobs that were answered or cancelled, so that one that is taken again is skipped.
     #[prost(message, repeated, tag = "14")]
-    jobs: Vec<JobMark>,
+    pub(super) jobs: Vec<JobMark>,
     /// What the running reply had said when it was saved last; nothing while the log has all of it.
     #[prost(message, optional, tag = "17")]
     pub(super) spoken: Option<Spoken>,
@@ -105,20 +104,6 @@ pub(super) struct Waiting {
     /// The job that it answers; the log has nothing of it before its reply is whole.
     #[prost(message, optional, tag = "4")]
     pub(super) job: Option<JobMark>,
-}
-
-/// What tells a job from all others of its session.
-#[derive(Clone, PartialEq, Eq, prost::Message)]
-pub(super) struct JobMark {
-    /// The caller's id of it.
-    #[prost(string, tag = "1")]
-    pub(super) id: String,
-    /// When it was posted: an id may be used again after a day.
-    #[prost(uint64, tag = "2")]
-    pub(super) created_ms: u64,
-    /// Whether it ended without a reply.
-    #[prost(bool, tag = "3")]
-    pub(super) cancelled: bool,
 }
 
 /// A send that was accepted.
@@ -224,17 +209,6 @@ impl Saved {
         drop_front(&mut self.accepted, ANSWERS);
     }
 
-    /// What is remembered of a job.
-    pub(super) fn job_mark(&self, job: &JobMark) -> Option<&JobMark> {
-        self.jobs.iter().find(|known| known.id == job.id && known.created_ms == job.created_ms)
-    }
-
-    /// Remembers that a job was answered or cancelled.
-    pub(super) fn mark_job(&mut self, job: JobMark) {
-        self.jobs.push(job);
-        drop_front(&mut self.jobs, JOBS);
-    }
-
     /// The line of copies that the store's data was in when this was written.
     pub(super) fn lineage(&self) -> &str {
         &self.lineage
@@ -315,7 +289,7 @@ mod tests {
         let id = SessionId::random().unwrap();
         let mut saved = Saved { turn: 7, acknowledged: 9, ..Saved::default() };
         saved.running = Some(Waiting { turn: 7, seq: 12, text: "问".into(), job: None });
-        let job = JobMark { id: "report".into(), created_ms: u64::MAX, cancelled: false };
+        let job = JobMark { id: "report".into(), created_ms: u64::MAX, cancelled: false, reply: 0 };
         saved.queue.push(Waiting { turn: 8, seq: 13, text: "再问".into(), job: Some(job.clone()) });
         saved.mark_job(JobMark { cancelled: true, ..job.clone() });
         assert!(saved.job_mark(&job).is_some_and(|mark| mark.cancelled));

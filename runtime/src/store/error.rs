@@ -130,6 +130,29 @@ impl StoreError {
         told.to_owned()
     }
 
+    /// Its kind, as a label of metrics.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::NoSession(_) => "no_session",
+            Self::Exists(_) => "exists",
+            Self::Fenced { .. } => "fenced",
+            Self::Owned { .. } => "owned",
+            Self::Lost(_) => "lost",
+            Self::Doubted(_) => "doubted",
+            Self::Moved { .. } => "moved",
+            Self::InboxFull(_) => "inbox_full",
+            Self::Corrupt { .. } => "corrupt",
+            Self::Exhausted(_) => "exhausted",
+            Self::Newer { .. } => "newer",
+            Self::Oversized { .. } => "oversized",
+            Self::Poisoned(_) => "poisoned",
+            Self::Closed => "closed",
+            Self::Directory { .. } => "directory",
+            Self::Redis(_) => "redis",
+        }
+    }
+
     /// Whether the writer's session is not as it believed, so that whoever reads it anew may go on.
     #[must_use]
     pub fn is_stale(&self) -> bool {

@@ -10,6 +10,7 @@ use prometheus::{
 use rolecall_plugin_host::Observer;
 
 use super::jobs::JobMetrics;
+use super::store::StoreMetrics;
 
 /// Every metric of the process. Cloning shares them.
 #[derive(Debug, Clone)]
@@ -39,6 +40,7 @@ struct Inner {
     model_in_flight: IntGaugeVec,
     model_waiting: IntGaugeVec,
     jobs: JobMetrics,
+    store: StoreMetrics,
     close: IntCounterVec,
     refused: IntCounterVec,
     forwarded: IntCounterVec,
@@ -46,7 +48,7 @@ struct Inner {
     tasks_runtime: IntGauge,
 }
 
-const LATENCY: &[f64] =
+pub(super) const LATENCY: &[f64] =
     &[0.000_1, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 const FINE: &[f64] = &[0.000_001, 0.000_005, 0.000_01, 0.000_05, 0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1];
 const COUNTS: &[f64] = &[0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 500.0, 1_000.0];
@@ -112,6 +114,7 @@ impl Metrics {
             model_in_flight: gauges(r, "model_calls_in_flight", "Turns that a model is answering", &["route"])?,
             model_waiting: gauges(r, "model_calls_waiting", "Turns that wait for a place at a model", &["route"])?,
             jobs: JobMetrics::new(r)?,
+            store: StoreMetrics::new(r)?,
             close: counters(r, "close_total", "Connections closed, by code", &["code"])?,
             refused: counters(r, "refused_total", "Connections and requests kept out, by reason", &["reason"])?,
             forwarded: counters(r, "forwarded_total", "Requests passed on to others, by outcome", &["outcome"])?,
@@ -229,6 +232,12 @@ impl Metrics {
         &self.0.jobs
     }
 
+    /// Those of the store.
+    #[must_use]
+    pub fn store(&self) -> &StoreMetrics {
+        &self.0.store
+    }
+
     /// A connection closed. Peers choose their codes: those without a name count together.
     pub fn closed(&self, code: u16) {
         let label = if close::is_named(code) { code.to_string() } else { "other".to_owned() };
@@ -315,6 +324,11 @@ pub(super) fn gauges(
     register(registry, IntGaugeVec::new(Opts::new(name, help), labels)?)
 }
 
-fn histogram(registry: &Registry, name: &str, help: &str, buckets: &[f64]) -> Result<Histogram, prometheus::Error> {
+pub(super) fn histogram(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    buckets: &[f64],
+) -> Result<Histogram, prometheus::Error> {
     register(registry, Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec()))?)
 }

@@ -78,7 +78,10 @@ impl KeyFile {
             let linked = std::fs::hard_link(&draft, &self.path);
             std::fs::remove_file(&draft).map_err(|error| io_fault(&error))?;
             match linked {
-                Ok(()) => Ok(keys),
+                Ok(()) => {
+                    tracing::info!(path = %self.path.display(), "made a key for tokens; any that were given out under an earlier one are refused");
+                    Ok(keys)
+                }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.load(),
                 Err(error) => Err(io_fault(&error)),
             }

@@ -5,8 +5,9 @@ use std::time::Duration;
 use rolecall_wire::frame::{Hit, Outcome};
 
 use super::super::error::refusal_code;
+use super::super::job_mark::JobMark;
 use super::super::jobs::{JobEnd, JobOrder};
-use super::super::saved::{JobMark, Waiting};
+use super::super::saved::Waiting;
 use super::{Machine, Start};
 use crate::enforce;
 use crate::outbox::{Entry, ReplyText};
@@ -34,12 +35,13 @@ pub(in crate::session) struct JobReport {
 impl Machine {
     /// A job is to be answered.
     pub(in crate::session) fn job(&mut self, order: JobOrder) -> JobTaken {
-        let mark = JobMark { id: order.id, created_ms: order.created_ms, cancelled: false };
+        let mark = JobMark { id: order.id, created_ms: order.created_ms, cancelled: false, reply: 0 };
         if self.pending.jobs.iter().any(|report| report.id == mark.id) {
             return JobTaken::Running;
         }
         if let Some(known) = self.saved.job_mark(&mark) {
-            return JobTaken::Over(if known.cancelled { JobEnd::Cancelled } else { JobEnd::Answered });
+            let reply = (known.reply != 0).then_some(known.reply);
+            return JobTaken::Over(if known.cancelled { JobEnd::Cancelled } else { JobEnd::Answered(reply) });
         }
         if self.saved.running.as_ref().is_some_and(|running| running.job.as_ref() == Some(&mark)) {
             return JobTaken::Running;
@@ -115,8 +117,8 @@ impl Machine {
                     self.saved.remember(running.text, said.as_str().to_owned(), self.keep);
                 }
                 self.push(Entry::reply(running.turn, now_ms, said, outcome, hits));
-                self.saved.mark_job(mark);
-                JobEnd::Answered
+                self.saved.mark_job(JobMark { reply: self.head, ..mark });
+                JobEnd::Answered(Some(self.head))
             }
         };
         self.pending.jobs.push(JobReport { id, end });

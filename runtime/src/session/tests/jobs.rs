@@ -63,14 +63,16 @@ async fn a_job_that_is_taken_twice_is_answered_once() {
     let id = house.session().await;
     let job = house.job(&id, "a").await;
     house.permits.add_permits(9);
-    assert_eq!(house.run(&job).await, JobEnd::Answered);
+    let end = house.run(&job).await;
     let log = house.log(&id).await;
     assert_eq!(check_turn(&log, 1), "One. Two.");
-    assert_eq!(house.run(&job).await, JobEnd::Answered);
+    let reply = log.iter().find(|message| matches!(message.body, Body::Reply { .. })).unwrap();
+    assert_eq!(end, JobEnd::Answered(Some(reply.seq)));
+    assert_eq!(house.run(&job).await, end);
     assert_eq!(house.log(&id).await, log);
     // A later job of the same name is another one.
     let later = Job { created_ms: job.created_ms + 1, ..job };
-    assert_eq!(house.run(&later).await, JobEnd::Answered);
+    assert!(matches!(house.run(&later).await, JobEnd::Answered(Some(_))));
     let log = house.log(&id).await;
     check_dense(&log);
     assert_eq!(replies(&log).len(), 2);
@@ -100,7 +102,7 @@ async fn an_attempt_that_fails_leaves_nothing_behind() {
         assert_eq!(house.log(&id).await, []);
         assert_eq!(house.store.interrupted().await.unwrap(), []);
     }
-    assert_eq!(house.run(&job).await, JobEnd::Answered);
+    assert!(matches!(house.run(&job).await, JobEnd::Answered(Some(_))));
     let read = client.until_reply().await;
     assert_eq!(check_turn(&read, read[0].turn), "Whole sentence. ");
     drop(client);
@@ -124,8 +126,8 @@ async fn a_job_that_was_interrupted_goes_on_in_the_next_process() {
     assert_eq!(second.sessions.begin().await.unwrap(), 1);
     let taken_again = second.run(&job);
     second.permits.add_permits(9);
-    assert_eq!(taken_again.await, JobEnd::Answered);
-    assert_eq!(second.run(&job).await, JobEnd::Answered);
+    assert!(matches!(taken_again.await, JobEnd::Answered(Some(_))));
+    assert!(matches!(second.run(&job).await, JobEnd::Answered(Some(_))));
     let log = second.log(&id).await;
     check_dense(&log);
     assert_eq!(replies(&log), ["One. Two."]);
@@ -152,7 +154,7 @@ async fn people_come_first() {
         house.permits.add_permits(2);
     };
     let (end, ()) = tokio::join!(house.run(&job), speaking);
-    assert_eq!(end, JobEnd::Answered);
+    assert!(matches!(end, JobEnd::Answered(Some(_))));
     let both = [client.until_reply().await, client.until_reply().await].concat();
     assert_eq!(replies(&both), ["Yes.", "Yes."]);
     let log = house.log(&id).await;

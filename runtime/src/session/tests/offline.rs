@@ -79,7 +79,8 @@ async fn the_contract_judges_what_is_delivered() {
     assert!(matches!(house.sessions.post(&id, message("a", "again")).await.unwrap(), Posted::Delivered(1)));
 }
 
-// Fails when a message that would be said as it is and breaks the contract is taken.
+// Fails when a message that would be said as it is and breaks the contract is taken, or one that was taken before is answered
+// otherwise when it is posted again.
 #[tokio::test]
 async fn without_a_merge_a_bad_message_is_refused_at_once() {
     let house = House::new(&[]);
@@ -91,7 +92,10 @@ async fn without_a_merge_a_bad_message_is_refused_at_once() {
     let refused = house.sessions.post(&id, message("", "x")).await.unwrap_err();
     assert_eq!(refused.code(), "message_malformed");
     assert_eq!(house.sessions.post(&id, message("a", "Your parcel came.")).await.unwrap(), Posted::Queued);
+    let again = || house.sessions.post(&id, message("a", "Your password is 1234."));
+    assert_eq!(again().await.unwrap(), Posted::Waiting);
     assert_eq!(delivery(&house.attach(&id, 0).await.next().await), ("Your parcel came.", vec!["a"]));
+    assert_eq!(again().await.unwrap(), Posted::Delivered(1));
 }
 
 // Fails when a message posted while the client is there waits for the next resume, or an urgent one

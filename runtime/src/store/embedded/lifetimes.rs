@@ -91,7 +91,7 @@ async fn jobs_outlive_their_session() {
     let store = mortal(directory.path(), &clock);
     assert!(!exists(&store, &session).await);
     for (name, settlement, state) in
-        [("a", Settlement::Done, JobState::Done), ("b", Settlement::Cancelled, JobState::Cancelled)]
+        [("a", Settlement::Done(Some(7)), JobState::Done), ("b", Settlement::Cancelled, JobState::Cancelled)]
     {
         let job = store.jobs().take("t", LIFETIME).await.unwrap().expect(name);
         store.jobs().settle(&job.claim("t"), settlement).await.unwrap();

@@ -84,7 +84,7 @@ async fn state(subject: &Subject, session: &SessionId, id: &str) -> JobState {
 async fn finish(subject: &Subject) {
     pass(subject, Duration::from_secs(3_600));
     while let Some(job) = take(subject, "the last").await {
-        settle(subject, &job, Settlement::Done).await;
+        settle(subject, &job, Settlement::Done(Some(7))).await;
     }
 }
 
@@ -105,11 +105,10 @@ async fn adds_once(subject: &Subject) {
     assert_eq!(depth.oldest_ms, Some(now(subject)));
     let taken = take(subject, "t").await.unwrap();
     assert_eq!((taken.state, &taken.text, taken.token.as_deref()), (JobState::Running, &fresh.text, Some("t")));
-    let done = settle(subject, &taken, Settlement::Done).await;
-    assert_eq!((done.state, done.text.as_str(), done.token), (JobState::Done, "", None));
-    assert!(
-        matches!(jobs.add(new(&session, "a", Priority::Low), ROOM).await.unwrap(), Added::Known(job) if job.state == JobState::Done)
-    );
+    let done = settle(subject, &taken, Settlement::Done(Some(u64::MAX))).await;
+    assert_eq!((done.state, done.text.as_str(), &done.token), (JobState::Done, "", &None));
+    assert_eq!((fresh.reply, done.reply), (None, Some(u64::MAX)));
+    assert_eq!(jobs.add(new(&session, "a", Priority::Low), ROOM).await.unwrap(), Added::Known(done));
     assert_eq!(take(subject, "t").await, None);
     assert_eq!(jobs.depth().await.unwrap().oldest_ms, None);
 }
@@ -126,7 +125,7 @@ async fn hands_out_by_priority_and_starves_nobody(subject: &Subject) {
     for token in ["1", "2", "3", "4"] {
         let job = take(subject, token).await.unwrap();
         order.push(job.id.clone());
-        settle(subject, &job, Settlement::Done).await;
+        settle(subject, &job, Settlement::Done(Some(7))).await;
     }
     assert_eq!(order, ["h1", "h2", "n1", "l1"]);
     add(subject, &id(), "low", Priority::Low).await;
@@ -151,12 +150,12 @@ async fn hands_out_one_job_of_a_session_at_a_time(subject: &Subject) {
     add(subject, &session, "urgent", Priority::High).await;
     let urgent = take(subject, "d").await.unwrap();
     assert_eq!(urgent.id, "urgent");
-    settle(subject, &urgent, Settlement::Done).await;
+    settle(subject, &urgent, Settlement::Done(Some(7))).await;
     assert_eq!(take(subject, "e").await, None);
     pass(subject, Duration::from_secs(60));
     let first = take(subject, "f").await.unwrap();
     assert_eq!((first.id.as_str(), first.attempts), ("first", 1));
-    settle(subject, &first, Settlement::Done).await;
+    settle(subject, &first, Settlement::Done(Some(7))).await;
     assert_eq!(take(subject, "g").await.unwrap().id, "second");
     finish(subject).await;
 }
@@ -181,7 +180,7 @@ async fn gives_what_lapsed_to_the_next_taker(subject: &Subject) {
     assert_eq!(take(subject, "e").await, None);
     assert_eq!(jobs.extend(&slow.claim("a"), LEASE).await.unwrap(), None);
     assert_eq!(jobs.settle(&slow.claim("a"), Settlement::Dead(fault("late"))).await.unwrap(), None);
-    settle(subject, &again, Settlement::Done).await;
+    settle(subject, &again, Settlement::Done(Some(7))).await;
     assert_eq!(take(subject, "f").await.unwrap().id, "urgent");
     finish(subject).await;
 }
@@ -257,7 +256,7 @@ async fn cancels_what_waits_and_what_runs(subject: &Subject) {
     assert_eq!((settled.state, settled.cancelling), (JobState::Cancelled, false));
     let wins = take(subject, "b").await.unwrap();
     jobs.cancel(&session, "wins").await.unwrap();
-    assert_eq!(settle(subject, &wins, Settlement::Done).await.state, JobState::Done, "the reply was quicker");
+    assert_eq!(settle(subject, &wins, Settlement::Done(Some(7))).await.state, JobState::Done, "the reply was quicker");
     let stays = jobs.cancel(&session, "wins").await.unwrap();
     assert!(matches!(stays, Cancelled::NotWaiting(Job { state: JobState::Done, .. })), "{stays:?}");
     finish(subject).await;
@@ -277,7 +276,7 @@ async fn expires_what_nobody_began(subject: &Subject) {
     pass(subject, LEASE);
     let again = take(subject, "b").await.unwrap();
     assert_eq!(again.id, "in time", "it was begun");
-    settle(subject, &again, Settlement::Done).await;
+    settle(subject, &again, Settlement::Done(Some(7))).await;
     finish(subject).await;
 }
 
@@ -337,7 +336,7 @@ async fn forgets_what_ended(subject: &Subject) {
         add(subject, &session, name, Priority::High).await;
     }
     let done = take(subject, "a").await.unwrap();
-    settle(subject, &done, Settlement::Done).await;
+    settle(subject, &done, Settlement::Done(Some(7))).await;
     let dead = take(subject, "b").await.unwrap();
     settle(subject, &dead, Settlement::Dead(fault("x"))).await;
     pass(subject, Duration::from_millis(ENDED_KEPT_MS));
@@ -370,7 +369,7 @@ async fn shares_the_queue_between_processes(subject: &Subject) {
     assert_eq!((taken.len(), distinct.len()), (20, 20));
     for job in &taken {
         let claim = job.claim(job.token.as_deref().unwrap());
-        assert!(there.settle(&claim, Settlement::Done).await.unwrap().is_some());
+        assert!(there.settle(&claim, Settlement::Done(Some(7))).await.unwrap().is_some());
         assert_eq!(state(subject, &job.session, "x").await, JobState::Done);
     }
 }

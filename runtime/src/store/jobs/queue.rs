@@ -169,7 +169,10 @@ impl Queue {
         self.lines.entry(job.session.clone()).or_default().taken = None;
         job.interruptions = 0;
         let (state, pause) = match how {
-            Settlement::Done => (JobState::Done, None),
+            Settlement::Done(reply) => {
+                job.reply = reply;
+                (JobState::Done, None)
+            }
             Settlement::Cancelled => (JobState::Cancelled, None),
             Settlement::Dead(error) => {
                 job.attempts = job.attempts.saturating_add(1);

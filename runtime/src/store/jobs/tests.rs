@@ -32,7 +32,7 @@ pub(in crate::store) fn step() -> impl Strategy<Value = Step> {
     let priority = prop_oneof![Just(Priority::High), Just(Priority::Normal), Just(Priority::Low)];
     let pause = (0u64..90).prop_map(Duration::from_secs);
     let how = prop_oneof![
-        Just(Settlement::Done),
+        proptest::option::of(any::<u64>()).prop_map(Settlement::Done),
         Just(Settlement::Cancelled),
         pause.clone().prop_map(|pause| Settlement::Failed(fault("model_timeout"), pause)),
         Just(Settlement::Dead(fault("model_rejected"))),

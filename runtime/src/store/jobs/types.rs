@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::memory::millis;
-use crate::ids::SessionId;
+use crate::ids::{Seq, SessionId};
 
 /// How urgent a job is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -151,6 +151,7 @@ impl NewJob {
             token: None,
             lease_ms: None,
             error: None,
+            reply: None,
         }
     }
 }
@@ -203,6 +204,9 @@ pub struct Job {
     /// Why the last attempt failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<JobFault>,
+    /// Where the end of its reply is in its session's log. As text: the numbers of a script have 53 bits.
+    #[serde(default, with = "as_digits", skip_serializing_if = "Option::is_none")]
+    pub reply: Option<Seq>,
 }
 
 impl Job {
@@ -286,8 +290,8 @@ pub enum Cancelled {
 /// What became of a job that was taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settlement {
-    /// Its reply is in the session.
-    Done,
+    /// Its reply is in the session, with its end here in the log, where that is known.
+    Done(Option<Seq>),
     /// It was cancelled before it had one.
     Cancelled,
     /// An attempt failed: it is tried again, not before so long from now, unless its attempts are used up or it is to be
@@ -320,6 +324,24 @@ impl fmt::Display for Waiting {
 
 fn is_zero(count: &u32) -> bool {
     *count == 0
+}
+
+mod as_digits {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    use crate::ids::Seq;
+
+    pub(super) fn serialize<S: Serializer>(seq: &Option<Seq>, to: S) -> Result<S::Ok, S::Error> {
+        match seq {
+            Some(seq) => to.collect_str(seq),
+            None => to.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Seq>, D::Error> {
+        let text = Option::<String>::deserialize(from)?;
+        text.map(|text| text.parse().map_err(D::Error::custom)).transpose()
+    }
 }
 
 mod as_text {

@@ -145,8 +145,9 @@ impl Jobs for RedisStore {
     }
 
     async fn settle(&self, claim: &JobClaim, settlement: Settlement) -> Result<Option<Job>, StoreError> {
+        let reply = if let Settlement::Done(reply) = &settlement { *reply } else { None };
         let (how, pause, error) = match settlement {
-            Settlement::Done => ("done", Duration::ZERO, None),
+            Settlement::Done(_) => ("done", Duration::ZERO, None),
             Settlement::Cancelled => ("cancelled", Duration::ZERO, None),
             Settlement::Failed(error, pause) => ("failed", pause, Some(error)),
             Settlement::Dead(error) => ("dead", Duration::ZERO, Some(error)),
@@ -155,7 +156,9 @@ impl Jobs for RedisStore {
         let json = |error: JobFault| serde_json::to_vec(&error).map_err(|error| damaged(&error.to_string()));
         let error = error.map(json).transpose()?.unwrap_or_default();
         let call = self.jobs_call(&jobs::SETTLE).arg(key(&claim.session, &claim.id)).arg(claim.token.clone());
-        self.step(None, call.arg(how).number(millis(pause)).arg(error), |answer| Words::read(answer)?.held()).await
+        let call =
+            call.arg(how).number(millis(pause)).arg(error).arg(reply.map_or_else(String::new, |seq| seq.to_string()));
+        self.step(None, call, |answer| Words::read(answer)?.held()).await
     }
 
     async fn cancel(&self, session: &SessionId, id: &str) -> Result<Cancelled, StoreError> {

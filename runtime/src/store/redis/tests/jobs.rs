@@ -17,7 +17,7 @@ async fn calls(jobs: &dyn Jobs, job: &NewJob) -> Vec<Result<(), StoreError>> {
         jobs.add(job.clone(), ROOM).await.map(drop),
         jobs.take("t", LEASE).await.map(drop),
         jobs.extend(&claim, LEASE).await.map(drop),
-        jobs.settle(&claim, Settlement::Done).await.map(drop),
+        jobs.settle(&claim, Settlement::Done(Some(7))).await.map(drop),
         jobs.cancel(&job.session, &job.id).await.map(drop),
         jobs.retry(&job.session, &job.id, ROOM).await.map(drop),
         jobs.job(&job.session, &job.id).await.map(drop),

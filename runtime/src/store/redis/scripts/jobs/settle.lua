@@ -1,6 +1,6 @@
 -- Says what became of a job that was taken.
 -- ARGV 1 now ms, 2 session/id, 3 token, 4 done, cancelled, failed, dead or back, 5 ms before the next attempt,
--- 6 the error as JSON, or ''. Answers held, the job and its text; or lost.
+-- 6 the error as JSON, or '', 7 where a reply ends or ''. Answers held, the job and its text; or lost.
 local now, job, how = tonumber(ARGV[1]), claimed(ARGV[2], ARGV[3]), ARGV[4]
 if not job then return {'lost'} end
 -- An earlier taker may have begun it: it stays running, and nobody has it.
@@ -16,6 +16,7 @@ if how == 'failed' or how == 'dead' then
   job.attempts = job.attempts + 1
   job.error = cjson.decode(ARGV[6])
 end
+if how == 'done' and ARGV[7] ~= '' then job.reply = ARGV[7] end
 local state = how
 if how == 'failed' then
   state = job.attempts >= job.max_attempts and 'dead' or 'retrying'
