@@ -74,17 +74,17 @@ impl Config {
     /// What looks like a mistake and works; `shown` says where each setting comes from.
     pub(super) fn doubts(&self, shown: &[Shown]) -> Vec<String> {
         let mut found = Vec::new();
-        let is_several = |key: &str| key.starts_with("redis-") || key.starts_with("node-");
-        let given = shown.iter().filter(|setting| setting.origin != Place::Default && is_several(&setting.key));
-        let given: Vec<String> = given.map(|setting| format!("`{}`", setting.key)).collect();
-        if self.store != StoreKind::Redis && !given.is_empty() {
-            found
-                .push(format!("{} say nothing without `store = redis`; say that, or leave them out", given.join(", ")));
+        let is_several = |key: &str| key.starts_with("redis-") || key.starts_with("node-") || key == "hand-over";
+        let given = || shown.iter().filter(|setting| setting.origin != Place::Default).map(|setting| &setting.key);
+        let unused: Vec<String> = given().filter(|key| is_several(key)).map(|key| format!("`{key}`")).collect();
+        if self.store != StoreKind::Redis && !unused.is_empty() {
+            let unused = unused.join(", ");
+            found.push(format!("{unused} say nothing without `store = redis`; say that, or leave them out"));
         }
         if self.store == StoreKind::Redis && self.token_key.is_none() && self.token_key_file.is_none() {
             found.push(
                 "store = redis without token-key and token-key-file: this server signs tokens with a key of its own, \
-                 and others on this Redis refuse its clients; give all the same one"
+                 and others on this Redis refuse its clients unless they have the same; set one for all"
                     .to_owned(),
             );
         }
@@ -96,7 +96,7 @@ impl Config {
                 LONGEST_PAUSE.as_secs() / 60
             ));
         }
-        if self.jobs_per_session > self.jobs_limit {
+        if self.jobs_per_session > self.jobs_limit && given().any(|key| key == "jobs-per-session") {
             found.push(format!(
                 "jobs-per-session = {} is more than all sessions may have together (jobs-limit = {})",
                 self.jobs_per_session, self.jobs_limit

@@ -128,8 +128,9 @@ fn unknown_keys_are_errors_with_a_suggestion() {
 fn what_looks_like_a_mistake_is_told() {
     let key = "0123456789abcdef0123456789abcdef";
     type Row<'a> = (&'a [&'a str], &'a [&'a str]);
-    let table: [Row; 6] = [
+    let table: [Row; 7] = [
         (&[], &[]),
+        (&["--jobs-limit", "50"], &[]),
         (&["--redis-url", "redis://127.0.0.1:7000/0", "--node-id", "a"], &["`redis-url`, `node-id` say nothing"]),
         (&["--store", "redis"], &["a key of its own"]),
         (&["--store", "redis", "--node-id", "a", "--token-key", key], &[]),

@@ -80,8 +80,10 @@ async fn read(body: Body) -> Result<Vec<u8>, ApiError> {
 
 /// Parses a body; the message names line and column, and of a wrong type the field.
 pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
-    // Fields without their names, in the order of a type here, would be taken for it.
-    if bytes.trim_ascii_start().starts_with(b"[") {
+    // Fields without their names, in the order of a type here, would be taken for it. What is within the body may be written
+    // so; nobody does that by mistake.
+    let is_json = || serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok();
+    if bytes.trim_ascii_start().starts_with(b"[") && is_json() {
         let message = "the body does not have the expected shape: found an array, expected an object";
         return Err(ApiError::invalid("invalid_body", message));
     }

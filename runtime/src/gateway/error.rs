@@ -19,6 +19,9 @@ use crate::store::StoreError;
 /// The code of a role whose contract was refused.
 const CONTRACT_REJECTED: &str = "contract_rejected";
 
+/// When to come back where nothing better is known.
+const SOON: Duration = Duration::from_secs(1);
+
 /// An error as the caller sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiError {
@@ -50,17 +53,7 @@ impl ApiError {
         self
     }
 
-    /// Whether it is worth coming back.
-    fn passes(&self) -> bool {
-        match self.status {
-            StatusCode::TOO_MANY_REQUESTS => true,
-            StatusCode::SERVICE_UNAVAILABLE => self.code != CONTRACT_REJECTED,
-            _ => false,
-        }
-    }
-
-    /// Says when to come back. A status 429 or 503 that does not know says after a second, unless only a change of the
-    /// contract helps.
+    /// Says when to come back. A status 429 that does not know says after a second.
     #[must_use]
     pub fn retry_after(mut self, after: Option<Duration>) -> Self {
         self.retry_after = after;
@@ -111,7 +104,7 @@ impl ApiError {
         if self.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        let soon = self.passes().then_some(Duration::from_secs(1));
+        let soon = (self.status == StatusCode::TOO_MANY_REQUESTS).then_some(SOON);
         if let Some(after) = self.retry_after.or(soon) {
             // Whole seconds, rather late than early.
             let seconds = after.as_millis().div_ceil(1_000);
@@ -199,12 +192,14 @@ impl From<TokenError> for ApiError {
 impl From<SessionError> for ApiError {
     fn from(error: SessionError) -> Self {
         let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self::new(status, error.code(), error.to_string())
+        let passes = status == StatusCode::SERVICE_UNAVAILABLE && !error.is_lasting();
+        Self::new(status, error.code(), error.to_string()).retry_after(passes.then_some(SOON))
     }
 }
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", error.outward())
+        let soon = (!error.is_lasting()).then_some(SOON);
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", error.outward()).retry_after(soon)
     }
 }

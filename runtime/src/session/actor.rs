@@ -51,8 +51,8 @@ pub(super) struct Actor {
     idle: Option<Pin<Box<Sleep>>>,
     /// The session sleeps: its hold goes on without an actor.
     keeps_hold: bool,
-    /// Nothing has happened yet since the session was claimed, or read.
-    is_fresh: bool,
+    /// When the session was claimed, or read, ms of the process's clock; `None` once something has happened since.
+    read_ms: Option<u64>,
 }
 
 /// A commit under way.
@@ -95,7 +95,7 @@ impl Actor {
             courier: Courier::default(),
             idle: None,
             keeps_hold: false,
-            is_fresh: true,
+            read_ms: Some(clock::monotonic_ms()),
         };
         if let Some(asleep) = asleep {
             actor.resume(*asleep);
@@ -110,7 +110,7 @@ impl Actor {
             self.flush();
             let event = self.next().await;
             let handled = self.handle(event).await;
-            self.is_fresh = false;
+            self.read_ms = None;
             match handled {
                 Ok(true) => {}
                 Ok(false) => break Ok(()),
@@ -167,7 +167,7 @@ impl Actor {
                 self.settle_courier();
             }
             Event::Detached => drop(self.detach()),
-            Event::Idle => return Ok(!self.leave()),
+            Event::Idle => return Ok(!self.leave().await?),
         }
         Ok(true)
     }

@@ -61,7 +61,7 @@ pub struct Lessons(Arc<Mutex<Known>>);
 #[derive(Debug)]
 struct Known {
     learned: Option<Box<Learned>>,
-    /// Whether a connection has learned it since the session was loaded.
+    /// Whether a connection has learned it since it was saved.
     new: bool,
     watermark: Watermark,
 }
@@ -101,7 +101,14 @@ impl Lessons {
         self.0.lock().watermark.raise(seq)
     }
 
-    /// Whether a connection has learned something since the session was loaded.
+    /// What is known now, to be saved.
+    pub(super) fn save(&self) -> Learned {
+        let mut known = self.0.lock();
+        known.new = false;
+        known.learned.as_deref().copied().unwrap_or_default()
+    }
+
+    /// Whether a connection has learned something that is not saved.
     pub(super) fn are_new(&self) -> bool {
         self.0.lock().new
     }

@@ -326,8 +326,8 @@ impl Sessions {
         Ok(messages)
     }
 
-    /// Takes a message for a user who may be away. Posting a `biz_id` again has no effect, whatever it says this time, and
-    /// whatever the contract has become.
+    /// Takes a message for a user who may be away. Posting a `biz_id` again has no effect, also where the contract
+    /// forbids what it says by now.
     ///
     /// # Errors
     /// When the message is malformed, breaks a contract under which it would be said as it is, there
@@ -336,18 +336,24 @@ impl Sessions {
         offline::validate(&message).map_err(SessionError::BadMessage)?;
         let role = self.position(id).await?.role;
         let contract = self.0.contracts.get(&role).ok_or_else(|| SessionError::NoRole(role.clone()))?;
-        if let Err(refused) = self.judge(&contract, &message).await
-            && self.0.store.receipt(id, &message.biz_id).await?.1 == Receipt::Unknown
-        {
-            self.0.metrics.offline(offline::bucket(message.created_at_ms, clock::unix_ms()), "refused");
-            return Err(refused);
-        }
         let now_ms = clock::unix_ms();
-        let keep = contract.delivery.expire.unwrap_or(DEFAULT_EXPIRE);
-        let expires_ms = now_ms.saturating_add(u64::try_from(keep.as_millis()).unwrap_or(u64::MAX));
-        let enqueued = self.0.store.enqueue(id, offline::encode(&message, expires_ms)).await?;
-        let outcome = if enqueued == Enqueued::Fresh { "queued" } else { "duplicate" };
-        self.0.metrics.offline(offline::bucket(message.created_at_ms, now_ms), outcome);
+        let count = |outcome| self.0.metrics.offline(offline::bucket(message.created_at_ms, now_ms), outcome);
+        let enqueued = match self.judge(&contract, &message).await {
+            Ok(()) => {
+                let keep = contract.delivery.expire.unwrap_or(DEFAULT_EXPIRE);
+                let expires_ms = now_ms.saturating_add(u64::try_from(keep.as_millis()).unwrap_or(u64::MAX));
+                self.0.store.enqueue(id, offline::encode(&message, expires_ms)).await?
+            }
+            Err(refused) => match self.0.store.receipt(id, &message.biz_id).await?.1 {
+                Receipt::Waiting => Enqueued::Waiting,
+                Receipt::Delivered { seq, .. } => Enqueued::Delivered(seq),
+                Receipt::Unknown => {
+                    count("refused");
+                    return Err(refused);
+                }
+            },
+        };
+        count(if enqueued == Enqueued::Fresh { "queued" } else { "duplicate" });
         // Also of one that was posted before: whoever posted it may have gone down before the owner was told.
         if !matches!(enqueued, Enqueued::Delivered(_)) {
             self.tell_of_post(id, message.priority >= URGENT).await?;

@@ -134,7 +134,7 @@ impl Deps {
                         return;
                     }
                 }
-                Found::Asleep(_) => {
+                Found::Asleep(nap) => {
                     let mut stays = false;
                     let asleep = self.places.lock().take_asleep(id, |_, asleep| {
                         stays = asleep.latest.is_some_and(|latest| to.is_before(latest));
@@ -147,7 +147,14 @@ impl Deps {
                         return self.release(id, fence).await;
                     }
                     if stays {
-                        return self.hand_over(id, Command::Release(to)).await;
+                        // It writes down that it stays. If it cannot, its client is not to suffer for that.
+                        match self.woken(id, nap).await {
+                            Ok(Some(mailbox)) if mailbox.send(Command::Release(to)).await.is_ok() => return,
+                            Ok(_) => {}
+                            Err(error) => {
+                                return tracing::debug!(session = %id, %error, "a late attempt is told nothing");
+                            }
+                        }
                     }
                 }
                 Found::Nowhere => {

@@ -228,7 +228,11 @@ impl Deps {
     }
 
     /// [`wake`](Self::wake), one at a time.
-    async fn woken(self: &Arc<Self>, id: &SessionId, nap: Nap) -> Result<Option<mpsc::Sender<Command>>, SessionError> {
+    pub(super) async fn woken(
+        self: &Arc<Self>,
+        id: &SessionId,
+        nap: Nap,
+    ) -> Result<Option<mpsc::Sender<Command>>, SessionError> {
         let _turn = self.loads.enter(id).await;
         self.wake(id, nap).await
     }

@@ -96,7 +96,7 @@ pub(super) struct Machine {
     said: ReplyText,
     /// What the running turn's contract wants to be remembered of the dialogue.
     keep: Keep,
-    /// What connections learn of their links; it is saved with whatever changes next.
+    /// What connections learn of their links; it is saved with whatever changes next, or when the session leaves memory.
     learned: Lessons,
     /// The pieces of the running reply, if it answers a job.
     pieces: Vec<Permitted<String>>,
@@ -274,7 +274,7 @@ impl Machine {
         self.pending.changed |= self.saved.keep_said(&self.said, self.head);
         let pending = std::mem::take(&mut self.pending);
         let state = pending.changed.then(|| {
-            self.saved.learn(&self.learned.get());
+            self.saved.learn(&self.learned.save());
             self.saved.acknowledged = self.learned.acknowledged();
             self.saved.encode_stored()
         });

@@ -12,8 +12,12 @@ use super::super::line::line;
 use super::super::place;
 use super::super::places::{Attached, Attempt};
 use super::Actor;
+use crate::clock;
 use crate::ids::TokenGeneration;
 use crate::store::{Leap, StoreError};
+
+/// For how long what was read of a session, when its actor began, is good enough to let somebody in.
+const FRESH_MS: u64 = 1_000;
 
 impl Actor {
     pub(super) async fn attach(
@@ -32,7 +36,7 @@ impl Actor {
         // had one would give it another, and the message would take effect twice.
         self.settle().await?;
         // Letting in writes nothing, so it would not show that another process has the session.
-        if !self.is_fresh && self.deps.store.nodes().is_some() {
+        if !self.is_fresh() && self.deps.store.nodes().is_some() {
             self.assure().await?;
         }
         let resume = self.position(hello).await?;
@@ -94,6 +98,11 @@ impl Actor {
                 Ok(Resume::Regressed)
             }
         }
+    }
+
+    /// Whether the session was claimed, or read, just now.
+    fn is_fresh(&self) -> bool {
+        self.read_ms.is_some_and(|read_ms| clock::monotonic_ms().saturating_sub(read_ms) < FRESH_MS)
     }
 
     /// Fails where the session is not as this actor believes: whoever is refused for good, or told of a loss, is told so by the

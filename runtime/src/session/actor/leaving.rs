@@ -59,6 +59,7 @@ impl Actor {
     pub(super) async fn stop(&mut self) -> Result<(), StoreError> {
         self.generation = None;
         self.courier.detached();
+        self.machine.keep_lessons();
         self.settle().await
     }
 
@@ -95,25 +96,29 @@ impl Actor {
     }
 
     /// Leaves memory, unless somebody asks for the session just now. Says whether it does.
-    pub(super) fn leave(&mut self) -> bool {
-        let Some(attached) = self.detach() else { return self.deps.unload(&self.presence, &mut self.mailbox) };
+    pub(super) async fn leave(&mut self) -> Result<bool, StoreError> {
+        let Some(attached) = self.detach() else {
+            self.machine.keep_lessons();
+            self.settle().await?;
+            return Ok(self.deps.unload(&self.presence, &mut self.mailbox));
+        };
         // Messages that were said are read from the store from now on.
         self.outbox.forget();
         let (outbox, lessons) = (self.outbox.clone(), self.machine.lessons());
         let asleep = Asleep { epoch: self.epoch, outbox, attached, latest: self.latest, lessons };
         let Err(asleep) = self.deps.sleep(&self.id, &mut self.mailbox, Box::new(asleep)) else {
             self.keeps_hold = true;
-            return true;
+            return Ok(true);
         };
         self.attached = Some(asleep.attached);
         self.deps.metrics.session_left("detached");
         self.deps.metrics.session_entered("attached");
-        false
+        Ok(false)
     }
 
     /// Another process is to serve the session. What was decided is committed, and told to the connection, before that one
-    /// is let go; an unfinished reply keeps its mark. An attempt that its client gave up gets nothing, and finds in the store
-    /// why. Says whether the actor ends.
+    /// is let go; an unfinished reply keeps its mark. An attempt that its client gave up gets nothing, and finds why in the
+    /// store. Says whether the actor ends.
     pub(super) async fn hand_over(&mut self, to: Attempt) -> Result<bool, StoreError> {
         if let Some(latest) = self.latest.filter(|latest| to.is_before(*latest)) {
             self.machine.tell_latest(latest);

@@ -28,7 +28,7 @@ impl Machine {
         self.saved.latest()
     }
 
-    /// A connection is let in. It is saved with whatever changes next: while it lives, whoever asks is told by its process.
+    /// A connection is let in. It is saved with whatever changes next; until then, whoever asks its process is told.
     pub(in crate::session) fn let_in(&mut self, attempt: Option<Attempt>) {
         self.saved.let_in(attempt);
     }
@@ -37,6 +37,11 @@ impl Machine {
     pub(in crate::session) fn tell_latest(&mut self, latest: Attempt) {
         self.saved.let_in(Some(latest));
         self.pending.changed = true;
+    }
+
+    /// What connections have learned of their links is saved now, if it was not: nobody will know it later.
+    pub(in crate::session) fn keep_lessons(&mut self) {
+        self.pending.changed |= self.learned.are_new();
     }
 
     /// Notes where the session is known, for the next step: that is made only there.

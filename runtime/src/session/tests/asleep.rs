@@ -71,6 +71,30 @@ async fn what_is_learned_in_sleep_is_kept() {
     assert_eq!(house.gauges(), (0, 0, 0));
 }
 
+// Fails when what a connection learned of its link is forgotten since nothing else happened in its session, or to leave memory
+// costs a write where nothing was learned.
+#[tokio::test(start_paused = true)]
+async fn what_is_learned_is_saved_when_the_session_leaves() {
+    let house = House::new(&["Yes."]);
+    let id = house.session().await;
+    let learned = serde_json::from_str(r#"{"3g": {"interval_ms": 9000, "proven_ms": 9000}}"#).unwrap();
+    let state = async || house.store.session(&id).await.unwrap().unwrap().state;
+    for (teaches, saved) in [(None, None), (Some(learned), Some(learned)), (None, Some(learned))] {
+        let before = state().await;
+        let client = house.attach(&id, 0).await;
+        if let Some(learned) = teaches {
+            client.attachment.lessons.set(learned);
+        }
+        drop(client);
+        tokio::time::sleep(A_WHILE * 5).await;
+        assert_eq!(house.gauges(), (0, 0, 0));
+        let after = state().await;
+        assert_eq!(after != before, teaches.is_some());
+        assert_eq!(Saved::decode_stored(&after, &id).unwrap().learned(), saved.unwrap_or_default());
+    }
+    house.end().await;
+}
+
 // Fails when a session falls asleep while a reply is made, or while its client talks.
 #[tokio::test(start_paused = true)]
 async fn a_session_at_work_stays_awake() {

@@ -169,6 +169,45 @@ async fn an_attempt_that_was_given_up_takes_nothing_elsewhere() {
     other.end().await;
 }
 
+// Fails when which attempt was let in last is forgotten, or written down as an earlier one, since the session slept.
+#[tokio::test(start_paused = true)]
+async fn the_last_attempt_is_written_with_what_changes_next() {
+    let (one, other, _) = two().await;
+    one.sessions.begin().await.unwrap();
+    let id = one.session().await;
+    drop(one.come(&id, numbered(7, 4, 0)).await);
+    let mut client = one.come(&id, numbered(7, 5, 0)).await;
+    tokio::time::sleep(A_WHILE).await;
+    assert!(!one.sessions.0.is_awake(&id));
+    client.send(1, "a", "Still here?").await;
+    one.permits.add_permits(9);
+    check_dense(&client.until_reply().await);
+    let state = one.store.session(&id).await.unwrap().unwrap().state;
+    let latest = Saved::decode_stored(&state, &id).unwrap().latest().unwrap();
+    assert_eq!((latest.instance, latest.attempt), (7, 5));
+    drop(client);
+    one.end().await;
+    other.end().await;
+}
+
+// Fails when a client is let in by an actor that has had nothing to do since the session was taken from it, and stays there
+// unheard.
+#[tokio::test(start_paused = true)]
+async fn an_actor_that_waited_looks_before_it_lets_somebody_in() {
+    let (one, other, _) = two().await;
+    let id = one.session().await;
+    let mailbox = one.sessions.0.actor(&id, None).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    other.sessions.0.claim(&id, Some(one.store.node())).await.unwrap();
+    assert!(!mailbox.is_closed(), "it knows nothing of it");
+    let client = one.come(&id, numbered(7, 1, 0)).await;
+    assert_eq!(one.owner(&id).await.as_ref(), Some(one.store.node()), "it came by a new claim");
+    assert!(mailbox.is_closed());
+    drop(client);
+    one.end().await;
+    other.end().await;
+}
+
 // Fails when an attempt that its client gave up, a token that was renewed or a place that nobody has takes the session from
 // the process that serves its client.
 #[tokio::test(start_paused = true)]

@@ -126,11 +126,11 @@ fn journals(database: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found.into_iter().map(|(_, path)| path).collect())
 }
 
-/// The journal of a database that has none. A database makes its first one with itself, and the next before it removes one, so
+/// What stands for the journals of a database that has none. A database makes its first one with itself, and the next before it removes one, so
 /// what it had written last is gone; it would begin an empty journal and say nothing.
 pub(super) fn missing(database: &Path) -> Option<PathBuf> {
     let has_none = journals(database).is_ok_and(|journals| journals.is_empty());
-    has_none.then(|| database.join("0.jnl"))
+    has_none.then(|| database.join("*.jnl"))
 }
 
 /// What is wrong with a journal, and from which byte on.
