@@ -79,7 +79,7 @@ impl Config {
         let unused: Vec<String> = given().filter(|key| is_several(key)).map(|key| format!("`{key}`")).collect();
         if self.store != StoreKind::Redis && !unused.is_empty() {
             let unused = unused.join(", ");
-            found.push(format!("{unused} say nothing without `store = redis`; say that, or leave them out"));
+            found.push(format!("without store = redis there is no use for {unused}; say that, or leave it out"));
         }
         if self.store == StoreKind::Redis && self.token_key.is_none() && self.token_key_file.is_none() {
             found.push(

@@ -131,7 +131,7 @@ fn what_looks_like_a_mistake_is_told() {
     let table: [Row; 7] = [
         (&[], &[]),
         (&["--jobs-limit", "50"], &[]),
-        (&["--redis-url", "redis://127.0.0.1:7000/0", "--node-id", "a"], &["`redis-url`, `node-id` say nothing"]),
+        (&["--redis-url", "redis://127.0.0.1:7000/0", "--node-id", "a"], &["no use for `redis-url`, `node-id`"]),
         (&["--store", "redis"], &["a key of its own"]),
         (&["--store", "redis", "--node-id", "a", "--token-key", key], &[]),
         (&["--session-ttl", "20m"], &["(20 min)"]),

@@ -47,7 +47,17 @@ impl Deps {
     pub(super) async fn join(&self) -> Result<(), StoreError> {
         let Some(nodes) = self.store.nodes() else { return Ok(()) };
         match nodes.renew(true).await {
-            Ok(_) => *self.standing.held_since_ms.lock() = Some(clock::monotonic_ms()),
+            Ok(lease) => {
+                *self.standing.held_since_ms.lock() = Some(clock::monotonic_ms());
+                if let Lease::Taken(other) = lease {
+                    let name = self.store.node().name();
+                    tracing::warn!(
+                        name,
+                        other,
+                        "another process has had this node-id until now; unless it was killed, it runs, and each needs its own"
+                    );
+                }
+            }
             // The node of a cluster that keeps the lease is away: it is renewed when that one is back.
             Err(error) if self.store.healthy().is_err() => tracing::warn!(%error, "this server has no lease yet"),
             Err(error) => return Err(error),
@@ -189,7 +199,7 @@ impl Deps {
             Ok(Lease::Held) => {
                 self.standing.held_since_ms.lock().get_or_insert_with(clock::monotonic_ms);
             }
-            Ok(Lease::Lapsed) => {
+            Ok(Lease::Lapsed | Lease::Taken(_)) => {
                 *self.standing.held_since_ms.lock() = Some(clock::monotonic_ms());
                 tracing::warn!("this server's lease had lapsed; others may have taken its sessions");
                 self.standing.looks.all();

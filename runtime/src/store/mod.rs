@@ -35,7 +35,7 @@ pub use clock::StoreClock;
 pub use contact::{Contact, ContactKey, Whereabouts};
 #[cfg(all(test, target_os = "linux"))]
 pub(crate) use embedded::faults::fill_disk;
-pub use embedded::{Checked, Copied, Dropped, EmbeddedStore, StoreSource, Stored, backup, check, repair};
+pub use embedded::{Checked, Copied, Dropped, EmbeddedStore, Repaired, StoreSource, Stored, backup, check, repair};
 pub use error::StoreError;
 pub use lifetime::Lifetime;
 use lifetime::Moment;

@@ -70,6 +70,8 @@ pub enum Lease {
     Held,
     /// It had none: the first one, or others may have taken this process for dead.
     Lapsed,
+    /// Another process of the node's name had it, this incarnation, and has it no longer.
+    Taken(String),
     /// Another process has the node's name, this incarnation. Nothing was changed.
     Foreign(String),
 }

@@ -3,13 +3,24 @@
 use std::path::Path;
 
 use crate::cli::{DONE, print_line};
-use crate::store::{self, Dropped};
+use crate::store::{self, Dropped, Repaired};
 
 pub(super) fn run(dir: &Path) -> anyhow::Result<u8> {
     super::is_directory(dir)?;
-    let Some(Dropped { journal, at, bytes, kept }) = store::repair(&dir.join("store"))? else {
-        print_line("every write can be read: nothing to repair")?;
-        return Ok(DONE);
+    let Dropped { journal, at, bytes, kept } = match store::repair(&dir.join("store"))? {
+        None => {
+            print_line("every write can be read: nothing to repair")?;
+            return Ok(DONE);
+        }
+        Some(Repaired::Shortened(missing)) => {
+            print_line(&missing)?;
+            print_line(
+                "It goes on with what is left, from now on. What the rest held is lost; each session begins a new epoch before it \
+                 goes on, and clients that have seen more are told",
+            )?;
+            return Ok(DONE);
+        }
+        Some(Repaired::Dropped(dropped)) => dropped,
     };
     print_line(&format!(
         "dropped the last write: {bytes} bytes of {} from byte {at} on, kept in {}",

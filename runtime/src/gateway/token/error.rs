@@ -61,7 +61,9 @@ pub enum KeyFault {
         detail: &'static str,
     },
     /// There is none.
-    #[error("there is no key in it; delete it, and `rolecall token rotate` makes a new one")]
+    #[error(
+        "there is no key in it; put back the one that was there (a backup has it), or delete it: `rolecall token rotate` makes another, under which no token counts that was given out before"
+    )]
     Empty,
     /// The key that signs would end by itself.
     #[error("the first key signs and must not have `until`; put a key without it first")]

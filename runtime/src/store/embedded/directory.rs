@@ -7,6 +7,8 @@
 //! <data>/control          socket of that process, for `rolecall store`
 //! <data>/db/              the database
 //! <data>/copy             only in a copy: its name, see [`copies`](super::copies)
+//! <data>/sealed           only in a backup that no server has taken into use, see [`seal`](super::seal)
+//! <data>/stopped          only while nobody has it that stopped in order, see [`stopped`](super::stopped)
 //! ```
 
 use std::fs::{self, File, TryLockError};
@@ -169,6 +171,11 @@ impl DataDirectory {
             path: self.path.display().to_string(),
             detail: format!("cannot be written ({error}); make room or name another disk"),
         })
+    }
+
+    /// The directory.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Where the database is.

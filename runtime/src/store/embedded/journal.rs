@@ -27,12 +27,13 @@ const TRAILER: &[u8] = b"FJL\x03";
 /// Numbers that one step may be ahead of the one before. They count writes, those of the database itself among them.
 const AHEAD: u64 = 1 << 32;
 
-/// Looks at every journal of a database; one that does not exist yet has none.
+/// Looks at every journal of a database, and says the number of the last step; one that does not exist yet has none.
 ///
 /// # Errors
 /// [`StoreError::Corrupt`] when a journal is damaged, [`StoreError::Directory`] when one cannot be read.
-pub(super) fn inspect(database: &Path) -> Result<(), StoreError> {
-    broken(database)?.map_or(Ok(()), |broken| Err(broken.told()))
+pub(super) fn inspect(database: &Path) -> Result<Option<u64>, StoreError> {
+    let mut last = None;
+    read(database, &mut last)?.map_or(Ok(last), |broken| Err(broken.told()))
 }
 
 /// Where a journal cannot be read.
@@ -63,6 +64,11 @@ impl Broken {
 /// # Errors
 /// [`StoreError::Directory`] when a journal cannot be read.
 pub(super) fn broken(database: &Path) -> Result<Option<Broken>, StoreError> {
+    read(database, &mut None)
+}
+
+/// The same, with the number of the last step that can be read.
+fn read(database: &Path, number: &mut Option<u64>) -> Result<Option<Broken>, StoreError> {
     let unreadable = |error: io::Error| StoreError::Directory {
         path: database.display().to_string(),
         detail: format!("cannot be read ({error}); check the disk and the permissions"),
@@ -71,11 +77,10 @@ pub(super) fn broken(database: &Path) -> Result<Option<Broken>, StoreError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         other => other.map_err(unreadable)?,
     };
-    let mut number = None;
     let mut journals = journals.into_iter();
     while let Some(path) = journals.next() {
         let bytes = fs::read(&path).map_err(unreadable)?;
-        let scanned = match scan(&bytes, &mut number) {
+        let scanned = match scan(&bytes, number) {
             Ok(scanned) => scanned,
             Err(Fault { at, torn, detail }) => {
                 let mut is_last = torn && !has_step(bytes.get(at.saturating_add(1)..).unwrap_or_default());
@@ -90,7 +95,7 @@ pub(super) fn broken(database: &Path) -> Result<Option<Broken>, StoreError> {
             tracing::warn!(
                 journal = %path.display(),
                 bytes = scanned,
-                "a write was cut short when the server was killed; it was never acknowledged and is dropped"
+                "a write was cut short, as when the server is killed within it, and is dropped; nobody was told that it was done, unless the file lost its end otherwise"
             );
         }
     }
@@ -126,8 +131,13 @@ fn journals(database: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found.into_iter().map(|(_, path)| path).collect())
 }
 
-/// What stands for the journals of a database that has none. A database makes its first one with itself, and the next before it removes one, so
-/// what it had written last is gone; it would begin an empty journal and say nothing.
+/// Waits until the journals of a database are on the disk as they are.
+pub(super) fn sync(database: &Path) -> io::Result<()> {
+    journals(database)?.into_iter().try_for_each(|journal| fs::File::open(journal)?.sync_all())
+}
+
+/// What stands for the journals of a database that has none. A database makes its first one with itself, and the next before it
+/// removes one, so what it had written last is gone; it would begin an empty journal and say nothing.
 pub(super) fn missing(database: &Path) -> Option<PathBuf> {
     let has_none = journals(database).is_ok_and(|journals| journals.is_empty());
     has_none.then(|| database.join("*.jnl"))

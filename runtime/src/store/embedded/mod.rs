@@ -31,6 +31,7 @@ mod repair;
 mod scratch;
 mod seal;
 mod source;
+mod stopped;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -56,7 +57,7 @@ use self::claims::Claims;
 #[cfg(unix)]
 use self::control::Control;
 use self::directory::DataDirectory;
-pub use self::repair::{Dropped, repair};
+pub use self::repair::{Dropped, Repaired, repair};
 pub use self::source::StoreSource;
 use self::tables::{Tables, View};
 use self::writer::{Operation, Poison, Queued, Writer};
@@ -90,6 +91,17 @@ pub struct EmbeddedStore {
     lifetime: Lifetime,
 }
 
+impl Shared {
+    /// Closes the database, if nobody reads in it any more, and notes that it was closed in order.
+    fn stop(self) {
+        let Self { tables, directory } = self;
+        if let Some(tables) = Arc::into_inner(tables) {
+            drop(tables);
+            stopped::put(directory.path(), &directory.database());
+        }
+    }
+}
+
 /// What an open store holds.
 struct Open {
     operations: mpsc::Sender<Queued>,
@@ -102,7 +114,7 @@ struct Open {
 /// The database and, dropped behind it, the hold on its directory.
 struct Shared {
     tables: Arc<Tables>,
-    _directory: DataDirectory,
+    directory: DataDirectory,
 }
 
 impl EmbeddedStore {
@@ -136,7 +148,7 @@ impl EmbeddedStore {
         let age = Arc::new(Age::from(clock.clone(), noted_ms));
         let (poison, expired) = (Poison::default(), Arc::new(AtomicU64::new(0)));
         let (operations, queued) = mpsc::channel(QUEUE);
-        let shared = Arc::new(Shared { tables, _directory: directory });
+        let shared = Arc::new(Shared { tables, directory });
         let claims = Arc::new(Claims::new(Node::only()));
         let queue = Arc::new(Mutex::new(jobs::load(&shared.tables.view())?));
         let writer = Writer {
@@ -322,6 +334,7 @@ impl Store for EmbeddedStore {
 
     async fn close(&self) {
         let Some(open) = self.open.lock().take() else { return };
+        let poison = self.poison.clone();
         drop(open.operations);
         // The writer answers what is queued, then ends; the database is closed behind it and behind its readers.
         let closed = task::spawn_blocking(move || {
@@ -330,7 +343,13 @@ impl Store for EmbeddedStore {
             if let Some(control) = open.control {
                 control.end();
             }
-            drop(open.shared);
+            // Of a write that failed nobody knows whether it is there.
+            if let Some(shared) = Arc::into_inner(open.shared)
+                && ended.is_ok()
+                && poison.get().is_none()
+            {
+                shared.stop();
+            }
             ended
         });
         if !matches!(closed.await, Ok(Ok(()))) {
@@ -349,7 +368,7 @@ impl fmt::Debug for EmbeddedStore {
 /// without a word.
 fn open_tables(path: &Path, directory: &DataDirectory) -> Result<Tables, StoreError> {
     let database = directory.database();
-    journal::inspect(&database)?;
+    stopped::take(path, journal::inspect(&database)?)?;
     let tables = open_database(path, &database)?;
     directory.has_jobs()?;
     Ok(tables)

@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::directory::DataDirectory;
-use super::{cannot_use, copies, journal, open_tables, scratch, seal};
+use super::{cannot_use, copies, journal, open_tables, scratch, seal, stopped};
 use crate::store::StoreError;
 
 /// What was dropped.
@@ -26,17 +26,32 @@ pub struct Dropped {
     pub kept: PathBuf,
 }
 
-/// Drops the last step of a store if it cannot be read; `None` when all can. The store must be in use by nobody. What is
+/// What was done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Repaired {
+    /// The last step could not be read, and was dropped.
+    Dropped(Dropped),
+    /// The journals have lost their end since the server was stopped, as this says; the store goes on with what is left.
+    Shortened(String),
+}
+
+/// Drops the last step of a store if it cannot be read, or takes a store for whole whose journals have lost their end; `None`
+/// when nothing is wrong with it. The store must be in use by nobody. What is
 /// dropped is kept in a file beside it, and the store opens. Killed in the middle, it can be repeated.
 ///
 /// # Errors
 /// [`StoreError::Directory`] when there is no store, a process has it, it is a backup, or it cannot be written; [`StoreError::Corrupt`] when
 /// steps behind the damage can be read, which would be lost with it: nothing is changed then.
-pub fn repair(store: &Path) -> Result<Option<Dropped>, StoreError> {
+pub fn repair(store: &Path) -> Result<Option<Repaired>, StoreError> {
     let in_use = || cannot_use(store, "is in use by another process; stop the server first".to_owned());
     let directory = DataDirectory::existing(store)?.ok_or_else(in_use)?;
     scratch::remove(store)?;
-    let Some(broken) = journal::broken(&directory.database())? else { return Ok(None) };
+    let Some(broken) = journal::broken(&directory.database())? else {
+        let Some(missing) = stopped::missing(store, journal::inspect(&directory.database())?)? else { return Ok(None) };
+        copies::name(store)?;
+        reopen(store, &directory)?;
+        return Ok(Some(Repaired::Shortened(missing)));
+    };
     if !broken.is_last {
         return Err(broken.told());
     }
@@ -52,9 +67,14 @@ pub fn repair(store: &Path) -> Result<Option<Dropped>, StoreError> {
     keep(&broken.bytes).map_err(unwritable)?;
     copies::name(store)?;
     scratch::cut(&broken.journal, broken.at).map_err(unwritable)?;
-    // As the next start does.
-    drop(open_tables(store, &directory)?);
-    Ok(Some(Dropped { journal: broken.journal, at: broken.at, bytes: broken.bytes.len(), kept }))
+    reopen(store, &directory)?;
+    Ok(Some(Repaired::Dropped(Dropped { journal: broken.journal, at: broken.at, bytes: broken.bytes.len(), kept })))
+}
+
+/// Opens a store that is less than it was, as the next start does.
+fn reopen(store: &Path, directory: &DataDirectory) -> Result<(), StoreError> {
+    stopped::remove(store)?;
+    open_tables(store, directory).map(drop)
 }
 
 #[cfg(test)]
@@ -105,9 +125,10 @@ mod tests {
             blake3::Hasher::new().finalize_xof().fill(&mut noise);
             let commit = Commit { entries: vec![noise.into()], ..Commit::default() };
             store.commit(&new.id, 1, commit).await.unwrap();
-            // As the machine's end finds it: a store that is closed writes a last step.
+            // As the machine's end finds it: a store that is closed writes a last step, and that it was closed.
             let mut journal = fs::read(path.join("db/0.jnl")).unwrap();
             store.close().await;
+            stopped::remove(&path).unwrap();
             let to = Self::written(&journal);
             // Of the room that is set aside behind it.
             journal.truncate(to + 3 * PAGE);
@@ -152,7 +173,7 @@ mod tests {
             assert!(fs::read(torn.journal()).unwrap() == journal && !torn.store().join("reading").exists());
             assert!(EmbeddedStore::open(&torn.store()).is_err(), "{pages:?}: dropped by a look");
 
-            let dropped = repair(&torn.store()).unwrap().unwrap();
+            let Some(Repaired::Dropped(dropped)) = repair(&torn.store()).unwrap() else { panic!("{pages:?}") };
             assert_eq!((dropped.at, &dropped.journal), (torn.from, &torn.journal()), "{pages:?}");
             let kept = fs::read(&dropped.kept).unwrap();
             assert!(kept.len() == dropped.bytes && journal[torn.from..].starts_with(&kept), "{pages:?}");

@@ -48,7 +48,7 @@ impl StoreSource {
                     return Self::before(store, directory, &broken);
                 }
                 let tables = std::sync::Arc::new(open_tables(store, &directory)?);
-                let opened = Kind::Opened(Box::new(Shared { tables, _directory: directory }));
+                let opened = Kind::Opened(Box::new(Shared { tables, directory }));
                 Ok(Self { kind: opened, directory: store.to_owned() })
             }
             None => Self::ask(store),
@@ -58,7 +58,7 @@ impl StoreSource {
     fn before(store: &Path, directory: DataDirectory, broken: &Broken) -> Result<Self, StoreError> {
         let scratch = Scratch::up_to(store, &directory.database(), broken)?;
         let tables = std::sync::Arc::new(open_database(store, &scratch.database())?);
-        let (damage, shared) = (broken.told().to_string(), Shared { tables, _directory: directory });
+        let (damage, shared) = (broken.told().to_string(), Shared { tables, directory });
         let torn = Kind::Torn(Box::new(Torn { damage, shared, _scratch: scratch }));
         Ok(Self { kind: torn, directory: store.to_owned() })
     }
@@ -93,7 +93,11 @@ impl StoreSource {
     /// Hands over every record as of one moment, and every place that cannot be read.
     pub(super) fn pieces(self, sink: &mut dyn FnMut(Piece<'_>) -> Result<(), StoreError>) -> Result<(), StoreError> {
         match self.kind {
-            Kind::Opened(shared) => pieces_of(&shared.tables, sink),
+            Kind::Opened(shared) => {
+                pieces_of(&shared.tables, sink)?;
+                shared.stop();
+                Ok(())
+            }
             Kind::Torn(torn) => {
                 sink(Piece::Damage(torn.damage.clone()))?;
                 pieces_of(&torn.shared.tables, sink)

@@ -71,6 +71,7 @@ impl Nodes for RedisStore {
         match self.word(self.renewal(self.lease.as_millis().max(1), first)).await? {
             (word, _) if word == "held" => Ok(Lease::Held),
             (word, Some(other)) if word == "foreign" => Ok(Lease::Foreign(other)),
+            (word, Some(other)) if word == "taken" => Ok(Lease::Taken(other)),
             _ => Ok(Lease::Lapsed),
         }
     }

@@ -51,7 +51,7 @@ async fn one_process_of_a_node_lives() {
     assert!(other.lives(first.node()).await.unwrap() && !other.lives(second.node()).await.unwrap());
     assert!(!other.lives(other.node()).await.unwrap());
     // A restart takes the lease of the process before at once.
-    assert_eq!(second.renew(true).await.unwrap(), Lease::Lapsed);
+    assert_eq!(second.renew(true).await.unwrap(), Lease::Taken(first.node().incarnation().to_owned()));
     assert!(other.lives(second.node()).await.unwrap() && !other.lives(first.node()).await.unwrap());
     assert_eq!(first.renew(false).await.unwrap(), Lease::Foreign(second.node().incarnation().to_owned()));
     first.leave().await.unwrap();
