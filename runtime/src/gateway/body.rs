@@ -7,6 +7,7 @@ use axum::extract::{FromRequest, Request};
 use axum::http::{StatusCode, header};
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::error::ApiError;
 use super::mistake;
@@ -20,7 +21,7 @@ const MAX_DRAINED_BYTES: usize = 8 << 20;
 /// How long a body may take to arrive; later ones get status 408.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A JSON body of type `T`. Its content type must say so, which also keeps foreign web pages from
+/// A JSON object of type `T` as a body. Its content type must say so, which also keeps foreign web pages from
 /// posting here without the browser asking first.
 #[derive(Debug, Clone)]
 pub(crate) struct JsonBody<T>(pub(crate) T);
@@ -29,13 +30,26 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
-        let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        if !content_type.is_some_and(is_json) {
-            let message = "send the header `Content-Type: application/json`";
-            return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message));
-        }
-        parse(&collected(request.into_body()).await?).map(Self)
+        parse(&json(request).await?).map(Self)
     }
+}
+
+/// A body of any JSON, as of a call that takes one thing or several.
+///
+/// # Errors
+/// As a [`JsonBody`] that is not what it should be, but for its shape.
+pub(crate) async fn any_json(request: Request) -> Result<Value, ApiError> {
+    typed(&json(request).await?)
+}
+
+/// The bytes of a body that says that it is JSON.
+async fn json(request: Request) -> Result<Vec<u8>, ApiError> {
+    let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    if !content_type.is_some_and(is_json) {
+        let message = "send the header `Content-Type: application/json`";
+        return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message));
+    }
+    collected(request.into_body()).await
 }
 
 /// A body as it came, within its bounds of size and time.
@@ -78,7 +92,7 @@ async fn read(body: Body) -> Result<Vec<u8>, ApiError> {
     Ok(bytes)
 }
 
-/// Parses a body; the message names line and column, and of a wrong type the field.
+/// Parses an object; the message names line and column, and of a wrong type the field.
 pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     // Fields without their names, in the order of a type here, would be taken for it. What is within the body may be written
     // so; nobody does that by mistake.
@@ -87,6 +101,10 @@ pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
         let message = "the body does not have the expected shape: found an array, expected an object";
         return Err(ApiError::invalid("invalid_body", message));
     }
+    typed(bytes)
+}
+
+fn typed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     serde_json::from_slice(bytes).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => misshapen::<T>(bytes, &error),
         _ => ApiError::invalid("invalid_json", format!("the body is not JSON: {error}")),

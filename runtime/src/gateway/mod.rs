@@ -48,7 +48,7 @@ use crate::app::App;
 
 pub(crate) use auth::open_claims;
 pub use body::MAX_BODY_BYTES;
-pub(crate) use body::{JsonBody, collected};
+pub(crate) use body::{JsonBody, any_json, collected};
 pub(crate) use completion::{event_line, event_stream};
 pub use error::ApiError;
 pub(crate) use forward::Onward;

@@ -157,7 +157,7 @@ impl Deps {
                         return self.release(id, fence).await;
                     }
                     if stays {
-                        // It writes down that it stays. If it cannot, its client is not to suffer for that.
+                        // It writes down that it stays. Where it cannot, whoever asks does not learn of it.
                         match self.woken(id, nap).await {
                             Ok(Some(mailbox)) if mailbox.send(Command::Release(to)).await.is_ok() => return,
                             Ok(_) => {}

@@ -7,7 +7,7 @@ use crate::store::{self, Dropped, Repaired};
 
 pub(super) fn run(dir: &Path) -> anyhow::Result<u8> {
     super::is_directory(dir)?;
-    let Dropped { journal, at, bytes, kept } = match store::repair(&dir.join("store"))? {
+    let Dropped { journal, at, bytes, kept, missing } = match store::repair(&dir.join("store"))? {
         None => {
             print_line("every write can be read: nothing to repair")?;
             return Ok(DONE);
@@ -27,6 +27,9 @@ pub(super) fn run(dir: &Path) -> anyhow::Result<u8> {
         journal.display(),
         kept.display()
     ))?;
+    if let Some(missing) = missing {
+        print_line(&missing)?;
+    }
     print_line(
         "If the machine failed in the middle of it, nobody was told that it was done. If not, what it held is lost. In case \
          of that, each session begins a new epoch before it goes on, and clients that have seen more are told",

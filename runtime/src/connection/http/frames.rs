@@ -13,7 +13,7 @@ use super::elsewhere;
 use super::links::{Entry, no_connection};
 use crate::app::App;
 use crate::connection::link::Received;
-use crate::gateway::{ApiError, JsonBody, Parameters, collected, open_claims};
+use crate::gateway::{ApiError, JsonBody, Parameters, any_json, collected, open_claims};
 use crate::store::Node;
 
 /// Frames of one request.
@@ -55,7 +55,7 @@ pub(crate) async fn frames(
     // Before anything of it is read: JSON takes many times its bytes.
     let _taking = Arc::clone(&entry.taking).try_acquire_owned().map_err(|_taken| busy())?;
     bounded(request.headers())?;
-    let JsonBody(body) = JsonBody::<Value>::from_request(request, &()).await?;
+    let body = any_json(request).await?;
     let frames = match body {
         Value::Array(frames) => frames,
         frame => vec![frame],

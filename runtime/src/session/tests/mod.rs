@@ -1,4 +1,5 @@
 mod asleep;
+mod attempts;
 mod faults;
 mod jobs;
 mod keeping;

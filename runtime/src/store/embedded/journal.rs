@@ -27,13 +27,16 @@ const TRAILER: &[u8] = b"FJL\x03";
 /// Numbers that one step may be ahead of the one before. They count writes, those of the database itself among them.
 const AHEAD: u64 = 1 << 32;
 
-/// Looks at every journal of a database, and says the number of the last step; one that does not exist yet has none.
+/// The journals in which there are steps, by the names of their files, oldest first, each with the number of its last step.
+pub(super) type Ends = Vec<(String, u64)>;
+
+/// Looks at every journal of a database, and says where they end; one that does not exist yet has none.
 ///
 /// # Errors
 /// [`StoreError::Corrupt`] when a journal is damaged, [`StoreError::Directory`] when one cannot be read.
-pub(super) fn inspect(database: &Path) -> Result<Option<u64>, StoreError> {
-    let mut last = None;
-    read(database, &mut last)?.map_or(Ok(last), |broken| Err(broken.told()))
+pub(super) fn inspect(database: &Path) -> Result<Ends, StoreError> {
+    let (ends, broken) = read(database)?;
+    broken.map_or(Ok(ends), |broken| Err(broken.told()))
 }
 
 /// Where a journal cannot be read.
@@ -64,23 +67,32 @@ impl Broken {
 /// # Errors
 /// [`StoreError::Directory`] when a journal cannot be read.
 pub(super) fn broken(database: &Path) -> Result<Option<Broken>, StoreError> {
-    read(database, &mut None)
+    read(database).map(|(_, broken)| broken)
 }
 
-/// The same, with the number of the last step that can be read.
-fn read(database: &Path, number: &mut Option<u64>) -> Result<Option<Broken>, StoreError> {
+/// The same, with where the journals end, or can be read no further.
+///
+/// # Errors
+/// [`StoreError::Directory`] when a journal cannot be read.
+pub(super) fn read(database: &Path) -> Result<(Ends, Option<Broken>), StoreError> {
     let unreadable = |error: io::Error| StoreError::Directory {
         path: database.display().to_string(),
         detail: format!("cannot be read ({error}); check the disk and the permissions"),
     };
     let journals = match journals(database) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((Ends::new(), None)),
         other => other.map_err(unreadable)?,
     };
+    let (mut ends, mut number) = (Ends::new(), None);
     let mut journals = journals.into_iter();
     while let Some(path) = journals.next() {
         let bytes = fs::read(&path).map_err(unreadable)?;
-        let scanned = match scan(&bytes, number) {
+        let before = number;
+        let scanned = scan(&bytes, &mut number);
+        if let Some(last) = number.filter(|_| number != before) {
+            ends.push((path.file_name().unwrap_or_default().to_string_lossy().into_owned(), last));
+        }
+        let scanned = match scanned {
             Ok(scanned) => scanned,
             Err(Fault { at, torn, detail }) => {
                 let mut is_last = torn && !has_step(bytes.get(at.saturating_add(1)..).unwrap_or_default());
@@ -88,7 +100,7 @@ fn read(database: &Path, number: &mut Option<u64>) -> Result<Option<Broken>, Sto
                     is_last = is_last && !has_step(&fs::read(&later).map_err(unreadable)?);
                 }
                 let bytes = bytes.get(at..written(&bytes)).unwrap_or_default().to_vec();
-                return Ok(Some(Broken { journal: path, at, bytes, is_last, detail }));
+                return Ok((ends, Some(Broken { journal: path, at, bytes, is_last, detail })));
             }
         };
         if scanned > 0 {
@@ -99,7 +111,7 @@ fn read(database: &Path, number: &mut Option<u64>) -> Result<Option<Broken>, Sto
             );
         }
     }
-    Ok(None)
+    Ok((ends, None))
 }
 
 /// Whether a step can be read anywhere in a piece of a journal.

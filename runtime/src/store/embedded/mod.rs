@@ -368,7 +368,7 @@ impl fmt::Debug for EmbeddedStore {
 /// without a word.
 fn open_tables(path: &Path, directory: &DataDirectory) -> Result<Tables, StoreError> {
     let database = directory.database();
-    stopped::take(path, journal::inspect(&database)?)?;
+    stopped::take(path, &journal::inspect(&database)?)?;
     let tables = open_database(path, &database)?;
     directory.has_jobs()?;
     Ok(tables)

@@ -24,6 +24,8 @@ pub struct Dropped {
     pub bytes: usize,
     /// Where they are kept.
     pub kept: PathBuf,
+    /// What else is known to be missing, as the server that was stopped had noted it.
+    pub missing: Option<String>,
 }
 
 /// What was done.
@@ -46,8 +48,10 @@ pub fn repair(store: &Path) -> Result<Option<Repaired>, StoreError> {
     let in_use = || cannot_use(store, "is in use by another process; stop the server first".to_owned());
     let directory = DataDirectory::existing(store)?.ok_or_else(in_use)?;
     scratch::remove(store)?;
-    let Some(broken) = journal::broken(&directory.database())? else {
-        let Some(missing) = stopped::missing(store, journal::inspect(&directory.database())?)? else { return Ok(None) };
+    let (ends, broken) = journal::read(&directory.database())?;
+    let missing = stopped::missing(store, &ends)?;
+    let Some(broken) = broken else {
+        let Some(missing) = missing else { return Ok(None) };
         copies::name(store)?;
         reopen(store, &directory)?;
         return Ok(Some(Repaired::Shortened(missing)));
@@ -68,7 +72,13 @@ pub fn repair(store: &Path) -> Result<Option<Repaired>, StoreError> {
     copies::name(store)?;
     scratch::cut(&broken.journal, broken.at).map_err(unwritable)?;
     reopen(store, &directory)?;
-    Ok(Some(Repaired::Dropped(Dropped { journal: broken.journal, at: broken.at, bytes: broken.bytes.len(), kept })))
+    Ok(Some(Repaired::Dropped(Dropped {
+        journal: broken.journal,
+        at: broken.at,
+        bytes: broken.bytes.len(),
+        kept,
+        missing,
+    })))
 }
 
 /// Opens a store that is less than it was, as the next start does.

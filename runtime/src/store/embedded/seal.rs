@@ -29,6 +29,11 @@ pub(super) fn put(directory: &Path, records: u64) -> Result<(), StoreError> {
         .map_err(|error| cannot_use(directory, format!("cannot be written ({error}); make room or name another disk")))
 }
 
+/// Whether a store is a backup that no server has taken into use.
+pub(super) fn is_there(directory: &Path) -> bool {
+    directory.join(FILE).exists()
+}
+
 /// What is wrong with a store in which so many records were found; `None` for one without a seal.
 ///
 /// # Errors

@@ -18,12 +18,23 @@ pub struct StoreSource {
 
 enum Kind {
     /// Nobody has the directory: it is this process's until the source is dropped.
-    Opened(Box<Shared>),
+    Opened(Opened),
     /// The same; its last step cannot be read, and what is before it is read in a copy.
     Torn(Box<Torn>),
     /// A server has it.
     #[cfg(unix)]
     Asked(std::os::unix::net::UnixStream),
+}
+
+/// A store that is stopped in order again, however the look at it ends.
+struct Opened(Option<Box<Shared>>);
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        if let Some(shared) = self.0.take() {
+            shared.stop();
+        }
+    }
 }
 
 struct Torn {
@@ -48,7 +59,7 @@ impl StoreSource {
                     return Self::before(store, directory, &broken);
                 }
                 let tables = std::sync::Arc::new(open_tables(store, &directory)?);
-                let opened = Kind::Opened(Box::new(Shared { tables, directory }));
+                let opened = Kind::Opened(Opened(Some(Box::new(Shared { tables, directory }))));
                 Ok(Self { kind: opened, directory: store.to_owned() })
             }
             None => Self::ask(store),
@@ -93,11 +104,7 @@ impl StoreSource {
     /// Hands over every record as of one moment, and every place that cannot be read.
     pub(super) fn pieces(self, sink: &mut dyn FnMut(Piece<'_>) -> Result<(), StoreError>) -> Result<(), StoreError> {
         match self.kind {
-            Kind::Opened(shared) => {
-                pieces_of(&shared.tables, sink)?;
-                shared.stop();
-                Ok(())
-            }
+            Kind::Opened(opened) => opened.0.as_ref().map_or(Ok(()), |shared| pieces_of(&shared.tables, sink)),
             Kind::Torn(torn) => {
                 sink(Piece::Damage(torn.damage.clone()))?;
                 pieces_of(&torn.shared.tables, sink)

@@ -1,4 +1,4 @@
-//! What a store says of itself while nobody has it: up to which step its journals go.
+//! What a store says of itself while nobody has it: up to which step each of its journals goes.
 //!
 //! The database takes a journal that lost its end for one whose last write was cut off by a kill, and nothing tells the two
 //! apart: a killed server leaves no word. One that is stopped in order does, and whoever takes the store into use next
@@ -8,7 +8,8 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::{cannot_use, journal};
+use super::journal::{self, Ends};
+use super::{cannot_use, seal};
 use crate::store::StoreError;
 
 const FILE: &str = "stopped";
@@ -16,55 +17,71 @@ const BEGUN: &str = "stopped.new";
 
 /// Notes how far the journals of a database go that was closed just now. One that cannot be noted is not compared.
 pub(super) fn put(directory: &Path, database: &Path) {
-    let noted = journal::inspect(database).map_err(|error| error.to_string()).and_then(|last| {
-        let Some(last) = last else { return Ok(()) };
+    // A backup says of itself what is in it.
+    if seal::is_there(directory) {
+        return;
+    }
+    let noted = journal::inspect(database).map_err(|error| error.to_string()).and_then(|ends| {
         // The note must not be on the disk before what it speaks of.
-        journal::sync(database).and_then(|()| write(directory, last)).map_err(|error| error.to_string())
+        journal::sync(database).and_then(|()| write(directory, &ends)).map_err(|error| error.to_string())
     });
     if let Err(error) = noted {
         tracing::warn!(path = %directory.display(), %error, "what the store's journals hold was not noted as it stopped");
     }
 }
 
-fn write(directory: &Path, last: u64) -> io::Result<()> {
+fn write(directory: &Path, ends: &Ends) -> io::Result<()> {
     let begun = directory.join(BEGUN);
     let mut file = File::create(&begun)?;
-    file.write_all(format!("step {last}\n").as_bytes())?;
+    // For the server's user, too, where somebody else looked at the store.
+    #[cfg(unix)]
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
+    for (journal, step) in ends {
+        file.write_all(format!("{journal} {step}\n").as_bytes())?;
+    }
     file.sync_all()?;
     fs::rename(&begun, directory.join(FILE))?;
     File::open(directory)?.sync_all()
 }
 
-/// What is missing in a store whose journals end with this step; `None` where nothing is, and where it was not stopped in
-/// order.
+/// What is missing in a store whose journals end here; `None` where nothing is, and where it was not stopped in order.
 ///
 /// # Errors
 /// [`StoreError::Directory`] when the note cannot be read.
-pub(super) fn missing(directory: &Path, last: Option<u64>) -> Result<Option<String>, StoreError> {
+pub(super) fn missing(directory: &Path, ends: &Ends) -> Result<Option<String>, StoreError> {
     let text = match fs::read(directory.join(FILE)) {
         Ok(text) => String::from_utf8_lossy(&text).into_owned(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => {
-            return Err(cannot_use(directory, format!("its file `{FILE}` cannot be read ({error}); check the disk")));
+            return Err(cannot_use(
+                directory,
+                format!("its file `{FILE}` cannot be read ({error}); check its permissions and the disk"),
+            ));
         }
     };
-    let noted = text.trim().strip_prefix("step ").and_then(|step| step.parse::<u64>().ok());
-    let found = last.map_or_else(|| "to none".to_owned(), |last| format!("to step {last}"));
-    Ok(match noted {
-        Some(noted) if last.is_some_and(|last| last >= noted) => None,
-        Some(noted) => Some(format!(
-            "its journals went up to step {noted} when it was stopped, and go {found}: a file lost its end"
-        )),
-        None => Some(format!("its file `{FILE}` cannot be read, so what its journals lost cannot be told")),
-    })
+    for line in text.lines() {
+        let Some((journal, noted)) =
+            line.split_once(' ').and_then(|(name, step)| Some((name, step.parse::<u64>().ok()?)))
+        else {
+            return Ok(Some(format!("its file `{FILE}` cannot be read, so what its journals lost cannot be told")));
+        };
+        let found = ends.iter().find(|(name, _)| name == journal).map(|(_, step)| *step);
+        if found.is_none_or(|found| found < noted) {
+            let found = found.map_or_else(|| "has none".to_owned(), |found| format!("goes to {found}"));
+            return Ok(Some(format!(
+                "its journal {journal} went to step {noted} when the server was stopped, and {found}: it lost its end"
+            )));
+        }
+    }
+    Ok(None)
 }
 
 /// Refuses a store in which something is missing, and takes any other into use.
 ///
 /// # Errors
 /// [`StoreError::Corrupt`]; [`StoreError::Directory`] when the note cannot be read or removed.
-pub(super) fn take(directory: &Path, last: Option<u64>) -> Result<(), StoreError> {
-    match missing(directory, last)? {
+pub(super) fn take(directory: &Path, ends: &Ends) -> Result<(), StoreError> {
+    match missing(directory, ends)? {
         Some(detail) => Err(StoreError::corrupt(
             format!("the store in {}", directory.display()),
             format!("{detail}; `rolecall store repair` goes on with what is left"),
@@ -91,7 +108,7 @@ pub(super) fn remove(directory: &Path) -> Result<(), StoreError> {
 mod tests {
     use std::path::PathBuf;
 
-    use super::super::{Checked, EmbeddedStore, Repaired, StoreSource, check, repair};
+    use super::super::{Checked, EmbeddedStore, Repaired, StoreSource, backup, check, repair};
     use super::*;
     use crate::ids::SessionId;
     use crate::store::Store;
@@ -142,6 +159,32 @@ mod tests {
         }
     }
 
+    // Fails when of several journals one that is gone, or shorter, is not missed since a later one goes as far as noted; or
+    // when a note that somebody else made cannot be read by the server.
+    #[test]
+    fn each_journal_is_compared() {
+        let home = tempfile::tempdir().unwrap();
+        let ends = |ends: &[(&str, u64)]| ends.iter().map(|(name, step)| ((*name).to_owned(), *step)).collect::<Ends>();
+        let noted = ends(&[("7.jnl", 50), ("8.jnl", 90)]);
+        assert_eq!(missing(home.path(), &ends(&[])).unwrap(), None, "nothing is noted");
+        write(home.path(), &noted).unwrap();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(fs::metadata(home.path().join(FILE)).unwrap().permissions().mode() & 0o777, 0o644);
+        }
+        assert_eq!(missing(home.path(), &noted).unwrap(), None);
+        for (found, journal) in [
+            (ends(&[("8.jnl", 90)]), "7.jnl"),
+            (ends(&[("7.jnl", 49), ("8.jnl", 90)]), "7.jnl"),
+            (ends(&[("7.jnl", 50), ("8.jnl", 89)]), "8.jnl"),
+            (ends(&[]), "7.jnl"),
+        ] {
+            let told = missing(home.path(), &found).unwrap().unwrap();
+            assert!(told.contains(journal), "{told}");
+        }
+    }
+
     // Fails when a store that is whole is refused: stopped, looked at, killed, or killed and cut, which nobody can tell.
     #[tokio::test]
     async fn a_store_that_is_whole_is_taken() {
@@ -151,6 +194,11 @@ mod tests {
             assert_eq!(checked(&path).unwrap().entries, 20);
             assert!(path.join(FILE).is_file(), "what was only looked at is stopped still");
         }
+        assert!(backup(StoreSource::open(&path).unwrap(), &home.path().join("backup")).is_ok());
+        assert_eq!(checked(&home.path().join("backup")).unwrap().entries, 20);
+        assert!(!home.path().join("backup").join(FILE).exists(), "a backup has its seal");
+        drop(StoreSource::open(&path).unwrap());
+        assert!(path.join(FILE).is_file(), "a look that comes to nothing is one");
         assert_eq!(repair(&path).unwrap(), None);
         let store = EmbeddedStore::open(&path).unwrap();
         assert!(!path.join(FILE).exists(), "a killed server leaves no word");
