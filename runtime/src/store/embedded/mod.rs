@@ -95,11 +95,15 @@ impl Shared {
     /// Closes the database, if nobody reads in it any more, and notes that it was closed in order.
     fn stop(self) {
         let Self { tables, directory } = self;
-        if let Some(tables) = Arc::into_inner(tables) {
-            drop(tables);
-            stopped::put(directory.path(), &directory.database());
-        }
+        let Some(tables) = Arc::into_inner(tables) else { return not_noted(directory.path()) };
+        drop(tables);
+        stopped::put(directory.path(), &directory.database());
     }
+}
+
+/// Somebody reads still: the journals may change behind whatever would be noted.
+fn not_noted(path: &Path) {
+    tracing::warn!(path = %path.display(), "the store stops under a reader; a journal that loses its end until the next start is not told");
 }
 
 /// What an open store holds.
@@ -334,7 +338,7 @@ impl Store for EmbeddedStore {
 
     async fn close(&self) {
         let Some(open) = self.open.lock().take() else { return };
-        let poison = self.poison.clone();
+        let (poison, path) = (self.poison.clone(), open.shared.directory.path().to_owned());
         drop(open.operations);
         // The writer answers what is queued, then ends; the database is closed behind it and behind its readers.
         let closed = task::spawn_blocking(move || {
@@ -344,11 +348,10 @@ impl Store for EmbeddedStore {
                 control.end();
             }
             // Of a write that failed nobody knows whether it is there.
-            if let Some(shared) = Arc::into_inner(open.shared)
-                && ended.is_ok()
-                && poison.get().is_none()
-            {
-                shared.stop();
+            match Arc::into_inner(open.shared) {
+                Some(shared) if ended.is_ok() && poison.get().is_none() => shared.stop(),
+                Some(_) => {}
+                None => not_noted(&path),
             }
             ended
         });
